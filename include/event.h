@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* event.h - what the kernel side and user space tell each other: the record */
+#pragma once
+
+/*
+ * Theory of operation
+ *
+ * Everything the program knows arrives as a record: a struct event_header followed by the body of
+ * its kind. Kernel programs write records into the ring; user space writes the kinds that only it
+ * can know (facts of the host, names, ticks). A recording is the same bytes in the same order.
+ *
+ * Adding a kind: a body struct with its size assert, and a row in EVENT_KINDS (at the end of its
+ * half, because the number is in recordings). decode/ gets a field table, the kernel side a hook.
+ *
+ * Bodies grow at the end only: a shorter body from an older recording is zero-extended. A field
+ * that may be unknown has a bit in header.known; a clear bit means unknown, never zero.
+ *
+ * Compiled by gcc, clang and clang -target bpf. BPF sources include vmlinux.h first.
+ */
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define EVENT_ADDRESS_SIZE 16 /* IPv4 is mapped: ::ffff:a.b.c.d */
+#define EVENT_COMM_SIZE 16
+#define EVENT_PACKET_MAX 256 /* most bytes of one packet a record carries, from the IP header on */
+#define EVENT_SIZE_MAX 1024 /* most bytes of one record; a longer one is hostile */
+
+/* Every name here is also its text: kind name in lower case, body struct, what it is. */
+#define EVENT_KINDS(X)                                                                            \
+	/* made by the kernel side */                                                             \
+	X(OPEN, "open", ev_open, "a process began to connect, listen, bind or took a connection") \
+	X(STATE, "state", ev_socket, "the TCP state of a socket changed")                         \
+	X(ERROR, "error", ev_socket, "the kernel reported an error to a connecting socket")       \
+	X(RETRANSMIT, "retransmit", ev_socket, "a segment was sent again")                        \
+	X(SYNACK_RETRANSMIT, "synack-retransmit", ev_listener, "a SYN/ACK was sent again")        \
+	X(RESET_SENT, "reset-sent", ev_reset, "this host sent a reset")                           \
+	X(RESET_RECEIVED, "reset-received", ev_socket, "a reset reached a socket")                \
+	X(DROP, "drop", ev_drop, "the kernel dropped a packet")                                   \
+	X(SYSCALL, "syscall", ev_syscall, "a socket call returned an error")                      \
+	X(LISTEN_FULL, "listen-full", ev_listener, "a SYN met a full accept queue")               \
+	X(PACKET, "packet", ev_packet, "a packet passed an interface")                            \
+	X(ICMP_SENT, "icmp-sent", ev_icmp, "this host sent an ICMP error")                        \
+	X(NEIGHBOR, "neighbor", ev_neighbor, "a next hop did not answer")                         \
+	X(TASK, "task", ev_task, "a followed process forked, executed or ended")                  \
+	/* made by user space */                                                                  \
+	X(START, "start", ev_start, "the agent started")                                          \
+	X(HOOK, "hook", ev_hook, "a hook is attached, or why not")                                \
+	X(CLOCK, "clock", ev_clock, "the clocks, read together")                                  \
+	X(TICK, "tick", ev_tick, "every record reserved before this time was delivered")          \
+	X(INTERFACE, "interface", ev_interface, "a network interface, or its end")                \
+	X(NETNS, "netns", ev_netns, "a network namespace")                                        \
+	X(NAME, "name", ev_name, "the name of a number of the running kernel")                    \
+	X(PROCESS, "process", ev_process, "what /proc said of a process")                         \
+	X(SOCKET, "socket", ev_snapshot, "a socket that was open before the agent started")       \
+	X(FACT, "fact", ev_fact, "a fact of this host, fetched for a finding")                    \
+	X(CHANGE, "change", ev_change, "a route, address, link or ruleset changed")               \
+	X(LOST, "lost", ev_lost, "records that did not fit, by kind")                             \
+	X(SUPPRESSED, "suppressed", ev_lost, "records the kernel side shed under load, by kind")  \
+	X(END, "end", ev_end, "the recording ends here")
+
+enum event_kind {
+	EVENT_NONE, /* no record has it: a zeroed buffer is not a record */
+#define X(id, text, body, what) EVENT_##id,
+	EVENT_KINDS(X)
+#undef X
+		EVENT_KIND_COUNT,
+	EVENT_KERNEL_KIND_COUNT = EVENT_START, /* kinds below are made by the kernel side */
+};
+
+/* Where a record was taken. */
+enum event_vantage {
+	VANTAGE_USER,
+	VANTAGE_SOCKET,
+	VANTAGE_SYSCALL,
+	VANTAGE_TC_IN,
+	VANTAGE_TC_OUT,
+	VANTAGE_CGROUP_IN,
+	VANTAGE_CGROUP_OUT,
+	VANTAGE_ITERATOR,
+	VANTAGE_FILE,
+	VANTAGE_COUNT,
+};
+
+/* header.flags */
+enum {
+	EVENT_F_OUT = 1 << 0, /* packet: leaves this namespace; else it enters */
+	EVENT_F_LOOPBACK = 1 << 1, /* taken at a loopback interface: seen once, at egress */
+	EVENT_F_SOFTIRQ = 1 << 2, /* not in the context of a process */
+	EVENT_F_TASK = 1 << 3, /* the current task is the one that acts on this socket */
+	EVENT_F_TRUNCATED = 1 << 4, /* the packet was longer than the record */
+	EVENT_F_UNPARSED = 1 << 5, /* the hook could not find the network header */
+	EVENT_F_IPV6 = 1 << 6, /* raw packet bytes begin with an IPv6 header */
+	/* belongs to a followed process or connection; start: only what has it is told (run) */
+	EVENT_F_FOLLOWED = 1 << 7,
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+struct event_header {
+	__u64 ts_ns; /* CLOCK_MONOTONIC, taken right after the reserve */
+	__u64 cookie; /* socket cookie, 0 unknown; of a packet always the sender's */
+	__u32 netns; /* inode of the hook's network namespace (socket kinds: the socket's) */
+	__u32 ifindex; /* interface in that namespace, 0 none */
+	__u32 lost; /* records that this CPU failed to tell so far: no room, or shed */
+	__u32 known; /* EVENT_K_*: which optional fields are known */
+	__u16 kind; /* enum event_kind */
+	__u16 size; /* of header and body */
+	__u16 cpu;
+	__u8 vantage; /* enum event_vantage */
+	__u8 flags; /* EVENT_F_* */
+};
+
+/* Oriented: local is the socket's own side. Ports and family in host byte order. */
+struct event_tuple {
+	__u8 local[EVENT_ADDRESS_SIZE];
+	__u8 remote[EVENT_ADDRESS_SIZE];
+	__u16 local_port; /* 0: not chosen yet */
+	__u16 remote_port;
+	__u16 family; /* AF_INET, AF_INET6: of the socket, not of the addresses */
+	__u16 protocol; /* IPPROTO_TCP, IPPROTO_UDP, … */
+};
+
+struct event_owner {
+	__u64 start_ns; /* start of the process since boot (CLOCK_BOOTTIME): pids are reused */
+	__u64 cgroup_id; /* of the socket, else of the task; 0 unknown */
+	__u32 tgid;
+	__u32 tid;
+	__u32 ppid;
+	__u32 uid;
+	char comm[EVENT_COMM_SIZE]; /* of the thread */
+	char leader[EVENT_COMM_SIZE]; /* of the process */
+	char exe[32]; /* last part of the executable's path, known by EVENT_K_EXE */
+};
+
+/* header.known, one meaning for every kind that has the field */
+enum {
+	EVENT_K_OWNER = 1 << 0,
+	EVENT_K_TUPLE = 1 << 1,
+	EVENT_K_ASKED = 1 << 2, /* ev_open.asked: the address given to connect() */
+	EVENT_K_ISN = 1 << 3, /* ev_socket.isn */
+	EVENT_K_COUNTERS = 1 << 4, /* ev_socket's counters */
+	EVENT_K_REASON = 1 << 5, /* reset or drop reason */
+	EVENT_K_PACKET = 1 << 6, /* raw packet bytes follow */
+	EVENT_K_RX_SOCKET = 1 << 7, /* ev_drop.rx_cookie: the receiving socket */
+	EVENT_K_BACKLOG = 1 << 8,
+	EVENT_K_EXE = 1 << 9,
+	EVENT_K_ERROR = 1 << 10, /* retransmit: ev_socket.error is the send's result */
+	EVENT_K_RESET_SEEN = 1 << 11, /* ev_socket: F_RESET in .how would be set (hook attached) */
+	EVENT_K_STATE = 1 << 12, /* the socket's state is known */
+};
+
+enum event_open_how {
+	OPEN_CONNECT, /* CLOSE to SYN_SENT; current is the application */
+	OPEN_LISTEN, /* CLOSE to LISTEN */
+	OPEN_BIND, /* bind() worked (only while processes are followed) */
+	OPEN_ACCEPT, /* accept() gave this socket to the owner (only while processes are followed) */
+	OPEN_HOW_COUNT,
+};
+
+struct ev_open {
+	struct event_tuple tuple;
+	struct event_owner owner;
+	__u8 asked[EVENT_ADDRESS_SIZE]; /* EVENT_K_ASKED: what the application asked for */
+	__u32 mark;
+	__u32 bound_ifindex;
+	__u32 backlog_max; /* listen */
+	__u16 asked_port;
+	__u8 how; /* enum event_open_how */
+	__u8 socket_flags; /* SOCKET_F_* */
+};
+
+/* ev_open.socket_flags, ev_socket.how, ev_snapshot.flags */
+enum {
+	SOCKET_F_EXITING = 1 << 0, /* the task that closes it is exiting */
+	SOCKET_F_RESET = 1 << 1, /* a reset was received in this very step (RFC 9293 3.10.7) */
+	SOCKET_F_MPTCP = 1 << 2,
+	SOCKET_F_KERNEL = 1 << 3, /* a kernel socket: no process asked for it */
+	SOCKET_F_V6ONLY = 1 << 4,
+	SOCKET_F_REUSEADDR = 1 << 5,
+	SOCKET_F_REUSEPORT = 1 << 6,
+	SOCKET_F_BOUND_PORT = 1 << 7, /* the application chose the source port */
+};
+
+/* state, error, retransmit, reset-received */
+struct ev_socket {
+	struct event_tuple tuple;
+	__s32 error; /* sk_err, positive errno; retransmit: result of the send, 0 or -errno */
+	__s32 soft_error; /* sk_err_soft, positive errno */
+	__u32 isn; /* first sequence number of this side */
+	__u32 signal; /* that ended the exiting task, 0 none */
+	__u64 bytes_sent; /* acknowledged by the peer */
+	__u64 bytes_received;
+	__u32 packets_out; /* sent and not yet acknowledged */
+	__u32 unread_bytes;
+	__u32 unsent_bytes; /* written and not yet acknowledged */
+	__u32 srtt_us;
+	__u32 snd_wnd;
+	__u32 total_retransmits;
+	__u8 old_state; /* enum tcp_state of the kernel: 1 ESTABLISHED … 12 NEW_SYN_RECV */
+	__u8 new_state; /* other kinds than state: the same as old_state */
+	__u8 retransmits; /* in a row */
+	__u8 probes;
+	__u8 how; /* SOCKET_F_* */
+	__u8 pad[3];
+};
+
+/* synack-retransmit, listen-full: the listener and, as remote, the client */
+struct ev_listener {
+	struct event_tuple tuple;
+	__u32 backlog; /* connections that wait to be accepted */
+	__u32 backlog_max;
+	__u32 isn; /* of the client's SYN */
+	__u32 retransmits; /* of this SYN/ACK */
+};
+
+/* Raw bytes of a packet, from the IP header on, stand at the end of these bodies. */
+struct ev_raw {
+	__u32 wire_bytes; /* length on the wire from the IP header on */
+	__u16 captured_bytes; /* how many stand in bytes[] */
+	__u16 gso_bytes; /* segment size, 0: one packet */
+	__u8 bytes[EVENT_PACKET_MAX]; /* the record ends there, or a little later */
+};
+
+struct ev_reset {
+	struct event_tuple tuple; /* EVENT_K_TUPLE: of the socket that sent it, if any */
+	__u32 reason; /* enum sk_rst_reason of the running kernel */
+	__u8 state; /* of the socket, 0 no socket */
+	__u8 how; /* SOCKET_F_* */
+	__u8 pad[2];
+	struct ev_raw raw; /* EVENT_K_PACKET: the segment that provoked it */
+};
+
+struct ev_drop {
+	struct event_tuple tuple; /* EVENT_K_TUPLE: of the socket the packet belongs to */
+	__u64 rx_cookie; /* the receiving socket; header.cookie is the sender's */
+	__u64 location; /* address in the kernel's text; NAME_SYMBOL gives its name */
+	__u32 reason; /* enum skb_drop_reason of the running kernel */
+	__u32 backlog; /* of the receiving listener, EVENT_K_BACKLOG */
+	__u32 backlog_max;
+	__u8 state; /* of the socket in tuple */
+	__u8 rx_state; /* of the receiving socket */
+	__u8 pad[2];
+	struct ev_raw raw;
+};
+
+enum event_syscall {
+	SYSCALL_SOCKET,
+	SYSCALL_BIND,
+	SYSCALL_LISTEN,
+	SYSCALL_CONNECT,
+	SYSCALL_ACCEPT,
+	SYSCALL_COUNT,
+};
+
+struct ev_syscall {
+	struct event_tuple tuple; /* what the socket holds now */
+	struct event_owner owner;
+	__u8 asked[EVENT_ADDRESS_SIZE]; /* EVENT_K_ASKED: the address argument */
+	__s32 error; /* positive errno */
+	__u32 mark;
+	__u32 bound_ifindex;
+	__u32 backlog; /* accept: of the listener */
+	__u32 backlog_max;
+	__u32 type; /* SOCK_STREAM, … */
+	__u16 asked_port;
+	__u8 call; /* enum event_syscall */
+	__u8 state; /* of the socket after the call */
+	__u8 socket_flags; /* SOCKET_F_* */
+	__u8 pad[3];
+};
+
+struct ev_packet {
+	struct ev_raw raw;
+};
+
+/* IPv4 only: no kernel has a tracepoint for ICMPv6 */
+struct ev_icmp {
+	__u8 type;
+	__u8 code;
+	__u8 pad[2];
+	struct ev_raw raw; /* the packet that provoked it */
+};
+
+struct ev_neighbor {
+	__u8 address[EVENT_ADDRESS_SIZE];
+	__u32 probes;
+	__u16 state; /* NUD_* */
+	__u8 pad[2];
+};
+
+enum event_task_how { TASK_FORK, TASK_EXEC, TASK_EXIT, TASK_HOW_COUNT };
+
+struct ev_task {
+	struct event_owner owner; /* fork: the child */
+	__s32 exit_code; /* as wait() gives it */
+	__u8 how; /* enum event_task_how */
+	__u8 pad[3];
+	char path[128]; /* exec: the file */
+};
+
+/* ---- made by user space ---- */
+
+struct ev_start {
+	__u8 boot_id[16];
+	__u32 pid;
+	__u32 kernel_version; /* major << 16 | minor << 8 | patch */
+	char version[16]; /* of the program */
+	char release[64]; /* of the kernel */
+	char machine[16];
+	char host[64];
+	char arguments[256];
+};
+
+enum event_hook_state {
+	HOOK_ATTACHED,
+	HOOK_MISSING,
+	HOOK_LEFT_OUT,
+	HOOK_DETACHED,
+	HOOK_STATE_COUNT
+};
+
+struct ev_hook {
+	__s32 error; /* positive errno of the try to attach it */
+	__u8 state; /* enum event_hook_state */
+	__u8 pad[3];
+	char name[32]; /* as `doctor` lists it */
+	char why[88]; /* what is lost without, or why it is missing */
+};
+
+struct ev_clock {
+	__u64 monotonic_ns;
+	__u64 realtime_ns;
+	__u64 boottime_ns;
+};
+
+struct ev_tick {
+	__u32 sequence;
+	__u32 pending_bytes; /* that the ring still held, 0 when drained */
+};
+
+enum {
+	INTERFACE_F_UP = 1 << 0,
+	INTERFACE_F_CARRIER = 1 << 1,
+	INTERFACE_F_LOOPBACK = 1 << 2,
+	INTERFACE_F_TC_IN = 1 << 3, /* our hook is attached */
+	INTERFACE_F_TC_OUT = 1 << 4,
+	INTERFACE_F_GONE = 1 << 5,
+	INTERFACE_F_PEER_ELSEWHERE = 1 << 6, /* veth whose other end is in another namespace */
+	INTERFACE_F_CHAINED = 1 << 7, /* a program in front of ours may end the chain */
+};
+
+struct ev_interface { /* header: netns, ifindex */
+	__u32 flags;
+	__u32 mtu;
+	__u32 peer_ifindex;
+	__u32 peer_netns; /* 0 unknown */
+	char name[16];
+	char type[16]; /* veth, bridge, tun, …; empty for a device without a kind */
+};
+
+struct ev_netns { /* header: netns */
+	__u32 is_own; /* the agent's */
+	char name[60]; /* under /run/netns, else empty */
+};
+
+enum event_name_space { NAME_DROP_REASON, NAME_RESET_REASON, NAME_SYMBOL, NAME_SPACE_COUNT };
+
+struct ev_name {
+	__u64 value;
+	__u32 space; /* enum event_name_space */
+	char text[60];
+};
+
+struct ev_process {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 uid;
+	char exe[128];
+	char unit[64];
+	char container[64]; /* id */
+	char cgroup[128];
+};
+
+struct ev_snapshot { /* header: cookie, netns */
+	struct event_tuple tuple;
+	struct event_owner owner; /* EVENT_K_OWNER */
+	__u32 backlog;
+	__u32 backlog_max;
+	__u32 age_ms; /* EVENT_K_COUNTERS, 0 unknown */
+	__u8 state;
+	__u8 flags; /* SOCKET_F_* */
+	__u8 pad[2];
+};
+
+/*
+ * One shape for every fact. Fields that a fact does not use are zero. A fact that was looked for
+ * and not found comes with FACT_F_ABSENT.
+ *
+ * route        name: dev, address: source, address2: next hop (zero: on link), number: mtu,
+ *              limit: table, port: rtm_type, text: as ip route prints it; absent: error is the
+ *              errno of the look-up
+ * neighbor     name: dev, address: next hop, port: NUD_*, text: link address
+ * sysctl       name: as sysctl(8) prints it, text: value, number: the value if it is one
+ * address      name: dev, address, number: prefix length, port: IFA_F_* low bits
+ * holder       of a port. pid, name: comm, text: exe, address and port: local, address2 and
+ *              limit: remote, number: TCP state, flags: SOCKET_F_* << 8
+ * listener     the same, the header's netns tells where
+ * port-use     name: state or "total", number: sockets, address2 and port: destination, if any,
+ *              limit: size of the ephemeral range, on "total"
+ * ruleset      name: "table/chain", text: hook and policy, or a rule that drops, as dumped
+ * counter      name: as in /proc/net/netstat, number: value now
+ * task-state   pid, name: comm, text: "running", "sleeping", "stopped", "zombie" …
+ * capability   pid, name: CAP_…, number: 1 has it in effect
+ * bpf-program  name: program, text: where it is attached
+ * done         the last one of a request
+ */
+#define EVENT_FACTS(X)                \
+	X(ROUTE, "route")             \
+	X(NEIGHBOR, "neighbor")       \
+	X(SYSCTL, "sysctl")           \
+	X(ADDRESS, "address")         \
+	X(HOLDER, "holder")           \
+	X(LISTENER, "listener")       \
+	X(PORT_USE, "port-use")       \
+	X(RULESET, "ruleset")         \
+	X(COUNTER, "counter")         \
+	X(TASK_STATE, "task-state")   \
+	X(CAPABILITY, "capability")   \
+	X(BPF_PROGRAM, "bpf-program") \
+	X(DONE, "done")
+
+enum event_fact {
+	FACT_NONE,
+#define X(id, text) FACT_##id,
+	EVENT_FACTS(X)
+#undef X
+		FACT_COUNT,
+};
+
+enum { FACT_F_ABSENT = 1 << 0 };
+
+struct ev_fact { /* header: netns */
+	__u64 request; /* the attempt it was fetched for */
+	__s64 number;
+	__s64 limit;
+	__u8 address[EVENT_ADDRESS_SIZE];
+	__u8 address2[EVENT_ADDRESS_SIZE];
+	__u32 pid;
+	__u32 flags; /* FACT_F_* | SOCKET_F_* << 8 */
+	__s32 error;
+	__u16 what; /* enum event_fact */
+	__u16 port;
+	char name[48];
+	char text[160];
+};
+
+enum event_change {
+	CHANGE_ROUTE,
+	CHANGE_ADDRESS,
+	CHANGE_LINK,
+	CHANGE_RULESET,
+	CHANGE_LISTENER,
+	CHANGE_COUNT
+};
+
+struct ev_change { /* header: netns */
+	__u16 what; /* enum event_change */
+	__u16 removed; /* 0 added or altered, 1 removed */
+	__u32 pid; /* who did it, if known */
+	char text[112];
+};
+
+struct ev_lost {
+	__u64 by_kind[32]; /* since the start, indexed by kind */
+};
+
+struct ev_end {
+	__u64 records; /* written before this one */
+	__u32 why; /* 0 asked to stop, else errno */
+	__u32 pad;
+};
+
+#pragma GCC diagnostic pop
+
+#define EVENT_ASSERT_SIZE(body, bytes) \
+	_Static_assert(sizeof(struct body) == (bytes), "struct " #body " is in recordings")
+
+EVENT_ASSERT_SIZE(event_header, 40);
+EVENT_ASSERT_SIZE(event_tuple, 40);
+EVENT_ASSERT_SIZE(event_owner, 96);
+EVENT_ASSERT_SIZE(ev_open, 168);
+EVENT_ASSERT_SIZE(ev_socket, 104);
+EVENT_ASSERT_SIZE(ev_listener, 56);
+EVENT_ASSERT_SIZE(ev_raw, 264);
+EVENT_ASSERT_SIZE(ev_reset, 312);
+EVENT_ASSERT_SIZE(ev_drop, 336);
+EVENT_ASSERT_SIZE(ev_syscall, 184);
+EVENT_ASSERT_SIZE(ev_packet, 264);
+EVENT_ASSERT_SIZE(ev_icmp, 268);
+EVENT_ASSERT_SIZE(ev_neighbor, 24);
+EVENT_ASSERT_SIZE(ev_task, 232);
+EVENT_ASSERT_SIZE(ev_start, 440);
+EVENT_ASSERT_SIZE(ev_hook, 128);
+EVENT_ASSERT_SIZE(ev_clock, 24);
+EVENT_ASSERT_SIZE(ev_tick, 8);
+EVENT_ASSERT_SIZE(ev_interface, 48);
+EVENT_ASSERT_SIZE(ev_netns, 64);
+EVENT_ASSERT_SIZE(ev_name, 72);
+EVENT_ASSERT_SIZE(ev_process, 400);
+EVENT_ASSERT_SIZE(ev_snapshot, 152);
+EVENT_ASSERT_SIZE(ev_fact, 280);
+EVENT_ASSERT_SIZE(ev_change, 120);
+EVENT_ASSERT_SIZE(ev_lost, 256);
+EVENT_ASSERT_SIZE(ev_end, 16);
+_Static_assert(EVENT_KIND_COUNT <= 32, "ev_lost.by_kind has a slot for every kind");

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* knobs.h - what user space tells the kernel side before it is loaded */
+#pragma once
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+/*
+ * Read-only once loaded: the verifier takes the branches that a knob switches off out of the
+ * programs, so that a knob costs nothing and an old kernel never sees what it does not know.
+ * What a program can ask the kernel's types itself (fields, enums, prototypes) is no knob but a
+ * function in bpf/compat.h.
+ */
+struct knobs {
+	__u64 secret; /* mixed into socket addresses where the kernel gives no cookies */
+	__u32 agent_tgid; /* whose own sockets are left out */
+	__u32 ring_bytes;
+	__u8 has_cookies; /* bpf_get_socket_cookie() of a socket in tracing programs: 5.12 */
+	__u8 has_reset_hook; /* reset-received is attached: a state record knows of resets */
+	__u8 follow; /* open and syscall records of followed processes only */
+	__u8 all_packets; /* every packet of followed connections */
+	__u8 accepts; /* a record for every accepted connection */
+	__u8 fins; /* packet records of FINs too */
+	__u8 pad[2];
+};
+
+#define FOLLOWED_PROCESSES_MAX 16384
+#define FOLLOWED_CONNECTIONS_MAX 32768
+
+/*
+ * Drop reasons that are wanted, one byte each: subsystem (upper half of the number) times 256 plus
+ * index. Written at any time.
+ */
+#define DROP_SUBSYSTEMS 8
+#define DROP_REASONS_PER_SUBSYSTEM 256
+#define DROP_REASONS (DROP_SUBSYSTEMS * DROP_REASONS_PER_SUBSYSTEM)
+
+/* Counters of one CPU, by kind. The first fields of the kernel side's own record of a CPU. */
+struct cpu_counts {
+	__u64 lost[32]; /* no room in the ring */
+	__u64 suppressed[32]; /* shed while the ring was filling up */
+};
