@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* compat.h - every difference between kernels, one inline function each, naming the version */
+#pragma once
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "maps.h"
+
+/* BPF_PROG() gives every program its ctx, used or not */
+#pragma clang diagnostic ignored "-Wunused-parameter"
+
+/*
+ * Prototypes of tracepoints, to be compared with the running kernel's: an argument beyond the
+ * prototype must not be read, and a branch that the comparison rules out is never verified.
+ */
+typedef void (*btf_trace_tcp_send_reset___reason)(void *, const struct sock *,
+						  const struct sk_buff *, const enum sk_rst_reason);
+typedef void (*btf_trace_tcp_retransmit_skb___error)(void *, const struct sock *,
+						     const struct sk_buff *, int);
+typedef void (*btf_trace_kfree_skb___reason)(void *, struct sk_buff *, void *,
+					     enum skb_drop_reason);
+typedef void (*btf_trace_kfree_skb___receiver)(void *, struct sk_buff *, void *,
+					       enum skb_drop_reason, struct sock *);
+
+struct sock_cgroup_data___old {
+	__u64 val;
+} __attribute__((preserve_access_index));
+
+/* Since 6.10: the reason, and resets that belong to no full socket are told of at all. */
+static __always_inline bool compat_tells_reset_reason(void)
+{
+	return bpf_core_type_exists(btf_trace_tcp_send_reset___reason);
+}
+
+/* 6.17: the result of the send. */
+static __always_inline bool compat_tells_retransmit_error(void)
+{
+	return bpf_core_type_exists(btf_trace_tcp_retransmit_skb___error);
+}
+
+/* 6.11 added the receiving socket, 5.17 the reason. */
+static __always_inline bool compat_tells_drop_receiver(void)
+{
+	return bpf_core_type_exists(btf_trace_kfree_skb___receiver);
+}
+
+static __always_inline bool compat_tells_drop_reason(void)
+{
+	return compat_tells_drop_receiver() || bpf_core_type_exists(btf_trace_kfree_skb___reason);
+}
+
+/* The numbers move with every release. 0 where the kernel has none: no drop has reason 0. */
+static __always_inline __u32 compat_drop_no_socket(void)
+{
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET))
+		return bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET);
+	return 0;
+}
+
+static __always_inline __u32 compat_drop_not_specified(void)
+{
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED))
+		return bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED);
+	return 0;
+}
+
+/* 5.11: the current task as a pointer that can be followed without bpf_probe_read_kernel(). */
+static __always_inline bool compat_has_task_btf(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
+/* 5.15: its registers, as such a pointer. */
+static __always_inline bool compat_has_task_registers(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
+/*
+ * The registers with which a task entered the kernel. 5.15 has a helper; before, they stand at the
+ * top of the kernel stack (16 KiB on x86-64 and, with pages of 4 KiB, on arm64).
+ */
+static __always_inline struct pt_regs *compat_task_registers(void)
+{
+	struct task_struct *task;
+	void *stack;
+
+	if (compat_has_task_registers())
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	task = (struct task_struct *)bpf_get_current_task();
+	stack = BPF_CORE_READ(task, stack);
+	return (struct pt_regs *)(stack + 16384 - bpf_core_type_size(struct pt_regs));
+}
+
+/* 5.12: cookies of sockets in tracing programs. Before, the address mixed with a secret. */
+static __always_inline __u64 compat_socket_cookie(const void *sk)
+{
+	__u64 mixed;
+
+	if (knobs.has_cookies)
+		return bpf_get_socket_cookie((void *)sk);
+	/* the verifier forbids arithmetic with the pointer itself, not with a copy of its bytes */
+	bpf_probe_read_kernel(&mixed, sizeof(mixed), &sk);
+	mixed = (mixed ^ knobs.secret) * 0x9e3779b97f4a7c15ull;
+	return mixed ^ mixed >> 32;
+}
+
+/* The same of a socket that is read: then a cookie cannot be made. 0: it has none yet. */
+static __always_inline __u64 compat_read_socket_cookie(const struct sock *sk)
+{
+	if (knobs.has_cookies)
+		return BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	return compat_socket_cookie(sk);
+}
+
+/*
+ * The cgroup of a socket, 0 unknown. Until 5.14 one word held either a pointer or (lowest bit set)
+ * something else.
+ */
+static __always_inline __u64 compat_old_socket_cgroup(const struct sock *sk)
+{
+	struct sock_cgroup_data___old *old =
+		(void *)sk + bpf_core_field_offset(struct sock, sk_cgrp_data);
+	struct cgroup *group = (struct cgroup *)BPF_CORE_READ(old, val);
+
+	return (__u64)group & 1 ? 0 : BPF_CORE_READ(group, kn, id);
+}
+
+/* @sk: read. */
+static __always_inline __u64 compat_read_socket_cgroup(const struct sock *sk)
+{
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
+	return compat_old_socket_cgroup(sk);
+}
+
+/* @sk: trusted. */
+static __always_inline __u64 compat_socket_cgroup(const struct sock *sk)
+{
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return sk->sk_cgrp_data.cgroup->kn->id;
+	return compat_old_socket_cgroup(sk);
+}

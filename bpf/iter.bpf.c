@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* iter.bpf.c - sockets that are open already, and who holds them, read as records */
+#include "fill.h"
+
+struct snapshot_record {
+	struct event_header head;
+	struct ev_snapshot body;
+};
+
+static __always_inline void snapshot_begin(struct snapshot_record *record)
+{
+	__builtin_memset(record, 0, sizeof(*record));
+	record->head.ts_ns = bpf_ktime_get_ns();
+	record->head.kind = EVENT_SOCKET;
+	record->head.size = sizeof(*record);
+	record->head.cpu = bpf_get_smp_processor_id();
+	record->head.vantage = VANTAGE_ITERATOR;
+}
+
+/* @sk: trusted, a full socket. */
+static __always_inline void snapshot_fill_full(struct snapshot_record *record,
+					       const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	fill_tuple(&record->body.tuple, &sk->__sk_common,
+		   bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport), IPPROTO_TCP);
+	record->body.state = sk->__sk_common.skc_state;
+	record->body.flags = fill_socket_options(tp);
+	if (record->body.state == TCP_LISTEN) {
+		record->body.backlog = sk->sk_ack_backlog;
+		record->body.backlog_max = sk->sk_max_ack_backlog;
+		record->head.known |= EVENT_K_BACKLOG;
+	}
+	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;
+}
+
+SEC("iter/tcp")
+int snapshot_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct snapshot_record record;
+	struct tcp_sock *tp;
+
+	if (!common)
+		return 0;
+	snapshot_begin(&record);
+	tp = bpf_skc_to_tcp_sock(common);
+	if (tp) {
+		snapshot_fill_full(&record, tp);
+	} else {
+		fill_tuple(&record.body.tuple, common, common->skc_num, IPPROTO_TCP);
+		record.body.state = common->skc_state;
+		record.head.netns = common->skc_net.net->ns.inum;
+		record.head.known = EVENT_K_TUPLE | EVENT_K_STATE;
+	}
+	record.head.cookie = compat_socket_cookie(common);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+SEC("iter/task_file")
+int snapshot_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct snapshot_record record;
+	struct socket *socket;
+	struct tcp_sock *tp;
+	struct sock *sk;
+
+	/* threads share their files */
+	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	snapshot_begin(&record);
+	snapshot_fill_full(&record, tp);
+	fill_owner(&record.body.owner, task);
+	record.body.owner.cgroup_id = compat_socket_cgroup(sk);
+	record.head.known |= EVENT_K_OWNER;
+	if (record.body.owner.exe[0])
+		record.head.known |= EVENT_K_EXE;
+	record.head.cookie = compat_socket_cookie(sk);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}

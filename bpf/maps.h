@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* maps.h - what all programs share; defined in maps.bpf.c */
+#pragma once
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "event.h"
+#include "knobs.h"
+
+extern const volatile struct knobs knobs;
+
+struct ring_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20); /* user space sets it */
+};
+
+/* A CPU's own state. */
+struct emit_cpu {
+	struct cpu_counts counts; /* first: user space reads them */
+	__u64 reset_socket; /* socket that tcp_reset() was called for on this CPU, 0 none */
+	__u64 reset_jiffies; /* and when */
+	__u64 pending; /* bytes in the ring at the last look */
+	__u64 unparsed_ns; /* when a packet that could not be parsed was last told of */
+	__u64 device; /* of the last packet, with its namespace, and when that was looked up */
+	__u64 device_ns;
+	__u32 device_netns;
+	__u32 pad;
+	__u32 turn; /* records tried */
+	__u32 lost_total; /* what header.lost says */
+};
+
+struct emit_cpus_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct emit_cpu);
+};
+
+/* Processes that are followed, by tgid. */
+struct followed_processes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FOLLOWED_PROCESSES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+
+/* Connections whose every packet is wanted, by the socket's cookie. */
+struct followed_cookies_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FOLLOWED_CONNECTIONS_MAX);
+	__type(key, __u64);
+	__type(value, __u8);
+};
+
+/* A direction of such a connection as a packet shows it. */
+struct packet_flow {
+	__u8 source[EVENT_ADDRESS_SIZE];
+	__u8 destination[EVENT_ADDRESS_SIZE];
+	__u16 source_port_be;
+	__u16 destination_port_be;
+};
+
+struct followed_flows_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FOLLOWED_CONNECTIONS_MAX);
+	__type(key, struct packet_flow);
+	__type(value, __u8);
+};
+
+#ifndef MAPS_DEFINE
+extern struct ring_map ring SEC(".maps");
+extern struct emit_cpus_map emit_cpus SEC(".maps");
+extern struct followed_processes_map followed_processes SEC(".maps");
+extern struct followed_cookies_map followed_cookies SEC(".maps");
+extern struct followed_flows_map followed_flows SEC(".maps");
+#endif

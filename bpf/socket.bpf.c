@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
+#include "emit.h"
+#include "fill.h"
+
+struct open_record {
+	struct event_header head;
+	struct ev_open body;
+};
+
+struct socket_record {
+	struct event_header head;
+	struct ev_socket body;
+};
+
+struct listener_record {
+	struct event_header head;
+	struct ev_listener body;
+};
+
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
+#define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, orig_ax)
+#define SYSCALL_NUMBER_CONNECT 42 /* of 32-bit programs this is pipe(): it opens no connection */
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
+#define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, syscallno)
+#define SYSCALL_NUMBER_CONNECT 203
+#endif
+
+/*
+ * tcp_reset() and the state change it leads to are one step of one CPU; a virtual CPU may stand still
+ * in between for a while (23 ms seen). The limit keeps what was left behind by a step that moved to
+ * another CPU from being taken for that of a later socket at the same address.
+ */
+#define RESET_STEP_JIFFIES 1000 /* 1 to 10 s, as the kernel was built */
+
+static __always_inline __u32 socket_netns(const struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
+/* The lock is held by a process, else a softirq or a timer works on the socket. */
+static __always_inline __u8 socket_context(const struct sock *sk)
+{
+	return sk->sk_lock.owned ? EVENT_F_TASK : EVENT_F_SOFTIRQ;
+}
+
+/* The address given to connect(), if the current system call is one. */
+static __always_inline bool socket_asked(struct ev_open *open)
+{
+	struct pt_regs *regs = compat_task_registers();
+	long number, address;
+
+	if (compat_has_task_registers()) {
+		number = SYSCALL_NUMBER(regs);
+		address = PT_REGS_PARM2_SYSCALL(regs);
+	} else {
+		number = SYSCALL_NUMBER_READ(regs);
+		address = PT_REGS_PARM2_CORE_SYSCALL(regs);
+	}
+	return number == SYSCALL_NUMBER_CONNECT &&
+	       fill_asked(open->asked, &open->asked_port, (const void *)address);
+}
+
+static __always_inline void socket_emit_open(const struct sock *sk, struct tcp_sock *tp,
+					     enum event_open_how how)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 flags = fill_task_flags();
+	struct emit_cpu *cpu;
+	struct open_record *record;
+	struct ev_open *open;
+	__u64 cookie;
+	__u8 one = 1;
+
+	if (tgid == knobs.agent_tgid)
+		return;
+	if (knobs.follow && !bpf_map_lookup_elem(&followed_processes, &tgid))
+		return;
+	cookie = compat_socket_cookie(sk);
+	if (knobs.all_packets)
+		bpf_map_update_elem(&followed_cookies, &cookie, &one, BPF_ANY);
+	cpu = emit_cpu();
+	if (!cpu)
+		return;
+	record = (void *)emit_reserve(cpu, EVENT_OPEN, sizeof(*record), VANTAGE_SOCKET);
+	if (!record)
+		return;
+	open = &record->body;
+	record->head.cookie = cookie;
+	record->head.netns = socket_netns(sk);
+	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
+	fill_tuple(&open->tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_TCP);
+	record->head.known = EVENT_K_TUPLE | fill_current(&open->owner);
+	open->owner.cgroup_id = compat_socket_cgroup(sk);
+	open->mark = sk->sk_mark;
+	open->bound_ifindex = sk->__sk_common.skc_bound_dev_if;
+	open->backlog_max = how == OPEN_LISTEN ? sk->sk_max_ack_backlog : 0;
+	open->how = how;
+	open->socket_flags = fill_socket_options(tp);
+	if (flags & PF_KTHREAD)
+		open->socket_flags |= SOCKET_F_KERNEL;
+	__builtin_memset(open->asked, 0, sizeof(open->asked));
+	open->asked_port = 0;
+	if (how == OPEN_CONNECT && socket_asked(open))
+		record->head.known |= EVENT_K_ASKED;
+	emit_submit(cpu, &record->head);
+}
+
+/* Was tcp_reset() called for this socket just now? Asked once. */
+static __always_inline bool socket_take_reset(struct emit_cpu *cpu, const struct sock *sk)
+{
+	if (!cpu->reset_socket || cpu->reset_socket != (__u64)sk)
+		return false;
+	cpu->reset_socket = 0;
+	return bpf_jiffies64() - cpu->reset_jiffies < RESET_STEP_JIFFIES;
+}
+
+/*
+ * Counters of a connection. The kernel empties the write queue, and with it packets_out, before a
+ * reset or a time-out closes the socket; sequence numbers still tell what was on its way. They also
+ * count the SYN and FIN, which no application wrote, and bytes_acked counts the SYN of an active
+ * opening: what was acknowledged is what was sent less what is on its way.
+ */
+static __always_inline void socket_fill_counters(struct ev_socket *body, const struct tcp_sock *tp)
+{
+	bool has_syn = body->old_state == TCP_SYN_SENT || body->old_state == TCP_SYN_RECV;
+	bool has_fin = body->old_state == TCP_FIN_WAIT1 || body->old_state == TCP_CLOSING ||
+		       body->old_state == TCP_LAST_ACK;
+	__u32 flight = tp->snd_nxt - tp->snd_una;
+	__u32 queued = tp->write_seq - tp->snd_una;
+	__u32 mss = tp->mss_cache;
+	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
+
+	body->packets_out = tp->packets_out;
+	if (!body->packets_out && flight)
+		body->packets_out = has_syn || !mss ? 1 : (flight + mss - 1) / mss;
+	if (flight && (has_syn || has_fin))
+		flight--;
+	if (queued && (has_syn || has_fin))
+		queued--;
+	body->bytes_sent = sent > flight ? sent - flight : 0;
+	body->bytes_received = tp->bytes_received;
+	body->unread_bytes = tp->rcv_nxt - tp->copied_seq;
+	body->unsent_bytes = queued;
+	body->srtt_us = tp->srtt_us >> 3;
+	body->snd_wnd = tp->snd_wnd;
+	body->total_retransmits = tp->total_retrans;
+	body->retransmits = tp->inet_conn.icsk_retransmits;
+	body->probes = tp->inet_conn.icsk_probes_out;
+}
+
+/* Everything but error and signal. @tp: trusted. Returns what is known. */
+static __always_inline __u32 socket_fill(struct ev_socket *body, const struct sock *sk,
+					 const struct tcp_sock *tp, __u8 old_state, __u8 new_state)
+{
+	__u32 known = EVENT_K_TUPLE | EVENT_K_COUNTERS | EVENT_K_STATE;
+
+	/* skc_num is 0 once the port is given back; inet_sport stays */
+	fill_tuple(&body->tuple, &sk->__sk_common, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
+		   IPPROTO_TCP);
+	body->error = sk->sk_err;
+	body->soft_error = sk->sk_err_soft;
+	body->signal = 0;
+	body->old_state = old_state;
+	body->new_state = new_state;
+	body->how = 0;
+	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+		body->how = SOCKET_F_MPTCP;
+	body->pad[0] = 0;
+	body->pad[1] = 0;
+	body->pad[2] = 0;
+	body->isn = 0;
+	socket_fill_counters(body, tp);
+	/* no port was found: the numbers of an earlier try are still there, or none */
+	if (old_state == TCP_SYN_SENT && tp->inet_conn.icsk_inet.inet_sport && tp->write_seq) {
+		body->isn = new_state == TCP_ESTABLISHED ? tp->snd_una - 1 : tp->snd_una;
+		known |= EVENT_K_ISN;
+	}
+	return known;
+}
+
+static __always_inline struct socket_record *socket_reserve(struct emit_cpu *cpu, __u16 kind,
+							    const struct sock *sk)
+{
+	struct socket_record *record =
+		(void *)emit_reserve(cpu, kind, sizeof(*record), VANTAGE_SOCKET);
+
+	if (!record)
+		return NULL;
+	record->head.cookie = compat_socket_cookie(sk);
+	record->head.netns = socket_netns(sk);
+	record->head.flags = socket_context(sk);
+	return record;
+}
+
+static __always_inline void socket_emit_state(const struct sock *sk, const struct tcp_sock *tp,
+					      __u8 old_state, __u8 new_state)
+{
+	struct emit_cpu *cpu = emit_cpu();
+	struct socket_record *record;
+	bool is_reset;
+	__u32 known;
+
+	if (!cpu)
+		return;
+	is_reset = knobs.has_reset_hook && socket_take_reset(cpu, sk);
+	record = socket_reserve(cpu, EVENT_STATE, sk);
+	if (!record)
+		return;
+	known = socket_fill(&record->body, sk, tp, old_state, new_state);
+	if (knobs.has_reset_hook)
+		known |= EVENT_K_RESET_SEEN;
+	if (is_reset)
+		record->body.how |= SOCKET_F_RESET;
+	if (new_state == TCP_CLOSE && record->head.flags & EVENT_F_TASK &&
+	    fill_task_flags() & PF_EXITING) {
+		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+		record->body.how |= SOCKET_F_EXITING;
+		record->body.signal = BPF_CORE_READ(task, exit_code) & 0x7f;
+	}
+	record->head.known = known;
+	emit_submit(cpu, &record->head);
+}
+
+/* What is told beside openings: how an active opening ends, and every end with an error. */
+static __always_inline bool socket_is_told(const struct sock *sk, int old_state, int new_state)
+{
+	if (old_state == TCP_SYN_SENT)
+		return true;
+	if (new_state == TCP_CLOSE)
+		return old_state == TCP_LISTEN || sk->sk_err;
+	/* simultaneous opening: a passive one has no struct socket before accept() */
+	return old_state == TCP_SYN_RECV && sk->sk_socket;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
+{
+	struct tcp_sock *tp;
+	bool opens;
+
+	if (sk->sk_protocol != IPPROTO_TCP) /* the parent of an MPTCP connection is no tcp_sock */
+		return 0;
+	opens = old_state == TCP_CLOSE && (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN);
+	if (!opens && !socket_is_told(sk, old_state, new_state))
+		return 0;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return 0;
+	if (opens)
+		socket_emit_open(sk, tp, new_state == TCP_LISTEN ? OPEN_LISTEN : OPEN_CONNECT);
+	else
+		socket_emit_state(sk, tp, old_state, new_state);
+	return 0;
+}
+
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(on_error, const struct sock *sk)
+{
+	struct socket_record *record;
+	struct emit_cpu *cpu;
+	struct tcp_sock *tp;
+
+	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != TCP_SYN_SENT)
+		return 0;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	cpu = emit_cpu();
+	if (!tp || !cpu)
+		return 0;
+	record = socket_reserve(cpu, EVENT_ERROR, sk);
+	if (!record)
+		return 0;
+	record->head.known = socket_fill(&record->body, sk, tp, TCP_SYN_SENT, TCP_SYN_SENT);
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(on_retransmit, const struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct socket_record *record;
+	struct emit_cpu *cpu;
+	struct tcp_sock *tp;
+
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	cpu = emit_cpu();
+	if (!tp || !cpu)
+		return 0;
+	record = socket_reserve(cpu, EVENT_RETRANSMIT, sk);
+	if (!record)
+		return 0;
+	record->head.known = socket_fill(&record->body, sk, tp, state, state);
+	record->body.error = 0;
+	if (compat_tells_retransmit_error()) {
+		record->body.error = (int)ctx[2];
+		record->head.known |= EVENT_K_ERROR;
+	}
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(on_reset_received, struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct emit_cpu *cpu = emit_cpu();
+	struct socket_record *record;
+	struct tcp_sock *tp;
+
+	if (!cpu)
+		return 0;
+	cpu->reset_socket = (__u64)sk;
+	cpu->reset_jiffies = bpf_jiffies64(); /* 20 ns and more less than to read the clock */
+	/* the state record that follows says it, in the same step */
+	if (state == TCP_SYN_SENT)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk);
+	if (!record)
+		return 0;
+	record->head.known = socket_fill(&record->body, sk, tp, state, state);
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(on_synack_retransmit, const struct sock *sk, const struct request_sock *req)
+{
+	struct listener_record *record;
+	struct emit_cpu *cpu = emit_cpu();
+
+	if (!cpu || sk->__sk_common.skc_state != TCP_LISTEN)
+		return 0;
+	record =
+		(void *)emit_reserve(cpu, EVENT_SYNACK_RETRANSMIT, sizeof(*record), VANTAGE_SOCKET);
+	if (!record)
+		return 0;
+	record->head.cookie = compat_socket_cookie(sk);
+	record->head.netns = socket_netns(sk);
+	record->head.flags = EVENT_F_SOFTIRQ;
+	record->head.known = EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN;
+	fill_tuple(&record->body.tuple, &req->__req_common, req->__req_common.skc_num, IPPROTO_TCP);
+	record->body.backlog = sk->sk_ack_backlog;
+	record->body.backlog_max = sk->sk_max_ack_backlog;
+	record->body.isn = BPF_CORE_READ((struct tcp_request_sock *)req, rcv_isn);
+	record->body.retransmits = req->num_retrans + 1; /* counted after the send */
+	emit_submit(cpu, &record->head);
+	return 0;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* syscall.bpf.c - socket calls that return an error, and, when asked for, those that work */
+#include "emit.h"
+#include "fill.h"
+
+#include <asm-generic/errno.h>
+
+/* ERESTARTSYS and its kin: the kernel's own, never seen by an application */
+#define ERESTART_FIRST 512
+#define ERESTART_LAST 516
+
+struct syscall_record {
+	struct event_header head;
+	struct ev_syscall body;
+};
+
+struct open_record {
+	struct event_header head;
+	struct ev_open body;
+};
+
+/* What a call was made with. */
+struct syscall_call {
+	const struct sock *sk; /* read; NULL: socket() */
+	const void *address; /* in user memory, NULL none */
+	enum event_syscall call;
+	int error;
+	__u16 family;
+	__u16 protocol;
+	__u32 type;
+};
+
+/* Does the current process count? */
+static __always_inline bool syscall_is_wanted(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (tgid == knobs.agent_tgid)
+		return false;
+	return !knobs.follow || bpf_map_lookup_elem(&followed_processes, &tgid);
+}
+
+/* The socket behind a file descriptor of the current process, NULL: none, or no internet socket. */
+static __always_inline const struct sock *syscall_socket(int fd, struct syscall_call *call)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file *file = NULL, **files;
+	struct socket *socket;
+	struct sock *sk;
+
+	if ((__u32)fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	files = BPF_CORE_READ(table, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)fd) || !file)
+		return NULL;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return NULL;
+	call->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	call->type = BPF_CORE_READ(sk, sk_type);
+	call->protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (call->family != AF_INET && call->family != AF_INET6)
+		return NULL;
+	call->sk = sk;
+	return sk;
+}
+
+/*
+ * The socket that speaks for this one: an MPTCP parent's first subflow has the cookie and the state
+ * changes.
+ */
+static __always_inline const struct sock *syscall_speaker(const struct syscall_call *call)
+{
+	const struct mptcp_sock *parent = (const struct mptcp_sock *)call->sk;
+	const struct sock *first;
+
+	if (call->protocol != IPPROTO_MPTCP || !bpf_core_type_exists(struct mptcp_sock))
+		return call->sk;
+	first = BPF_CORE_READ(parent, first);
+	return first ? first : call->sk;
+}
+
+static __always_inline __u8 syscall_socket_options(const struct syscall_call *call)
+{
+	const struct sock *sk = call->sk;
+	__u8 flags = call->protocol == IPPROTO_MPTCP ? SOCKET_F_MPTCP : 0;
+
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only))
+		flags |= SOCKET_F_V6ONLY;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse))
+		flags |= SOCKET_F_REUSEADDR;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuseport))
+		flags |= SOCKET_F_REUSEPORT;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		flags |= SOCKET_F_BOUND_PORT;
+	return flags;
+}
+
+static __always_inline __u32 syscall_netns(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+}
+
+/* The socket's part of a record. Returns the cookie, 0 when it has none yet. */
+static __always_inline __u64 syscall_fill_socket(struct event_header *head,
+						 struct event_tuple *tuple,
+						 const struct syscall_call *call)
+{
+	const struct sock *sk = syscall_speaker(call);
+
+	fill_tuple_read(tuple, &sk->__sk_common, IPPROTO_TCP);
+	tuple->protocol = call->protocol == IPPROTO_MPTCP ? IPPROTO_TCP : call->protocol;
+	head->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	return compat_read_socket_cookie(sk);
+}
+
+static __always_inline int syscall_emit_error(const struct syscall_call *call)
+{
+	struct emit_cpu *cpu = emit_cpu();
+	struct syscall_record *record;
+	const struct sock *sk = call->sk;
+	struct ev_syscall *body;
+
+	if (!cpu)
+		return 0;
+	record = (void *)emit_reserve(cpu, EVENT_SYSCALL, sizeof(*record), VANTAGE_SYSCALL);
+	if (!record)
+		return 0;
+	body = &record->body;
+	__builtin_memset(body, 0, sizeof(*body));
+	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
+	record->head.known = fill_current(&body->owner);
+	body->call = call->call;
+	body->error = call->error;
+	body->type = call->type;
+	if (call->address && fill_asked(body->asked, &body->asked_port, call->address))
+		record->head.known |= EVENT_K_ASKED;
+	if (sk) {
+		record->head.cookie = syscall_fill_socket(&record->head, &body->tuple, call);
+		record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_BACKLOG;
+		body->owner.cgroup_id = compat_read_socket_cgroup(sk);
+		body->mark = BPF_CORE_READ(sk, sk_mark);
+		body->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+		body->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
+		body->backlog_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
+		body->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		body->socket_flags = syscall_socket_options(call);
+	} else {
+		record->head.netns = syscall_netns();
+		body->tuple.family = call->family;
+		body->tuple.protocol = IPPROTO_TCP;
+	}
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
+/* bind() or accept() worked: the socket's owner. */
+static __always_inline int syscall_emit_open(const struct syscall_call *call,
+					     enum event_open_how how)
+{
+	struct emit_cpu *cpu = emit_cpu();
+	struct open_record *record;
+	const struct sock *sk = call->sk;
+	struct ev_open *open;
+	__u8 one = 1;
+
+	if (!cpu)
+		return 0;
+	record = (void *)emit_reserve(cpu, EVENT_OPEN, sizeof(*record), VANTAGE_SYSCALL);
+	if (!record)
+		return 0;
+	open = &record->body;
+	__builtin_memset(open, 0, sizeof(*open));
+	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
+	record->head.known = EVENT_K_TUPLE | fill_current(&open->owner);
+	record->head.cookie = syscall_fill_socket(&record->head, &open->tuple, call);
+	open->owner.cgroup_id = compat_read_socket_cgroup(sk);
+	open->mark = BPF_CORE_READ(sk, sk_mark);
+	open->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	open->how = how;
+	open->socket_flags = syscall_socket_options(call);
+	if (call->address && fill_asked(open->asked, &open->asked_port, call->address))
+		record->head.known |= EVENT_K_ASKED;
+	if (knobs.all_packets && record->head.cookie) {
+		__u64 cookie = record->head.cookie;
+
+		bpf_map_update_elem(&followed_cookies, &cookie, &one, BPF_ANY);
+	}
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
+/* Stream sockets of TCP and MPTCP; datagram sockets only where @datagrams. */
+static __always_inline bool syscall_is_ours(const struct syscall_call *call, bool datagrams)
+{
+	if (call->type == SOCK_STREAM)
+		return call->protocol == IPPROTO_TCP || call->protocol == IPPROTO_MPTCP;
+	return datagrams && call->type == SOCK_DGRAM && call->protocol == IPPROTO_UDP;
+}
+
+/*
+ * Errors of connect() that a state record announces, or that end nothing. The rest is found out
+ * before a packet is made (route, source address and port, LSM), or may be either.
+ */
+static __always_inline bool syscall_connect_is_silent(long error)
+{
+	switch (error) {
+	case EINTR:
+	case EAGAIN:
+	case EPIPE:
+	case ECONNRESET:
+	case EISCONN:
+	case ETIMEDOUT:
+	case ECONNREFUSED:
+	case EALREADY:
+	case EINPROGRESS:
+		return true;
+	}
+	return error >= ERESTART_FIRST && error <= ERESTART_LAST;
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int on_connect(struct trace_event_raw_sys_exit *ctx)
+{
+	struct syscall_call call = { .call = SYSCALL_CONNECT };
+	struct pt_regs *regs;
+	long ret = ctx->ret;
+	__u16 family = 0;
+
+	if (ret >= 0 || syscall_connect_is_silent(-ret) || !syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	call.error = -ret;
+	call.address = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
+	/* most failing connect()s of a host are of Unix sockets: told by the address alone */
+	if (bpf_probe_read_user(&family, sizeof(family), call.address) ||
+	    (family != AF_INET && family != AF_INET6))
+		return 0;
+	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
+	    !syscall_is_ours(&call, false))
+		return 0;
+	return syscall_emit_error(&call);
+}
+
+SEC("tracepoint/syscalls/sys_exit_bind")
+int on_bind(struct trace_event_raw_sys_exit *ctx)
+{
+	struct syscall_call call = { .call = SYSCALL_BIND };
+	struct pt_regs *regs;
+	long ret = ctx->ret;
+
+	if ((ret >= 0 && !knobs.follow) || !syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	call.error = -ret;
+	call.address = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
+	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
+	    !syscall_is_ours(&call, true))
+		return 0;
+	if (ret >= 0)
+		return syscall_emit_open(&call, OPEN_BIND);
+	return syscall_emit_error(&call);
+}
+
+SEC("tracepoint/syscalls/sys_exit_listen")
+int on_listen(struct trace_event_raw_sys_exit *ctx)
+{
+	struct syscall_call call = { .call = SYSCALL_LISTEN };
+	struct pt_regs *regs;
+	long ret = ctx->ret;
+
+	if (ret >= 0 || !syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	call.error = -ret;
+	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
+	    !syscall_is_ours(&call, false))
+		return 0;
+	return syscall_emit_error(&call);
+}
+
+SEC("tracepoint/syscalls/sys_exit_socket")
+int on_socket(struct trace_event_raw_sys_exit *ctx)
+{
+	struct syscall_call call = { .call = SYSCALL_SOCKET };
+	struct pt_regs *regs;
+	long ret = ctx->ret;
+
+	if (ret >= 0 || !syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	call.error = -ret;
+	call.family = PT_REGS_PARM1_CORE_SYSCALL(regs);
+	call.type = PT_REGS_PARM2_CORE_SYSCALL(regs) & 0xf; /* SOCK_TYPE_MASK */
+	if ((call.family != AF_INET && call.family != AF_INET6) || call.type != SOCK_STREAM)
+		return 0;
+	return syscall_emit_error(&call);
+}
+
+static __always_inline int syscall_accept(long ret)
+{
+	struct syscall_call call = { .call = SYSCALL_ACCEPT };
+	struct pt_regs *regs;
+
+	if (ret >= 0 && !knobs.accepts)
+		return 0;
+	if (ret == -EAGAIN || ret == -EINTR || (ret <= -ERESTART_FIRST && ret >= -ERESTART_LAST))
+		return 0;
+	if (!syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	call.error = -ret;
+	if (!syscall_socket(ret >= 0 ? ret : (long)PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
+	    !syscall_is_ours(&call, false))
+		return 0;
+	if (ret >= 0)
+		return syscall_emit_open(&call, OPEN_ACCEPT);
+	return syscall_emit_error(&call);
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept")
+int on_accept(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_accept(ctx->ret);
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept4")
+int on_accept4(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_accept(ctx->ret);
+}
