@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* address.c - the one address type */
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "util/address.h"
+
+static const __u8 mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+bool address_is_ipv4(const __u8 *address)
+{
+	return !memcmp(address, mapped_prefix, sizeof(mapped_prefix));
+}
+
+bool address_is_any(const __u8 *address)
+{
+	static const __u8 zero[EVENT_ADDRESS_SIZE];
+
+	if (address_is_ipv4(address))
+		return !memcmp(address + 12, zero, 4);
+	return !memcmp(address, zero, sizeof(zero));
+}
+
+bool address_is_loopback(const __u8 *address)
+{
+	static const __u8 one[EVENT_ADDRESS_SIZE] = { [15] = 1 };
+
+	if (address_is_ipv4(address))
+		return address[12] == 127;
+	return !memcmp(address, one, sizeof(one));
+}
+
+bool address_is_link_local(const __u8 *address)
+{
+	if (address_is_ipv4(address))
+		return address[12] == 169 && address[13] == 254;
+	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
+bool address_equal(const __u8 *a, const __u8 *b)
+{
+	return !memcmp(a, b, EVENT_ADDRESS_SIZE);
+}
+
+void address_from_ipv4(__u8 *address, const void *four_bytes)
+{
+	memcpy(address, mapped_prefix, sizeof(mapped_prefix));
+	memcpy(address + 12, four_bytes, 4);
+}
+
+void address_from_ipv6(__u8 *address, const void *sixteen_bytes)
+{
+	memcpy(address, sixteen_bytes, EVENT_ADDRESS_SIZE);
+}
+
+void address_print(struct text *text, const __u8 *address)
+{
+	char printed[INET6_ADDRSTRLEN];
+
+	if (address_is_ipv4(address))
+		inet_ntop(AF_INET, address + 12, printed, sizeof(printed));
+	else
+		inet_ntop(AF_INET6, address, printed, sizeof(printed));
+	text_add(text, "%s", printed);
+}
+
+void address_print_port(struct text *text, const __u8 *address, __u16 port)
+{
+	bool brackets = port && !address_is_ipv4(address);
+
+	text_add(text, "%s", brackets ? "[" : "");
+	address_print(text, address);
+	text_add(text, "%s", brackets ? "]" : "");
+	if (port)
+		text_add(text, ":%u", port);
+}

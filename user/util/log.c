@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* log.c - what the program says about itself */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/log.h"
+
+/* The one piece of state that is not passed: diagnostics must work before anything exists. */
+static enum log_level log_level = LOG_LEVEL_INFO;
+
+void log_set_level(enum log_level level)
+{
+	log_level = level;
+}
+
+static void print_line(enum log_level level, const char *prefix, const char *format, va_list args,
+		       int error)
+{
+	if (level > log_level)
+		return;
+	flockfile(stderr);
+	fputs(prefix, stderr);
+	vfprintf(stderr, format, args);
+	if (error)
+		fprintf(stderr, ": %s", strerror(-error));
+	fputc('\n', stderr);
+	funlockfile(stderr);
+}
+
+#define LOG_LINE(level, prefix, error)                          \
+	do {                                                    \
+		va_list args;                                   \
+		va_start(args, format);                         \
+		print_line(level, prefix, format, args, error); \
+		va_end(args);                                   \
+	} while (0)
+
+void log_error(const char *format, ...)
+{
+	LOG_LINE(LOG_LEVEL_ERROR, "sockwhy: ", 0);
+}
+
+void log_info(const char *format, ...)
+{
+	LOG_LINE(LOG_LEVEL_INFO, "sockwhy: ", 0);
+}
+
+void log_debug(const char *format, ...)
+{
+	LOG_LINE(LOG_LEVEL_DEBUG, "sockwhy: ", 0);
+}
+
+void log_hint(const char *format, ...)
+{
+	LOG_LINE(LOG_LEVEL_ERROR, "hint: ", 0);
+}
+
+int log_error_r(int error, const char *format, ...)
+{
+	LOG_LINE(LOG_LEVEL_ERROR, "sockwhy: ", error);
+	return error;
+}

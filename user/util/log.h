@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* log.h - what the program says about itself: one line each on standard error */
+#pragma once
+
+#include <stdarg.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Lines above this level are not printed (-q: ERROR, default INFO, -vv: DEBUG). */
+void log_set_level(enum log_level level);
+
+/* "sockwhy: SUBJECT: what failed: why" on standard error. */
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A second line, "hint: how to mend it". */
+void log_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Logs the line with ": " and the text of errno -@error, and returns @error.
+ * @error: negative errno.
+ */
+int log_error_r(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* text.h - text of bounded length, built piece by piece, always terminated */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct text {
+	char *at;
+	size_t size; /* of the buffer, the terminator included */
+	size_t length;
+	bool cut; /* something did not fit */
+};
+
+/* Begins an empty text in @buffer. @size must be at least 1. */
+struct text text_in(char *buffer, size_t size);
+#define text_of(array) text_in((array), sizeof(array))
+
+/* Appends; what does not fit is left out and remembered in .cut. Returns the text's buffer. */
+const char *text_add(struct text *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Appends text of foreign origin (wire, process names): control characters, quotes of the shell
+ * and bytes that are not UTF-8 become \xNN, so that it is safe in a terminal and in prose.
+ * @size: at most so many bytes are read; stops at a NUL.
+ */
+const char *text_add_foreign(struct text *text, const char *foreign, size_t size);
