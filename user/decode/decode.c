@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* decode.c - one record: every length checked, the body copied, texts ended, the packet parsed */
+
+#include <errno.h>
+#include <string.h>
+
+#include "decode/decode.h"
+#include "util/array.h"
+
+#define TEXTS_MAX 6
+#define ERRNO_MAX 4095 /* MAX_ERRNO of the kernel */
+
+/* What must be checked or ended in a body; offsets are of the body. */
+struct layout {
+	__u16 size; /* of the body struct */
+	__u16 raw; /* where its struct ev_raw begins; 0: it has none, or it is all of the body */
+	__u8 has_raw;
+	__u8 raw_optional; /* there only with EVENT_K_PACKET */
+	__u8 choice_size; /* of the enum that indexes tables, 0: none */
+	__u8 texts; /* how many */
+	__u16 choice;
+	__u16 choice_first;
+	__u16 choice_count;
+	__u16 errnos; /* how many, side by side */
+	__u16 errno_first; /* offset of the first */
+	__u16 text_end[TEXTS_MAX]; /* the last byte of each char array */
+};
+
+#define END(body, member) (offsetof(struct body, member) + sizeof(((struct body *)0)->member) - 1)
+#define OWNER_TEXTS(body) END(body, owner.comm), END(body, owner.leader), END(body, owner.exe)
+#define CHOICE(body, member, first, count)                                        \
+	.choice = offsetof(struct body, member),                                  \
+	.choice_size = sizeof(((struct body *)0)->member), .choice_first = first, \
+	.choice_count = count
+#define ERRNOS(body, member, count) .errno_first = offsetof(struct body, member), .errnos = count
+#define RAW(body, optional) \
+	.raw = offsetof(struct body, raw), .has_raw = 1, .raw_optional = optional
+
+static const struct layout layouts[] = {
+	[EVENT_OPEN] = { .size = sizeof(struct ev_open),
+			 .texts = 3,
+			 .text_end = { OWNER_TEXTS(ev_open) },
+			 CHOICE(ev_open, how, 0, OPEN_HOW_COUNT) },
+	[EVENT_STATE] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
+	[EVENT_ERROR] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
+	[EVENT_RETRANSMIT] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
+	[EVENT_SYNACK_RETRANSMIT] = { .size = sizeof(struct ev_listener) },
+	[EVENT_RESET_SENT] = { .size = sizeof(struct ev_reset), RAW(ev_reset, 1) },
+	[EVENT_RESET_RECEIVED] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
+	[EVENT_DROP] = { .size = sizeof(struct ev_drop), RAW(ev_drop, 1) },
+	[EVENT_SYSCALL] = { .size = sizeof(struct ev_syscall),
+			    .texts = 3,
+			    .text_end = { OWNER_TEXTS(ev_syscall) },
+			    ERRNOS(ev_syscall, error, 1),
+			    CHOICE(ev_syscall, call, 0, SYSCALL_COUNT) },
+	[EVENT_LISTEN_FULL] = { .size = sizeof(struct ev_listener) },
+	[EVENT_PACKET] = { .size = sizeof(struct ev_packet), RAW(ev_packet, 0) },
+	[EVENT_ICMP_SENT] = { .size = sizeof(struct ev_icmp), RAW(ev_icmp, 1) },
+	[EVENT_NEIGHBOR] = { .size = sizeof(struct ev_neighbor) },
+	[EVENT_TASK] = { .size = sizeof(struct ev_task),
+			 .texts = 4,
+			 .text_end = { OWNER_TEXTS(ev_task), END(ev_task, path) },
+			 CHOICE(ev_task, how, 0, TASK_HOW_COUNT) },
+	[EVENT_START] = { .size = sizeof(struct ev_start),
+			  .texts = 5,
+			  .text_end = { END(ev_start, version), END(ev_start, release),
+					END(ev_start, machine), END(ev_start, host),
+					END(ev_start, arguments) } },
+	[EVENT_HOOK] = { .size = sizeof(struct ev_hook),
+			 .texts = 2,
+			 .text_end = { END(ev_hook, name), END(ev_hook, why) },
+			 ERRNOS(ev_hook, error, 1),
+			 CHOICE(ev_hook, state, 0, HOOK_STATE_COUNT) },
+	[EVENT_CLOCK] = { .size = sizeof(struct ev_clock) },
+	[EVENT_TICK] = { .size = sizeof(struct ev_tick) },
+	[EVENT_INTERFACE] = { .size = sizeof(struct ev_interface),
+			      .texts = 2,
+			      .text_end = { END(ev_interface, name), END(ev_interface, type) } },
+	[EVENT_NETNS] = { .size = sizeof(struct ev_netns),
+			  .texts = 1,
+			  .text_end = { END(ev_netns, name) } },
+	[EVENT_NAME] = { .size = sizeof(struct ev_name),
+			 .texts = 1,
+			 .text_end = { END(ev_name, text) },
+			 CHOICE(ev_name, space, 0, NAME_SPACE_COUNT) },
+	[EVENT_PROCESS] = { .size = sizeof(struct ev_process),
+			    .texts = 4,
+			    .text_end = { END(ev_process, exe), END(ev_process, unit),
+					  END(ev_process, container), END(ev_process, cgroup) } },
+	[EVENT_SOCKET] = { .size = sizeof(struct ev_snapshot),
+			   .texts = 3,
+			   .text_end = { OWNER_TEXTS(ev_snapshot) } },
+	[EVENT_FACT] = { .size = sizeof(struct ev_fact),
+			 .texts = 2,
+			 .text_end = { END(ev_fact, name), END(ev_fact, text) },
+			 ERRNOS(ev_fact, error, 1),
+			 CHOICE(ev_fact, what, FACT_NONE + 1, FACT_COUNT) },
+	[EVENT_CHANGE] = { .size = sizeof(struct ev_change),
+			   .texts = 1,
+			   .text_end = { END(ev_change, text) },
+			   CHOICE(ev_change, what, 0, CHANGE_COUNT) },
+	[EVENT_LOST] = { .size = sizeof(struct ev_lost) },
+	[EVENT_SUPPRESSED] = { .size = sizeof(struct ev_lost) },
+	[EVENT_END] = { .size = sizeof(struct ev_end), ERRNOS(ev_end, why, 1) },
+};
+
+_Static_assert(offsetof(struct ev_socket, soft_error) ==
+		       offsetof(struct ev_socket, error) + sizeof(__s32),
+	       "ev_socket's two errnos stand side by side");
+_Static_assert(ARRAY_SIZE(layouts) == EVENT_KIND_COUNT, "a layout for every kind");
+#define X(id, text, body, what)                                                                    \
+	_Static_assert(sizeof(struct body) <= sizeof(struct event) - offsetof(struct event, open), \
+		       "struct " #body " is in the union of struct event");
+EVENT_KINDS(X)
+#undef X
+
+/* All bodies share this address: the union of struct event. */
+static __u8 *body_of(struct event *event)
+{
+	return (__u8 *)&event->open;
+}
+
+static bool choice_is_known(const struct layout *layout, const __u8 *body)
+{
+	__u32 value = 0;
+
+	switch (layout->choice_size) {
+	case 0:
+		return true;
+	case 1:
+		value = body[layout->choice];
+		break;
+	case 2: {
+		__u16 half;
+
+		memcpy(&half, body + layout->choice, sizeof(half));
+		value = half;
+		break;
+	}
+	default:
+		memcpy(&value, body + layout->choice, sizeof(value));
+	}
+	return value >= layout->choice_first && value < layout->choice_count;
+}
+
+/* Numbers no kernel ever gave would be told as if one had. */
+static bool errnos_are_known(const struct layout *layout, const __u8 *body)
+{
+	for (unsigned int i = 0; i < layout->errnos; i++) {
+		__s32 value;
+
+		memcpy(&value, body + layout->errno_first + i * sizeof(value), sizeof(value));
+		if (value > ERRNO_MAX || value < -ERRNO_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* An older recording: what its body did not have yet is unknown, whatever its bits say. */
+static void clear_known(struct event_header *head, size_t length)
+{
+	for (const struct field *field = decode_fields(head->kind); field->name; field++)
+		if ((size_t)field->offset + field->size > length && field->type != FIELD_RAW)
+			head->known &= ~field->known;
+}
+
+/*
+ * Copies the body's struct ev_raw and parses the packet in it.
+ * @length: bytes of the whole body in the record.
+ */
+static int decode_raw(const struct layout *layout, const __u8 *bytes, size_t length,
+		      struct event *event)
+{
+	struct ev_raw *raw = (struct ev_raw *)(body_of(event) + layout->raw);
+	const size_t fixed = offsetof(struct ev_raw, bytes);
+
+	event->packet.what = PACKET_NONE;
+	if (length < layout->raw + fixed) {
+		/* A record cut in the middle of its lengths is damaged, not old. */
+		if (length > layout->raw || !layout->raw_optional ||
+		    (event->head.known & EVENT_K_PACKET))
+			return -EBADMSG;
+		memset(raw, 0, fixed);
+		return 0;
+	}
+	if (layout->raw_optional && !(event->head.known & EVENT_K_PACKET)) {
+		memset(raw, 0, fixed);
+		return 0;
+	}
+	memcpy(raw, bytes + layout->raw, fixed);
+	if (raw->captured_bytes > EVENT_PACKET_MAX ||
+	    raw->captured_bytes > length - layout->raw - fixed ||
+	    raw->wire_bytes < raw->captured_bytes)
+		return -EBADMSG;
+	memcpy(raw->bytes, bytes + layout->raw + fixed, raw->captured_bytes);
+	if (event->head.flags & EVENT_F_UNPARSED) {
+		memset(&event->packet, 0, sizeof(event->packet));
+		event->packet.what = PACKET_UNPARSED;
+		return 0;
+	}
+	packet_parse(raw->bytes, raw->captured_bytes, raw->wire_bytes, &event->packet);
+	return 0;
+}
+
+int decode_event(const void *bytes, size_t size, struct event *event)
+{
+	const __u8 *from = (const __u8 *)bytes + sizeof(event->head);
+	const struct layout *layout;
+	size_t length, copied;
+	__u8 *body = body_of(event);
+	int err = 0;
+
+	if (size < sizeof(event->head))
+		return -EBADMSG;
+	memcpy(&event->head, bytes, sizeof(event->head));
+	if (event->head.size < sizeof(event->head) || event->head.size > size ||
+	    event->head.size > EVENT_SIZE_MAX)
+		return -EBADMSG;
+	if (event->head.kind == EVENT_NONE || event->head.kind >= EVENT_KIND_COUNT)
+		return -ENOTSUP;
+	if (event->head.vantage >= VANTAGE_COUNT)
+		return -EBADMSG;
+	layout = &layouts[event->head.kind];
+	length = event->head.size - sizeof(event->head);
+
+	/* A longer body is a newer program's: what it added stands behind what we know. */
+	copied = layout->has_raw ? layout->raw : layout->size;
+	if (length < copied) {
+		memcpy(body, from, length);
+		memset(body + length, 0, copied - length);
+		clear_known(&event->head, length);
+	} else {
+		memcpy(body, from, copied);
+	}
+	if (layout->has_raw)
+		err = decode_raw(layout, from, length, event);
+	else
+		event->packet.what = PACKET_NONE;
+	if (err)
+		return err;
+	if (!choice_is_known(layout, body) || !errnos_are_known(layout, body))
+		return -EBADMSG;
+	for (unsigned int i = 0; i < layout->texts; i++)
+		body[layout->text_end[i]] = '\0';
+	return 0;
+}
+
+size_t decode_body_size(unsigned int kind)
+{
+	return kind < ARRAY_SIZE(layouts) ? layouts[kind].size : 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* decode.h - bytes of a record become a struct event; trusts nothing */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event.h"
+#include "util/text.h"
+
+/*
+ * Theory of operation
+ *
+ * decode_event() checks every length of a record, copies its body zero-extended into the union,
+ * terminates its texts, and parses the packet it carries, if any. After it, every field is safe
+ * to read: enums that index tables (how, call, what, space, vantage) are in range, or the record
+ * was refused.
+ *
+ * The packet parser works on raw bytes from the IP header on and is the same for records of the
+ * TC hook, for the segment inside a drop or reset record, and for capture files.
+ *
+ * Every kind has a table of its fields (name, type, offset): printing a record, assembling one
+ * from text in tests and the documentation all walk it, so no sink knows a kind.
+ */
+
+enum packet_what {
+	PACKET_NONE,
+	PACKET_TCP,
+	PACKET_UDP,
+	PACKET_ICMP,
+	PACKET_OTHER,
+	PACKET_UNPARSED
+};
+
+enum { TCP_F_FIN = 1, TCP_F_SYN = 2, TCP_F_RST = 4, TCP_F_PSH = 8, TCP_F_ACK = 16, TCP_F_URG = 32 };
+
+enum {
+	PACKET_F_FRAGMENT = 1 << 0, /* not the first fragment: no ports */
+	PACKET_F_CUT = 1 << 1, /* the capture ends inside a header; what is set is right */
+	PACKET_F_MSS = 1 << 2,
+	PACKET_F_WSCALE = 1 << 3,
+	PACKET_F_SACK = 1 << 4, /* SACK permitted */
+	PACKET_F_TIMESTAMPS = 1 << 5,
+	PACKET_F_INNER = 1 << 6, /* icmp: the packet that provoked it is in .inner */
+	PACKET_F_INNER_SEQ = 1 << 7,
+};
+
+/* Ports and numbers in host byte order. */
+struct packet {
+	__u8 source[EVENT_ADDRESS_SIZE];
+	__u8 destination[EVENT_ADDRESS_SIZE];
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 what; /* enum packet_what */
+	__u8 protocol; /* IPPROTO_*: the upper layer's */
+	__u8 ttl; /* or hop limit */
+	__u8 tcp_flags;
+	__u32 seq;
+	__u32 ack;
+	__u32 payload_bytes; /* from the IP lengths, not from what was captured */
+	__u32 ts_value;
+	__u32 ts_echo;
+	__u16 window; /* as on the wire, not scaled */
+	__u16 mss;
+	__u16 ip_id;
+	__u16 flags; /* PACKET_F_* */
+	__u8 wscale;
+	__u8 icmp_type; /* of ICMP or ICMPv6: .protocol tells */
+	__u8 icmp_code;
+	__u8 pad;
+	__u32 icmp_mtu;
+	struct {
+		__u8 source[EVENT_ADDRESS_SIZE];
+		__u8 destination[EVENT_ADDRESS_SIZE];
+		__u16 source_port;
+		__u16 destination_port;
+		__u32 seq; /* TCP, PACKET_F_INNER_SEQ */
+		__u8 protocol;
+		__u8 pad[3];
+	} inner;
+};
+
+struct event {
+	struct event_header head;
+	union {
+		struct ev_open open;
+		struct ev_socket socket; /* state, error, retransmit, reset-received */
+		struct ev_listener listener; /* synack-retransmit, listen-full */
+		struct ev_reset reset;
+		struct ev_drop drop;
+		struct ev_syscall syscall;
+		struct ev_packet packet_raw;
+		struct ev_icmp icmp;
+		struct ev_neighbor neighbor;
+		struct ev_task task;
+		struct ev_start start;
+		struct ev_hook hook;
+		struct ev_clock clock;
+		struct ev_tick tick;
+		struct ev_interface interface;
+		struct ev_netns netns;
+		struct ev_name name;
+		struct ev_process process;
+		struct ev_snapshot snapshot;
+		struct ev_fact fact;
+		struct ev_change change;
+		struct ev_lost lost;
+		struct ev_end end;
+	};
+	struct packet
+		packet; /* of packet, drop, reset-sent, icmp-sent; .what is PACKET_NONE without */
+};
+
+/*
+ * Decodes one record.
+ * @size: bytes at @bytes; must be at least the record's own size.
+ * Returns 0; -EBADMSG for a record that contradicts itself; -ENOTSUP for an unknown kind.
+ * For speed only the part of @event that the kind uses is written.
+ */
+int decode_event(const void *bytes, size_t size, struct event *event);
+
+/*
+ * Parses a packet from its IP header on.
+ * @captured: bytes that are there. @wire: the packet's length on the wire, at least @captured.
+ * Never fails: what cannot be told is PACKET_UNPARSED or PACKET_OTHER, a short capture sets
+ * PACKET_F_CUT. RFC 791, RFC 8200, RFC 9293, RFC 792, RFC 4443.
+ */
+void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet *packet);
+
+/* "SYN seq 3812440907 win 64240 mss 1460 sack ts wscale 7 ttl 64"; "ICMP 3/1 host unreachable …" */
+void packet_print(struct text *text, const struct packet *packet);
+
+/* ---- names ---- */
+
+const char *decode_kind_name(unsigned int kind); /* "state"; "kind-77" is NULL */
+const char *decode_state_name(unsigned int state); /* "SYN_SENT"; NULL unknown */
+const char *decode_errno_name(int error); /* "ECONNREFUSED", of a positive errno; NULL unknown */
+const char *decode_errno_meaning(int error); /* our own words, never libc's */
+const char *decode_syscall_name(unsigned int call); /* "connect" */
+const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
+const char *decode_fact_name(unsigned int what);
+const char *decode_icmp_name(bool ipv6, unsigned int type,
+			     unsigned int code); /* "port unreachable" */
+const char *decode_signal_name(unsigned int signal); /* "SIGKILL"; NULL unknown */
+
+/* ---- fields ---- */
+
+enum field_type {
+	FIELD_U8,
+	FIELD_U16,
+	FIELD_U32,
+	FIELD_U64,
+	FIELD_S32,
+	FIELD_S64,
+	FIELD_ADDRESS, /* 16 bytes */
+	FIELD_TEXT, /* char array of .size bytes */
+	FIELD_BYTES, /* hexadecimal */
+	FIELD_RAW, /* struct ev_raw: the packet */
+	FIELD_STATE, /* u8, TCP state by name */
+	FIELD_ERRNO, /* s32, by name */
+	FIELD_FLAGS, /* u8 to u64 by .size, hexadecimal */
+	FIELD_NAME, /* u8/u16/u32 by .size, through .names */
+	FIELD_TYPE_COUNT,
+};
+
+struct field {
+	const char *name; /* "local_port", "owner.comm": unique within its kind */
+	__u16 offset; /* in the body */
+	__u16 size;
+	__u8 type; /* enum field_type */
+	__u32 known; /* EVENT_K_* bit that says it is known, 0: always */
+	const char *(*names)(unsigned int value);
+};
+
+/* The fields of a kind in wire order, ended by a row without a name; NULL for an unknown kind. */
+const struct field *decode_fields(unsigned int kind);
+
+/* The header's own fields, in the same form (offsets in struct event_header). */
+const struct field *decode_header_fields(void);
+
+/* Size of a kind's body struct; 0 for an unknown kind. */
+size_t decode_body_size(unsigned int kind);
+
+/* Appends the value of one field: "ECONNREFUSED", "10.0.0.1", "SYN_SENT", "17". */
+void field_print(struct text *text, const struct field *field, const void *body);
