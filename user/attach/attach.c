@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* attach.c - loads the kernel side, attaches it, hands out what others need of it */
+#include "attach/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "attach/features.h"
+#include "attach/hooks.h"
+#include "attach/interfaces.h"
+#include "attach/probe.h"
+#include "attach/tracefs.h"
+#include "knobs.h"
+#include "sockwhy.skel.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "util/own.h"
+
+#define HOOKS_MAX 32
+#define LOAD_LOG_BYTES (64 << 10) /* of the verifier; only a refused program's is written */
+
+#define UNUSED_ENTRIES 64 /* of maps that are allocated whole: 5 MB when they are in use */
+
+struct hook {
+	struct bpf_program *programs[HOOK_PROGRAMS_MAX];
+	struct bpf_link *links[HOOK_PROGRAMS_MAX];
+	const char *why_refused; /* NULL: try to load it */
+};
+
+struct attach {
+	struct attach_options options;
+	struct sockwhy *skeleton;
+	struct hook hooks[HOOKS_MAX];
+	struct attach_hook list[HOOKS_MAX];
+	char why[HOOKS_MAX][96];
+	struct interfaces *interfaces;
+	int cpus;
+};
+
+static int print_debug(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[512];
+	size_t length;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	length = strcspn(line, "\n");
+	line[length] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+/* ---- which hooks ---- */
+
+static void set_state(struct attach *attach, size_t i, enum event_hook_state state, int error,
+		      const char *why)
+{
+	struct attach_hook *hook = &attach->list[i];
+
+	hook->state = state;
+	hook->error = error;
+	hook->why = NULL;
+	if (why) {
+		snprintf(attach->why[i], sizeof(attach->why[i]), "%s", why);
+		hook->why = attach->why[i];
+	}
+}
+
+/* A tp_btf program needs the tracepoint of its section's name. */
+static bool has_tracepoints(const struct features *features, const struct hook *hook)
+{
+	char name[64];
+
+	for (size_t p = 0; p < HOOK_PROGRAMS_MAX && hook->programs[p]; p++) {
+		const char *section = bpf_program__section_name(hook->programs[p]);
+
+		snprintf(name, sizeof(name), "btf_trace_%s", strchr(section, '/') + 1);
+		if (!features_has_typedef(features, name))
+			return false;
+	}
+	return true;
+}
+
+static bool is_left_out(const struct attach_options *options, const char *name)
+{
+	for (size_t i = 0; options->left_out && options->left_out[i]; i++)
+		if (strcmp(options->left_out[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_usable(const struct attach_hook *hook)
+{
+	return hook->state == HOOK_DETACHED;
+}
+
+/* Decides what to load: afterwards a hook is HOOK_DETACHED (to be loaded), missing or left out. */
+static int choose_hooks(struct attach *attach, const struct features *features)
+{
+	int tcx = hooks_find("tcx"), clsact = hooks_find("clsact");
+
+	for (size_t i = 0; i < HOOKS_COUNT; i++) {
+		const struct hook_row *row = &HOOKS[i];
+		struct hook *hook = &attach->hooks[i];
+		const char *why;
+
+		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && row->programs[p]; p++) {
+			hook->programs[p] = bpf_object__find_program_by_name(attach->skeleton->obj,
+									     row->programs[p]);
+			if (!hook->programs[p])
+				return log_error_r(-ENOENT, "program %s", row->programs[p]);
+		}
+		attach->list[i].name = row->name;
+		attach->list[i].lost = row->lost;
+		if (hook->why_refused)
+			continue;
+		if (is_left_out(&attach->options, row->name))
+			set_state(attach, i, HOOK_LEFT_OUT, 0, "left out on request");
+		else if (row->unwanted && (why = row->unwanted(&attach->options)))
+			set_state(attach, i, HOOK_LEFT_OUT, 0, why);
+		else if (row->missing && (why = row->missing(features)))
+			set_state(attach, i, HOOK_MISSING, ENOTSUP, why);
+		else if (row->kind == HOOK_BTF && !has_tracepoints(features, hook))
+			set_state(attach, i, HOOK_MISSING, ENOTSUP,
+				  "the kernel has no such tracepoint");
+		else
+			set_state(attach, i, HOOK_DETACHED, 0, NULL);
+	}
+	if (is_usable(&attach->list[tcx]) && is_usable(&attach->list[clsact]))
+		set_state(attach, clsact, HOOK_LEFT_OUT, 0, "not needed beside TC links");
+	/* two rows may share a program: it is loaded if one of them wants it */
+	for (size_t i = 0; i < HOOKS_COUNT; i++)
+		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
+			bpf_program__set_autoload(attach->hooks[i].programs[p], false);
+	for (size_t i = 0; i < HOOKS_COUNT; i++)
+		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
+			if (is_usable(&attach->list[i]))
+				bpf_program__set_autoload(attach->hooks[i].programs[p], true);
+	return 0;
+}
+
+static bool is_hook_usable(const struct attach *attach, const char *name)
+{
+	return is_usable(&attach->list[hooks_find(name)]);
+}
+
+static void set_knobs(struct attach *attach, const struct features *features)
+{
+	struct knobs *knobs = (struct knobs *)&attach->skeleton->rodata->knobs;
+	const struct attach_options *options = &attach->options;
+
+	if (getrandom(&knobs->secret, sizeof(knobs->secret), GRND_NONBLOCK) < 0)
+		knobs->secret = (__u64)getpid() << 32 | (__u32)(uintptr_t)attach;
+	knobs->agent_tgid = getpid();
+	knobs->ring_bytes = options->ring_bytes;
+	knobs->has_cookies = features_has_function(features, "bpf_get_socket_ptr_cookie");
+	knobs->has_reset_hook = is_hook_usable(attach, "reset-received");
+	knobs->follow = options->follow;
+	knobs->all_packets = options->all_packets;
+	knobs->accepts = options->accepts;
+	knobs->fins = options->all_packets;
+}
+
+/* ---- loading ---- */
+
+/* The last line of the verifier's log but its statistics says why. */
+static void log_refusal(const char *program, const char *log)
+{
+	const char *end = strstr(log, "\nprocessed ");
+	const char *start = end ? end : log + strlen(log);
+
+	end = start;
+	while (start > log && start[-1] != '\n')
+		start--;
+	log_debug("program %s: %.*s", program, (int)(end - start), start);
+}
+
+/* The hook whose program the verifier refused, by the log it left; -ENOENT none. */
+static int find_refused(const struct attach *attach)
+{
+	for (size_t i = 0; i < HOOKS_COUNT; i++) {
+		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++) {
+			size_t size;
+			const char *log = bpf_program__log_buf(attach->hooks[i].programs[p], &size);
+
+			if (!is_usable(&attach->list[i]) || !log || !log[0])
+				continue;
+			log_refusal(HOOKS[i].programs[p], log);
+			return i;
+		}
+	}
+	return -ENOENT;
+}
+
+static int load_once(struct attach *attach, const struct features *features, char *logs)
+{
+	struct bpf_program *program;
+	int err, refused;
+
+	attach->skeleton = sockwhy__open();
+	if (!attach->skeleton)
+		return -errno;
+	err = choose_hooks(attach, features);
+	if (err)
+		return err;
+	set_knobs(attach, features);
+	bpf_map__set_max_entries(attach->skeleton->maps.ring, attach->options.ring_bytes);
+	if (!attach->options.all_packets) {
+		bpf_map__set_max_entries(attach->skeleton->maps.followed_cookies, UNUSED_ENTRIES);
+		bpf_map__set_max_entries(attach->skeleton->maps.followed_flows, UNUSED_ENTRIES);
+	}
+	bpf_object__for_each_program(program, attach->skeleton->obj)
+	{
+		logs[0] = '\0';
+		bpf_program__set_log_buf(program, logs, LOAD_LOG_BYTES);
+		logs += LOAD_LOG_BYTES;
+	}
+	err = sockwhy__load(attach->skeleton);
+	if (!err)
+		return 0;
+	refused = find_refused(attach);
+	sockwhy__destroy(attach->skeleton);
+	attach->skeleton = NULL;
+	if (refused < 0)
+		return err;
+	attach->hooks[refused].why_refused = "the kernel refused its program";
+	set_state(attach, refused, HOOK_MISSING, -err, attach->hooks[refused].why_refused);
+	log_debug("hook %s: the kernel refused its program: %s", HOOKS[refused].name,
+		  strerror(-err));
+	return -EAGAIN;
+}
+
+static int load(struct attach *attach)
+{
+	_cleanup_free_ char *logs = malloc(HOOKS_MAX * HOOK_PROGRAMS_MAX * LOAD_LOG_BYTES);
+	struct features features;
+	int err;
+
+	if (!logs)
+		return -ENOMEM;
+	err = features_open(&features);
+	if (err) {
+		log_error("the kernel tells no types (BTF)");
+		log_hint(
+			"it needs CONFIG_DEBUG_INFO_BTF, as the kernels of Debian 11 and later have");
+		return err;
+	}
+	/* each round leaves one hook out */
+	do
+		err = load_once(attach, &features, logs);
+	while (err == -EAGAIN);
+	features_close(&features);
+	for (size_t i = 0; attach->skeleton && i < HOOKS_COUNT; i++)
+		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
+			bpf_program__set_log_buf(attach->hooks[i].programs[p], NULL, 0);
+	return err;
+}
+
+/* Until 5.10 maps count as locked memory, and the usual limit is smaller than the ring. */
+static void raise_memory_lock(void)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (features_counts_locked_memory() && setrlimit(RLIMIT_MEMLOCK, &limit))
+		log_debug("memory lock limit: cannot be raised: %s", strerror(errno));
+}
+
+static void explain_load_error(const struct attach *attach, int err)
+{
+	struct rlimit limit = { 0 };
+
+	if (err == -EPERM && features_counts_locked_memory() &&
+	    !getrlimit(RLIMIT_MEMLOCK, &limit) &&
+	    limit.rlim_cur < attach->options.ring_bytes * 2ull) {
+		log_error("memory lock limit: %llu KiB, too small for the ring of %u KiB",
+			  (unsigned long long)limit.rlim_cur / 1024,
+			  attach->options.ring_bytes / 1024);
+		log_hint("ulimit -l unlimited, LimitMEMLOCK=infinity, or CAP_SYS_RESOURCE");
+		return;
+	}
+	log_error_r(err, "kernel side: cannot be loaded");
+	if (err == -EPERM)
+		log_hint("sockwhy doctor names what is missing; -vv shows libbpf's messages");
+}
+
+static int check_names(const struct attach_options *options)
+{
+	for (size_t i = 0; options->left_out && options->left_out[i]; i++) {
+		if (hooks_find(options->left_out[i]) >= 0)
+			continue;
+		log_error("hook '%s': there is none of this name", options->left_out[i]);
+		log_hint("sockwhy doctor lists them");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int attach_open(struct attach **out, const struct attach_options *options)
+{
+	struct attach *attach;
+	int err = check_names(options);
+
+	_Static_assert(HOOKS_MAX * HOOK_PROGRAMS_MAX >= 40, "a log for every program");
+	if (err)
+		return err;
+	libbpf_set_print(print_debug);
+	err = probe_require_capabilities();
+	if (err)
+		return err;
+	attach = calloc(1, sizeof(*attach));
+	if (!attach)
+		return -ENOMEM;
+	attach->options = *options;
+	attach->cpus = libbpf_num_possible_cpus();
+	raise_memory_lock();
+	err = load(attach);
+	if (err) {
+		if (err != -ENOTSUP)
+			explain_load_error(attach, err);
+		attach_close(attach);
+		return err;
+	}
+	*out = attach;
+	return 0;
+}
+
+/* ---- attaching ---- */
+
+static int attach_syscall(struct bpf_program *program, int tracefs_fd, struct bpf_link **link)
+{
+	const char *event = strchr(bpf_program__section_name(program), '/') + 1;
+	int fd = tracefs_fd < 0 ? tracefs_fd : tracefs_open_event(tracefs_fd, event);
+
+	if (fd < 0)
+		return fd;
+	*link = bpf_program__attach_perf_event(program, fd); /* owns the descriptor */
+	if (*link)
+		return 0;
+	close(fd);
+	return -errno;
+}
+
+static int attach_hook(struct hook *hook, enum hook_kind kind, int tracefs_fd, int cgroup_fd)
+{
+	int err = 0;
+
+	for (size_t p = 0; p < HOOK_PROGRAMS_MAX && hook->programs[p] && !err; p++) {
+		switch (kind) {
+		case HOOK_BTF:
+			hook->links[p] = bpf_program__attach_trace(hook->programs[p]);
+			err = hook->links[p] ? 0 : -errno;
+			break;
+		case HOOK_SYSCALL:
+			err = attach_syscall(hook->programs[p], tracefs_fd, &hook->links[p]);
+			break;
+		case HOOK_CGROUP:
+			if (cgroup_fd < 0)
+				return cgroup_fd;
+			hook->links[p] = bpf_program__attach_cgroup(hook->programs[p], cgroup_fd);
+			err = hook->links[p] ? 0 : -errno;
+			break;
+		case HOOK_PACKET:
+		case HOOK_ITERATOR:
+			break;
+		}
+	}
+	return err;
+}
+
+static void detach_hook(struct hook *hook)
+{
+	for (size_t p = 0; p < HOOK_PROGRAMS_MAX; p++) {
+		bpf_link__destroy(hook->links[p]);
+		hook->links[p] = NULL;
+	}
+}
+
+static const char *explain_attach_error(enum hook_kind kind, int tracefs_fd, int cgroup_fd)
+{
+	if (kind == HOOK_SYSCALL && tracefs_fd < 0)
+		return "no tracefs: neither CAP_SYS_ADMIN nor a mounted one";
+	if (kind == HOOK_CGROUP && cgroup_fd < 0)
+		return "no cgroup v2 tree";
+	return "the kernel refused to attach it";
+}
+
+int attach_start(struct attach *attach)
+{
+	_cleanup_close_ int tracefs_fd = tracefs_open();
+	_cleanup_close_ int cgroup_fd = probe_open_cgroup_root();
+	int attached = 0, first_error = 0;
+	bool dry_run = false;
+
+	/* what a crashed agent left behind in this namespace */
+	attach_clean(dry_run, NULL, NULL);
+	for (size_t i = 0; i < HOOKS_COUNT; i++) {
+		const struct hook_row *row = &HOOKS[i];
+		int err;
+
+		if (!is_usable(&attach->list[i]))
+			continue;
+		err = attach_hook(&attach->hooks[i], row->kind, tracefs_fd, cgroup_fd);
+		if (!err) {
+			set_state(attach, i, HOOK_ATTACHED, 0, NULL);
+			attached++;
+			continue;
+		}
+		detach_hook(&attach->hooks[i]);
+		set_state(attach, i, HOOK_MISSING, -err,
+			  explain_attach_error(row->kind, tracefs_fd, cgroup_fd));
+		log_debug("hook %s: %s: %s", row->name, attach->list[i].why, strerror(-err));
+		if (!first_error)
+			first_error = err;
+	}
+	if (!attached) {
+		log_error("no hook could be attached");
+		log_hint("sockwhy doctor says what each needs");
+		return first_error ? first_error : -ENOTSUP;
+	}
+	return 0;
+}
+
+void attach_close(struct attach *attach)
+{
+	if (!attach)
+		return;
+	interfaces_close(attach->interfaces);
+	for (size_t i = 0; i < HOOKS_COUNT; i++)
+		detach_hook(&attach->hooks[i]);
+	sockwhy__destroy(attach->skeleton);
+	free(attach);
+}
+
+/* ---- what others need ---- */
+
+const struct attach_hook *attach_hooks(const struct attach *attach, size_t *count)
+{
+	*count = HOOKS_COUNT;
+	return attach->list;
+}
+
+int attach_ring_fd(const struct attach *attach)
+{
+	return bpf_map__fd(attach->skeleton->maps.ring);
+}
+
+int attach_read_lost(const struct attach *attach, struct ev_lost *lost, struct ev_lost *suppressed)
+{
+	size_t size = (bpf_map__value_size(attach->skeleton->maps.emit_cpus) + 7) / 8 * 8;
+	_cleanup_free_ char *values = calloc(attach->cpus, size);
+	__u32 zero = 0;
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(bpf_map__fd(attach->skeleton->maps.emit_cpus), &zero, values))
+		return -errno;
+	memset(lost, 0, sizeof(*lost));
+	memset(suppressed, 0, sizeof(*suppressed));
+	for (int cpu = 0; cpu < attach->cpus; cpu++) {
+		const struct cpu_counts *counts = (const void *)(values + cpu * size);
+
+		for (size_t kind = 0; kind < ARRAY_SIZE(lost->by_kind); kind++) {
+			lost->by_kind[kind] += counts->lost[kind];
+			suppressed->by_kind[kind] += counts->suppressed[kind];
+		}
+	}
+	return 0;
+}
+
+int attach_want_drop_reason(struct attach *attach, __u32 reason)
+{
+	__u32 subsystem = reason >> 16, index = reason & 0xffff;
+
+	if (subsystem >= DROP_SUBSYSTEMS || index >= DROP_REASONS_PER_SUBSYSTEM)
+		return -ERANGE;
+	attach->skeleton->bss->drop_wanted[subsystem * DROP_REASONS_PER_SUBSYSTEM + index] = 1;
+	return 0;
+}
+
+int attach_follow(struct attach *attach, __u32 pid)
+{
+	__u8 one = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(attach->skeleton->maps.followed_processes), &pid,
+				   &one, BPF_ANY) ?
+		       -errno :
+		       0;
+}
+
+int attach_iterate(const struct attach *attach, enum attach_iterator which)
+{
+	int i = hooks_find(which == ITERATOR_TCP ? "snapshot" : "snapshot-owners");
+	struct bpf_link *link;
+	int fd;
+
+	if (attach->list[i].state != HOOK_ATTACHED && attach->list[i].state != HOOK_DETACHED)
+		return -ENOTSUP;
+	link = bpf_program__attach_iter(attach->hooks[i].programs[0], NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		fd = -errno;
+	bpf_link__destroy(link); /* the iterator holds what it needs */
+	return fd;
+}
+
+/* ---- interfaces ---- */
+
+static int open_interfaces(struct attach *attach)
+{
+	int tcx = hooks_find("tcx"), clsact = hooks_find("clsact");
+	const struct hook *hook = &attach->hooks[tcx];
+
+	if (attach->interfaces)
+		return 0;
+	if (attach->list[tcx].state == HOOK_ATTACHED)
+		return interfaces_open(&attach->interfaces, INTERFACES_TCX,
+				       bpf_program__fd(hook->programs[0]),
+				       bpf_program__fd(hook->programs[1]));
+	if (attach->list[clsact].state == HOOK_ATTACHED)
+		return interfaces_open(&attach->interfaces, INTERFACES_CLSACT,
+				       bpf_program__fd(hook->programs[0]),
+				       bpf_program__fd(hook->programs[1]));
+	return -ENOTSUP;
+}
+
+int attach_interface(struct attach *attach, __u32 netns, __u32 ifindex, const char *name,
+		     __u32 *flags)
+{
+	int err = open_interfaces(attach);
+
+	return err ? err : interfaces_attach(attach->interfaces, netns, ifindex, name, flags);
+}
+
+void attach_forget_interface(struct attach *attach, __u32 netns, __u32 ifindex)
+{
+	if (attach->interfaces)
+		interfaces_forget(attach->interfaces, netns, ifindex);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* features.c - questions to the running kernel */
+#include "attach/features.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
+
+#define NAME_SIZE 48 /* longer names are cut, when they are kept and when they are asked for */
+
+struct feature {
+	__u32 kind;
+	char name[NAME_SIZE];
+};
+
+static int compare_features(const void *left, const void *right)
+{
+	const struct feature *a = left, *b = right;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static bool starts_with(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_asked_for(__u32 kind, const char *name)
+{
+	switch (kind) {
+	case BTF_KIND_TYPEDEF:
+		return starts_with(name, "btf_trace_");
+	case BTF_KIND_FUNC:
+		return starts_with(name, "bpf_");
+	case BTF_KIND_STRUCT:
+		return starts_with(name, "tcx_");
+	case BTF_KIND_ENUM:
+		return starts_with(name, "sk_rst_");
+	}
+	return false;
+}
+
+static int add_name(struct features *features, __u32 kind, const char *name)
+{
+	struct feature *feature;
+
+	if (features->count == features->room) {
+		size_t room = features->room ? features->room * 2 : 2048;
+		struct feature *list = reallocarray(features->list, room, sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		features->list = list;
+		features->room = room;
+	}
+	feature = &features->list[features->count++];
+	feature->kind = kind;
+	snprintf(feature->name, sizeof(feature->name), "%s", name);
+	return 0;
+}
+
+/* Helpers are the values of one enum: a kind of our own. */
+#define KIND_HELPER 0xff
+
+static int add_helpers(struct features *features, const struct btf *btf,
+		       const struct btf_type *type)
+{
+	const struct btf_enum *value = btf_enum(type);
+	int err = 0;
+
+	for (int i = 0; i < btf_vlen(type) && !err; i++, value++)
+		err = add_name(features, KIND_HELPER, btf__name_by_offset(btf, value->name_off));
+	return err;
+}
+
+int features_open(struct features *features)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	__u32 count;
+	int err = 0;
+
+	memset(features, 0, sizeof(*features));
+	if (!btf)
+		return errno == ENOENT || errno == ESRCH ? -ENOTSUP : -errno;
+	count = btf__type_cnt(btf);
+	for (__u32 id = 1; id < count && !err; id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		__u32 kind = btf_kind(type);
+		const char *name;
+
+		if (kind != BTF_KIND_TYPEDEF && kind != BTF_KIND_FUNC && kind != BTF_KIND_STRUCT &&
+		    kind != BTF_KIND_ENUM)
+			continue;
+		name = btf__name_by_offset(btf, type->name_off);
+		if (is_asked_for(kind, name))
+			err = add_name(features, kind, name);
+		else if (kind == BTF_KIND_ENUM && strcmp(name, "bpf_func_id") == 0)
+			err = add_helpers(features, btf, type);
+	}
+	btf__free(btf);
+	if (err)
+		features_close(features);
+	else if (features->count)
+		qsort(features->list, features->count, sizeof(*features->list), compare_features);
+	return err;
+}
+
+void features_close(struct features *features)
+{
+	free(features->list);
+	memset(features, 0, sizeof(*features));
+}
+
+static bool has_name(const struct features *features, __u32 kind, const char *name)
+{
+	struct feature key = { .kind = kind };
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return features->count && bsearch(&key, features->list, features->count,
+					  sizeof(*features->list), compare_features);
+}
+
+bool features_has_typedef(const struct features *features, const char *name)
+{
+	return has_name(features, BTF_KIND_TYPEDEF, name);
+}
+
+bool features_has_struct(const struct features *features, const char *name)
+{
+	return has_name(features, BTF_KIND_STRUCT, name);
+}
+
+bool features_has_enum(const struct features *features, const char *name)
+{
+	return has_name(features, BTF_KIND_ENUM, name);
+}
+
+bool features_has_function(const struct features *features, const char *name)
+{
+	return has_name(features, BTF_KIND_FUNC, name);
+}
+
+bool features_has_helper(const struct features *features, const char *name)
+{
+	return has_name(features, KIND_HELPER, name);
+}
+
+__u32 features_kernel_version(void)
+{
+	unsigned int major = 0, minor = 0, patch = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u.%u", &major, &minor, &patch) < 2)
+		return 0;
+	return major << 16 | minor << 8 | (patch < 255 ? patch : 255);
+}
+
+bool features_has_capability(unsigned int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	return data[capability / 32].effective >> capability % 32 & 1;
+}
+
+bool features_counts_locked_memory(void)
+{
+	return features_kernel_version() < KERNEL(5, 11);
+}
