@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* collect.h - the sources of records */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "event.h"
+
+/*
+ * Theory of operation
+ *
+ * Every source hands finished records (header and body, bytes) to one struct record_sink: the
+ * pipeline. Live these are the ring, the snapshot of open sockets, /proc, the host (names, clock,
+ * interfaces, changes, facts) and the tick; offline it is a recording, in which all of the above
+ * stand in the order in which they were delivered. No source looks into a record of another.
+ *
+ * The tick of time T is sent only after every record reserved before T was delivered: the ring
+ * reads the clock first, drains until it is empty at the producer position seen then, and only
+ * then hands out the tick.
+ */
+
+struct record_sink {
+	/* Takes one record. Returns 0, or a negative errno that ends the source. */
+	int (*take)(void *ctx, const void *record, size_t size);
+	void *ctx;
+};
+
+/* Fills a header for a record made in user space: now, this kind, sizes set. */
+void collect_header(struct event_header *header, enum event_kind kind, size_t body_size);
+
+/* ---- ring ---- */
+
+struct ring;
+
+int ring_open(struct ring **out, int map_fd, const struct record_sink *sink);
+void ring_close(struct ring *ring);
+int ring_fd(const struct ring *ring); /* for epoll: readable when a quarter is full */
+
+/*
+ * Delivers every record reserved before now, then a tick of that time.
+ * Returns the number of records delivered or the sink's error.
+ */
+int ring_drain(struct ring *ring);
+
+/* ---- recordings ---- */
+
+struct record_writer;
+
+/*
+ * Creates a recording: mode 0600, never through a link, never over an existing file unless @force.
+ * A write error (full disk) is kept: every later call returns it, record_writer_close() too.
+ */
+int record_writer_open(struct record_writer **out, const char *path, bool force);
+int record_writer_take(struct record_writer *writer, const void *record, size_t size);
+int record_writer_close(struct record_writer *writer); /* adds the end record; NULL is fine */
+
+struct record_reader;
+
+/* @path "-" is standard input. Logs what is wrong with a file that cannot be read at all. */
+int record_reader_open(struct record_reader **out, const char *path);
+
+/*
+ * Gives the next record; the bytes are valid until the next call. Records of kinds that this
+ * program does not know are skipped and counted; shorter bodies of older versions are given as
+ * they are (decode zero-extends).
+ * Returns 1; 0 at the end; -EBADMSG damaged here, what was before stands; -EPIPE the recording ends
+ * early (no end record). *@why says which in words.
+ */
+int record_reader_next(struct record_reader *reader, const void **record, size_t *size,
+		       const char **why);
+
+/* The same record again, without taking it: how a replay finds the facts that follow a tick. */
+int record_reader_peek(struct record_reader *reader, const void **record, size_t *size);
+__u64 record_reader_skipped(const struct record_reader *reader);
+void record_reader_close(struct record_reader *reader);
+
+/* ---- snapshot ---- */
+
+/* Delivers every record that can be read from @fd (an iterator), to its end; closes nothing. */
+int snapshot_read(int fd, const struct record_sink *sink);
+
+/* ---- processes ---- */
+
+/*
+ * Delivers a process record of @owner's process if /proc still has it with that start time
+ * (exe, unit, container, cgroup). Returns 0; -ESRCH it is gone (nothing is delivered).
+ */
+struct proc;
+int proc_open(struct proc **out, const struct record_sink *sink); /* remembers whom it told of */
+/* At most once a process and name: exec() makes it another program. -EAGAIN: too many just now. */
+int proc_look(struct proc *proc, const struct event_owner *owner);
+void proc_close(struct proc *proc);
+
+/* ---- host ---- */
+
+struct host;
+
+struct host_options {
+	const struct record_sink *sink;
+	/*
+	 * An interface appeared in a watched namespace (the calling thread is in it) or went; sets
+	 * the INTERFACE_F_TC_* of @interface before its record is delivered.
+	 */
+	void (*interface)(void *ctx, __u32 netns, __u32 ifindex, struct ev_interface *interface);
+	void *ctx;
+	const char *const *interfaces; /* only these by name, NULL-ended; NULL: every one */
+	const char *const *namespaces; /* further namespaces by path, NULL-ended; NULL: none */
+	bool all_namespaces;
+};
+
+/*
+ * Opens the watchers (netlink: links, addresses, routes, rulesets) of the agent's own network
+ * namespace and of those named; delivers netns and interface records of what is there.
+ */
+int host_open(struct host **out, const struct host_options *options);
+void host_close(struct host *host);
+int host_fd(const struct host *host); /* for epoll */
+int host_poll(struct host *host); /* delivers what changed: interface, netns, change records */
+
+int host_tell_start(const struct record_sink *sink, const char *version, const char *arguments);
+int host_tell_clock(const struct record_sink *sink);
+
+/*
+ * Delivers the names of drop reasons, reset reasons and, lazily, symbols, from the running kernel's
+ * BTF and /proc/kallsyms. @each_drop is called with every drop reason (number, name).
+ */
+int host_tell_names(const struct record_sink *sink,
+		    void (*each_drop)(void *ctx, __u32 value, const char *name), void *ctx);
+int host_tell_symbol(const struct record_sink *sink, __u64 address);
+
+/* What is to be fetched for a finding. */
+struct fact_request {
+	__u64 attempt; /* goes into ev_fact.request */
+	__u32 wanted; /* BIT(FACT_*) */
+	__u32 netns; /* whose facts */
+	__u32 pid; /* a process in that namespace, 0 unknown: found by walking /proc */
+	struct event_tuple
+		tuple; /* route: to remote, from local if set; port use, holder: local port */
+	__u32 mark;
+	__u32 uid;
+	__u32 bound_ifindex;
+	const char *sysctls[8]; /* NULL-ended names, as net.core.somaxconn */
+	const char *counters[4]; /* NULL-ended names, as TcpExt:ListenOverflows */
+	const char *capability; /* CAP_* by name, of @pid */
+};
+
+/*
+ * Fetches facts in the socket's own network namespace, sending nothing on any wire, and delivers a
+ * fact record for each, the last one FACT_DONE. Absent facts are told as absent.
+ * @holders: gives a file descriptor of the owners' iterator (attach_iterate), negative if none.
+ */
+int host_fetch(struct host *host, const struct fact_request *request,
+	       int (*iterate)(void *ctx, bool owners), void *ctx);
