@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* join.c - the life of join: made, fed with records, asked for what is due, ended */
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "join/table.h"
+
+const struct join_limits join_limits_default = {
+	.connections = 65536,
+	.listeners = 4096,
+	.strays = 8192,
+	.settle_ns = 250 * 1000000ull,
+	.settle_bind_ns = 1000 * 1000000ull,
+	.fallback_ns = 250 * 1000000ull,
+	.stagger_ns = 10 * 1000000ull, /* RFC 8305 5: never less between two attempts */
+	.proven_ns = 1000 * 1000000ull,
+	.episode_ns = 1500 * 1000000ull, /* a local client's first SYN retransmit comes at 1 s */
+	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
+};
+
+__u64 join_hash_bytes(__u64 h, const void *bytes, size_t size)
+{
+	const __u8 *b = bytes;
+	__u64 word;
+
+	for (; size >= sizeof(word); size -= sizeof(word), b += sizeof(word)) {
+		memcpy(&word, b, sizeof(word));
+		h = hash_mix(h, word);
+	}
+	word = 0;
+	memcpy(&word, b, size);
+	return size ? hash_mix(h, word) : h;
+}
+
+static size_t power_of_two(size_t at_least)
+{
+	size_t n = 64;
+
+	while (n < at_least)
+		n *= 2;
+	return n;
+}
+
+int join_new(struct join **out, const struct join_limits *limits)
+{
+	struct join *join = calloc(1, sizeof(*join));
+	size_t n = limits->connections < 64 ? 64 : limits->connections;
+
+	if (!join)
+		return -ENOMEM;
+	join->limits = *limits;
+	join->limits.connections = n;
+	join->buckets = power_of_two(n);
+	join->evidence_room = 4 * n;
+	join->tries = calloc(n, sizeof(*join->tries));
+	join->tries_free = calloc(n, sizeof(*join->tries_free));
+	join->by_cookie = calloc(join->buckets, sizeof(*join->by_cookie));
+	join->by_tuple = calloc(join->buckets, sizeof(*join->by_tuple));
+	join->attempts = calloc(n, sizeof(*join->attempts));
+	join->attempts_free = calloc(n, sizeof(*join->attempts_free));
+	join->by_owner = calloc(join->buckets, sizeof(*join->by_owner));
+	join->evidence = calloc(join->evidence_room, sizeof(*join->evidence));
+	join->strays = calloc(limits->strays, sizeof(*join->strays));
+	join->strays_by_tuple = calloc(join->buckets, sizeof(*join->strays_by_tuple));
+	join->strays_by_isn = calloc(join->buckets, sizeof(*join->strays_by_isn));
+	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
+	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
+	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
+	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
+	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
+	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
+	if (!join->tries || !join->tries_free || !join->by_cookie || !join->by_tuple ||
+	    !join->attempts || !join->attempts_free || !join->by_owner || !join->evidence ||
+	    !join->strays || !join->strays_by_tuple || !join->strays_by_isn || !join->listeners ||
+	    !join->scopes || !join->scopes_by_address || !join->interfaces || !join->names ||
+	    !join->processes) {
+		join_free(join);
+		return -ENOMEM;
+	}
+	TAILQ_INIT(&join->live);
+	TAILQ_INIT(&join->retired);
+	TAILQ_INIT(&join->due);
+	TAILQ_INIT(&join->scopes_by_use);
+	for (int i = 0; i < TIMER_COUNT; i++)
+		TAILQ_INIT(&join->timers[i]);
+	*out = join;
+	return 0;
+}
+
+void join_free(struct join *join)
+{
+	if (!join)
+		return;
+	free(join->tries);
+	free(join->tries_free);
+	free(join->by_cookie);
+	free(join->by_tuple);
+	free(join->attempts);
+	free(join->attempts_free);
+	free(join->by_owner);
+	free(join->evidence);
+	free(join->strays);
+	free(join->strays_by_tuple);
+	free(join->strays_by_isn);
+	free(join->listeners);
+	free(join->scopes);
+	free(join->scopes_by_address);
+	free(join->interfaces);
+	free(join->names);
+	free(join->processes);
+	free(join);
+}
+
+/* A gap in a CPU's records has a position: between this record and the one before it. */
+static void note_lost(struct join *join, const struct event_header *head)
+{
+	__u32 *lost = &join->lost_by_cpu[head->cpu % JOIN_CPUS_MAX];
+
+	if (head->kind >= EVENT_KERNEL_KIND_COUNT || head->lost <= *lost)
+		return;
+	*lost = head->lost;
+	join->lost_ns = join->now_ns;
+}
+
+/* A try whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
+static void expire_tries(struct join *join)
+{
+	struct try_slot *slot = TAILQ_FIRST(&join->live);
+
+	while (slot && slot->try.started_ns + join->limits.expire_ns < join->now_ns) {
+		struct try_slot *next = TAILQ_NEXT(slot, by_age);
+
+		if (slot->try.state == TRY_CONNECTING) {
+			join->counters.expired++;
+			slot->try.state = TRY_UNKNOWN;
+			slot->try.ended_ns = join->now_ns;
+			if (slot->attempt)
+				attempt_evict(join, slot->attempt);
+			else
+				tries_retire(join, slot);
+		}
+		slot = next;
+	}
+}
+
+typedef void handle_fn(struct join *join, const struct event *event);
+
+static void handle_tick(struct join *join, const struct event *event)
+{
+	attempt_run_timers(join, event->head.ts_ns);
+	expire_tries(join);
+}
+
+static void handle_open(struct join *join, const struct event *event)
+{
+	if (event->open.how == OPEN_LISTEN)
+		listener_open(join, event);
+	if (event->open.how == OPEN_CONNECT)
+		try_open(join, event);
+	attempt_later_open(join, event);
+}
+
+static void handle_state(struct join *join, const struct event *event)
+{
+	if (event->socket.old_state == 10)
+		listener_close(join, event);
+	else
+		try_socket(join, event);
+}
+
+static void handle_syscall(struct join *join, const struct event *event)
+{
+	if (event->syscall.call == SYSCALL_CONNECT)
+		try_syscall(join, event);
+	else if (event->syscall.call == SYSCALL_BIND || event->syscall.call == SYSCALL_LISTEN)
+		attempt_call(join, event);
+}
+
+static void handle_snapshot(struct join *join, const struct event *event)
+{
+	if (event->snapshot.state == 10)
+		listener_snapshot(join, event);
+	else if (event->snapshot.state == 2)
+		try_snapshot(join, event);
+}
+
+static void handle_fact(struct join *join, const struct event *event)
+{
+	const struct ev_fact *fact = &event->fact;
+
+	if (join->facts_request != fact->request || join->facts_whole) {
+		/* asked again: what was true at the pending finding may not be so any more */
+		join->facts_request = fact->request;
+		join->facts_count = 0;
+	}
+	join->facts_whole = fact->what == FACT_DONE;
+	if (fact->what == FACT_DONE || join->facts_count == JOIN_FACTS_MAX)
+		return;
+	join->facts_netns[join->facts_count] = event->head.netns;
+	join->facts[join->facts_count++] = *fact;
+}
+
+static handle_fn *const handlers[EVENT_KIND_COUNT] = {
+	[EVENT_OPEN] = handle_open,	     [EVENT_STATE] = handle_state,
+	[EVENT_ERROR] = try_socket,	     [EVENT_RETRANSMIT] = try_socket,
+	[EVENT_RESET_RECEIVED] = try_socket, [EVENT_SYNACK_RETRANSMIT] = wire_listener,
+	[EVENT_LISTEN_FULL] = wire_listener, [EVENT_RESET_SENT] = wire_event,
+	[EVENT_DROP] = wire_event,	     [EVENT_PACKET] = wire_event,
+	[EVENT_ICMP_SENT] = wire_event,	     [EVENT_SYSCALL] = handle_syscall,
+	[EVENT_SOCKET] = handle_snapshot,    [EVENT_TICK] = handle_tick,
+	[EVENT_FACT] = handle_fact,	     [EVENT_NEIGHBOR] = host_event,
+	[EVENT_START] = host_event,	     [EVENT_HOOK] = host_event,
+	[EVENT_CLOCK] = host_event,	     [EVENT_INTERFACE] = host_event,
+	[EVENT_NETNS] = host_event,	     [EVENT_NAME] = host_event,
+	[EVENT_PROCESS] = host_event,	     [EVENT_CHANGE] = host_event,
+	[EVENT_LOST] = host_event,	     [EVENT_SUPPRESSED] = host_event,
+};
+
+void join_event(struct join *join, const struct event *event)
+{
+	join->counters.records++;
+	join->counters.by_kind[event->head.kind]++;
+	if (event->head.ts_ns > join->now_ns)
+		join->now_ns = event->head.ts_ns;
+	note_lost(join, &event->head);
+	if (handlers[event->head.kind])
+		handlers[event->head.kind](join, event);
+}
+
+struct attempt *join_due(struct join *join)
+{
+	struct attempt_slot *slot = TAILQ_FIRST(&join->due);
+
+	if (!slot)
+		return NULL;
+	for (size_t i = 0; i < slot->attempt.tries_count && i < JOIN_TRIES_MAX; i++)
+		try_see_whole(join, (struct try_slot *)slot->attempt.tries[i]);
+	return &slot->attempt;
+}
+
+void join_finish(struct join *join)
+{
+	attempt_run_timers(join, UINT64_MAX);
+	for (size_t i = 0; i < join->attempts_touched; i++)
+		if (join->attempts[i].used)
+			attempt_evict(join, &join->attempts[i]);
+}
+
+const struct join_counters *join_counters(const struct join *join)
+{
+	return &join->counters;
+}
+
+void join_count_bad(struct join *join)
+{
+	join->counters.bad++;
+}
+
+__u64 join_now_ns(const struct join *join)
+{
+	return join->now_ns;
+}

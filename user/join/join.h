@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* join.h - records become tries, attempts, listeners: what is known of each, in one place */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "decode/decode.h"
+#include "event.h"
+
+/*
+ * Theory of operation
+ *
+ * A *try* is one active open: a socket and a generation (connect() again on the same socket is
+ * another try). An *attempt* is one caller's wish: one try or several (same process and port,
+ * another address, overlapping or begun within the fallback window of the last failure), or one
+ * bind() or listen() that failed, or one episode of a listener whose accept queue overflowed.
+ *
+ * join_event() takes one record and updates what it speaks of: a try is found by cookie, else by
+ * its oriented tuple in a namespace, else by tuple and first sequence number across namespaces.
+ * What cannot be placed yet is kept in a small ring of strays and looked at again when a try
+ * learns its port or its end. Nothing known is overwritten by a zero.
+ *
+ * Time is only what records say. Timers run on ticks, in order of their deadlines; what a timer
+ * decides carries the deadline's time. join_due() hands out attempts that need a judgement:
+ *
+ *   OPEN ──second SYN──► pending told ──┐
+ *     │                                 │ last try ends, or one works
+ *     └─────────────────────────────────┴──► SETTLING ──settle time──► FINAL ──told──► freed
+ *
+ * Struct members are facts and counters, never judgements: whether something is a failure of this
+ * host, a neighbour's or nobody's is for rules/. Members are read by rules and sinks, written by
+ * join alone.
+ *
+ * Everything is allocated by join_new(); when a table is full the oldest that is of least use goes,
+ * and that is counted.
+ */
+
+#define JOIN_TRIES_MAX 8 /* of one attempt; further ones are counted */
+#define JOIN_EVIDENCE_MAX 32 /* entries of one attempt; further ones are counted */
+#define JOIN_FACTS_MAX 48 /* of one attempt */
+#define JOIN_NAME_SIZE 60
+
+struct join;
+
+/* Every number join compares with, and the bounds of its tables. */
+struct join_limits {
+	__u32 connections; /* tries held at once */
+	__u32 listeners;
+	__u32 strays; /* records kept that have no try yet */
+	__u64 settle_ns; /* a final waits so long for late evidence */
+	__u64 settle_bind_ns; /* of a bind(): whether the process then binds another port */
+	__u64 fallback_ns; /* a try after a failure within this belongs to the same attempt */
+	__u64 stagger_ns; /* overlapping tries begun closer than this are separate wishes */
+	__u64 proven_ns; /* an established connection worked when it lived so long */
+	__u64 episode_ns; /* a listener's overflow is told after so long */
+	__u64 expire_ns; /* a try whose end was never seen is let go after so long */
+};
+
+/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, 65536 tries */
+extern const struct join_limits join_limits_default;
+
+/* ---- evidence: one thing that was seen, compact ---- */
+
+enum evidence_direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
+
+struct evidence {
+	__u64 ts_ns;
+	__u64 location; /* drop */
+	__u32 netns; /* where it was seen */
+	__u32 ifindex;
+	__u8 kind; /* enum event_kind */
+	__u8 vantage; /* enum event_vantage */
+	__u8 flags; /* EVENT_F_* */
+	__u8 direction; /* enum evidence_direction, seen from the try */
+	__u8 old_state;
+	__u8 new_state;
+	__u8 try_index; /* which try of the attempt */
+	__u8 call; /* syscall: enum event_syscall */
+	__s32 error;
+	__s32 soft_error;
+	__u32 reason; /* drop: NAME_DROP_REASON, reset-sent: NAME_RESET_REASON */
+	__u32 known; /* EVENT_K_* */
+	__u32 count; /* retransmits, backlog */
+	__u32 limit; /* backlog_max */
+	/* packet, drop, reset-sent, icmp-sent */
+	__u32 seq;
+	__u32 ack;
+	__u32 payload_bytes;
+	__u16 window;
+	__u16 mss;
+	__u16 packet_flags; /* PACKET_F_* */
+	__u8 packet_what; /* enum packet_what, PACKET_NONE: no packet */
+	__u8 tcp_flags;
+	__u8 ttl;
+	__u8 wscale;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 address[EVENT_ADDRESS_SIZE]; /* icmp: its sender; neighbor: who did not answer */
+};
+
+/* ---- a try ---- */
+
+enum try_state {
+	TRY_CONNECTING, /* SYN_SENT, or before */
+	TRY_ESTABLISHED, /* handshake done; not yet proven */
+	TRY_WORKED, /* proven: data, or it lived join_limits.proven_ns */
+	TRY_FAILED,
+	TRY_UNKNOWN, /* evicted, destroyed unseen, or the agent's end: not a failure */
+};
+
+enum try_end {
+	END_NONE,
+	END_ERRNO, /* the socket got .error, or the call returned it */
+	END_CANCELED, /* the application closed it while connecting, .error 0 */
+	END_KILLED, /* closed by the exit of a process that a signal ended (.signal) */
+	END_EXITED, /* closed by the exit of the process, no signal */
+};
+
+/* One place where packets of the try were dropped or refused by this machine's own kernel. */
+struct drop_seen {
+	__u32 count;
+	__u32 reason; /* NAME_DROP_REASON, valid with .reason_known */
+	__u32 netns; /* where */
+	__u32 ifindex;
+	__u64 location;
+	__u64 first_ns;
+	bool reason_known;
+	bool ours; /* the kernel named our socket as sender (out) or receiver (in) */
+	bool tcp_reset; /* what was dropped was a RST (else SYN, SYN/ACK …: see syn_ack) */
+	bool syn_ack;
+};
+
+struct icmp_seen {
+	__u32 count;
+	__u8 type;
+	__u8 code;
+	bool ipv6;
+	__u8 sender[EVENT_ADDRESS_SIZE];
+	__u8 ttl;
+	__u64 first_ns;
+};
+
+struct listener;
+
+struct
+try {
+	__u64 cookie; /* 0: the kernel gave none (the call failed before a state change) */
+	__u32 generation;
+	__u32 netns; /* of the socket */
+	struct event_tuple tuple; /* ports 0 while unknown */
+	__u8 asked[EVENT_ADDRESS_SIZE]; /* valid with .asked_known */
+	__u16 asked_port;
+	bool asked_known; /* and differs from the peer: something rewrote it */
+	bool bound_port; /* the application chose the source port */
+	bool mptcp;
+	bool seen_whole; /* its birth was seen: nothing before it was missed */
+	bool counters_known;
+	__u8 how; /* SOCKET_F_* of its end */
+	__u8 state; /* enum try_state */
+	__u8 end; /* enum try_end */
+	__u8 tcp_state; /* the kernel's last word */
+	__s32 error; /* positive errno, 0 none */
+	__s32 soft_error;
+	__s32 call_error; /* errno that the call itself returned, 0 none or not seen */
+	__u32 signal;
+	__u32 mark;
+	__u32 bound_ifindex;
+	__u64 started_ns;
+	__u64 established_ns; /* 0 never */
+	__u64 ended_ns; /* 0 not yet */
+
+	/* our SYNs */
+	__u32 isn;
+	bool isn_known;
+	bool isn_from_wire;
+	__u16 syn_sent; /* by the socket's own account: 1 + retransmits of the SYN */
+	__u16 syn_handed; /* seen at TC egress in the socket's own namespace */
+	__u16 syn_left; /* seen handed to an interface that leaves this machine */
+	__u16 syn_elsewhere; /* seen in other namespaces of this machine (veth, bridge) */
+	__u32 syn_ifindex; /* the last one's interface and the namespace of it */
+	__u32 syn_netns;
+	__u64 syn_first_ns;
+	__u64 syn_last_ns;
+	__s32 retransmit_error; /* the last send's own error (6.18 on), 0 none */
+
+	/* what came back */
+	__u16 synack_in; /* at our namespace's ingress, or on lo */
+	__u16 reset_in; /* RST that acknowledges our SYN, on the wire */
+	__u16 reset_other_in; /* RST that does not */
+	__u16 ack_in; /* plain ACK to our SYN: a challenge (RFC 9293 3.5.1) */
+	__u8 answer_ttl; /* of the SYN/ACK or RST, 0 not seen */
+	__u64 answer_ns; /* first SYN/ACK or RST on the wire */
+	bool reset_seen; /* the socket received a reset (SOCKET_F_RESET or reset-received) */
+	bool reset_hook; /* and that could have been seen */
+	__u64 bytes_sent; /* acknowledged by the peer */
+	__u64 bytes_received;
+	__u32 unsent_bytes;
+	__u32 srtt_us;
+	__u32 total_retransmits;
+
+	/* what this machine's kernel did to it */
+	struct drop_seen drop_out; /* our packets */
+	struct drop_seen drop_in; /* answers to us */
+	struct icmp_seen icmp_in; /* ICMP errors about our packets that arrived at our namespace */
+	struct icmp_seen icmp_here; /* ICMP errors about our packets that this machine itself sent */
+	__u32 icmp_here_netns;
+	bool icmp_reported; /* error report without errno while connecting: an ICMP arrived */
+	bool neighbor_failed;
+	__u8 neighbor[EVENT_ADDRESS_SIZE];
+	__u32 neighbor_netns;
+	__u32 neighbor_ifindex;
+	bool refused_here; /* this machine's TCP answered our very SYN with a reset, no socket */
+	__u32 refused_netns; /* in that namespace */
+	bool refused_rewritten; /* NAT of this machine had given the SYN another destination: */
+	__u8 refused_to[EVENT_ADDRESS_SIZE];
+	__u16 refused_to_port;
+	__u32 refused_reason; /* NAME_RESET_REASON, valid unless learned from a drop */
+	bool refused_by_drop; /* learned from a NO_SOCKET drop (kernels before 6.10) */
+	bool reset_here; /* a local socket (peer on this machine) sent the reset: its state */
+	__u8 reset_here_state;
+	struct {
+		bool seen; /* our SYN met a full accept queue on this machine */
+		__u32 netns;
+		__u32 backlog;
+		__u32 backlog_max;
+		__u64 listener_cookie;
+		__u16 count;
+		bool at_ack; /* the handshake's last ACK met it, not the SYN */
+	} full;
+
+	/* coverage: what could have been seen */
+	bool blind_wire; /* no packet hook at the interfaces its packets pass, or none attached in time */
+	bool blind_lost; /* records were lost while it lived */
+	bool blind_start; /* it began before the hooks were attached */
+	bool blind_hook; /* states or drops cannot be seen: their hooks are missing */
+};
+
+/* ---- an attempt ---- */
+
+enum attempt_kind {
+	ATTEMPT_CONNECT,
+	ATTEMPT_BIND,
+	ATTEMPT_LISTEN,
+	ATTEMPT_OVERFLOW,
+	ATTEMPT_KIND_COUNT
+};
+
+enum attempt_state { ATTEMPT_OPEN, ATTEMPT_SETTLING, ATTEMPT_FINAL };
+
+struct attempt {
+	__u64 id; /* made from boot id, cookie or pid, and start time: the same in every replay */
+	__u8 kind; /* enum attempt_kind */
+	__u8 state; /* enum attempt_state */
+	bool pending_told; /* a pending finding was made (set by join_told()) */
+	bool worked; /* a try worked: no failure */
+	bool unknown; /* its end was not seen (agent's end, eviction): no failure is known */
+	const void *pending_rule; /* what join_told() was given: goes into `supersedes` */
+	__u32 netns;
+	bool owner_known;
+	struct event_owner owner;
+	__u64 started_ns;
+	__u64 ended_ns; /* when the last try ended, 0 open */
+	__u64 due_ns; /* the time a judgement made now carries */
+	__u32 tries_count; /* may exceed JOIN_TRIES_MAX */
+	const struct try *tries[JOIN_TRIES_MAX]; /* in order of their begin */
+
+	bool bound_other_later; /* bind: the process settled for another port within the settle */
+	bool at_ack; /* overflow: at the handshake's last ACK */
+	union { /* ten thousand attempts may wait at once */
+		struct ev_syscall call; /* ATTEMPT_BIND and _LISTEN */
+		struct { /* ATTEMPT_OVERFLOW: the listener and who suffered */
+			const struct listener *listener; /* NULL: never seen to listen */
+			struct event_tuple listener_tuple;
+			__u64 listener_cookie;
+			__u32 overflows; /* met by clients that are no tries of this machine */
+			__u32 backlog;
+			__u32 backlog_max;
+			__u8 client[EVENT_ADDRESS_SIZE]; /* the last of them */
+			__u16 client_port;
+		};
+	};
+
+	__u32 evidence_count; /* may exceed what is kept */
+};
+
+/* The try that decides: the last to fail, or the one that worked. NULL for other kinds. */
+const struct try *attempt_decider(const struct attempt *attempt);
+
+/* Evidence in the order of time, of the stream where that is equal. Returns how many were copied (at most @room). */
+size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
+			struct evidence *evidence, size_t room);
+
+/* Facts that were fetched for the attempt, in order of arrival; NULL-terminated walk by index. */
+const struct ev_fact *attempt_fact(const struct join *join, const struct attempt *attempt,
+				   enum event_fact what, size_t index);
+
+/* Namespace of a fact that attempt_fact() gave: not always the attempt's. */
+__u32 attempt_fact_netns(const struct join *join, const struct ev_fact *fact);
+
+/* ---- the life of join ---- */
+
+/* Returns 0 or -ENOMEM. */
+int join_new(struct join **out, const struct join_limits *limits);
+void join_free(struct join *join);
+
+/* Takes one decoded record. */
+void join_event(struct join *join, const struct event *event);
+
+/* The next attempt that needs a judgement, NULL none. Call until NULL after every record. */
+struct attempt *join_due(struct join *join);
+
+/*
+ * Says that the attempt handed out by join_due() was judged; @rule: the pending finding that was
+ * told for it, NULL none. Final ones are freed with their tries, unless the connection lives on.
+ */
+void join_told(struct join *join, struct attempt *attempt, const void *rule);
+
+/*
+ * The stream ended: everything settling becomes due as final; what is still open ends as unknown
+ * (attempt.unknown), due only if something was told of it.
+ */
+void join_finish(struct join *join);
+
+/* Has something ended whose verdict only waits for time to pass? */
+bool join_settling(const struct join *join);
+
+/* How many connects are under way. Walks the table: not for every record. */
+size_t join_connecting(const struct join *join);
+
+/* ---- what else is known ---- */
+
+struct listener {
+	__u64 cookie;
+	__u32 netns;
+	struct event_tuple tuple; /* local only */
+	bool owner_known;
+	bool v6only;
+	struct event_owner owner;
+	__u32 backlog_max;
+	__u64 since_ns; /* 0: open before the agent started */
+};
+
+/* Walks the listeners that listen now; @index from 0. NULL at the end. */
+const struct listener *join_listener(const struct join *join, size_t index);
+
+/* The listener that would have taken a SYN to @tuple's remote side in @netns; NULL none known. */
+const struct listener *join_listener_for(const struct join *join, __u32 netns,
+					 const struct event_tuple *tuple);
+
+/* How many of how many, to whom. Counts of tries by destination since the agent started. */
+struct scope {
+	__u64 tries; /* ended ones */
+	__u64 failures;
+	__u64 first_failure_ns; /* of the run of failures that still lasts, 0 none */
+	__u64 last_success_ns; /* 0 never seen */
+};
+
+void join_scope(const struct join *join, __u32 netns, const __u8 *remote, __u16 port,
+		struct scope *scope);
+
+/* The same for another port of that address with the most successes; returns the port, 0 none. */
+__u16 join_scope_other_port(const struct join *join, __u32 netns, const __u8 *remote, __u16 port,
+			    struct scope *scope);
+
+/* Median handshake time to an address in us over the last ones, 0 too few (under 3). */
+__u32 join_handshake_median_us(const struct join *join, __u32 netns, const __u8 *remote);
+
+struct change {
+	__u64 ts_ns;
+	__u32 netns;
+	__u32 pid;
+	__u16 what; /* enum event_change */
+	bool removed;
+	char text[112];
+};
+
+/* Changes in @netns between two times, newest first. Returns how many were copied. */
+size_t join_changes(const struct join *join, __u32 netns, __u64 from_ns, __u64 to_ns,
+		    struct change *changes, size_t room);
+
+struct interface {
+	__u32 netns;
+	__u32 ifindex;
+	__u32 flags; /* INTERFACE_F_* */
+	__u32 mtu;
+	__u32 peer_netns;
+	char name[16];
+	char type[16];
+};
+
+const struct interface *join_interface(const struct join *join, __u32 netns, __u32 ifindex);
+
+/* Name under /run/netns; NULL when it has none. */
+const char *join_netns_name(const struct join *join, __u32 netns);
+__u32 join_netns_own(const struct join *join);
+
+/* Name of a reason or symbol; NULL unknown. "NETFILTER_DROP", "NO_SOCKET", "nf_hook_slow". */
+const char *join_name(const struct join *join, enum event_name_space space, __u64 value);
+
+/* What /proc said of a process; NULL nothing. */
+const struct ev_process *join_process(const struct join *join, __u32 tgid, __u64 start_ns);
+
+/* Wall-clock time (ns since the epoch) of a record's time; 0 before the first clock record. */
+__u64 join_realtime_ns(const struct join *join, __u64 monotonic_ns);
+/* The same for a time since boot that counts suspends (CLOCK_BOOTTIME): starts of processes. */
+__u64 join_realtime_of_boottime_ns(const struct join *join, __u64 boottime_ns);
+const struct ev_start *join_start(const struct join *join); /* NULL before the start record */
+__u64 join_now_ns(const struct join *join); /* the latest time the stream has shown */
+
+/* Hooks by name, as the stream tells. */
+bool join_hook_attached(const struct join *join, const char *name);
+const struct ev_hook *join_hook(const struct join *join, size_t index); /* NULL at the end */
+
+struct join_counters {
+	__u64 records;
+	__u64 by_kind[EVENT_KIND_COUNT];
+	__u64 bad; /* records that decode refused: join_count_bad() */
+	__u64 lost; /* by the kernel side */
+	__u64 lost_by_kind[EVENT_KIND_COUNT];
+	__u64 suppressed;
+	__u64 tries;
+	__u64 attempts;
+	__u64 failures;
+	__u64 evicted; /* tries that had to go before their end */
+	__u64 expired; /* tries that ended unseen and were let go by age */
+	__u64 strays_overwritten;
+};
+
+const struct join_counters *join_counters(const struct join *join);
+void join_count_bad(struct join *join);

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* table.h - the tables of join, private to this folder */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "join/join.h"
+
+/*
+ * Every slot is allocated by join_new() and touched only when used: memory follows the load.
+ *
+ * A try is *live* until it ended and its attempt was told. Then it is *retired*: still found by
+ * cookie and tuple, so that what comes late is known to be late, until its slot is needed again
+ * or JOIN_RETIRED_MAX younger ones are retired.
+ */
+
+#define JOIN_RETIRED_MAX 1024
+#define JOIN_CHANGES_MAX 64
+#define JOIN_NEIGHBORS_MAX 32
+#define JOIN_INTERFACES_MAX 1024
+#define JOIN_NETNS_MAX 512
+#define JOIN_NAMES_MAX 2048
+#define JOIN_PROCESSES_MAX 1024
+#define JOIN_PROCESSES_WAYS 8
+#define JOIN_HOOKS_MAX 64
+#define JOIN_CPUS_MAX 1024
+#define JOIN_SCOPES_MAX 4096
+#define JOIN_MEDIAN_OF 9
+#define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
+#define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
+#define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
+
+struct attempt_slot;
+
+/* A tuple under which a try's packets pass: its own, and one learned from a rewritten SYN. */
+struct alias {
+	LIST_ENTRY(alias) link;
+	struct try_slot *slot;
+	__u8 local[EVENT_ADDRESS_SIZE];
+	__u8 remote[EVENT_ADDRESS_SIZE];
+	__u16 local_port;
+	__u16 remote_port;
+	bool linked;
+};
+
+enum { ALIAS_OWN, ALIAS_LEARNED, ALIAS_COUNT };
+
+struct try_slot {
+	struct try try; /* first: a struct try * of ours is a slot */
+	LIST_ENTRY(try_slot) by_cookie;
+	TAILQ_ENTRY(try_slot) by_age; /* live ones by birth, or retired ones by retirement */
+	struct alias alias[ALIAS_COUNT];
+	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
+	bool retired;
+	__u8 index; /* in its attempt */
+};
+
+struct evidence_slot {
+	struct evidence evidence;
+	struct evidence_slot *next;
+};
+
+enum timer { TIMER_NONE, TIMER_SETTLE, TIMER_PROVEN, TIMER_BIND, TIMER_EPISODE, TIMER_COUNT };
+
+struct client {
+	__u8 address[EVENT_ADDRESS_SIZE];
+	__u32 isn;
+	__u16 port;
+};
+
+struct attempt_slot {
+	struct attempt attempt; /* first */
+	LIST_ENTRY(attempt_slot) by_owner;
+	TAILQ_ENTRY(attempt_slot) by_timer;
+	TAILQ_ENTRY(attempt_slot) by_due;
+	__u64 deadline_ns;
+	__u64 last_failure_ns;
+	__u64 last_begin_ns;
+	__u8 timer; /* enum timer */
+	bool used;
+	bool in_owner;
+	bool retried; /* bind: the process asked for the same port again */
+	bool is_due;
+	__u32 live; /* tries that are still connecting */
+	struct evidence_slot *evidence; /* oldest first */
+	struct evidence_slot *evidence_middle; /* the last of the first ones */
+	struct evidence_slot *evidence_last;
+	__u32 evidence_kept;
+	struct client clients[JOIN_CLIENTS_MAX];
+	__u32 clients_count;
+};
+
+struct listener_slot {
+	struct listener listener; /* first */
+	bool used;
+};
+
+/* Something seen on the way of a packet, before it is known whose it is. */
+struct sighting {
+	struct evidence evidence;
+	__u8 source[EVENT_ADDRESS_SIZE]; /* of the packet, or of the one an ICMP error quotes */
+	__u8 destination[EVENT_ADDRESS_SIZE];
+	__u16 source_port;
+	__u16 destination_port;
+	__u64 cookie; /* the sender's, 0 unknown */
+	__u64 rx_cookie; /* the receiver's, 0 unknown */
+	__u32 seq; /* of the packet (of the quoted one) */
+	bool seq_known;
+	bool quoted; /* the addresses are those an ICMP error quotes */
+	bool provoking; /* reset-sent, icmp-sent: the packet is the one that was answered */
+	__u8 state; /* of the socket that acted (reset-sent), 0 none */
+	bool used; /* in the ring of strays */
+	bool in_isn;
+	LIST_ENTRY(sighting) link;
+	LIST_ENTRY(sighting) by_isn; /* SYNs, and what was done to them */
+};
+
+struct neighbor_failure {
+	__u64 ts_ns;
+	__u32 netns;
+	__u32 ifindex;
+	__u8 address[EVENT_ADDRESS_SIZE];
+};
+
+struct netns_slot {
+	__u32 netns;
+	bool own;
+	bool covered; /* packet hooks at every interface that is up, nothing in front of them */
+	__u64 covered_since_ns;
+	char name[60];
+};
+
+struct interface_slot {
+	struct interface interface; /* first */
+	__u64 since_ns; /* the hooks are attached */
+	bool used;
+};
+
+struct name_slot {
+	__u64 value;
+	__u8 space; /* + 1; 0: free */
+	char text[JOIN_NAME_SIZE];
+};
+
+struct scope_slot {
+	LIST_ENTRY(scope_slot) link; /* by namespace and address */
+	TAILQ_ENTRY(scope_slot) by_use;
+	__u32 netns;
+	__u16 port;
+	__u8 remote[EVENT_ADDRESS_SIZE];
+	struct scope scope;
+	__u32 handshakes_us[JOIN_MEDIAN_OF];
+	__u32 handshakes;
+};
+
+LIST_HEAD(try_list, try_slot);
+LIST_HEAD(alias_list, alias);
+LIST_HEAD(sighting_list, sighting);
+LIST_HEAD(owner_list, attempt_slot);
+LIST_HEAD(scope_list, scope_slot);
+TAILQ_HEAD(try_queue, try_slot);
+TAILQ_HEAD(attempt_queue, attempt_slot);
+TAILQ_HEAD(scope_queue, scope_slot);
+
+struct join {
+	struct join_limits limits;
+	struct join_counters counters;
+	__u64 now_ns;
+
+	struct try_slot *tries;
+	struct try_slot **tries_free;
+	size_t tries_free_count;
+	size_t tries_touched;
+	struct try_list *by_cookie;
+	struct alias_list *by_tuple;
+	size_t buckets; /* of every hash here, a power of two */
+	struct try_queue live;
+	struct try_queue retired;
+	size_t retired_count;
+
+	struct attempt_slot *attempts;
+	struct attempt_slot **attempts_free;
+	size_t attempts_free_count;
+	size_t attempts_touched;
+	struct owner_list *by_owner;
+	struct attempt_queue timers[TIMER_COUNT]; /* each in the order of deadlines */
+	struct attempt_queue due;
+
+	struct evidence_slot *evidence;
+	struct evidence_slot *evidence_free;
+	size_t evidence_room;
+	size_t evidence_touched;
+
+	struct sighting *strays;
+	size_t strays_next;
+	struct sighting_list *strays_by_tuple;
+	struct sighting_list *strays_by_isn;
+
+	struct listener_slot *listeners;
+	size_t listeners_end; /* one past the last used */
+
+	struct scope_slot *scopes;
+	size_t scopes_touched;
+	struct scope_list *scopes_by_address;
+	struct scope_queue scopes_by_use;
+
+	struct neighbor_failure neighbors[JOIN_NEIGHBORS_MAX];
+	size_t neighbors_next;
+	struct change changes[JOIN_CHANGES_MAX];
+	size_t changes_next;
+	struct netns_slot netns[JOIN_NETNS_MAX];
+	size_t netns_count;
+	struct interface_slot *interfaces;
+	struct name_slot *names;
+	struct ev_process *processes;
+	struct ev_hook hooks[JOIN_HOOKS_MAX];
+	size_t hooks_count;
+	bool hooks_deaf; /* states or drops cannot be seen at all */
+
+	struct ev_fact facts[JOIN_FACTS_MAX]; /* of one attempt at a time */
+	__u32 facts_netns[JOIN_FACTS_MAX];
+	bool facts_whole; /* the last one has come */
+	size_t facts_count;
+	__u64 facts_request;
+
+	struct ev_start start;
+	bool started;
+	struct ev_clock clock;
+	bool clock_known;
+	__u32 own_netns;
+	__u32 lost_by_cpu[JOIN_CPUS_MAX];
+	__u64 lost_ns; /* when a loss was last noticed, 0 never */
+};
+
+/* Mixes a key into a hash value (splitmix64). */
+static inline __u64 hash_mix(__u64 h, __u64 value)
+{
+	h ^= value;
+	h += 0x9e3779b97f4a7c15ull;
+	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ull;
+	h = (h ^ (h >> 27)) * 0x94d049bb133111ebull;
+	return h ^ (h >> 31);
+}
+
+__u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
+
+/* tries.c: slots, look-ups */
+struct try_slot *tries_take(struct join *join); /* NULL: none can be had */
+struct try_slot *tries_by_cookie(struct join *join, __u64 cookie); /* the newest generation */
+void tries_set_cookie(struct join *join, struct try_slot *slot, __u64 cookie);
+void tries_set_alias(struct join *join, struct try_slot *slot, int which, const __u8 *local,
+		     __u16 local_port, const __u8 *remote, __u16 remote_port);
+/* The next try after @previous (NULL: the first) whose packets pass as local to remote. */
+struct try_slot *tries_by_tuple(struct join *join, struct alias **previous, const __u8 *local,
+				__u16 local_port, const __u8 *remote, __u16 remote_port);
+void tries_retire(struct join *join, struct try_slot *slot);
+
+/* try.c: what the socket layer says */
+void try_open(struct join *join, const struct event *event);
+void try_socket(struct join *join, const struct event *event);
+void try_syscall(struct join *join, const struct event *event);
+void try_snapshot(struct join *join, const struct event *event);
+void try_prove(struct try_slot *slot, __u64 now_ns);
+void try_see_whole(struct join *join, struct try_slot *slot); /* fills what only the end can tell */
+
+/* attempt.c */
+struct attempt_slot *attempt_for_try(struct join *join, struct try_slot *slot,
+				     const struct event_owner *owner, bool owner_known);
+void attempt_note_failure(struct join *join, struct try_slot *slot);
+void attempt_note_established(struct join *join, struct try_slot *slot);
+void attempt_note_pending(struct join *join, struct try_slot *slot, __u64 now_ns);
+void attempt_call(struct join *join, const struct event *event); /* bind, listen */
+void attempt_later_open(struct join *join, const struct event *event);
+void attempt_overflow(struct join *join, const struct evidence *evidence,
+		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
+void attempt_evict(struct join *join, struct attempt_slot *slot);
+void attempt_hurry(struct join *join); /* judges the oldest settling one early */
+void attempt_run_timers(struct join *join, __u64 now_ns);
+void attempt_add_evidence(struct join *join, struct try_slot *slot,
+			  const struct evidence *evidence);
+void attempt_append_evidence(struct join *join, struct attempt_slot *slot,
+			     const struct evidence *evidence);
+
+/* wire.c: packets, drops, resets, ICMP */
+void wire_event(struct join *join, const struct event *event);
+void wire_listener(struct join *join, const struct event *event);
+void wire_find_strays(struct join *join, struct try_slot *slot);
+void wire_find_rewritten(struct join *join, struct try_slot *slot);
+void wire_note_full(struct join *join, struct try_slot *slot, const struct evidence *evidence,
+		    __u64 listener_cookie, bool at_ack);
+
+/* listener.c */
+void listener_open(struct join *join, const struct event *event);
+void listener_snapshot(struct join *join, const struct event *event);
+void listener_close(struct join *join, const struct event *event);
+struct listener_slot *listener_by_cookie(struct join *join, __u64 cookie);
+
+/* scope.c */
+void scope_note(struct join *join, const struct try *try, bool worked);
+
+/* host.c */
+void host_event(struct join *join, const struct event *event);
+void host_note_change(struct join *join, __u32 netns, __u64 ts_ns, __u16 what, bool removed,
+		      __u32 pid, const char *text);
+const struct netns_slot *host_netns(const struct join *join, __u32 netns);
+const struct neighbor_failure *host_neighbor_failure(const struct join *join,
+						     const struct try *try);
+bool host_interface_leaves(const struct join *join, __u32 netns, __u32 ifindex);
+
+/* Evidence of a record, with what every kind has. */
+struct evidence evidence_of(const struct event *event);
