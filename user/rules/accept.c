@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* accept.c - a listener of this machine takes no more connections */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+#define OVERFLOWS "TcpExt:ListenOverflows"
+#define ABORT "net.ipv4.tcp_abort_on_overflow"
+
+enum { STATE_LISTEN = 10 };
+
+static bool counter_moved(const struct view *view)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++)
+		if (!strcmp(fact->name, OVERFLOWS) && !(fact->flags & FACT_F_ABSENT))
+			return fact->number > 0;
+	return false;
+}
+
+/* The reset that tcp_abort_on_overflow answers the handshake's last ACK with is the listener's. */
+static bool aborted(const struct try *try)
+{
+	bool listener = (try->full.seen && try->full.at_ack) ||
+			(try->reset_here && try->reset_here_state == STATE_LISTEN);
+
+	return try->established_ns && listener && (try->reset_seen || try->reset_in) &&
+	       !try->bytes_received;
+}
+
+static bool match_queue_full(const struct view *view, struct guess *guess)
+{
+	const struct try *try = view->try;
+
+	guess->confidence = counter_moved(view) ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+	if (view->wake == WAKE_OVERFLOW)
+		return true;
+	if (try->refused_here)
+		return false;
+	if (try->established_ns)
+		return aborted(try);
+	return try->full.seen && look_unanswered(view) && !look_answer_in_time(try);
+}
+
+static __u32 netns_of(const struct view *view)
+{
+	if (view->try)
+		return view->try->full.netns ? view->try->full.netns : view->try->netns;
+	return view->attempt->netns;
+}
+
+static const struct listener *listener_of(const struct view *view)
+{
+	const struct listener *listener;
+	__u64 cookie = view->try ? view->try->full.listener_cookie : view->attempt->listener_cookie;
+
+	if (!view->try && view->attempt->listener)
+		return view->attempt->listener;
+	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
+		if (cookie && listener->cookie == cookie)
+			return listener;
+	if (!view->try)
+		return NULL;
+	return join_listener_for(view->join, netns_of(view), &view->try->tuple);
+}
+
+static void add_queue(struct text *text, const struct view *view, const struct listener *listener)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct try *try = view->try;
+	__u32 backlog = try ? try->full.backlog : attempt->backlog;
+	__u32 most = try ? try->full.backlog_max : attempt->backlog_max;
+
+	if (listener)
+		address_print_port(text, listener->tuple.local, listener->tuple.local_port);
+	else if (try)
+		words_remote(text, try);
+	else
+		address_print_port(text, attempt->listener_tuple.local,
+				   attempt->listener_tuple.local_port);
+	words_in_netns(text, view->join, netns_of(view));
+	if (backlog)
+		text_add(text, " had %u %s in its accept queue (maximum %u%s)", backlog,
+			 backlog == 1 ? "connection" : "connections", most,
+			 backlog == most + 1 ? "; the kernel takes one more" : "");
+	else
+		text_add(text, " had no room in its accept queue");
+}
+
+/* Which of the two made the maximum what it is. */
+static void add_limit(struct text *text, const struct view *view)
+{
+	const struct ev_fact *somaxconn = look_sysctl(view, "net.core.somaxconn");
+	const struct try *try = view->try;
+	bool known = try ? try->full.backlog : view->attempt->backlog;
+	__u32 most = try ? try->full.backlog_max : view->attempt->backlog_max;
+	bool asked_less = known && somaxconn && most < somaxconn->number;
+
+	if (!somaxconn)
+		return;
+	text_add(text, "; ");
+	if (asked_less)
+		text_add(text, "listen() asked for %u, below ", most);
+	words_sysctl(text, view, "net.core.somaxconn");
+	words_in_netns(text, view->join, netns_of(view));
+	if (!asked_less)
+		text_add(text, " limits what listen() asks for");
+}
+
+static void tell_queue_full(const struct view *view, struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct try *try = view->try;
+	const struct listener *listener = listener_of(view);
+	const struct ev_fact *state = attempt_fact(view->join, attempt, FACT_TASK_STATE, 0);
+	__u16 port = try ? try->tuple.remote_port : attempt->listener_tuple.local_port;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	add_queue(&what, view, listener);
+	if (try) {
+		if (aborted(try))
+			text_add(&what, " and answered the handshake's last ACK with a reset");
+		else
+			text_add(&what, " and ignored the SYN");
+		words_end(&what, view);
+	} else {
+		text_add(&what, " and ignored ");
+		if (attempt->at_ack)
+			words_count(&what, attempt->overflows, "last ACK", "last ACKs");
+		else
+			words_count(&what, attempt->overflows, "SYN", "SYNs");
+		text_add(&what, ", the last from ");
+		address_print(&what, attempt->client);
+	}
+	if (listener && listener->owner_known)
+		words_owner(&why, &listener->owner);
+	else if (!try && attempt->owner_known)
+		words_owner(&why, &attempt->owner);
+	else
+		text_add(&why, "the listener");
+	text_add(&why, " does not call accept() as fast as connections come");
+	if (state && !(state->flags & FACT_F_ABSENT)) {
+		text_add(&why, "; it is ");
+		text_add_foreign(&why, state->text, sizeof(state->text));
+	}
+	add_limit(&why, view);
+	if (counter_moved(view))
+		text_add(&why, "; its " OVERFLOWS " has moved");
+	if (try && try->established_ns && look_sysctl(view, ABORT)) {
+		text_add(&why, "; ");
+		words_sysctl(&why, view, ABORT);
+	}
+	if (try && listener)
+		words_party_listener(finding, listener, "listener");
+	check = words_check(view, finding, netns_of(view));
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", port);
+	words_check_end(&check, "Recv-Q is the queue now, Send-Q its maximum");
+	check = words_check(view, finding, netns_of(view));
+	text_add(&check.run, "nstat -az TcpExtListenOverflows TcpExtListenDrops");
+	words_check_end(
+		&check,
+		"whether it goes on; to change: accept faster, or a larger listen() backlog and net.core.somaxconn");
+}
+
+static bool decide_queue_full(const struct verdict *verdict)
+{
+	return verdict->rule; /* certain only when that namespace's counter moved */
+}
+
+static void want_queue_full(const struct view *view, struct wanted_facts *wanted)
+{
+	const struct listener *listener = listener_of(view);
+
+	if (!view->try || view->try->netns != netns_of(view)) {
+		/* the path of a client that is not of this namespace is not ours to tell */
+		wanted->netns = netns_of(view);
+		wanted->wanted &= ~(BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR));
+	}
+	if (listener && listener->owner_known)
+		wanted->pid = listener->owner.tgid;
+	else if (view->try)
+		wanted->wanted &= ~BIT(FACT_TASK_STATE);
+}
+
+const struct rule rule_accept_queue_full = {
+	.id = "accept-queue-full",
+	.stage = "accept",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 100,
+	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_OVERFLOW,
+	.match = match_queue_full,
+	.tell = tell_queue_full,
+	.facts = BIT(FACT_SYSCTL) | BIT(FACT_COUNTER) | BIT(FACT_TASK_STATE) | BIT(FACT_ROUTE),
+	.decide = decide_queue_full,
+	.want = want_queue_full,
+	.sysctls = { "net.core.somaxconn", ABORT },
+	.counters = { OVERFLOWS },
+	.means = "a listener's accept queue overflowed",
+	.evidence =
+		"a SYN met a queue above its maximum and was ignored; or the handshake's last ACK did (dropped with TCP_LISTEN_OVERFLOW, or answered with a reset). Certain only when that namespace's ListenOverflows moved",
+	.gate = "a client of this machine that fails for it has it as its own verdict; others are told once per listener and episode",
+	.general_check =
+		"ss -ltn: Recv-Q against Send-Q; nstat -az TcpExtListenOverflows; why the process does not accept",
+	.kernels =
+		"queue at the SYN: cgroup_skb/ingress on all; drop LISTEN_OVERFLOW: 6.16 on, before: SYN/ACKs repeated while the queue is full",
+};

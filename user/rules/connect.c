@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* connect.c - refused: by another host, by this one, or right after the handshake */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+/*
+ * The kernel's TCP forged no reset and yet one came without our SYN being seen to go out: then it
+ * was made on this host (nftables' "reject with tcp reset"), which is local-firewall's.
+ */
+static bool reset_from_nowhere(const struct try *try)
+{
+	return !try->blind_wire && !try->syn_handed && !try->syn_elsewhere && !try->reset_in;
+}
+
+static bool filtered_here(const struct view *view)
+{
+	const struct try *try = view->try;
+
+	return look_drop_is_filter(view->join, &try->drop_out) && !try->refused_here;
+}
+
+/* ---- connect-refused ---- */
+
+static bool match_refused(const struct view *view, struct guess *guess)
+{
+	const struct try *try = view->try;
+
+	if (!look_refused(try) || try->refused_here || try->synack_in || filtered_here(view) ||
+	    reset_from_nowhere(try))
+		return false;
+	if (try->reset_here) {
+		guess->confidence = CONFIDENCE_CERTAIN; /* a socket of this very machine said so */
+		return true;
+	}
+	if (look_remote_is_own(view))
+		return false;
+	guess->confidence = CONFIDENCE_LIKELY; /* RFC 9293 3.10.7.1, but anybody can forge it */
+	return true;
+}
+
+static void add_answer_time(struct text *text, const struct try *try)
+{
+	__u64 sent = try->syn_last_ns ? try->syn_last_ns : try->started_ns;
+
+	if (try->answer_ns < sent + 10000)
+		return; /* not seen, or less than two CPUs disagree */
+	text_add(text, " after ");
+	words_duration(text, try->answer_ns - sent);
+}
+
+static void tell_refused(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	address_print(&what, try->tuple.remote);
+	text_add(&what, " answered the SYN with a reset");
+	add_answer_time(&what, try);
+	if (try->answer_ttl)
+		text_add(&what, ", ttl %u", try->answer_ttl);
+	if (try->reset_here) {
+		const char *state = decode_state_name(try->reset_here_state);
+
+		text_add(&why, "a socket in state %s on this host sent it",
+			 state ? state : "unknown");
+	} else {
+		text_add(&why,
+			 "nothing listens on %u there, or a firewall or balancer refuses for it",
+			 try->tuple.remote_port);
+	}
+	words_check_listener(view, finding, try, "what listens on that port there");
+	words_check_route(view, finding, "whether this is the way to the machine that is meant");
+}
+
+const struct rule rule_connect_refused = {
+	.id = "connect-refused",
+	.stage = "connect",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 170,
+	.wakes = WAKE_FAILED,
+	.match = match_refused,
+	.tell = tell_refused,
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+	.means = "another host answered the SYN with a reset",
+	.evidence =
+		"a reset that acknowledges our SYN reached the socket; the cause is likely (a closed port, or a firewall, balancer or proxy that refuses for it), certain only when a socket of this machine sent it",
+	.gate = "an address that refuses before another one of the same attempt works is connect-fallback",
+	.general_check =
+		"on the far host: does anything listen on that port, on that address, in that family",
+	.kernels = "reset at the socket: all (tcp_receive_reset); on the wire: TC on all",
+};
+
+/* ---- connect-refused-local ---- */
+
+static bool match_refused_local(const struct view *view, struct guess *guess)
+{
+	const struct try *try = view->try;
+
+	if (try->established_ns || try->error != ECONNREFUSED || look_call_alone(try))
+		return false;
+	if (try->refused_here)
+		return true;
+	/*
+	 * The destination is here and a reset came, but who sent it could not be seen: a closed port
+	 * is by far the most usual, a filter's reset looks the same.
+	 */
+	if (!look_refused(try) || try->synack_in || !look_remote_is_own(view) ||
+	    filtered_here(view) || look_reset_author(view))
+		return false;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	guess->absence = true;
+	if (!try->blind_lost && !try->blind_start)
+		guess->blind |= BLIND_HOOK_MISSING;
+	return true;
+}
+
+static __u32 refused_netns(const struct try *try)
+{
+	return try->refused_here && try->refused_netns ? try->refused_netns : try->netns;
+}
+
+/* What the refused SYN asked for when it came there: NAT may have changed it. */
+static void refused_asked(const struct try *try, struct event_tuple *tuple)
+{
+	if (!try->refused_here || !try->refused_rewritten)
+		return;
+	memcpy(tuple->remote, try->refused_to, sizeof(tuple->remote));
+	tuple->remote_port = try->refused_to_port;
+}
+
+static void add_listener(struct text *text, const struct view *view,
+			 const struct listener *listener, __u32 netns)
+{
+	if (listener->owner_known) {
+		words_owner(text, &listener->owner);
+		text_add(text, " listens on ");
+	} else {
+		text_add(text, "a process listens on ");
+	}
+	address_print_port(text, listener->tuple.local, listener->tuple.local_port);
+	if (listener->netns != netns) {
+		text_add(text, " in ");
+		words_netns(text, view->join, listener->netns);
+	}
+}
+
+/* Listeners fetched after the fact: of sockets that join has no record of. */
+static const struct ev_fact *fetched_listener(const struct view *view)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_LISTENER, i)); i++)
+		if (!(fact->flags & FACT_F_ABSENT) && fact->port == view->try->tuple.remote_port)
+			return fact;
+	return NULL;
+}
+
+/* It has the very address: then something else (a device it is bound to) keeps the SYN from it. */
+static bool has_address(const struct listener *listener, const struct try *try)
+{
+	const __u8 *own = listener->tuple.local, *asked = try->tuple.remote;
+
+	if (address_is_any(own)) /* 0.0.0.0 has no IPv6 */
+		return !address_is_ipv4(own) || address_is_ipv4(asked);
+	return address_equal(own, asked);
+}
+
+static void tell_nearest(const struct view *view, struct finding *finding, struct text *why)
+{
+	__u32 netns = refused_netns(view->try);
+	const struct listener *near = NULL;
+	const struct ev_fact *fetched = fetched_listener(view);
+	enum nearness how = look_near_listener(view, netns, &near);
+
+	if (how == NEAR_NONE && fetched) {
+		__u32 where = attempt_fact_netns(view->join, fetched);
+
+		text_add(why, "; ");
+		text_add_foreign(why, fetched->name, sizeof(fetched->name));
+		text_add(why, "[%u] listens on ", fetched->pid);
+		address_print_port(why, fetched->address, fetched->port);
+		if (where != netns) {
+			text_add(why, " in ");
+			words_netns(why, view->join, where);
+		}
+		return;
+	}
+	if (how == NEAR_NONE)
+		return;
+	text_add(why, "; ");
+	add_listener(why, view, near, netns);
+	if (how == NEAR_V6ONLY)
+		text_add(why, " for IPv6 only (IPV6_V6ONLY)");
+	else if (how == NEAR_ADDRESS && address_is_loopback(near->tuple.local))
+		text_add(why, " only, which no other address reaches");
+	else if (how == NEAR_ADDRESS && !has_address(near, view->try))
+		text_add(why, " only");
+	words_party_listener(finding, near, "listener");
+}
+
+static void tell_refused_local(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	__u32 netns = refused_netns(try);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct try asked = *try;
+	struct view there = *view;
+	struct words_check check;
+
+	refused_asked(try, &asked.tuple);
+	there.try = &asked;
+
+	if (try->refused_here)
+		text_add(&what, "this host");
+	else
+		text_add(&what, "a reset from this host's own address");
+	if (try->refused_here && netns != try->netns)
+		words_in_netns(&what, view->join, netns);
+	text_add(&what, " answered the SYN%s", try->refused_here ? " with a reset" : "");
+	add_answer_time(&what, try);
+	text_add(&why, "nothing listens on ");
+	words_remote(&why, &asked);
+	words_in_netns(&why, view->join, netns);
+	if (try->refused_here && try->refused_rewritten)
+		text_add(&why, ", where NAT on this machine sent the SYN");
+	tell_nearest(&there, finding, &why);
+	check = words_check(view, finding, netns);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", asked.tuple.remote_port);
+	words_check_end(&check, "what listens on port %u, on which address",
+			asked.tuple.remote_port);
+}
+
+static void want_refused_local(const struct view *view, struct wanted_facts *wanted)
+{
+	__u32 netns = refused_netns(view->try);
+
+	refused_asked(view->try, &wanted->tuple);
+	if (netns == view->try->netns && !view->try->refused_rewritten)
+		return;
+	wanted->netns = netns; /* the path there is not ours to tell */
+	wanted->wanted = BIT(FACT_LISTENER);
+	wanted->pid = 0;
+}
+
+const struct rule rule_connect_refused_local = {
+	.id = "connect-refused-local",
+	.stage = "connect",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 90,
+	.wakes = WAKE_FAILED,
+	.match = match_refused_local,
+	.tell = tell_refused_local,
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_LISTENER),
+	.want = want_refused_local,
+	.means = "this host refused: nothing listens there",
+	.evidence =
+		"this machine's TCP answered that very SYN (tuple and sequence number) with a reset without a socket; the nearest listener (other address, family or namespace) is named",
+	.gate = "as connect-refused",
+	.general_check =
+		"ss -ltnp 'sport = :PORT' in the namespace that refused: is the service up, and bound to the address that is asked for",
+	.kernels =
+		"reset without a socket: 6.10 on (tcp_send_reset); 5.17 to 6.9: drop NO_SOCKET with tuple and sequence; before: the reset alone, possible",
+};
+
+/* ---- connect-reset-in-handshake ---- */
+
+static bool match_reset_in_handshake(const struct view *view, struct guess *guess)
+{
+	__u64 young = view->thresholds->value[THRESHOLD_RESET_YOUNG] * 1000000;
+	const struct try *try = view->try;
+
+	guess->confidence = CONFIDENCE_LIKELY;
+	if (!try->established_ns) /* RFC 9293 3.10.7.3: SYN/ACK first, the reset in its place */
+		return try->synack_in && look_refused(try) && !try->refused_here &&
+		       !look_reply_dropped(try);
+	if (!try->reset_seen && !try->reset_in && try->error != ECONNRESET)
+		return false;
+	return !try->bytes_sent && !try->bytes_received && try->ended_ns >= try->established_ns &&
+	       try->ended_ns - try->established_ns <= young;
+}
+
+#define OWN_RESETS \
+	"the server closed it with SO_LINGER 0, or its listener closed before it was accepted"
+#define OTHER_RESETS \
+	"a proxy or balancer without a backend, an accept queue with tcp_abort_on_overflow, or a server that closes with SO_LINGER 0"
+
+static void tell_reset_in_handshake(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	address_print(&what, try->tuple.remote);
+	text_add(&what, " completed the handshake");
+	if (try->established_ns > try->started_ns) {
+		text_add(&what, " in ");
+		words_duration(&what, try->established_ns - try->started_ns);
+	}
+	text_add(&what, ", then a reset came");
+	if (try->established_ns && try->ended_ns > try->established_ns) {
+		text_add(&what, " ");
+		words_duration(&what, try->ended_ns - try->established_ns);
+		text_add(&what, " later");
+	}
+	text_add(&what, ", before any data was acknowledged or received");
+	if (try->reset_here)
+		text_add(&why, "a socket of this host sent it: %s", OWN_RESETS);
+	else
+		text_add(&why, "%s", OTHER_RESETS);
+	words_check_listener(view, finding, try, "which service answers there, and its queue");
+	words_check_route(view, finding, "whether a proxy or balancer stands at that address");
+}
+
+const struct rule rule_connect_reset_in_handshake = {
+	.id = "connect-reset-in-handshake",
+	.stage = "connect",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 140,
+	.wakes = WAKE_FAILED,
+	.match = match_reset_in_handshake,
+	.tell = tell_reset_in_handshake,
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+	.means = "the SYN/ACK came, then a reset before any data",
+	.evidence =
+		"a reset reached the socket within reset-young of the handshake, no byte was acknowledged or received",
+	.gate = "a connection that the local side itself resets (a health check) is not a failure",
+	.general_check =
+		"the far service's log and, for a proxy, its backends; nstat -az TcpExtListenOverflows there",
+	.kernels = "reset at the socket and byte counters: all",
+};

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* failed.c - the last resorts: it failed, and no cause could be established */
+
+#include <errno.h>
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+enum { FAMILY_IPV6 = 10 }; /* AF_INET6 */
+
+static bool decide_always(const struct verdict *verdict)
+{
+	return verdict->rule;
+}
+
+static void add_meaning(struct text *text, __s32 error)
+{
+	const char *name = decode_errno_name(error);
+	const char *meaning = decode_errno_meaning(error);
+
+	if (name)
+		text_add(text, "%s", name);
+	else
+		text_add(text, "error %d", error);
+	if (meaning)
+		text_add(text, " (%s)", meaning);
+}
+
+/* Who can refuse a call with these. */
+static void add_suspects(struct text *text, __s32 error, const char *programs)
+{
+	if (error == EACCES || error == EPERM)
+		text_add(
+			text,
+			"a BPF program on the cgroup (%s), a security module or seccomp may have refused the call",
+			programs);
+	else if (error == EMFILE || error == ENFILE)
+		text_add(text, "the limit on open files is reached");
+	else if (error == ENOBUFS || error == ENOMEM)
+		text_add(text, "the kernel had no memory for it");
+	else if (error == ECONNABORTED)
+		text_add(text, "something on this host destroyed the socket (ss -K)");
+	else if (error == EAFNOSUPPORT)
+		text_add(text, "the address family is switched off or not allowed here");
+	else
+		text_add(text, "no cause could be established");
+}
+
+/* What a call's errno may mean for this very destination. */
+static void add_connect_suspects(struct text *text, const struct view *view)
+{
+	enum { ROUTE_BROADCAST = 3, ROUTE_MULTICAST = 5 }; /* linux/rtnetlink.h, RTN_* */
+	const struct try *try = view->try;
+	const struct ev_fact *route = look_route(view);
+	bool ipv4 = address_is_ipv4(try->tuple.remote);
+
+	if (look_call_alone(try) && !ipv4 && address_is_link_local(try->tuple.remote) &&
+	    try->error == EINVAL && !try->bound_ifindex)
+		text_add(text, "a link-local address needs its interface (as in fe80::1%%eth0)");
+	else if (look_call_alone(try) && route &&
+		 (route->port == ROUTE_BROADCAST || route->port == ROUTE_MULTICAST))
+		text_add(text,
+			 "TCP connects to one host, and this is a broadcast or multicast address");
+	else if (look_call_alone(try) && ipv4 && try->tuple.family == FAMILY_IPV6 &&
+		 try->error == ENETUNREACH)
+		text_add(text,
+			 "the socket may be for IPv6 only (IPV6_V6ONLY), and the address is IPv4");
+	else
+		add_suspects(text, try->error, "cgroup/connect4 or connect6");
+}
+
+/* ---- connect-failed ---- */
+
+static bool match_connect_failed(const struct view *view, struct guess *guess)
+{
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return view->try;
+}
+
+/* What was seen of it on the way, so that the reader can go on from there. */
+static void add_seen(struct text *text, const struct view *view)
+{
+	const struct try *try = view->try;
+	const char *reason = look_drop_reason(view->join, &try->drop_out);
+
+	if (look_call_alone(try)) {
+		text_add(text, " before any packet was made");
+		return;
+	}
+	text_add(text, "; ");
+	words_syns(text, try);
+	if (try->syn_handed || try->syn_elsewhere)
+		text_add(text, ", seen on an interface");
+	else if (!try->blind_wire)
+		text_add(text, ", none seen on an interface");
+	if (try->synack_in)
+		text_add(text, ", SYN/ACK seen");
+	if (try->reset_in || try->reset_other_in || try->reset_seen)
+		text_add(text, ", reset seen");
+	if (try->ack_in)
+		text_add(text, ", a plain ACK came instead of a SYN/ACK");
+	if (try->icmp_in.count)
+		text_add(text, ", ICMP %u/%u seen", try->icmp_in.type, try->icmp_in.code);
+	if (try->drop_out.count) {
+		text_add(text, ", dropped here");
+		if (reason)
+			text_add(text, " (%s)", reason);
+	}
+}
+
+static void tell_connect_failed(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	text_add(&what, "connecting to ");
+	words_remote(&what, try);
+	if (try->error) {
+		text_add(&what, " failed with ");
+		add_meaning(&what, try->error);
+	} else {
+		text_add(&what, " did not end");
+		words_end(&what, view);
+	}
+	add_seen(&what, view);
+	add_connect_suspects(&why, view);
+	words_check_route(view, finding, "the way to it as the kernel sees it");
+	if (try->error != EACCES && try->error != EPERM)
+		return;
+	check = words_check(view, finding, 0);
+	text_add(&check.run, "bpftool cgroup tree");
+	words_check_end(&check, "programs that may refuse connect()");
+}
+
+const struct rule rule_connect_failed = {
+	.id = "connect-failed",
+	.stage = "connect",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_POSSIBLE,
+	.rank = 220,
+	.wakes = WAKE_FAILED,
+	.match = match_connect_failed,
+	.tell = tell_connect_failed,
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR) | BIT(FACT_ADDRESS),
+	.decide = decide_always,
+	.means = "a connect failed and no cause could be established",
+	.evidence = "its errno, what was seen of it and what could not be; the last resort",
+	.gate = "",
+	.general_check = "sockwhy doctor: what could not be seen; ip route get ADDRESS",
+	.kernels = "all",
+};
+
+/* ---- bind-failed ---- */
+
+static bool match_bind_failed(const struct view *view, struct guess *guess)
+{
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	guess->errno_alone = true;
+	return view->attempt->call.error;
+}
+
+static void tell_bind_failed(const struct view *view, struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct ev_syscall *call = &attempt->call;
+	const char *name = decode_syscall_name(call->call);
+	bool bind = attempt->kind == ATTEMPT_BIND;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	text_add(&what, "%s() on ", name ? name : "bind");
+	address_print(&what, bind ? call->asked : call->tuple.local);
+	text_add(&what, " port %u failed with ", bind ? call->asked_port : call->tuple.local_port);
+	add_meaning(&what, call->error);
+	if (bind && call->error == EINVAL && call->tuple.local_port)
+		text_add(&why, "the socket is bound already, to port %u", call->tuple.local_port);
+	else
+		add_suspects(&why, call->error, "systemd's SocketBindDeny= is one");
+	check = words_check(view, finding, attempt->netns);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'",
+		 bind ? call->asked_port : call->tuple.local_port);
+	words_check_end(&check, "what has the port");
+	if (call->error != EACCES && call->error != EPERM)
+		return;
+	check = words_check(view, finding, 0);
+	text_add(&check.run, "bpftool cgroup tree");
+	words_check_end(&check, "programs that may refuse bind()");
+}
+
+static void want_bind_failed(const struct view *view, struct wanted_facts *wanted)
+{
+	const struct ev_syscall *call = &view->attempt->call;
+
+	wanted->tuple = call->tuple;
+	wanted->tuple.local_port = call->asked_port;
+	__builtin_memcpy(wanted->tuple.local, call->asked, EVENT_ADDRESS_SIZE);
+	if (call->error != EACCES)
+		wanted->wanted = 0; /* only that errno has a cause that facts could tell */
+}
+
+const struct rule rule_bind_failed = {
+	.id = "bind-failed",
+	.stage = "local",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_POSSIBLE,
+	.rank = 230,
+	.wakes = WAKE_BIND,
+	.match = match_bind_failed,
+	.tell = tell_bind_failed,
+	.facts = BIT(FACT_SYSCTL) | BIT(FACT_CAPABILITY),
+	.decide = decide_always,
+	.want = want_bind_failed,
+	.sysctls = { "net.ipv4.ip_unprivileged_port_start" },
+	.capability = "CAP_NET_BIND_SERVICE",
+	.means = "a bind or listen failed and no cause could be established",
+	.evidence = "its errno; the last resort",
+	.gate = "",
+	.general_check =
+		"what else may refuse the call: cgroup BPF programs, security modules, seccomp",
+	.kernels = "all",
+};

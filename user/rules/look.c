@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* look.c - questions about a try that several rules ask, each answered in one place */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+bool look_call_alone(const struct try *try)
+{
+	/* RFC 9293 3.9.1: OPEN was refused before the SYN; the port is chosen after SYN_SENT */
+	return try->call_error && !try->syn_sent;
+}
+
+/* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
+#define CLOCK_SLACK_NS 2000000ull
+
+bool look_in_time(const struct try *try, __u64 ns)
+{
+	return !try->ended_ns || !ns || ns <= try->ended_ns + CLOCK_SLACK_NS;
+}
+
+bool look_nothing_back(const struct try *try)
+{
+	bool packets = try->synack_in || try->reset_in || try->reset_other_in || try->ack_in;
+
+	return !(packets && look_in_time(try, try->answer_ns)) && !try->reset_seen &&
+	       !try->established_ns && !try->icmp_reported && !try->soft_error &&
+	       !(try->icmp_in.count && look_in_time(try, try->icmp_in.first_ns)) &&
+	       !(try->icmp_here.count && look_in_time(try, try->icmp_here.first_ns)) &&
+	       !(try->drop_in.count && look_in_time(try, try->drop_in.first_ns));
+}
+
+bool look_reply_dropped(const struct try *try)
+{
+	return try->drop_in.count && look_in_time(try, try->drop_in.first_ns) &&
+	       (try->drop_in.syn_ack || try->drop_in.tcp_reset);
+}
+
+bool look_answer_in_time(const struct try *try)
+{
+	return (try->synack_in || try->reset_in) && look_in_time(try, try->answer_ns);
+}
+
+bool look_reset_author(const struct view *view)
+{
+	const struct ev_start *start = join_start(view->join);
+	const struct try *try = view->try;
+
+	if (try->blind_lost || try->blind_start || !start)
+		return false;
+	/* before 6.10 tcp_send_reset is silent where no socket is: the drop tells instead */
+	if (start->kernel_version < KERNEL(6, 10))
+		return start->kernel_version >= KERNEL(5, 17) &&
+		       join_hook_attached(view->join, "drop");
+	return join_hook_attached(view->join, "reset-sent");
+}
+
+bool look_unanswered(const struct view *view)
+{
+	const struct try *try = view->try;
+
+	if (try->established_ns)
+		return false;
+	if (view->wake == WAKE_PENDING || try->end != END_ERRNO)
+		return true;
+	if (look_call_alone(try))
+		return false;
+	/* ECONNABORTED: the socket was destroyed under its owner, which ends the wait and no more */
+	return try->error == ETIMEDOUT || try->error == ECONNABORTED;
+}
+
+bool look_refused(const struct try *try)
+{
+	if (try->established_ns || !try->syn_sent)
+		return false;
+	if (try->error && try->error != ECONNREFUSED)
+		return false;
+	return try->reset_seen || try->reset_in;
+}
+
+bool look_remote_is_own(const struct view *view)
+{
+	const struct try *try = view->try;
+	const struct ev_fact *route = look_route(view);
+
+	if (address_is_loopback(try->tuple.remote))
+		return true;
+	if (!address_is_any(try->tuple.local) && address_equal(try->tuple.local, try->tuple.remote))
+		return true;
+	return route && route->port == ROUTE_LOCAL;
+}
+
+const char *look_drop_reason(const struct join *join, const struct drop_seen *drop)
+{
+	return drop->reason_known ? join_name(join, NAME_DROP_REASON, drop->reason) : NULL;
+}
+
+const char *look_drop_place(const struct join *join, const struct drop_seen *drop)
+{
+	return drop->location ? join_name(join, NAME_SYMBOL, drop->location) : NULL;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return text && !strncmp(text, with, strlen(with));
+}
+
+/*
+ * Reasons as the kernels from 5.17 on name them; before that, and where the reason says nothing
+ * (NOT_SPECIFIED), the function that freed the packet. From 7.1 on queueing disciplines have an
+ * enum of their own, whose names begin alike.
+ */
+bool look_drop_is_filter(const struct join *join, const struct drop_seen *drop)
+{
+	static const char *const reasons[] = { "NETFILTER_DROP",
+					       "BPF_CGROUP_EGRESS",
+					       "TC_EGRESS",
+					       "TC_INGRESS",
+					       "XDP",
+					       "SOCKET_FILTER",
+					       "QDISC",
+					       "SECURITY_HOOK",
+					       "FQ_",
+					       "CAKE_FLOOD" };
+	const char *reason = look_drop_reason(join, drop);
+
+	if (!drop->count)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (begins(reason, reasons[i]))
+			return true;
+	if (reason && strcmp(reason, "NOT_SPECIFIED") != 0)
+		return false;
+	return begins(look_drop_place(join, drop), "nf_hook_slow");
+}
+
+bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop)
+{
+	const char *reason = look_drop_reason(join, drop);
+
+	if (!drop->count)
+		return false;
+	if (begins(reason, "NEIGH_"))
+		return true;
+	if (reason && strcmp(reason, "NOT_SPECIFIED") != 0)
+		return false;
+	return begins(look_drop_place(join, drop), "neigh_invalidate") ||
+	       begins(look_drop_place(join, drop), "arp_error_report") ||
+	       begins(look_drop_place(join, drop), "ndisc_error_report");
+}
+
+bool look_drop_is_no_route(const struct join *join, const struct drop_seen *drop)
+{
+	return drop->count && begins(look_drop_reason(join, drop), "IP_OUTNOROUTES");
+}
+
+bool look_slow(const struct view *view)
+{
+	const struct try *try = view->try;
+	__u64 took_us, median_us, slow_us;
+
+	if (!try->established_ns || try->established_ns < try->started_ns || !try->seen_whole)
+		return false;
+	if (try->syn_sent > 1)
+		return true;
+	took_us = (try->established_ns - try->started_ns) / 1000;
+	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * 1000;
+	if (took_us <= slow_us)
+		return false;
+	if (try->synack_in > 1)
+		return true;
+	median_us = join_handshake_median_us(view->join, try->netns, try->tuple.remote);
+	return median_us && took_us > view->thresholds->value[THRESHOLD_SLOW_FACTOR] * median_us;
+}
+
+static size_t tries_kept(const struct attempt *attempt)
+{
+	return attempt->tries_count < JOIN_TRIES_MAX ? attempt->tries_count : JOIN_TRIES_MAX;
+}
+
+/*
+ * Was this try needed? One that failed by itself before the other worked was; one that was given
+ * up was only if that made room for the next: the losers of a race (RFC 8305 5) were not.
+ */
+static bool failed_before(const struct try *failed, const struct try *worked)
+{
+	if (failed->state != TRY_FAILED || failed == worked)
+		return false;
+	if (failed->end == END_ERRNO)
+		return failed->ended_ns <= worked->established_ns + CLOCK_SLACK_NS;
+	/* no slack: the thread that gave one up and began the next saw one clock */
+	return failed->ended_ns <= worked->started_ns;
+}
+
+bool look_fallback(const struct view *view, const struct try **first, __u64 *lost_ms)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct try *worked = view->try;
+	const struct try *failed = NULL;
+
+	for (size_t i = 0; i < tries_kept(attempt) && !failed; i++)
+		if (failed_before(attempt->tries[i], worked))
+			failed = attempt->tries[i];
+	if (!failed || address_equal(failed->tuple.remote, worked->tuple.remote))
+		return false;
+	*first = failed;
+	*lost_ms = worked->started_ns > failed->started_ns ?
+			   (worked->started_ns - failed->started_ns) / 1000000 :
+			   0;
+	return true;
+}
+
+enum known look_address(const struct view *view, __u32 netns, const __u8 *address)
+{
+	const struct ev_fact *fact;
+	bool any = false;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_ADDRESS, i)); i++) {
+		if ((fact->flags & FACT_F_ABSENT) || attempt_fact_netns(view->join, fact) != netns)
+			continue;
+		any = true;
+		if (address_equal(fact->address, address))
+			return KNOWN_YES;
+	}
+	return any ? KNOWN_NO : KNOWN_NOT;
+}
+
+static enum nearness nearness_of(const struct listener *listener, __u32 netns,
+				 const struct event_tuple *asked)
+{
+	bool ipv4 = address_is_ipv4(asked->remote);
+
+	if (listener->tuple.local_port != asked->remote_port)
+		return NEAR_NONE;
+	if (listener->netns != netns)
+		return NEAR_NETNS;
+	if (address_is_any(listener->tuple.local))
+		return ipv4 && listener->v6only ? NEAR_V6ONLY : NEAR_ADDRESS;
+	return NEAR_ADDRESS;
+}
+
+enum nearness look_near_listener(const struct view *view, __u32 netns,
+				 const struct listener **nearest)
+{
+	const struct listener *listener;
+	enum nearness best = NEAR_NONE;
+
+	for (size_t i = 0; (listener = join_listener(view->join, i)); i++) {
+		enum nearness near = nearness_of(listener, netns, &view->try->tuple);
+
+		if (near == NEAR_NONE || (best != NEAR_NONE && near >= best))
+			continue;
+		/* one that began to listen after the refusal says nothing about it */
+		if (view->try->ended_ns && listener->since_ns > view->try->ended_ns)
+			continue;
+		best = near;
+		*nearest = listener;
+	}
+	return best;
+}
+
+const struct ev_fact *look_sysctl(const struct view *view, const char *name)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_SYSCTL, i)); i++)
+		if (!strcmp(fact->name, name))
+			return fact->flags & FACT_F_ABSENT ? NULL : fact;
+	return NULL;
+}
+
+const struct ev_fact *look_route(const struct view *view)
+{
+	const struct ev_fact *route = attempt_fact(view->join, view->attempt, FACT_ROUTE, 0);
+
+	if (!route || !view->try || attempt_fact_netns(view->join, route) != view->try->netns)
+		return NULL;
+	if (!(route->flags & FACT_F_ABSENT) || route->error == ENETUNREACH ||
+	    route->error == EHOSTUNREACH || route->error == EACCES || route->error == EINVAL)
+		return route;
+	return NULL; /* the look-up itself could not be made */
+}
+
+__u64 look_lasted_ns(const struct view *view)
+{
+	const struct try *try = view->try;
+	__u64 end = view->attempt->due_ns;
+
+	if (view->wake == WAKE_WORKED && try->established_ns)
+		end = try->established_ns;
+	else if (try->ended_ns)
+		end = try->ended_ns;
+	return end > try->started_ns ? end - try->started_ns : 0;
+}
+
+bool look_begin_seen(const struct view *view)
+{
+	return view->try->seen_whole && view->attempt->tries[0]->seen_whole;
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* rules.c - the table of findings, and the engine that picks one of them for an attempt */
+
+#include <string.h>
+
+#include "rules/rule.h"
+#include "rules/tell.h"
+
+/* In the order of docs/findings.md: by stage. */
+static const struct rule *const table[] = {
+	&rule_local_no_route,
+	&rule_local_route_rejects,
+	&rule_local_neighbor_failed,
+	&rule_local_firewall,
+	&rule_local_ports_exhausted,
+	&rule_local_tuple_in_use,
+	&rule_bind_failed,
+	&rule_local_address_absent,
+	&rule_local_port_in_use,
+	&rule_local_port_privileged,
+	&rule_local_forward_dropped,
+	&rule_connect_refused,
+	&rule_connect_refused_local,
+	&rule_connect_rejected,
+	&rule_connect_unreachable,
+	&rule_connect_no_answer,
+	&rule_connect_reply_dropped,
+	&rule_connect_canceled,
+	&rule_connect_reset_in_handshake,
+	&rule_connect_slow,
+	&rule_connect_failed,
+	&rule_connect_fallback,
+	&rule_accept_queue_full,
+};
+
+const struct rule *rules_row(size_t index)
+{
+	return index < ARRAY_SIZE(table) ? table[index] : NULL;
+}
+
+const struct rule *rules_find(const char *id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (!strcmp(table[i]->id, id))
+			return table[i];
+	return NULL;
+}
+
+const char *rule_id(const struct rule *rule)
+{
+	return rule->id;
+}
+
+enum severity rule_severity(const struct rule *rule)
+{
+	return rule->severity;
+}
+
+enum confidence rule_cap(const struct rule *rule)
+{
+	return rule->cap;
+}
+
+unsigned int rule_rank(const struct rule *rule)
+{
+	return rule->rank;
+}
+
+const char *rule_stage(const struct rule *rule)
+{
+	return rule->stage;
+}
+
+const char *rule_means(const struct rule *rule)
+{
+	return rule->means;
+}
+
+const char *rule_evidence(const struct rule *rule)
+{
+	return rule->evidence;
+}
+
+const char *rule_gate(const struct rule *rule)
+{
+	return rule->gate;
+}
+
+const char *rule_check(const struct rule *rule)
+{
+	return rule->general_check;
+}
+
+const char *rule_kernels(const struct rule *rule)
+{
+	return rule->kernels;
+}
+
+const char *severity_name(enum severity severity)
+{
+	static const char *const names[] = { "info", "warning", "error" };
+	_Static_assert(ARRAY_SIZE(names) == SEVERITY_COUNT, "a name for every severity");
+
+	return names[severity < SEVERITY_COUNT ? severity : SEVERITY_ERROR];
+}
+
+const char *confidence_name(enum confidence confidence)
+{
+	static const char *const names[] = { "possible", "likely", "certain" };
+	_Static_assert(ARRAY_SIZE(names) == CONFIDENCE_COUNT, "a name for every confidence");
+
+	return names[confidence < CONFIDENCE_COUNT ? confidence : CONFIDENCE_POSSIBLE];
+}
+
+const char *finding_state_name(enum finding_state state)
+{
+	static const char *const names[] = { "pending", "final", "cleared" };
+	_Static_assert(ARRAY_SIZE(names) == FINDING_STATE_COUNT, "a name for every state");
+
+	return names[state < FINDING_STATE_COUNT ? state : FINDING_FINAL];
+}
+
+const char *blind_name(unsigned int bit)
+{
+	static const char *const names[] = { "lost-records", "hook-missing", "started-late",
+					     "packets-out-of-sight", "lookup-not-on-wire" };
+	_Static_assert(ARRAY_SIZE(names) == BLIND_COUNT, "a name for every blind spot");
+
+	return bit < ARRAY_SIZE(names) ? names[bit] : NULL;
+}
+
+/* ---- the view ---- */
+
+static size_t tries_kept(const struct attempt *attempt)
+{
+	return attempt->tries_count < JOIN_TRIES_MAX ? attempt->tries_count : JOIN_TRIES_MAX;
+}
+
+/* Of an open attempt: the youngest try that waits in vain. */
+static const struct try *pick_waiting(const struct attempt *attempt)
+{
+	for (size_t i = tries_kept(attempt); i-- > 0;)
+		if (attempt->tries[i]->state == TRY_CONNECTING && attempt->tries[i]->syn_sent > 1)
+			return attempt->tries[i];
+	return NULL;
+}
+
+/*
+ * Of a failed attempt: the one that decided; but where that one never got as far as a SYN (an
+ * address of a family this host has no route for) and another one did, that other one is what
+ * the caller is missing.
+ */
+static const struct try *pick_failed(const struct attempt *attempt)
+{
+	const struct try *decider = attempt_decider(attempt);
+
+	if (!decider || !look_call_alone(decider))
+		return decider;
+	for (size_t i = tries_kept(attempt); i-- > 0;)
+		if (attempt->tries[i]->state == TRY_FAILED && attempt->tries[i]->syn_sent)
+			return attempt->tries[i];
+	return decider;
+}
+
+static bool facts_there(const struct join *join, const struct attempt *attempt)
+{
+	for (int what = FACT_NONE + 1; what < FACT_COUNT; what++)
+		if (attempt_fact(join, attempt, what, 0))
+			return true;
+	return false;
+}
+
+/* False: nothing to judge. */
+static bool view_of(const struct join *join, const struct thresholds *thresholds,
+		    const struct attempt *attempt, struct view *view)
+{
+	*view = (struct view){
+		.join = join,
+		.thresholds = thresholds,
+		.attempt = attempt,
+		.facts = facts_there(join, attempt),
+	};
+	if (attempt->kind == ATTEMPT_BIND || attempt->kind == ATTEMPT_LISTEN) {
+		view->wake = WAKE_BIND;
+		return true;
+	}
+	if (attempt->kind == ATTEMPT_OVERFLOW) {
+		view->wake = WAKE_OVERFLOW;
+		return true;
+	}
+	if (attempt->worked) {
+		view->wake = WAKE_WORKED;
+		view->try = attempt_decider(attempt);
+	} else if (attempt->state == ATTEMPT_OPEN) {
+		view->wake = WAKE_PENDING;
+		view->try = pick_waiting(attempt);
+	} else {
+		view->wake = WAKE_FAILED;
+		view->try = pick_failed(attempt);
+	}
+	return view->try;
+}
+
+/* ---- judging ---- */
+
+static __u32 holes_of(const struct try *try)
+{
+	__u32 blind = 0;
+
+	if (!try)
+		return 0;
+	if (try->blind_lost)
+		blind |= BLIND_LOST_RECORDS;
+	if (try->blind_hook)
+		blind |= BLIND_HOOK_MISSING;
+	if (try->blind_start)
+		blind |= BLIND_STARTED_LATE;
+	if (try->blind_wire)
+		blind |= BLIND_PACKETS_OUT_OF_SIGHT;
+	return blind;
+}
+
+static __u8 at_most(__u8 confidence, __u8 cap)
+{
+	return confidence < cap ? confidence : cap;
+}
+
+/*
+ * What was not seen proves nothing where it could not be seen. Lost records may have refuted
+ * anything but an errno with a single cause; and who did not see the packets is not certain.
+ */
+static void weigh(struct verdict *verdict, const struct guess *guess)
+{
+	__u32 holes = guess->errno_alone ? 0 : holes_of(verdict->try);
+
+	verdict->confidence = at_most(guess->confidence, verdict->rule->cap);
+	if (holes & BLIND_LOST_RECORDS)
+		verdict->confidence = CONFIDENCE_POSSIBLE;
+	if (holes)
+		verdict->confidence = at_most(verdict->confidence, CONFIDENCE_LIKELY);
+	if (guess->absence && (holes | guess->blind))
+		verdict->confidence = CONFIDENCE_POSSIBLE;
+	verdict->blind = holes | guess->blind;
+	verdict->severity = guess->severity;
+}
+
+static bool best_match(const struct view *view, const struct rule **best, struct guess *best_guess)
+{
+	*best = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct rule *rule = table[i];
+		struct guess guess = { .severity = rule->severity, .confidence = rule->cap };
+
+		if (!(rule->wakes & view->wake) || (*best && (*best)->rank < rule->rank))
+			continue;
+		if (!rule->match(view, &guess))
+			continue;
+		*best = rule;
+		*best_guess = guess;
+	}
+	return *best;
+}
+
+void rules_judge(const struct join *join, const struct thresholds *thresholds,
+		 const struct attempt *attempt, struct verdict *verdict)
+{
+	const struct rule *rule = NULL;
+	struct guess guess = { 0 };
+	struct view view;
+
+	*verdict = (struct verdict){ 0 };
+	if (!attempt->unknown && view_of(join, thresholds, attempt, &view) &&
+	    best_match(&view, &rule, &guess) && !guess.silent) {
+		verdict->rule = rule;
+		verdict->state = view.wake == WAKE_PENDING ? FINDING_PENDING : FINDING_FINAL;
+		verdict->try = view.try;
+		if (guess.try)
+			verdict->try = guess.try;
+		weigh(verdict, &guess);
+		return;
+	}
+	if (!attempt->pending_rule || (attempt->state == ATTEMPT_OPEN && !attempt->unknown))
+		return;
+	/* it worked after all, or its end was not seen: what was said while it waited is over */
+	verdict->rule = attempt->pending_rule;
+	verdict->state = FINDING_CLEARED;
+	verdict->severity = verdict->rule->severity;
+	verdict->confidence = CONFIDENCE_POSSIBLE;
+	verdict->try = attempt_decider(attempt);
+	verdict->blind = holes_of(verdict->try);
+}
+
+bool rules_facts_decide(const struct verdict *verdict)
+{
+	return verdict->rule && verdict->state != FINDING_CLEARED && verdict->rule->decide &&
+	       verdict->rule->decide(verdict);
+}
+
+bool rules_want(const struct join *join, const struct attempt *attempt,
+		const struct verdict *verdict, struct wanted_facts *wanted)
+{
+	const struct rule *rule = verdict->rule;
+	struct view view;
+
+	*wanted = (struct wanted_facts){ .attempt = attempt->id };
+	if (!rule || verdict->state == FINDING_CLEARED || !rule->facts ||
+	    !view_of(join, &thresholds_default, attempt, &view))
+		return false;
+	if (verdict->try)
+		view.try = verdict->try;
+	wanted->wanted = rule->facts;
+	wanted->netns = attempt->netns;
+	wanted->pid = attempt->owner.tgid;
+	wanted->uid = attempt->owner.uid;
+	wanted->capability = rule->capability;
+	memcpy(wanted->sysctls, rule->sysctls, sizeof(rule->sysctls));
+	memcpy(wanted->counters, rule->counters, sizeof(rule->counters));
+	if (view.try) {
+		wanted->netns = view.try->netns;
+		wanted->tuple = view.try->tuple;
+		wanted->mark = view.try->mark;
+		wanted->bound_ifindex = view.try->bound_ifindex;
+	}
+	if (rule->want)
+		rule->want(&view, wanted);
+	return wanted->wanted;
+}
+
+/* ---- telling ---- */
+
+void rules_tell(const struct join *join, const struct thresholds *thresholds,
+		const struct attempt *attempt, const struct verdict *verdict,
+		struct finding *finding)
+{
+	struct view view;
+
+	memset(finding, 0, sizeof(*finding));
+	if (!view_of(join, thresholds, attempt, &view) && !verdict->try)
+		view.wake = WAKE_PENDING; /* all that is left to say is that it is over */
+	if (verdict->try)
+		view.try = verdict->try;
+	tell_frame(&view, verdict, finding);
+	if (verdict->state == FINDING_CLEARED) {
+		tell_cleared(&view, finding);
+		return;
+	}
+	verdict->rule->tell(&view, finding);
+}
+
+__u64 rules_group(const struct join *join, const struct attempt *attempt,
+		  const struct verdict *verdict)
+{
+	return tell_group(join, attempt, verdict);
+}

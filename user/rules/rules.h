@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rules.h - judges attempts: one root cause each, in words */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event.h"
+#include "join/join.h"
+
+/*
+ * Theory of operation
+ *
+ * One row a finding: id, severity, the most confidence it may claim, rank, what wakes it, which
+ * facts it quotes, its texts for `explain`, and two pure functions: match() looks at an attempt
+ * and says whether this is the cause and how sure; tell() writes what, why and what to check.
+ *
+ * Rules never see each other. rules_judge() runs those that the attempt can wake, in order of
+ * rank (the most specific and best proven first) and takes the first that matches; ranks are
+ * unique. Then it lowers the confidence: to the row's cap, and to `possible` where absence was
+ * evidence but the attempt's coverage has holes; the holes become blind spots.
+ *
+ * Judging costs little and happens for every attempt; telling happens only for findings that are
+ * printed, after their facts were fetched. A row with facts_decide is judged again after them.
+ */
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_COUNT };
+enum confidence { CONFIDENCE_POSSIBLE, CONFIDENCE_LIKELY, CONFIDENCE_CERTAIN, CONFIDENCE_COUNT };
+enum finding_state { FINDING_PENDING, FINDING_FINAL, FINDING_CLEARED, FINDING_STATE_COUNT };
+
+enum blind {
+	BLIND_LOST_RECORDS = 1 << 0,
+	BLIND_HOOK_MISSING = 1 << 1,
+	BLIND_STARTED_LATE = 1 << 2,
+	BLIND_PACKETS_OUT_OF_SIGHT = 1 << 3,
+	BLIND_LOOKUP_NOT_ON_WIRE = 1 << 4,
+};
+#define BLIND_COUNT 5
+
+const char *severity_name(enum severity severity); /* "error" */
+const char *confidence_name(enum confidence confidence); /* "likely" */
+const char *finding_state_name(enum finding_state state); /* "final" */
+const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" */
+
+/* ---- thresholds: every number a rule compares with ---- */
+
+#define THRESHOLDS(X)                                                           \
+	X(SLOW_HANDSHAKE, "slow-handshake", "ms", 500,                          \
+	  "a handshake without loss is slow when it took longer than this and") \
+	X(SLOW_FACTOR, "slow-factor", "times", 3,                               \
+	  "longer than so many medians of its destination")                     \
+	X(FALLBACK_INFO, "fallback-info", "ms", 50,                             \
+	  "a fallback that cost less than this is only worth an info")          \
+	X(CHANGE_WINDOW, "change-window", "s", 60,                              \
+	  "changes of the host so long before an attempt are named")            \
+	X(RESET_YOUNG, "reset-young", "ms", 1000,                               \
+	  "a reset before any data counts to the handshake within this time")
+
+enum threshold {
+#define X(id, name, unit, value, what) THRESHOLD_##id,
+	THRESHOLDS(X)
+#undef X
+		THRESHOLD_COUNT,
+};
+
+struct thresholds {
+	__u64 value[THRESHOLD_COUNT];
+};
+
+extern const struct thresholds thresholds_default;
+
+struct threshold_row {
+	const char *name;
+	const char *unit;
+	__u64 value; /* the default */
+	const char *what;
+};
+
+const struct threshold_row *threshold_row(size_t index); /* NULL at the end */
+
+/* "slow-handshake=800". Returns 0; -ENOENT no such name; -EINVAL no number. */
+int threshold_set(struct thresholds *thresholds, const char *assignment);
+
+/* ---- the catalogue ---- */
+
+struct rule;
+
+const struct rule *rules_row(size_t index); /* NULL at the end; in the order of findings.tsv */
+const struct rule *rules_find(const char *id); /* NULL unknown */
+const char *rule_id(const struct rule *rule);
+enum severity rule_severity(const struct rule *rule);
+enum confidence rule_cap(const struct rule *rule);
+unsigned int rule_rank(const struct rule *rule); /* unique; the lower one wins */
+const char *rule_stage(const struct rule *rule); /* "connect", "local", "accept" */
+const char *rule_means(const struct rule *rule); /* explain: what it means */
+const char *rule_evidence(const struct rule *rule); /* explain: what decides */
+const char *rule_gate(const struct rule *rule); /* explain: what keeps it silent; may be "" */
+const char *rule_check(const struct rule *rule); /* explain: what to check in general */
+const char *
+rule_kernels(const struct rule *rule); /* explain: which kernel gives what, substitutes */
+
+/* ---- judging ---- */
+
+struct verdict {
+	const struct rule *rule; /* NULL: nothing to tell */
+	__u8 severity;
+	__u8 confidence;
+	__u8 state; /* enum finding_state */
+	__u32 blind; /* BLIND_* */
+	const struct try *try; /* the one it speaks of; NULL for bind, listen, overflow */
+};
+
+/*
+ * Judges an attempt that join_due() handed out. @verdict->rule is NULL when there is nothing to
+ * tell: it worked, or its end is unknown and nothing was pending.
+ */
+void rules_judge(const struct join *join, const struct thresholds *thresholds,
+		 const struct attempt *attempt, struct verdict *verdict);
+
+/* Which facts are to be fetched before telling; false: none. Decides for @decide_only's sake only
+ * those without which the rule cannot be chosen. */
+struct wanted_facts {
+	__u64 attempt;
+	__u32 wanted; /* BIT(FACT_*) */
+	__u32 netns;
+	__u32 pid;
+	struct event_tuple tuple;
+	__u32 mark;
+	__u32 uid;
+	__u32 bound_ifindex;
+	const char *sysctls[8];
+	const char *counters[4];
+	const char *capability;
+};
+
+bool rules_want(const struct join *join, const struct attempt *attempt,
+		const struct verdict *verdict, struct wanted_facts *wanted);
+
+/* The verdict may change with facts in hand: fetch before counting, then judge again. */
+bool rules_facts_decide(const struct verdict *verdict);
+
+/* ---- telling ---- */
+
+struct check {
+	char on[8]; /* "local" or "remote" */
+	char run[200];
+	char why[160];
+};
+
+struct party {
+	char role[12]; /* listener, holder, peer, client */
+	bool owner_known;
+	struct event_owner owner;
+	char exe[128];
+	__u32 netns;
+	struct event_tuple tuple;
+	__u8 state; /* TCP state, 0 unknown */
+};
+
+struct finding {
+	const struct rule *rule;
+	const struct rule *supersedes; /* NULL none */
+	__u64 attempt;
+	__u64 group; /* of finding, owner, role, remote */
+	__u64 time_ns; /* monotonic */
+	__u64 started_ns;
+	__u64 duration_us;
+	bool duration_known;
+	__u8 severity;
+	__u8 confidence;
+	__u8 state;
+	__u8 end; /* enum try_end; END_NONE: absent */
+	__s32 error; /* positive errno, 0 absent */
+	__u32 signal;
+	__u32 blind;
+	__u64 count; /* since the group's previous line */
+	__u64 total; /* since its first */
+
+	char summary[256]; /* what: only what was observed */
+	char cause[512]; /* likely, certainly, possibly: why */
+	struct check checks[4];
+	size_t checks_count;
+
+	bool owner_known;
+	struct event_owner owner;
+	struct ev_process process; /* exe, unit, container; empty when unknown */
+
+	const char *role; /* "client", "listener" */
+	__u64 cookie;
+	__u32 netns;
+	struct event_tuple tuple;
+	bool asked_known;
+	__u8 asked[EVENT_ADDRESS_SIZE];
+	__u16 asked_port;
+	char interface[16];
+
+	struct party related[4];
+	size_t related_count;
+
+	struct scope scope;
+	bool scope_known;
+	__u16 scope_other_port;
+	struct scope scope_other;
+	char scope_text[200];
+
+	struct change changed[4];
+	size_t changed_count;
+
+	struct ev_fact path[2]; /* FACT_ROUTE, FACT_NEIGHBOR */
+	size_t path_count;
+
+	struct ev_fact facts[12]; /* quoted values of this host */
+	size_t facts_count;
+
+	struct evidence evidence[JOIN_EVIDENCE_MAX];
+	size_t evidence_count;
+	size_t evidence_omitted;
+};
+
+/* Group of a verdict: finding, owner (unit, else container, else executable), role, remote. */
+__u64 rules_group(const struct join *join, const struct attempt *attempt,
+		  const struct verdict *verdict);
+
+/* Writes the whole finding; count and total are the caller's. */
+void rules_tell(const struct join *join, const struct thresholds *thresholds,
+		const struct attempt *attempt, const struct verdict *verdict,
+		struct finding *finding);
+
+/* ---- evidence in words ---- */
+
+const char *
+evidence_layer(const struct evidence *evidence); /* "syscall", "socket", "packet", "drop", "host" */
+const char *
+evidence_event(const struct evidence *evidence); /* "state", "syn", "syn-ack", "reset", "drop", … */
+
+/* "SYN_SENT"; "→ SYN  seq 3812440907 win 64240 mss 1460 sack ts wscale 7  ttl 64"; @ascii: "->" */
+void evidence_print(const struct join *join, const struct evidence *evidence, bool ascii,
+		    struct text *text);

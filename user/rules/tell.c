@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tell.c - the parts of a finding that do not depend on its rule */
+
+#include <string.h>
+
+#include "rules/tell.h"
+#include "util/address.h"
+
+#define NS_PER_S 1000000000ull
+
+static void tell_connection(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	const struct interface *interface;
+	struct text text = text_of(finding->interface);
+
+	finding->cookie = try->cookie;
+	finding->netns = try->netns;
+	finding->tuple = try->tuple;
+	finding->asked_known = try->asked_known;
+	memcpy(finding->asked, try->asked, sizeof(finding->asked));
+	finding->asked_port = try->asked_port;
+	interface = join_interface(view->join, try->netns, try->syn_ifindex);
+	if (interface && try->syn_netns == try->netns)
+		text_add_foreign(&text, interface->name, sizeof(interface->name));
+}
+
+/* From the caller's first try to the end of the one that decided. */
+static void tell_times(const struct view *view, const struct verdict *verdict,
+		       struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct try *try = view->try;
+
+	finding->time_ns = attempt->due_ns;
+	finding->started_ns = attempt->started_ns;
+	if (verdict->state == FINDING_CLEARED || attempt->kind != ATTEMPT_CONNECT)
+		return;
+	if (verdict->state == FINDING_FINAL && try->ended_ns)
+		finding->time_ns = try->ended_ns;
+	if (view->wake == WAKE_WORKED)
+		finding->time_ns = try->established_ns;
+	finding->duration_known = !look_call_alone(try) && look_begin_seen(view);
+	if (finding->time_ns > finding->started_ns)
+		finding->duration_us = (finding->time_ns - finding->started_ns) / 1000;
+}
+
+static void tell_call(const struct attempt *attempt, struct finding *finding)
+{
+	finding->tuple = attempt->call.tuple;
+	if (attempt->kind == ATTEMPT_BIND) {
+		memcpy(finding->tuple.local, attempt->call.asked, sizeof(finding->tuple.local));
+		finding->tuple.local_port = attempt->call.asked_port;
+	}
+	finding->netns = attempt->netns;
+	finding->end = END_ERRNO;
+	finding->error = attempt->call.error;
+}
+
+static void tell_who(const struct view *view, const struct verdict *verdict,
+		     struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct ev_process *process;
+
+	finding->role = attempt->kind == ATTEMPT_CONNECT ? "client" : "listener";
+	finding->owner_known = attempt->owner_known;
+	finding->owner = attempt->owner;
+	finding->netns = attempt->netns;
+	if (view->try) {
+		tell_connection(view, finding);
+		finding->end = verdict->state == FINDING_CLEARED ? END_NONE : view->try->end;
+		finding->error = view->try->error;
+		finding->signal = view->try->signal;
+	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
+		finding->tuple = attempt->listener_tuple;
+		finding->cookie = attempt->listener_cookie;
+		if (!finding->owner_known && attempt->listener) {
+			finding->owner_known = attempt->listener->owner_known;
+			finding->owner = attempt->listener->owner;
+		}
+	} else if (attempt->kind != ATTEMPT_CONNECT) {
+		tell_call(attempt, finding);
+	}
+	if (!finding->owner_known)
+		return;
+	process = join_process(view->join, finding->owner.tgid, finding->owner.start_ns);
+	if (process)
+		finding->process = *process;
+}
+
+/* ---- scope, changes, path ---- */
+
+/* "since 10:29:51 UTC": a zone would make two hosts tell the same recording differently. */
+static void add_since(struct text *text, const struct join *join, __u64 ns)
+{
+	__u64 seconds = join_realtime_ns(join, ns) / NS_PER_S;
+
+	if (!ns || !seconds)
+		return;
+	text_add(text, " since %02llu:%02llu:%02llu UTC", seconds / 3600 % 24, seconds / 60 % 60,
+		 seconds % 60);
+}
+
+static void tell_scope(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	const struct scope *scope = &finding->scope;
+	const struct scope *other = &finding->scope_other;
+	struct text text = text_of(finding->scope_text);
+
+	if (!try || !try->tuple.remote_port)
+		return;
+	join_scope(view->join, try->netns, try->tuple.remote, try->tuple.remote_port,
+		   &finding->scope);
+	if (!scope->tries)
+		return;
+	finding->scope_known = true;
+	if (scope->failures)
+		text_add(&text, "%llu of %llu to this port failed", scope->failures, scope->tries);
+	else
+		text_add(&text, "%llu of %llu to this port worked", scope->tries, scope->tries);
+	if (scope->failures)
+		add_since(&text, view->join, scope->first_failure_ns);
+	if (scope->last_success_ns && scope->failures) {
+		text_add(&text, ", the last success ");
+		words_duration(&text, finding->time_ns > scope->last_success_ns ?
+					      finding->time_ns - scope->last_success_ns :
+					      0);
+		text_add(&text, " before");
+	}
+	finding->scope_other_port =
+		join_scope_other_port(view->join, try->netns, try->tuple.remote,
+				      try->tuple.remote_port, &finding->scope_other);
+	if (finding->scope_other_port)
+		text_add(&text, "; %llu of %llu to its port %u worked",
+			 other->tries - other->failures, other->tries, finding->scope_other_port);
+}
+
+/* A listener that came or went concerns those who asked for its port. */
+static bool concerns(const struct finding *finding, const struct change *change)
+{
+	__u16 port =
+		finding->tuple.remote_port ? finding->tuple.remote_port : finding->tuple.local_port;
+	char word[16];
+	struct text text = text_of(word);
+
+	if (change->what != CHANGE_LISTENER)
+		return true;
+	text_add(&text, ":%u ", port);
+	return strstr(change->text, word);
+}
+
+static void tell_changes(const struct view *view, struct finding *finding)
+{
+	__u64 window = view->thresholds->value[THRESHOLD_CHANGE_WINDOW] * NS_PER_S;
+	__u64 from = finding->started_ns > window ? finding->started_ns - window : 0;
+	__u64 ended_ns = view->attempt->ended_ns; /* what changed after it explains nothing */
+	__u64 to = ended_ns && ended_ns < finding->time_ns ? ended_ns : finding->time_ns;
+	struct change changes[32];
+	size_t count =
+		join_changes(view->join, finding->netns, from, to, changes, ARRAY_SIZE(changes));
+
+	for (size_t i = 0; i < count && finding->changed_count < ARRAY_SIZE(finding->changed); i++)
+		if (concerns(finding, &changes[i]))
+			finding->changed[finding->changed_count++] = changes[i];
+}
+
+/* Every address of the host says something only where one was missing. */
+static bool quotes(const struct finding *finding, enum event_fact what)
+{
+	return what != FACT_ADDRESS || finding->rule == &rule_local_address_absent ||
+	       finding->rule == &rule_local_no_route;
+}
+
+static void tell_facts(const struct view *view, struct finding *finding)
+{
+	static const __u8 path[] = { FACT_ROUTE, FACT_NEIGHBOR };
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; i < ARRAY_SIZE(path); i++) {
+		fact = attempt_fact(view->join, view->attempt, path[i], 0);
+		/* that there is no route is the path, too */
+		if (fact && (path[i] == FACT_ROUTE || !(fact->flags & FACT_F_ABSENT)) &&
+		    attempt_fact_netns(view->join, fact) == finding->netns)
+			finding->path[finding->path_count++] = *fact;
+	}
+	for (int what = FACT_NONE + 1; what < FACT_DONE; what++) {
+		if (what == FACT_ROUTE || what == FACT_NEIGHBOR || !quotes(finding, what))
+			continue;
+		for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, what, i)); i++)
+			if (finding->facts_count < ARRAY_SIZE(finding->facts))
+				finding->facts[finding->facts_count++] = *fact;
+	}
+}
+
+void tell_frame(const struct view *view, const struct verdict *verdict, struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+
+	finding->rule = verdict->rule;
+	if (attempt->pending_rule && attempt->pending_rule != verdict->rule &&
+	    verdict->state == FINDING_FINAL)
+		finding->supersedes = attempt->pending_rule;
+	finding->attempt = attempt->id;
+	finding->group = tell_group(view->join, attempt, verdict);
+	finding->severity = verdict->severity;
+	finding->confidence = verdict->confidence;
+	finding->state = verdict->state;
+	finding->blind = verdict->blind;
+	tell_times(view, verdict, finding);
+	tell_who(view, verdict, finding);
+	if (verdict->state == FINDING_CLEARED)
+		return;
+	tell_scope(view, finding);
+	tell_changes(view, finding);
+	tell_facts(view, finding);
+	finding->evidence_count = attempt_evidence(view->join, attempt, finding->evidence,
+						   ARRAY_SIZE(finding->evidence));
+	if (attempt->evidence_count > finding->evidence_count)
+		finding->evidence_omitted = attempt->evidence_count - finding->evidence_count;
+}
+
+void tell_cleared(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	finding->end = END_NONE;
+	if (view->attempt->worked) {
+		text_add(&what, "what had been waiting worked after all");
+		text_add(&why, "another try of the same attempt was answered");
+	} else {
+		text_add(&what, "what had been waiting was not watched to its end");
+		text_add(&why, "the agent ended first, or had to make room");
+	}
+}
+
+/* ---- groups ---- */
+
+/* FNV-1a, 64 bits: stable across hosts and versions, as group ids stand in output. */
+static __u64 hash(__u64 h, const void *bytes, size_t size)
+{
+	const __u8 *b = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ b[i]) * 0x100000001b3ull;
+	return h;
+}
+
+static __u64 hash_text(__u64 h, const char *text, size_t size)
+{
+	return hash(hash(h, text, strnlen(text, size)), "", 1);
+}
+
+static __u64 hash_owner(__u64 h, const struct join *join, const struct event_owner *owner)
+{
+	const struct ev_process *process = join_process(join, owner->tgid, owner->start_ns);
+
+	if (process && process->unit[0])
+		return hash_text(h, process->unit, sizeof(process->unit));
+	if (process && process->container[0])
+		return hash_text(h, process->container, sizeof(process->container));
+	if (process && process->exe[0])
+		return hash_text(h, process->exe, sizeof(process->exe));
+	if (owner->exe[0])
+		return hash_text(h, owner->exe, sizeof(owner->exe));
+	return hash_text(h, owner->leader, sizeof(owner->leader));
+}
+
+__u64 tell_group(const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict)
+{
+	__u64 h = hash_text(0xcbf29ce484222325ull, verdict->rule->id, 64);
+
+	if (attempt->owner_known)
+		h = hash_owner(h, join, &attempt->owner);
+	h = hash(h, &attempt->kind, sizeof(attempt->kind));
+	h = hash(h, &attempt->netns,
+		 sizeof(attempt->netns)); /* an address means another host there */
+	if (verdict->try) {
+		h = hash(h, verdict->try->tuple.remote, EVENT_ADDRESS_SIZE);
+		h = hash(h, &verdict->try->tuple.remote_port, sizeof(__u16));
+	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
+		h = hash(h, attempt->listener_tuple.local, EVENT_ADDRESS_SIZE);
+		h = hash(h, &attempt->listener_tuple.local_port, sizeof(__u16));
+	} else {
+		h = hash(h, attempt->call.asked, EVENT_ADDRESS_SIZE);
+		h = hash(h, &attempt->call.asked_port, sizeof(__u16));
+	}
+	return h;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tell.h - the parts of a finding that do not depend on its rule; private to rules/ */
+#pragma once
+
+#include "rules/rule.h"
+
+/* Everything but summary, cause, checks and related parties. */
+void tell_frame(const struct view *view, const struct verdict *verdict, struct finding *finding);
+
+/* The words of a cleared finding. */
+void tell_cleared(const struct view *view, struct finding *finding);
+
+__u64 tell_group(const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict);

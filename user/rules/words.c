@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* words.c - pieces of text that several findings use */
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+#define NS_PER_MS 1000000ull
+
+void words_duration(struct text *text, __u64 ns)
+{
+	__u64 us = ns / 1000;
+	__u64 ms = us / 1000;
+
+	if (ms < 10)
+		text_add(text, "%llu.%02llu ms", ms, us % 1000 / 10);
+	else if (ms < 1000)
+		text_add(text, "%llu ms", ms);
+	else if (ms < 120000)
+		text_add(text, "%llu.%llu s", ms / 1000, ms % 1000 / 100);
+	else
+		text_add(text, "%llu min %llu s", ms / 60000, ms / 1000 % 60);
+}
+
+void words_count(struct text *text, __u64 count, const char *one, const char *many)
+{
+	text_add(text, "%llu %s", count, count == 1 ? one : many);
+}
+
+void words_syns(struct text *text, const struct try *try)
+{
+	if (!try->seen_whole)
+		text_add(text, "at least ");
+	words_count(text, try->syn_sent, "SYN", "SYNs");
+}
+
+void words_who(struct text *text, const struct attempt *attempt)
+{
+	if (attempt->owner_known && attempt->owner.leader[0])
+		text_add_foreign(text, attempt->owner.leader, sizeof(attempt->owner.leader));
+	else if (attempt->owner_known && attempt->owner.comm[0])
+		text_add_foreign(text, attempt->owner.comm, sizeof(attempt->owner.comm));
+	else
+		text_add(text, "the process");
+}
+
+void words_owner(struct text *text, const struct event_owner *owner)
+{
+	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm, EVENT_COMM_SIZE);
+	text_add(text, "[%u]", owner->tgid);
+}
+
+static bool is_own_netns(const struct join *join, __u32 netns)
+{
+	__u32 own = join_netns_own(join);
+
+	return !own || !netns || own == netns;
+}
+
+void words_netns(struct text *text, const struct join *join, __u32 netns)
+{
+	const char *name = join_netns_name(join, netns);
+
+	if (is_own_netns(join, netns)) {
+		text_add(text, "this host's own namespace");
+	} else if (name) {
+		text_add(text, "namespace ");
+		text_add_foreign(text, name, JOIN_NAME_SIZE);
+	} else {
+		text_add(text, "namespace %u", netns);
+	}
+}
+
+void words_in_netns(struct text *text, const struct join *join, __u32 netns)
+{
+	if (is_own_netns(join, netns))
+		return;
+	text_add(text, " in ");
+	words_netns(text, join, netns);
+}
+
+void words_interface(struct text *text, const struct join *join, __u32 netns, __u32 ifindex)
+{
+	const struct interface *interface = join_interface(join, netns, ifindex);
+
+	if (interface && interface->name[0])
+		text_add_foreign(text, interface->name, sizeof(interface->name));
+	else
+		text_add(text, "interface %u", ifindex);
+}
+
+void words_remote(struct text *text, const struct try *try)
+{
+	address_print_port(text, try->tuple.remote, try->tuple.remote_port);
+}
+
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("_-./:@%+,", c));
+}
+
+void words_argument(struct text *text, const char *argument, size_t size)
+{
+	size_t length = strnlen(argument, size);
+	bool plain = length;
+
+	for (size_t i = 0; i < length; i++)
+		plain = plain && is_plain(argument[i]);
+	if (plain) {
+		text_add(text, "%.*s", (int)length, argument);
+		return;
+	}
+	text_add(text, "'");
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = argument[i];
+
+		if (c == '\'')
+			text_add(text, "'\\''");
+		else if (c < 0x20 || c >= 0x7f)
+			text->cut = true; /* what cannot be typed cannot be pasted */
+		else
+			text_add(text, "%c", c);
+	}
+	text_add(text, "'");
+}
+
+/* Of a try whose begin was not seen only what it lasted at least, if that is something. */
+static void add_lasted(struct text *text, const struct view *view)
+{
+	__u64 ns = look_lasted_ns(view);
+
+	if (!view->try->seen_whole && ns < NS_PER_MS)
+		return;
+	text_add(text, " after %s", view->try->seen_whole ? "" : "at least ");
+	words_duration(text, ns);
+}
+
+void words_end(struct text *text, const struct view *view)
+{
+	const struct try *try = view->try;
+	const char *name = decode_errno_name(try->error);
+	const char *signal = decode_signal_name(try->signal);
+
+	text_add(text, "; ");
+	if (view->wake == WAKE_PENDING) {
+		words_who(text, view->attempt);
+		text_add(text, " still waits");
+		add_lasted(text, view);
+		return;
+	}
+	words_who(text, view->attempt);
+	switch (try->end) {
+	case END_ERRNO:
+		text_add(text, " got ");
+		if (name)
+			text_add(text, "%s", name);
+		else
+			text_add(text, "error %d", try->error);
+		break;
+	case END_KILLED:
+		if (signal)
+			text_add(text, " was ended by %s", signal);
+		else
+			text_add(text, " was ended by signal %u", try->signal);
+		break;
+	case END_EXITED:
+		text_add(text, " exited");
+		break;
+	default:
+		text_add(text, " gave up");
+		break;
+	}
+	add_lasted(text, view);
+}
+
+bool words_sysctl(struct text *text, const struct view *view, const char *name)
+{
+	const struct ev_fact *fact = look_sysctl(view, name);
+
+	if (!fact)
+		return false;
+	text_add(text, "%s=", name);
+	text_add_foreign(text, fact->text, sizeof(fact->text));
+	return true;
+}
+
+bool words_route(struct text *text, const struct view *view)
+{
+	const struct ev_fact *route = look_route(view);
+
+	if (!route || (route->flags & FACT_F_ABSENT) || !route->text[0])
+		return false;
+	text_add_foreign(text, route->text, sizeof(route->text));
+	return true;
+}
+
+/* A process that lives in @netns, to enter it by: a listener's rather than one that came and went. */
+static __u32 pid_in_netns(const struct view *view, __u32 netns)
+{
+	const struct listener *listener;
+
+	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
+		if (listener->netns == netns && listener->owner_known)
+			return listener->owner.tgid;
+	if (view->attempt->netns == netns && view->attempt->owner_known)
+		return view->attempt->owner.tgid;
+	return 0;
+}
+
+static struct words_check begin_check(struct finding *finding, const char *on)
+{
+	size_t last = ARRAY_SIZE(finding->checks) - 1; /* never counted: where surplus ones end */
+	struct words_check check = {
+		.finding = finding,
+		.check = &finding->checks[finding->checks_count < last ? finding->checks_count :
+									 last],
+	};
+	struct text where = text_of(check.check->on);
+
+	text_add(&where, "%s", on);
+	check.run = text_of(check.check->run);
+	return check;
+}
+
+struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns)
+{
+	struct words_check check = begin_check(finding, "local");
+	const char *name = join_netns_name(view->join, netns);
+	__u32 pid;
+
+	if (is_own_netns(view->join, netns))
+		return check;
+	if (name) {
+		char path[JOIN_NAME_SIZE + 16];
+		struct text text = text_of(path);
+
+		text_add(&text, "/run/netns/%s", name);
+		text_add(&check.run, "nsenter --net=");
+		words_argument(&check.run, path, sizeof(path));
+		text_add(&check.run, " ");
+		return check;
+	}
+	pid = pid_in_netns(view, netns);
+	if (pid)
+		text_add(&check.run, "nsenter -t %u -n ", pid);
+	return check;
+}
+
+struct words_check words_check_remote(struct finding *finding)
+{
+	return begin_check(finding, "remote");
+}
+
+void words_check_end(struct words_check *check, const char *why, ...)
+{
+	struct finding *finding = check->finding;
+	va_list args;
+
+	va_start(args, why);
+	__builtin_vsnprintf(check->check->why, sizeof(check->check->why), why, args);
+	va_end(args);
+	/* half a command is worse than none */
+	if (check->run.cut || finding->checks_count == ARRAY_SIZE(finding->checks) - 1)
+		return;
+	finding->checks_count++;
+}
+
+void words_check_listener(const struct view *view, struct finding *finding, const struct try *try,
+			  const char *why)
+{
+	bool own = address_is_loopback(try->tuple.remote) ||
+		   address_equal(try->tuple.local, try->tuple.remote);
+	struct words_check check =
+		own ? words_check(view, finding, try->netns) : words_check_remote(finding);
+
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", try->tuple.remote_port);
+	words_check_end(&check, "%s", why);
+}
+
+void words_ruleset(struct text *text, const struct view *view)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RULESET, i)); i++)
+		if (!(fact->flags & FACT_F_ABSENT) && fact->port)
+			break; /* .port: it drops or rejects; a chain that lets pass explains nothing */
+	if (!fact)
+		return;
+	text_add(text, "; its ruleset has ");
+	text_add_foreign(text, fact->name, sizeof(fact->name));
+	text_add(text, ": ");
+	text_add_foreign(text, fact->text, sizeof(fact->text));
+}
+
+void words_check_route(const struct view *view, struct finding *finding, const char *why)
+{
+	const struct try *try = view->try;
+	struct words_check check = words_check(view, finding, try->netns);
+	const struct interface *bound = join_interface(view->join, try->netns, try->bound_ifindex);
+
+	text_add(&check.run, "ip %sroute get ", address_is_ipv4(try->tuple.remote) ? "" : "-6 ");
+	address_print(&check.run, try->tuple.remote);
+	if (bound) {
+		text_add(&check.run, " oif ");
+		words_argument(&check.run, bound->name, sizeof(bound->name));
+	}
+	if (try->mark)
+		text_add(&check.run, " mark 0x%x", try->mark);
+	words_check_end(&check, "%s", why);
+}
+
+struct party *words_party(struct finding *finding, const char *role)
+{
+	struct party *party;
+	struct text text;
+
+	if (finding->related_count == ARRAY_SIZE(finding->related))
+		return NULL;
+	party = &finding->related[finding->related_count++];
+	text = text_of(party->role);
+	text_add(&text, "%s", role);
+	return party;
+}
+
+void words_party_listener(struct finding *finding, const struct listener *listener,
+			  const char *role)
+{
+	struct party *party = words_party(finding, role);
+
+	if (!party)
+		return;
+	party->owner_known = listener->owner_known;
+	party->owner = listener->owner;
+	party->netns = listener->netns;
+	party->tuple = listener->tuple;
+	party->state = 10; /* LISTEN */
+}
