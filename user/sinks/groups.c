@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* groups.c - repeats of one failure: told at once, then after 1, 2, 4 … 60 s, counted in between */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sinks/sinks.h"
+
+#define NSEC_PER_SEC 1000000000ull
+#define INTERVAL_FIRST_NS NSEC_PER_SEC
+#define INTERVAL_MOST_NS (60 * NSEC_PER_SEC)
+/* A group without a repeat for so long begins anew: its next failure is told at once. */
+#define FORGET_NS (120 * NSEC_PER_SEC)
+#define SCAN_EVERY_NS (NSEC_PER_SEC / 5)
+/* Findings kept for groups that repeat; one is some 12 KiB. */
+#define KEPT_MAX 256
+
+struct group {
+	__u64 id; /* 0: a free slot */
+	__u64 total;
+	__u64 untold;
+	__u64 told_ns;
+	__u64 interval_ns;
+	struct group_seen last;
+	struct finding *kept; /* NULL: never kept, or given way */
+};
+
+struct groups {
+	size_t room; /* a power of two */
+	size_t kept;
+	size_t cursor; /* of groups_idle() */
+	__u64 scanned_ns;
+	struct finding idle; /* what groups_idle() hands out */
+	struct group slots[];
+};
+
+/* Sets of this many slots: looked up, and the oldest of them gives way. */
+#define WAYS 8
+
+int groups_new(struct groups **out, size_t room)
+{
+	size_t slots = WAYS;
+
+	while (slots < room)
+		slots *= 2;
+	*out = calloc(1, sizeof(**out) + slots * sizeof(struct group));
+	if (!*out)
+		return -ENOMEM;
+	(*out)->room = slots;
+	return 0;
+}
+
+static void group_drop_kept(struct groups *groups, struct group *group)
+{
+	if (!group->kept)
+		return;
+	free(group->kept);
+	group->kept = NULL;
+	groups->kept--;
+}
+
+void groups_free(struct groups *groups)
+{
+	for (size_t i = 0; i < groups->room; i++)
+		free(groups->slots[i].kept);
+	free(groups);
+}
+
+static struct group *group_set(struct groups *groups, __u64 id)
+{
+	__u64 hash = id * 0x9e3779b97f4a7c15ull;
+
+	return &groups->slots[(hash >> 32) % (groups->room / WAYS) * WAYS];
+}
+
+static struct group *group_find(struct groups *groups, __u64 id)
+{
+	struct group *set = group_set(groups, id);
+
+	for (int i = 0; i < WAYS; i++)
+		if (set[i].id == id)
+			return &set[i];
+	return NULL;
+}
+
+/* The slot of a new group: a free one, else the oldest, first those that owe nobody a word. */
+static struct group *group_make(struct groups *groups, __u64 id)
+{
+	struct group *set = group_set(groups, id), *victim = &set[0];
+
+	for (int i = 0; i < WAYS; i++) {
+		if (!set[i].id) {
+			victim = &set[i];
+			break;
+		}
+		if (!set[i].untold == !victim->untold ? set[i].last.time_ns < victim->last.time_ns :
+							!set[i].untold)
+			victim = &set[i];
+	}
+	group_drop_kept(groups, victim);
+	*victim = (struct group){ .id = id };
+	return victim;
+}
+
+static __u64 since(__u64 now_ns, __u64 then_ns)
+{
+	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen, __u64 *count,
+		 __u64 *total)
+{
+	struct group *group = group_find(groups, id ? id : 1);
+
+	if (!group)
+		group = group_make(groups, id ? id : 1);
+	else if (!group->untold && since(seen->time_ns, group->last.time_ns) > FORGET_NS)
+		group->interval_ns = 0;
+	group->last = *seen;
+	group->total++;
+	group->untold++;
+	if (group->interval_ns && since(seen->time_ns, group->told_ns) < group->interval_ns)
+		return false;
+	group->interval_ns = group->interval_ns ? group->interval_ns * 2 : INTERVAL_FIRST_NS;
+	if (group->interval_ns > INTERVAL_MOST_NS)
+		group->interval_ns = INTERVAL_MOST_NS;
+	group->told_ns = seen->time_ns;
+	*count = group->untold;
+	*total = group->total;
+	group->untold = 0;
+	return true;
+}
+
+/* A kept finding of a group that owes nobody a word, the oldest; NULL if all do. */
+static struct group *kept_victim(struct groups *groups)
+{
+	struct group *victim = NULL;
+
+	for (size_t i = 0; i < groups->room; i++) {
+		struct group *group = &groups->slots[i];
+
+		if (!group->kept || group->untold)
+			continue;
+		if (!victim || group->last.time_ns < victim->last.time_ns)
+			victim = group;
+	}
+	return victim;
+}
+
+void groups_keep(struct groups *groups, const struct finding *finding)
+{
+	struct group *group = group_find(groups, finding->group ? finding->group : 1);
+
+	if (!group)
+		return;
+	if (!group->kept && groups->kept >= KEPT_MAX) {
+		struct group *victim = kept_victim(groups);
+
+		if (!victim)
+			return;
+		group_drop_kept(groups, victim);
+	}
+	if (!group->kept) {
+		group->kept = malloc(sizeof(*group->kept));
+		if (!group->kept)
+			return;
+		groups->kept++;
+	}
+	*group->kept = *finding;
+}
+
+/* The kept finding speaks of an earlier attempt: what is not known of the last one is absent. */
+static struct finding *group_tell(struct groups *groups, struct group *group)
+{
+	struct finding *idle = &groups->idle;
+
+	*idle = *group->kept;
+	idle->attempt = group->last.attempt;
+	idle->time_ns = group->last.time_ns;
+	idle->started_ns = group->last.started_ns;
+	idle->owner_known = group->last.owner_known;
+	idle->owner = group->last.owner;
+	idle->duration_known = false;
+	idle->supersedes = NULL;
+	idle->cookie = 0;
+	if (idle->role && !strcmp(idle->role, "client"))
+		idle->tuple.local_port = 0;
+	else
+		idle->tuple.remote_port = 0;
+	idle->facts_count = 0;
+	idle->evidence_count = 0;
+	idle->evidence_omitted = 0;
+	idle->count = group->untold;
+	idle->total = group->total;
+	group->untold = 0;
+	group->told_ns = group->last.time_ns;
+	return idle;
+}
+
+struct finding *groups_idle(struct groups *groups, __u64 now_ns, bool all)
+{
+	/* a walk over every slot at every tick would cost more than the ticks */
+	if (!all && !groups->cursor && since(now_ns, groups->scanned_ns) < SCAN_EVERY_NS)
+		return NULL;
+	while (groups->cursor < groups->room) {
+		struct group *group = &groups->slots[groups->cursor++];
+
+		if (!group->untold || !group->kept)
+			continue;
+		if (all || (since(now_ns, group->told_ns) >= group->interval_ns &&
+			    since(now_ns, group->last.time_ns) >= INTERVAL_FIRST_NS))
+			return group_tell(groups, group);
+	}
+	groups->cursor = 0;
+	groups->scanned_ns = now_ns;
+	return NULL;
+}

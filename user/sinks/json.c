@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* json.c - a finding as one line of JSON */
+
+#include <string.h>
+
+#include "sinks/community.h"
+#include "sinks/json_parts.h"
+#include "sinks/sink.h"
+#include "util/array.h"
+
+#define FACTS_MOST 12
+#define ENTRIES_MOST (JOIN_EVIDENCE_MAX + FACTS_MOST)
+
+_Static_assert(ARRAY_SIZE(((struct finding *)0)->facts) <= FACTS_MOST, "room for every fact");
+
+/* ---- the parts of a finding ---- */
+
+static void put_process(struct json *json, const struct join *join, const struct event_owner *owner,
+			const char *exe, size_t exe_size, const struct ev_process *process)
+{
+	json_key(json, "process");
+	json_open(json, '{');
+	json_pair_unsigned(json, "pid", owner->tgid);
+	json_pair_unsigned(json, "tid", owner->tid);
+	json_pair_unsigned(json, "ppid", owner->ppid);
+	if (owner->start_ns)
+		json_put_real_time(json, "start_time",
+				   join_realtime_of_boottime_ns(join, owner->start_ns));
+	json_pair_unsigned(json, "uid", owner->uid);
+	json_pair_of(json, "comm", owner->comm, sizeof(owner->comm));
+	json_pair_of(json, "name", owner->leader, sizeof(owner->leader));
+	json_pair_of(json, "exe", exe, exe_size);
+	if (process)
+		json_pair_of(json, "cgroup", process->cgroup, sizeof(process->cgroup));
+	json_close(json, '}');
+}
+
+static void put_connection(struct json *json, const char *role, __u32 netns, __u64 cookie,
+			   const struct event_tuple *tuple, const struct finding *whole)
+{
+	char buffer[48];
+	struct text text = text_of(buffer);
+
+	json_key(json, "connection");
+	json_open(json, '{');
+	json_pair(json, "protocol", "tcp");
+	json_pair(json, "role", role);
+	if (netns)
+		json_pair_unsigned(json, "netns", netns);
+	if (cookie)
+		json_pair_unsigned(json, "cookie", cookie);
+	json_put_end(json, "local", tuple->local, tuple->local_port);
+	json_put_end(json, "remote", tuple->remote, tuple->remote_port);
+	if (whole && whole->asked_known)
+		json_put_end(json, "asked", whole->asked, whole->asked_port);
+	if (whole)
+		json_pair_of(json, "interface", whole->interface, sizeof(whole->interface));
+	if (tuple->local_port && tuple->remote_port && json_address_set(tuple->local) &&
+	    json_address_set(tuple->remote)) {
+		community_print(&text, tuple);
+		json_pair(json, "community_id", buffer);
+	}
+	json_close(json, '}');
+}
+
+static void put_checks(struct json *json, const struct finding *finding)
+{
+	json_key(json, "check");
+	json_open(json, '[');
+	for (size_t i = 0; i < finding->checks_count; i++) {
+		const struct check *check = &finding->checks[i];
+
+		json_open(json, '{');
+		json_pair_of(json, "on", check->on, sizeof(check->on));
+		json_pair_of(json, "run", check->run, sizeof(check->run));
+		json_pair_of(json, "why", check->why, sizeof(check->why));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void put_related(struct json *json, const struct join *join, const struct finding *finding)
+{
+	if (!finding->related_count)
+		return;
+	json_key(json, "related");
+	json_open(json, '[');
+	for (size_t i = 0; i < finding->related_count; i++) {
+		const struct party *party = &finding->related[i];
+		const struct ev_process *process =
+			party->owner_known ?
+				join_process(join, party->owner.tgid, party->owner.start_ns) :
+				NULL;
+
+		json_open(json, '{');
+		json_pair_of(json, "role", party->role, sizeof(party->role));
+		if (party->owner_known)
+			put_process(json, join, &party->owner, party->exe, sizeof(party->exe),
+				    process);
+		put_connection(json, NULL, party->netns, 0, &party->tuple, NULL);
+		if (party->state)
+			json_pair(json, "state", decode_state_name(party->state));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void put_scope(struct json *json, const struct join *join, const struct finding *finding)
+{
+	const struct scope *scope = &finding->scope, *other = &finding->scope_other;
+
+	if (!finding->scope_known)
+		return;
+	json_key(json, "scope");
+	json_open(json, '{');
+	json_pair_unsigned(json, "attempts", scope->tries);
+	json_pair_unsigned(json, "failures", scope->failures);
+	json_put_time(json, "failing_since", join, scope->first_failure_ns);
+	json_put_time(json, "last_success", join, scope->last_success_ns);
+	if (finding->scope_other_port) {
+		json_pair_unsigned(json, "other_port", finding->scope_other_port);
+		json_pair_unsigned(json, "other_attempts", other->tries);
+		json_pair_unsigned(json, "other_failures", other->failures);
+	}
+	json_pair_of(json, "text", finding->scope_text, sizeof(finding->scope_text));
+	json_close(json, '}');
+}
+
+static void put_changed(struct json *json, const struct join *join, const struct finding *finding)
+{
+	if (!finding->changed_count)
+		return;
+	json_key(json, "changed");
+	json_open(json, '[');
+	for (size_t i = 0; i < finding->changed_count; i++) {
+		const struct change *change = &finding->changed[i];
+
+		json_open(json, '{');
+		json_put_time(json, "time", join, change->ts_ns);
+		json_pair(json, "what", say_change(change));
+		json_key(json, "removed");
+		json_bool(json, change->removed);
+		if (change->pid)
+			json_pair_unsigned(json, "pid", change->pid);
+		json_pair_of(json, "text", change->text, sizeof(change->text));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void put_path(struct json *json, const struct finding *finding)
+{
+	const struct ev_fact *route = finding_path_fact(finding, FACT_ROUTE);
+	const struct ev_fact *neighbor = finding_path_fact(finding, FACT_NEIGHBOR);
+	char buffer[320];
+	struct text text = text_of(buffer);
+
+	if (!route)
+		return;
+	json_key(json, "path");
+	json_open(json, '{');
+	if (route->flags & FACT_F_ABSENT) {
+		json_put_errno(json, "error", route->error < 0 ? -route->error : route->error);
+	} else {
+		json_pair_of(json, "interface", route->name, sizeof(route->name));
+		json_put_address(json, "source",
+				 json_address_set(route->address) ? route->address :
+								    finding->tuple.local);
+		json_put_address(json, "next_hop", route->address2);
+		if (neighbor && !(neighbor->flags & FACT_F_ABSENT)) {
+			json_pair(json, "neighbor", say_neighbor_state(neighbor->port));
+			json_pair_of(json, "link_address", neighbor->text, sizeof(neighbor->text));
+		}
+		if (route->number > 0)
+			json_pair_unsigned(json, "mtu", (__u64)route->number);
+		if (route->limit > 0)
+			json_pair_unsigned(json, "table", (__u64)route->limit);
+		json_pair_of(json, "route", route->text, sizeof(route->text));
+	}
+	say_path(&text, finding);
+	json_pair(json, "text", buffer);
+	json_close(json, '}');
+}
+
+/* ---- evidence ---- */
+
+/* Entries as finished JSON, so that the middle can give way when the line is full. */
+struct entries {
+	size_t count;
+	size_t end[ENTRIES_MOST]; /* of each, in .text */
+	char text[ENTRIES_MOST * 640];
+};
+
+static void put_evidence(struct json *json, const struct join *join, const struct finding *finding,
+			 const struct evidence *seen)
+{
+	const struct interface *interface = NULL;
+	char buffer[320];
+	struct text text = text_of(buffer);
+	__u64 offset_ns = seen->ts_ns > finding->started_ns ? seen->ts_ns - finding->started_ns : 0;
+
+	if (seen->ifindex)
+		interface = join_interface(join, seen->netns, seen->ifindex);
+	json_open(json, '{');
+	json_pair_unsigned(json, "offset_us", offset_ns / 1000);
+	json_pair(json, "layer", evidence_layer(seen));
+	json_pair(json, "event", evidence_event(seen));
+	evidence_print(join, seen, false, &text);
+	json_pair(json, "text", buffer);
+	if (seen->kind == EVENT_STATE) {
+		json_pair(json, "old", decode_state_name(seen->old_state));
+		json_pair(json, "new", decode_state_name(seen->new_state));
+	}
+	if (seen->direction != DIRECTION_NONE)
+		json_pair(json, "direction", seen->direction == DIRECTION_OUT ? "out" : "in");
+	if (interface)
+		json_pair_of(json, "interface", interface->name, sizeof(interface->name));
+	json_put_errno(json, "errno", seen->error < 0 ? -seen->error : seen->error);
+	json_pair(json, "reason", say_reason(join, seen));
+	if (seen->kind == EVENT_DROP && seen->location)
+		json_pair(json, "location", join_name(join, NAME_SYMBOL, seen->location));
+	json_close(json, '}');
+}
+
+static void put_fact(struct json *json, const struct finding *finding, const struct ev_fact *fact)
+{
+	__u64 offset_ns =
+		finding->time_ns > finding->started_ns ? finding->time_ns - finding->started_ns : 0;
+	char buffer[320];
+	struct text text = text_of(buffer);
+
+	say_fact(&text, fact);
+	json_open(json, '{');
+	json_pair_unsigned(json, "offset_us", offset_ns / 1000);
+	json_pair(json, "layer", "host");
+	json_pair(json, "event", decode_fact_name(fact->what));
+	json_pair(json, "text", buffer);
+	json_close(json, '}');
+}
+
+static void entries_make(struct entries *entries, const struct join *join,
+			 const struct finding *finding)
+{
+	struct json json = json_in(entries->text, sizeof(entries->text));
+
+	entries->count = 0;
+	for (size_t i = 0; i < finding->evidence_count + finding->facts_count; i++) {
+		json.comma = false;
+		if (i < finding->evidence_count)
+			put_evidence(&json, join, finding, &finding->evidence[i]);
+		else
+			put_fact(&json, finding, &finding->facts[i - finding->evidence_count]);
+		entries->end[entries->count++] = json.length;
+	}
+}
+
+static size_t entry_size(const struct entries *entries, size_t i)
+{
+	return entries->end[i] - (i ? entries->end[i - 1] : 0);
+}
+
+/* Adds what fits in @room bytes, first and last ones before those of the middle. */
+static void put_entries(struct json *json, const struct entries *entries, size_t omitted,
+			size_t room)
+{
+	size_t head = 0, tail = entries->count, used = 0;
+
+	while (head < tail) {
+		bool front = head <= entries->count - tail;
+		size_t i = front ? head : tail - 1;
+
+		if (used + entry_size(entries, i) + 1 > room)
+			break;
+		used += entry_size(entries, i) + 1;
+		head += front;
+		tail -= !front;
+	}
+	json_key(json, "evidence");
+	json_open(json, '[');
+	for (size_t i = 0; i < entries->count; i++)
+		if (i < head || i >= tail)
+			json_ready(json, entries->text + entries->end[i] - entry_size(entries, i),
+				   entry_size(entries, i));
+	json_close(json, ']');
+	omitted += tail - head;
+	if (omitted)
+		json_pair_unsigned(json, "omitted", omitted);
+}
+
+/* ---- the line of a finding ---- */
+
+static void put_head(struct json *json, const struct join *join, const struct finding *finding,
+		     bool checks)
+{
+	json_put_begin(json, join, "finding", finding->time_ns);
+	json_put_time(json, "started", join, finding->started_ns);
+	json_put_host(json, join);
+	json_pair(json, "finding", rule_id(finding->rule));
+	json_pair(json, "severity", severity_name(finding->severity));
+	json_pair(json, "confidence", confidence_name(finding->confidence));
+	json_pair(json, "state", finding_state_name(finding->state));
+	json_pair(json, "ended", say_ended(finding));
+	json_put_hex(json, "attempt", finding->attempt);
+	json_put_hex(json, "group", finding->group);
+	json_pair_of(json, "summary", finding->summary, sizeof(finding->summary));
+	json_pair_of(json, "cause", finding->cause, sizeof(finding->cause));
+	if (checks)
+		put_checks(json, finding);
+	json_put_errno(json, "errno", finding->error);
+	if (finding->signal)
+		json_pair(json, "signal", decode_signal_name(finding->signal));
+	if (finding->duration_known)
+		json_pair_unsigned(json, "duration_us", finding->duration_us);
+	if (finding->owner_known)
+		put_process(json, join, &finding->owner,
+			    finding->process.exe[0] ? finding->process.exe : finding->owner.exe,
+			    finding->process.exe[0] ? sizeof(finding->process.exe) :
+						      sizeof(finding->owner.exe),
+			    &finding->process);
+	json_pair_of(json, "unit", finding->process.unit, sizeof(finding->process.unit));
+	if (finding->process.container[0]) {
+		json_key(json, "container");
+		json_open(json, '{');
+		json_pair_of(json, "id", finding->process.container,
+			     sizeof(finding->process.container));
+		json_close(json, '}');
+	}
+	put_connection(json, finding->role, finding->netns, finding->cookie, &finding->tuple,
+		       finding);
+}
+
+static void put_tail(struct json *json, const struct finding *finding)
+{
+	if (finding->blind) {
+		json_key(json, "blind");
+		json_open(json, '[');
+		for (unsigned int bit = 0; bit < BLIND_COUNT; bit++)
+			if (finding->blind & (1u << bit))
+				json_string(json, blind_name(bit));
+		json_close(json, ']');
+	}
+	json_pair_unsigned(json, "count", finding->count);
+	json_pair_unsigned(json, "total", finding->total);
+	json_close(json, '}');
+}
+
+/* Room for the rest of the line, when all that may go has gone. */
+#define TAIL_MOST 400
+
+void json_finding(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	char line[LINE_MOST];
+	struct entries entries;
+	struct json json;
+
+	entries_make(&entries, join, finding);
+	/* names full of control characters grow six times: then the lesser parts give way */
+	for (int spare = 0; spare < 3; spare++) {
+		json = json_in(line, sizeof(line) - TAIL_MOST);
+		put_head(&json, join, finding, spare < 2);
+		if (spare < 1)
+			put_related(&json, join, finding);
+		if (finding->supersedes)
+			json_pair(&json, "supersedes", rule_id(finding->supersedes));
+		if (spare < 1) {
+			put_scope(&json, join, finding);
+			put_changed(&json, join, finding);
+			put_path(&json, finding);
+		}
+		if (!json.cut)
+			break;
+	}
+	put_entries(&json, &entries, finding->evidence_omitted,
+		    json.size - json.length > 48 ? json.size - json.length - 48 : 0);
+	json.size = sizeof(line);
+	put_tail(&json, finding);
+	if (!json.cut)
+		fprintf(sink->options.file, "%s\n", line);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* json_lines.c - events, what was lost and the summary as lines of JSON */
+
+#include <string.h>
+
+#include "sinks/json_parts.h"
+
+static void put_field(struct json *json, const struct field *field, const struct event *event)
+{
+	const char *body = (const char *)event + sizeof(event->head);
+	char buffer[600];
+	struct text text = text_of(buffer);
+	__u64 number = 0;
+
+	switch ((enum field_type)field->type) {
+	case FIELD_RAW:
+	case FIELD_BYTES:
+	case FIELD_TYPE_COUNT:
+		return;
+	case FIELD_U8:
+	case FIELD_U16:
+	case FIELD_U32:
+	case FIELD_U64:
+		memcpy(&number, body + field->offset, field->size <= 8 ? field->size : 8);
+		json_pair_unsigned(json, field->name, number);
+		return;
+	case FIELD_S32:
+	case FIELD_S64: {
+		__s32 narrow = 0;
+		__s64 wide = 0;
+
+		if (field->size == sizeof(narrow)) {
+			memcpy(&narrow, body + field->offset, sizeof(narrow));
+			wide = narrow;
+		} else {
+			memcpy(&wide, body + field->offset, sizeof(wide));
+		}
+		json_key(json, field->name);
+		json_number(json, wide);
+		return;
+	}
+	case FIELD_TEXT:
+		json_pair_of(json, field->name, body + field->offset, field->size);
+		return;
+	case FIELD_ADDRESS:
+	case FIELD_STATE:
+	case FIELD_ERRNO:
+	case FIELD_FLAGS:
+	case FIELD_NAME:
+		field_print(&text, field, body);
+		json_pair(json, field->name, buffer);
+		return;
+	}
+}
+
+static void put_packet(struct json *json, const struct packet *packet)
+{
+	char buffer[200];
+	struct text text = text_of(buffer);
+
+	json_key(json, "packet");
+	json_open(json, '{');
+	json_put_end(json, "source", packet->source, packet->source_port);
+	json_put_end(json, "destination", packet->destination, packet->destination_port);
+	packet_print(&text, packet);
+	json_pair(json, "text", buffer);
+	json_close(json, '}');
+}
+
+static void json_event(struct sink *sink, const struct join *join, const struct event *event)
+{
+	const struct field *field = decode_fields(event->head.kind);
+	const struct interface *interface = NULL;
+	char line[LINE_MOST];
+	struct json json = json_in(line, sizeof(line));
+
+	if (event->head.ifindex)
+		interface = join_interface(join, event->head.netns, event->head.ifindex);
+	json_put_begin(&json, join, "event", event->head.ts_ns);
+	json_pair(&json, "event", decode_kind_name(event->head.kind));
+	json_pair(&json, "vantage", decode_vantage_name(event->head.vantage));
+	if (event->head.netns)
+		json_pair_unsigned(&json, "netns", event->head.netns);
+	if (event->head.cookie)
+		json_pair_unsigned(&json, "cookie", event->head.cookie);
+	if (interface)
+		json_pair_of(&json, "interface", interface->name, sizeof(interface->name));
+	if (event->packet.what != PACKET_NONE)
+		put_packet(&json, &event->packet);
+	json_key(&json, "fields");
+	json_open(&json, '{');
+	for (; field && field->name; field++)
+		if (!field->known || (event->head.known & field->known))
+			put_field(&json, field, event);
+	json_close(&json, '}');
+	json_close(&json, '}');
+	if (!json.cut)
+		fprintf(sink->options.file, "%s\n", line);
+}
+
+static void put_kinds(struct json *json, const char *key, const __u64 *by_kind)
+{
+	json_key(json, key);
+	json_open(json, '{');
+	for (unsigned int kind = 0; kind < EVENT_KIND_COUNT; kind++)
+		if (by_kind[kind] && decode_kind_name(kind))
+			json_pair_unsigned(json, decode_kind_name(kind), by_kind[kind]);
+	json_close(json, '}');
+}
+
+static void json_lost(struct sink *sink, const struct join *join, const struct event *event,
+		      __u64 total)
+{
+	char line[2048];
+	struct json json = json_in(line, sizeof(line));
+
+	json_put_begin(&json, join, "lost", event->head.ts_ns);
+	json_put_host(&json, join);
+	json_pair(&json, "why", event->head.kind == EVENT_LOST ? "full" : "shed");
+	json_pair_unsigned(&json, "records", total);
+	put_kinds(&json, "by_kind", event->lost.by_kind);
+	json_close(&json, '}');
+	fprintf(sink->options.file, "%s\n", line);
+}
+
+static void json_summary(struct sink *sink, const struct join *join, const struct summary *summary)
+{
+	const struct join_counters *counters = summary->counters;
+	char line[2048];
+	struct json json = json_in(line, sizeof(line));
+
+	json_put_begin(&json, join, "summary", join_now_ns(join));
+	json_put_host(&json, join);
+	json_key(&json, "findings");
+	json_open(&json, '{');
+	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
+		json_pair_unsigned(&json, severity_name(severity), summary->findings[severity]);
+	json_close(&json, '}');
+	json_pair_unsigned(&json, "duration_us", summary->duration_ns / 1000);
+	json_pair_unsigned(&json, "records", counters->records);
+	json_pair_unsigned(&json, "attempts", counters->attempts);
+	json_pair_unsigned(&json, "failures", counters->failures);
+	json_pair_unsigned(&json, "connections", counters->tries);
+	json_pair_unsigned(&json, "lost", counters->lost);
+	json_pair_unsigned(&json, "suppressed", counters->suppressed);
+	json_pair_unsigned(&json, "bad", counters->bad);
+	json_pair_unsigned(&json, "evicted", counters->evicted);
+	json_pair_unsigned(&json, "expired", counters->expired);
+	json_key(&json, "early_end");
+	json_bool(&json, summary->early_end);
+	json_close(&json, '}');
+	fprintf(sink->options.file, "%s\n", line);
+}
+
+const struct sink_ops sink_json_ops = {
+	.event = json_event,
+	.lost = json_lost,
+	.finding = json_finding,
+	.summary = json_summary,
+};

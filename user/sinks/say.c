@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* say.c - the words that every format shares */
+
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <time.h>
+
+#include "sinks/sink.h"
+#include "util/address.h"
+#include "util/array.h"
+
+#define NSEC_PER_SEC 1000000000ull
+
+void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
+{
+	__u64 real_ns = join_realtime_ns(join, ns);
+	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+	struct tm tm;
+	char date[32];
+
+	if (!real_ns) {
+		text_add(text, "+%llu.%03llu", ns / NSEC_PER_SEC, ns / 1000000 % 1000);
+		return;
+	}
+	if (!(utc ? gmtime_r(&seconds, &tm) : localtime_r(&seconds, &tm)))
+		return;
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+	text_add(text, "%s.%03llu%s", date, real_ns / 1000000 % 1000, utc ? "Z" : "");
+}
+
+bool say_rfc3339(struct text *text, __u64 real_ns)
+{
+	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+	struct tm tm;
+	char date[32];
+
+	if (!real_ns || !gmtime_r(&seconds, &tm))
+		return false;
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	text_add(text, "%s.%09lluZ", date, real_ns % NSEC_PER_SEC);
+	return true;
+}
+
+void say_duration(struct text *text, __u64 us)
+{
+	if (us < 10000)
+		text_add(text, "%llu.%02llu ms", us / 1000, us % 1000 / 10);
+	else if (us < 1000000)
+		text_add(text, "%llu ms", us / 1000);
+	else if (us < 100000000)
+		text_add(text, "%llu.%llu s", us / 1000000, us % 1000000 / 100000);
+	else
+		text_add(text, "%llu s", us / 1000000);
+}
+
+const char *say_ended(const struct finding *finding)
+{
+	if (finding->state == FINDING_CLEARED)
+		return "cleared";
+	switch ((enum try_end)finding->end) {
+	case END_ERRNO:
+		return "errno";
+	case END_CANCELED:
+	case END_EXITED:
+		return "canceled";
+	case END_KILLED:
+		return "killed";
+	case END_NONE:
+		break;
+	}
+	return NULL;
+}
+
+void say_end(struct text *text, const struct finding *finding)
+{
+	const char *name = decode_errno_name(finding->error);
+	const char *signal = decode_signal_name(finding->signal);
+
+	if (finding->state == FINDING_PENDING) {
+		text_add(text, "waiting");
+	} else if (finding->end == END_KILLED) {
+		text_add(text, "killed%s%s", signal ? " by " : "", signal ? signal : "");
+	} else if (finding->end == END_CANCELED) {
+		text_add(text, "canceled");
+	} else if (finding->end == END_EXITED) {
+		text_add(text, "process exited");
+	} else if (name) {
+		text_add(text, "%s", name);
+	} else if (finding->error) {
+		text_add(text, "errno %d", finding->error);
+	}
+	if (!finding->duration_known)
+		return;
+	text_add(text, "%s",
+		 text->length ? finding->state == FINDING_PENDING ? " for " : " after " : "after ");
+	say_duration(text, finding->duration_us);
+}
+
+void say_owner(struct text *text, const struct finding *finding)
+{
+	const struct event_owner *owner = &finding->owner;
+
+	if (!finding->owner_known) {
+		text_add(text, "unknown process");
+		return;
+	}
+	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
+			 sizeof(owner->leader));
+	text_add(text, "[%u]", owner->tgid);
+	if (finding->process.unit[0]) {
+		text_add(text, " ");
+		text_add_foreign(text, finding->process.unit, sizeof(finding->process.unit));
+	} else if (finding->process.container[0]) {
+		text_add(text, " container ");
+		text_add_foreign(text, finding->process.container, 12);
+	}
+}
+
+/* Neither zeros nor 0.0.0.0 or :: */
+static bool is_set(const __u8 *address)
+{
+	return !address_is_any(address);
+}
+
+void say_connection(struct text *text, const struct finding *finding, bool ascii)
+{
+	const struct event_tuple *tuple = &finding->tuple;
+	bool listens = finding->role && strcmp(finding->role, "client") != 0;
+	const char *arrow = ascii ? (listens ? " <- " : " -> ") : (listens ? " ← " : " → ");
+	bool local = is_set(tuple->local) || tuple->local_port;
+	bool remote = is_set(tuple->remote) || tuple->remote_port;
+
+	if (local)
+		address_print_port(text, tuple->local, tuple->local_port);
+	if (remote) {
+		text_add(text, "%s", local ? arrow : arrow + 1);
+		address_print_port(text, tuple->remote, tuple->remote_port);
+	}
+	if (finding->asked_known) {
+		text_add(text, " (asked for ");
+		address_print_port(text, finding->asked, finding->asked_port);
+		text_add(text, ")");
+	}
+}
+
+const char *say_neighbor_state(unsigned int nud)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} names[] = {
+		{ NUD_INCOMPLETE, "INCOMPLETE" }, { NUD_REACHABLE, "REACHABLE" },
+		{ NUD_STALE, "STALE" },		  { NUD_DELAY, "DELAY" },
+		{ NUD_PROBE, "PROBE" },		  { NUD_FAILED, "FAILED" },
+		{ NUD_NOARP, "NOARP" },		  { NUD_PERMANENT, "PERMANENT" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (nud & names[i].bit)
+			return names[i].name;
+	return NULL;
+}
+
+const struct ev_fact *finding_path_fact(const struct finding *finding, enum event_fact what)
+{
+	for (size_t i = 0; i < finding->path_count && i < ARRAY_SIZE(finding->path); i++)
+		if (finding->path[i].what == what)
+			return &finding->path[i];
+	return NULL;
+}
+
+static const char *route_type(unsigned int type)
+{
+	static const char *const names[] = {
+		[RTN_LOCAL] = "local",	       [RTN_BROADCAST] = "broadcast",
+		[RTN_ANYCAST] = "anycast",     [RTN_MULTICAST] = "multicast",
+		[RTN_BLACKHOLE] = "blackhole", [RTN_UNREACHABLE] = "unreachable",
+		[RTN_PROHIBIT] = "prohibit",   [RTN_THROW] = "throw",
+	};
+
+	return type < ARRAY_SIZE(names) ? names[type] : NULL;
+}
+
+void say_path(struct text *text, const struct finding *finding)
+{
+	const struct ev_fact *route = finding_path_fact(finding, FACT_ROUTE);
+	const struct ev_fact *neighbor = finding_path_fact(finding, FACT_NEIGHBOR);
+	const char *name;
+	const __u8 *source;
+
+	if (!route)
+		return;
+	if (route->flags & FACT_F_ABSENT) {
+		name = decode_errno_name(route->error < 0 ? -route->error : route->error);
+		text_add(text, "no route: %s", name ? name : "the look-up failed");
+		return;
+	}
+	name = route_type(route->port);
+	text_add(text, "%s%s", name ? name : "", name && route->name[0] ? " " : "");
+	if (route->name[0]) {
+		text_add(text, "dev ");
+		text_add_foreign(text, route->name, sizeof(route->name));
+	}
+	source = is_set(route->address) ? route->address : finding->tuple.local;
+	if (is_set(source)) {
+		text_add(text, " src ");
+		address_print(text, source);
+	}
+	if (is_set(route->address2)) {
+		text_add(text, " via ");
+		address_print(text, route->address2);
+	}
+	if (neighbor) {
+		name = neighbor->flags & FACT_F_ABSENT ? "no neighbour entry" :
+							 say_neighbor_state(neighbor->port);
+		if (name)
+			text_add(text, " (%s)", name);
+	}
+	if (route->number > 0)
+		text_add(text, " mtu %lld", route->number);
+}
+
+/* The text of a fact as ip(8), sysctl(8) or ss(8) would say it; layer `host` of the evidence. */
+void say_fact(struct text *text, const struct ev_fact *fact)
+{
+	const char *state = decode_state_name((unsigned int)fact->number);
+	bool absent = fact->flags & FACT_F_ABSENT;
+	size_t before;
+
+	if (fact->what == FACT_SYSCTL) {
+		text_add_foreign(text, fact->name, sizeof(fact->name));
+		text_add(text, "=");
+		text_add_foreign(text, absent ? "(absent)" : fact->text, sizeof(fact->text));
+		return;
+	}
+	if (fact->what == FACT_COUNTER || fact->what == FACT_CAPABILITY) {
+		text_add_foreign(text, fact->name, sizeof(fact->name));
+		text_add(text, "=%lld", fact->number);
+		if (fact->what == FACT_CAPABILITY && fact->pid)
+			text_add(text, " of pid %u", fact->pid);
+		return;
+	}
+	text_add(text, "%s", decode_fact_name(fact->what));
+	if (absent) {
+		text_add(text, ": none");
+		return;
+	}
+	before = text->length;
+	if (fact->name[0]) {
+		text_add(text, " ");
+		text_add_foreign(text, fact->name, sizeof(fact->name));
+	}
+	if (fact->pid)
+		text_add(text, "%s%u%s", text->length > before ? "[" : " pid ", fact->pid,
+			 text->length > before ? "]" : "");
+	if (fact->what == FACT_ADDRESS || fact->what == FACT_HOLDER ||
+	    fact->what == FACT_LISTENER || is_set(fact->address)) {
+		text_add(text, " ");
+		address_print_port(
+			text, fact->address,
+			fact->what == FACT_ADDRESS || fact->what == FACT_NEIGHBOR ? 0 : fact->port);
+	}
+	if (fact->what == FACT_ADDRESS)
+		text_add(text, "/%lld", fact->number);
+	else if ((fact->what == FACT_HOLDER || fact->what == FACT_LISTENER) && state)
+		text_add(text, " %s", state);
+	else if (fact->what == FACT_PORT_USE)
+		text_add(text, ": %lld sockets", fact->number);
+	if (fact->text[0]) {
+		text_add(text, " ");
+		text_add_foreign(text, fact->text, sizeof(fact->text));
+	}
+}
+
+const char *say_change(const struct change *change)
+{
+	static const char *const names[] = {
+		[CHANGE_ROUTE] = "route",	[CHANGE_ADDRESS] = "address",
+		[CHANGE_LINK] = "link",		[CHANGE_RULESET] = "ruleset",
+		[CHANGE_LISTENER] = "listener",
+	};
+	_Static_assert(ARRAY_SIZE(names) == CHANGE_COUNT, "a word for every change");
+
+	return change->what < CHANGE_COUNT ? names[change->what] : "other";
+}
+
+const char *say_reason(const struct join *join, const struct evidence *evidence)
+{
+	if (!(evidence->known & EVENT_K_REASON))
+		return NULL;
+	if (evidence->kind == EVENT_DROP)
+		return join_name(join, NAME_DROP_REASON, evidence->reason);
+	if (evidence->kind == EVENT_RESET_SENT)
+		return join_name(join, NAME_RESET_REASON, evidence->reason);
+	return NULL;
+}

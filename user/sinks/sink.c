@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sink.c - hands findings and events to a format and watches its file */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sinks/sink.h"
+
+static const struct sink_ops *const sink_formats[] = {
+	[OUTPUT_TEXT] = &sink_text_ops,
+	[OUTPUT_BRIEF] = &sink_brief_ops,
+	[OUTPUT_JSON] = &sink_json_ops,
+};
+
+int sink_open(struct sink **out, const struct sink_options *options)
+{
+	struct sink *sink = calloc(1, sizeof(*sink));
+
+	if (!sink)
+		return -ENOMEM;
+	sink->ops = sink_formats[options->format];
+	sink->options = *options;
+	*out = sink;
+	return 0;
+}
+
+int sink_close(struct sink *sink)
+{
+	int err = sink ? sink_flush(sink) : 0;
+
+	free(sink);
+	return err;
+}
+
+/*
+ * Writes out what was printed. A line that failed is gone: the next one may find room again, so the
+ * file's error is taken off.
+ */
+int sink_flush(struct sink *sink)
+{
+	FILE *file = sink->options.file;
+	int err = 0;
+
+	errno = 0;
+	if (fflush(file) || ferror(file))
+		err = errno ? -errno : -EIO;
+	clearerr(file);
+	return err;
+}
+
+/* by_kind counts since the start: a record that says nothing new tells nothing */
+static int tell_lost(struct sink *sink, const struct join *join, const struct event *event)
+{
+	__u64 *told = event->head.kind == EVENT_LOST ? &sink->lost : &sink->suppressed;
+	__u64 total = 0;
+
+	for (size_t i = 0; i < EVENT_KIND_COUNT; i++)
+		total += event->lost.by_kind[i];
+	if (total <= *told || !sink->ops->lost)
+		return 0;
+	*told = total;
+	sink->ops->lost(sink, join, event, total);
+	return sink_flush(sink);
+}
+
+int sink_event(struct sink *sink, const struct join *join, const struct event *event)
+{
+	if (event->head.kind == EVENT_LOST || event->head.kind == EVENT_SUPPRESSED)
+		return tell_lost(sink, join, event);
+	/* many, so that they are not flushed one by one: the tick does it */
+	if (sink->options.events && sink->ops->event)
+		sink->ops->event(sink, join, event);
+	return 0;
+}
+
+int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	sink->ops->finding(sink, join, finding);
+	return sink_flush(sink);
+}
+
+int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)
+{
+	if (sink->ops->worked)
+		sink->ops->worked(sink, join, attempt);
+	return sink_flush(sink);
+}
+
+int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary)
+{
+	if (sink->ops->summary)
+		sink->ops->summary(sink, join, summary);
+	return sink_flush(sink);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sink.h - what a sink is made of, and the words that all of them share */
+#pragma once
+
+#include "sinks/sinks.h"
+#include "util/text.h"
+
+struct sink {
+	const struct sink_ops *ops;
+	struct sink_options options;
+	__u64 lost; /* told so far */
+	__u64 suppressed;
+};
+
+/* A format's functions write to options.file; sink.c looks at the file's errors. NULL: says nothing. */
+struct sink_ops {
+	void (*event)(struct sink *sink, const struct join *join, const struct event *event);
+	/* by kind, since the start; @total: their sum; the sum grew since the last call */
+	void (*lost)(struct sink *sink, const struct join *join, const struct event *event,
+		     __u64 total);
+	void (*finding)(struct sink *sink, const struct join *join, const struct finding *finding);
+	void (*worked)(struct sink *sink, const struct join *join, const struct attempt *attempt);
+	void (*summary)(struct sink *sink, const struct join *join, const struct summary *summary);
+};
+
+extern const struct sink_ops sink_text_ops;
+extern const struct sink_ops sink_brief_ops;
+extern const struct sink_ops sink_json_ops;
+
+/* ---- words ---- */
+
+/* "2026-11-20 10:31:07.412" local or UTC; "+12.345" since the start while the clock is unknown */
+void say_time(struct text *text, const struct join *join, __u64 ns, bool utc);
+
+/* "2026-11-20T10:31:07.412345678Z"; false when @realtime_ns is 0, unknown */
+bool say_rfc3339(struct text *text, __u64 realtime_ns);
+
+/* "0.33 ms", "3.0 s", "2 min" */
+void say_duration(struct text *text, __u64 duration_us);
+
+/* "ECONNREFUSED after 0.33 ms", "canceled after 3.0 s", "killed by SIGTERM", "" */
+void say_end(struct text *text, const struct finding *finding);
+
+/* JSON's `ended`: NULL unknown */
+const char *say_ended(const struct finding *finding);
+
+/* "curl[4121] web.service" */
+void say_owner(struct text *text, const struct finding *finding);
+
+/* "10.0.0.1:45678 → 10.0.0.2:8080" */
+void say_connection(struct text *text, const struct finding *finding, bool ascii);
+
+/* "net.core.somaxconn=128": a fact of this host, one line */
+void say_fact(struct text *text, const struct ev_fact *fact);
+
+/* "dev eth0 src 10.0.0.1 via 10.0.0.254 (REACHABLE) mtu 1500" */
+void say_path(struct text *text, const struct finding *finding);
+
+const char *say_change(const struct change *change); /* "route added", "link" … */
+const char *say_neighbor_state(unsigned int nud); /* NULL unknown */
+const char *say_reason(const struct join *join, const struct evidence *evidence);
+
+const struct ev_fact *finding_path_fact(const struct finding *finding, enum event_fact what);

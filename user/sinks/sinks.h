@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sinks.h - tells findings and events: text, brief, JSON lines */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "decode/decode.h"
+#include "join/join.h"
+#include "rules/rules.h"
+
+/*
+ * Theory of operation
+ *
+ * A sink is a table of functions and a state of its own; it is handed whole findings and decoded
+ * events and writes them. It does not know how a rule decided or how an event arrived: events are
+ * printed by walking their kind's field table, evidence by rules/'s words.
+ *
+ * Before the sinks stands the group table: repeats of a group are printed at once, then after
+ * 1, 2, 4 … 60 s; in between they are counted. A group that falls idle is told once more with its
+ * count, and so is every group at the end.
+ */
+
+enum output_format { OUTPUT_TEXT, OUTPUT_BRIEF, OUTPUT_JSON };
+
+struct sink_options {
+	enum output_format format;
+	FILE *file;
+	bool color;
+	bool ascii; /* no arrows */
+	bool utc;
+	bool events; /* -v */
+	bool timeline; /* run: every packet and state of a failed connection */
+};
+
+struct summary {
+	__u64 findings[SEVERITY_COUNT]; /* finals */
+	__u64 duration_ns;
+	bool early_end; /* the recording ended without its end record */
+	const struct join_counters *counters;
+};
+
+struct sink;
+
+int sink_open(struct sink **out, const struct sink_options *options);
+/* All return 0 or the error of this write (negative errno): -EPIPE a closed pipe. */
+int sink_event(struct sink *sink, const struct join *join, const struct event *event);
+int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
+/* An attempt that worked, with its timeline (run -v); only text has a form for it. */
+int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
+int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary);
+int sink_flush(struct sink *sink); /* at a tick */
+int sink_close(struct sink *sink); /* frees; the file stays the caller's */
+
+/* ---- groups ---- */
+
+struct groups;
+
+int groups_new(struct groups **out, size_t room);
+void groups_free(struct groups *groups);
+
+/* What is kept of the last repeat of a group, so that an idle group is told with its last facts. */
+struct group_seen {
+	__u64 attempt;
+	__u64 time_ns;
+	__u64 started_ns;
+	bool owner_known;
+	struct event_owner owner;
+};
+
+/*
+ * Counts one finding of a group. Returns true when it is to be printed now, with the counts it must
+ * carry. Time is @seen's.
+ */
+bool groups_note(struct groups *groups, __u64 group, const struct group_seen *seen, __u64 *count,
+		 __u64 *total);
+
+/* Keeps the printed finding (by its .group), so that the group can be told when it falls idle. */
+void groups_keep(struct groups *groups, const struct finding *finding);
+
+/*
+ * A group with untold repeats that fell idle (@all: any group with untold repeats); NULL none.
+ * The finding speaks of the last repeat; what is known only of an earlier one is taken out of it.
+ * Valid until the next call; the caller may write to it.
+ */
+struct finding *groups_idle(struct groups *groups, __u64 now_ns, bool all);
