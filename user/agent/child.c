@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* child.c - the command of run */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/options.h"
+#include "agent/process.h"
+#include "util/log.h"
+#include "util/own.h"
+#include "util/text.h"
+
+static int become_user(const struct user *user)
+{
+	if (setgroups(user->groups_count, user->groups) || setgid(user->gid) || setuid(user->uid))
+		return -errno;
+	setenv("HOME", user->home, 1);
+	if (user->name[0]) {
+		setenv("USER", user->name, 1);
+		setenv("LOGNAME", user->name, 1);
+	}
+	if (user->shell[0])
+		setenv("SHELL", user->shell, 1);
+	return 0;
+}
+
+static void child_main(char **argv, const struct user *user, int go_fd, int error_fd)
+{
+	sigset_t none;
+	char go;
+	int err;
+
+	/* what main() set for itself is not for the command */
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	while ((err = (int)read(go_fd, &go, 1)) < 0 && errno == EINTR)
+		;
+	if (err != 1)
+		_exit(EXIT_RUN_FAILED);
+	err = user ? become_user(user) : 0;
+	if (!err) {
+		execvp(argv[0], argv);
+		err = -errno;
+	}
+	if (write(error_fd, &err, sizeof(err)) != sizeof(err))
+		_exit(EXIT_RUN_FAILED);
+	_exit(EXIT_NOT_FOUND);
+}
+
+int child_spawn(struct child *child, char **argv, const struct user *user)
+{
+	int go[2], error[2];
+
+	*child = (struct child){ .pid = -1, .go_fd = -1, .error_fd = -1 };
+	if (pipe2(go, O_CLOEXEC))
+		return -errno;
+	if (pipe2(error, O_CLOEXEC)) {
+		close(go[0]);
+		close(go[1]);
+		return -errno;
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	child->pid = fork();
+	if (!child->pid) {
+		close(go[1]);
+		close(error[0]);
+		child_main(argv, user, go[0], error[1]);
+	}
+	close(go[0]);
+	close(error[1]);
+	child->go_fd = go[1];
+	child->error_fd = error[0];
+	return child->pid < 0 ? -errno : 0;
+}
+
+int child_go(struct child *child)
+{
+	ssize_t n = write(child->go_fd, "", 1);
+
+	close(child->go_fd);
+	child->go_fd = -1;
+	return n == 1 ? 0 : -EPIPE;
+}
+
+void child_cancel(struct child *child)
+{
+	if (child->go_fd >= 0)
+		close(child->go_fd);
+	if (child->error_fd >= 0)
+		close(child->error_fd);
+	if (child->pid > 0 && !child->ended)
+		waitpid(child->pid, &child->status, 0);
+	*child = (struct child){ .pid = -1, .go_fd = -1, .error_fd = -1 };
+}
+
+void child_reap(struct child *child)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != child->pid)
+			continue;
+		child->ended = true;
+		child->status = status;
+	}
+}
+
+int child_exit_status(struct child *child, const char *command)
+{
+	int err = 0;
+
+	if (child->error_fd >= 0 && read(child->error_fd, &err, sizeof(err)) == sizeof(err)) {
+		child->not_started = true;
+		log_error_r(err, "%s", command);
+		if (err == -ENOENT)
+			log_hint("the command comes behind --, looked up in PATH: "
+				 "sockwhy run -- curl http://10.0.0.2/");
+		else if (err == -EPERM)
+			log_hint("-u needs root");
+		return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	}
+	if (WIFSIGNALED(child->status))
+		return EXIT_SIGNAL + WTERMSIG(child->status);
+	return WEXITSTATUS(child->status);
+}
+
+size_t child_print_left(char *buffer, size_t size)
+{
+	struct text text = text_in(buffer, size);
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	size_t count = 0;
+
+	while (proc && (entry = readdir(proc))) {
+		__u32 pid = (__u32)strtoul(entry->d_name, NULL, 10);
+		char name[32];
+
+		if (!pid || !process_descends_from(pid, (__u32)getpid()) ||
+		    process_name(pid, name, sizeof(name)))
+			continue;
+		if (count++)
+			text_add(&text, ", ");
+		text_add_foreign(&text, name, sizeof(name));
+		text_add(&text, "[%u]", pid);
+	}
+	if (proc)
+		closedir(proc);
+	return count;
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* doctor.c - what this kernel and these privileges offer, and what an ended agent left behind */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/leftovers.h"
+#include "attach/attach.h"
+#include "sinks/json_write.h"
+#include "util/array.h"
+#include "util/log.h"
+
+#define CHECKS_MAX 32
+#define RING_BYTES (64u << 10) /* enough to load with; nothing is attached */
+
+static void print_json(const struct json *json)
+{
+	if (!json->cut)
+		puts(json->at);
+}
+
+static void print_check(const struct options *options, const struct attach_check *check)
+{
+	char line[1024];
+	struct json json = json_in(line, sizeof(line));
+
+	if (!options->json) {
+		printf("  %-20s %-8s %s\n", check->name,
+		       check->ok     ? "ok" :
+		       check->needed ? "MISSING" :
+				       "missing",
+		       check->detail);
+		if (!check->ok && check->hint)
+			printf("  %-20s %-8s hint: %s\n", "", "", check->hint);
+		return;
+	}
+	json_open(&json, '{');
+	json_pair(&json, "type", "check");
+	json_pair(&json, "name", check->name);
+	json_key(&json, "ok");
+	json_bool(&json, check->ok);
+	json_key(&json, "needed");
+	json_bool(&json, check->needed);
+	json_pair(&json, "detail", check->detail);
+	json_pair(&json, "hint", check->ok ? NULL : check->hint);
+	json_close(&json, '}');
+	print_json(&json);
+}
+
+static const char *hook_word(const struct attach_hook *hook)
+{
+	switch (hook->state) {
+	case HOOK_ATTACHED:
+	case HOOK_DETACHED:
+		return "ok";
+	case HOOK_MISSING:
+		return "missing";
+	case HOOK_LEFT_OUT:
+	case HOOK_STATE_COUNT:
+		break;
+	}
+	return "unused";
+}
+
+static void print_hook(const struct options *options, const struct attach_hook *hook)
+{
+	bool ok = !strcmp(hook_word(hook), "ok");
+	char line[1024];
+	struct json json = json_in(line, sizeof(line));
+
+	if (!options->json) {
+		printf("  %-20s %-8s %s%s%s\n", hook->name, hook_word(hook), hook->lost,
+		       ok || !hook->why ? "" : ": ", ok || !hook->why ? "" : hook->why);
+		return;
+	}
+	json_open(&json, '{');
+	json_pair(&json, "type", "hook");
+	json_pair(&json, "name", hook->name);
+	json_pair(&json, "state", hook_word(hook));
+	json_pair(&json, "tells", hook->lost);
+	json_pair(&json, "why", ok ? NULL : hook->why);
+	json_close(&json, '}');
+	print_json(&json);
+}
+
+/* ---- leftovers ---- */
+
+struct leftovers {
+	const struct options *options;
+	bool dry_run;
+	size_t count;
+};
+
+static void print_leftover(void *ctx, const struct attach_leftover *leftover)
+{
+	struct leftovers *leftovers = ctx;
+	char line[1024];
+	struct json json = json_in(line, sizeof(line));
+
+	leftovers->count++;
+	if (!leftovers->options->json) {
+		printf("  %s %s: %s%s\n", leftover->netns, leftover->interface, leftover->what,
+		       leftover->removed  ? ", removed" :
+		       leftovers->dry_run ? "" :
+					    ", could not be removed");
+		return;
+	}
+	json_open(&json, '{');
+	json_pair(&json, "type", "leftover");
+	json_pair(&json, "netns", leftover->netns);
+	json_pair(&json, "interface", leftover->interface);
+	json_pair(&json, "what", leftover->what);
+	json_key(&json, "removed");
+	json_bool(&json, leftover->removed);
+	json_close(&json, '}');
+	print_json(&json);
+}
+
+/* In the agent's own namespace and in those with a name. */
+static int find_leftovers(struct leftovers *leftovers)
+{
+	int found = attach_clean(leftovers->dry_run, print_leftover, leftovers);
+
+	return found < 0 ? found :
+			   leftovers_clean_named(leftovers->dry_run, print_leftover, leftovers);
+}
+
+static int clean(const struct options *options)
+{
+	struct leftovers leftovers = { options, options->dry_run, 0 };
+	int err = find_leftovers(&leftovers);
+
+	if (err) {
+		log_error_r(err, "leftovers: cannot be looked for");
+		if (err == -EPERM)
+			log_hint("run it as root");
+		return EXIT_FAILED;
+	}
+	if (!leftovers.count && !options->json)
+		puts("nothing was left behind");
+	return EXIT_DONE;
+}
+
+/* ---- the whole ---- */
+
+/* Loads the kernel side, without attaching it: the verifier has the last word. */
+static bool print_hooks(const struct options *options)
+{
+	const struct attach_options attach_options = {
+		.ring_bytes = RING_BYTES,
+		.packets = options->packets,
+		.left_out = options->without.count ? options->without.at : NULL,
+		.follow = true,
+		.all_packets = true,
+		.accepts = true,
+	};
+	const struct attach_hook *hooks;
+	struct attach *attach;
+	size_t count;
+
+	if (attach_open(&attach, &attach_options))
+		return false;
+	hooks = attach_hooks(attach, &count);
+	if (!options->json)
+		puts("\nHooks, and what they tell:\n");
+	for (size_t i = 0; i < count; i++)
+		print_hook(options, &hooks[i]);
+	attach_close(attach);
+	return true;
+}
+
+int command_doctor(const struct options *options)
+{
+	struct attach_check checks[CHECKS_MAX];
+	struct leftovers leftovers = { options, true, 0 };
+	bool able = true;
+	size_t count;
+
+	if (options->rest_count || (options->dry_run && !options->clean)) {
+		log_error("doctor: %s",
+			  options->rest_count ? "takes no words" : "--dry-run goes with --clean");
+		log_hint("sockwhy doctor --help");
+		return EXIT_USAGE;
+	}
+	if (options->clean)
+		return clean(options);
+
+	count = attach_probe(checks, ARRAY_SIZE(checks));
+	if (!options->json)
+		puts("This kernel and these privileges:\n");
+	for (size_t i = 0; i < count; i++) {
+		print_check(options, &checks[i]);
+		able &= checks[i].ok || !checks[i].needed;
+	}
+	fflush(stdout);
+	if (able) {
+		able = print_hooks(options);
+		if (!options->json)
+			puts("\nLeft behind by ended agents:\n");
+		if (!find_leftovers(&leftovers) && !leftovers.count && !options->json)
+			puts("  nothing");
+	}
+	if (!options->json)
+		printf("\n%s\n", able ? "watch and run can be used." :
+					"watch and run cannot be used: see MISSING above.");
+	if (fflush(stdout)) {
+		log_error_r(-errno, "output: writing");
+		return EXIT_FAILED;
+	}
+	return able ? EXIT_DONE : EXIT_FAILED;
+}

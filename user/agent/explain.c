@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* explain.c - the catalogue of findings, and what an errno or a TCP state means */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/agent.h"
+#include "agent/explain.h"
+#include "agent/limits.h"
+#include "decode/decode.h"
+#include "rules/rules.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define WIDTH 96
+
+/* Which findings end a call with that errno; the order is from the likely to the rare. */
+static const struct explain_errno errno_rows[] = {
+	{ ECONNREFUSED,
+	  { "connect-refused", "connect-refused-local", "connect-rejected", "local-firewall" },
+	  "ss -ltn on the machine that was asked, for the port that was asked" },
+	{ ETIMEDOUT,
+	  { "connect-no-answer", "accept-queue-full", "connect-reply-dropped", "local-firewall",
+	    "local-forward-dropped" },
+	  "nstat -az TcpExtTCPTimeouts; ss -tn state syn-sent; a capture on both machines" },
+	{ EHOSTUNREACH,
+	  { "local-neighbor-failed", "connect-unreachable", "connect-rejected",
+	    "local-route-rejects", "local-firewall" },
+	  "ip route get ADDRESS; ip neigh" },
+	{ ENETUNREACH,
+	  { "local-no-route", "connect-unreachable", "connect-rejected", "local-route-rejects" },
+	  "ip route get ADDRESS; ip route; ip -6 route" },
+	{ EACCES,
+	  { "local-port-privileged", "local-route-rejects", "connect-rejected" },
+	  "sysctl net.ipv4.ip_unprivileged_port_start; ip route get ADDRESS" },
+	{ EINVAL, { "local-route-rejects" }, "ip route get ADDRESS" },
+	{ EADDRINUSE, { "local-port-in-use", "local-ports-exhausted" }, "ss -tanp 'sport = :PORT'" },
+	{ EADDRNOTAVAIL,
+	  { "local-address-absent", "local-ports-exhausted", "local-tuple-in-use" },
+	  "ip addr; sysctl net.ipv4.ip_local_port_range; ss -s" },
+	{ ECONNRESET,
+	  { "connect-reset-in-handshake" },
+	  "the log of the server, or of the proxy or balancer in front of it" },
+	{ EPERM, { "local-firewall", "connect-failed" }, "nft list ruleset; systemctl show UNIT" },
+	{ ENOPROTOOPT, { "connect-rejected" }, "the firewall in front of the machine" },
+	{ EHOSTDOWN, { "connect-unreachable" }, "the router that says so" },
+	{ EOPNOTSUPP, { "connect-unreachable" }, "the router that says so" },
+	{ ENONET, { "connect-unreachable" }, "the router that says so" },
+	{ 0, { NULL }, NULL },
+};
+
+const struct explain_errno *explain_errno_row(size_t index)
+{
+	return index < ARRAY_SIZE(errno_rows) - 1 ? &errno_rows[index] : NULL;
+}
+
+/* RFC 9293 section 3.3.2 */
+static const struct {
+	const char *name;
+	const char *means;
+	const char *check;
+} states[] = {
+	{ "LISTEN", "a process waits for connections to this address and port.",
+	  "ss -ltnp: Recv-Q is how many wait to be accepted, Send-Q how many may" },
+	{ "SYN_SENT",
+	  "this side asked for a connection and has no answer yet. The SYN is sent again after 1, 3, "
+	  "7, 15, 31 and 63 s; after 127 s the kernel gives up (net.ipv4.tcp_syn_retries).",
+	  "ss -tnp state syn-sent; sockwhy tells why each of them fails" },
+	{ "SYN_RECV",
+	  "the other side asked, the answer went out, and its last word of the handshake is awaited.",
+	  "ss -tn state syn-recv; many of one source that never finish are a flood or a lost way back" },
+	{ "ESTABLISHED", "both sides may send.",
+	  "ss -tinp: rto, retrans, lastrcv, and the queues on both sides" },
+	{ "FIN_WAIT1", "this side closed; its FIN is not acknowledged yet.",
+	  "ss -tnp state fin-wait-1: data that waits with it is lost if the peer is gone" },
+	{ "FIN_WAIT2",
+	  "this side closed and the peer knows; the peer has not closed yet. Without a process the "
+	  "kernel waits net.ipv4.tcp_fin_timeout, 60 s.",
+	  "ss -tn state fin-wait-2; why does the peer not close?" },
+	{ "CLOSE_WAIT",
+	  "the peer closed; the process on this side has not. It ends only when that "
+	  "process closes the socket.",
+	  "ss -tnp state close-wait: the process named there leaks sockets if they age" },
+	{ "CLOSING", "both closed at the same time; the peer's acknowledgement is awaited.", "" },
+	{ "LAST_ACK", "both closed; the peer's last acknowledgement is awaited.",
+	  "ss -tn state last-ack" },
+	{ "TIME_WAIT",
+	  "the side that closed first keeps the pair of addresses for 60 s, so that late segments "
+	  "find no newer connection. It is normal and costs little.",
+	  "matters only when source ports run short: ss -s, sysctl net.ipv4.ip_local_port_range" },
+	{ "CLOSE", "no connection: a new socket, or one whose connection ended.", "" },
+	{ "NEW_SYN_RECV", "the kernel's name of SYN_RECV before a socket is made for it.", "" },
+};
+
+/* Text in lines of WIDTH, each behind @indent blanks; the first after @label. */
+static void print_wrapped(const char *label, const char *text)
+{
+	int column, indent = 10;
+
+	if (!text || !text[0])
+		return;
+	column = printf("  %-8s", label);
+	while (*text) {
+		int length = (int)strcspn(text, " \n");
+
+		if (column > indent && column + 1 + length > WIDTH) {
+			printf("\n%*s", indent, "");
+			column = indent;
+		} else if (column > indent) {
+			column += printf(" ");
+		}
+		column += printf("%.*s", length, text);
+		text += length;
+		text += *text ? 1 : 0;
+	}
+	putchar('\n');
+}
+
+static void explain_rule(const struct rule *rule)
+{
+	printf("%s  (%s, at most %s)\n", rule_id(rule), severity_name(rule_severity(rule)),
+	       confidence_name(rule_cap(rule)));
+	print_wrapped("means", rule_means(rule));
+	print_wrapped("decides", rule_evidence(rule));
+	print_wrapped("silent", rule_gate(rule));
+	print_wrapped("check", rule_check(rule));
+	print_wrapped("kernels", rule_kernels(rule));
+}
+
+static void explain_threshold(const char *name, __u64 value, const char *unit, const char *what)
+{
+	char setting[48];
+	struct text text = text_of(setting);
+
+	printf("  %-28s %-8s %s\n", text_add(&text, "%s=%llu", name, value), unit, what);
+}
+
+static void explain_catalogue(void)
+{
+	const struct threshold_row *threshold;
+	const struct limit_row *limit;
+	const struct rule *rule;
+
+	puts("Findings (sockwhy explain ID tells more):\n");
+	for (size_t i = 0; (rule = rules_row(i)); i++)
+		printf("  %-28s %-8s %s\n", rule_id(rule), severity_name(rule_severity(rule)),
+		       rule_means(rule));
+	puts("\nThresholds (--set NAME=VALUE):\n");
+	for (size_t i = 0; (threshold = threshold_row(i)); i++)
+		explain_threshold(threshold->name, threshold->value, threshold->unit,
+				  threshold->what);
+	for (size_t i = 0; (limit = limits_row(i)); i++)
+		explain_threshold(limit->name, limits_value(&join_limits_default, limit),
+				  limit->unit, limit->what);
+	puts("\nAn errno (ECONNREFUSED) and a TCP state (SYN_SENT) can be asked for, too.");
+}
+
+static bool explain_errno_named(const char *name)
+{
+	int error = 0;
+
+	for (int i = 1; i < 256 && !error; i++)
+		if (decode_errno_name(i) && !strcasecmp(decode_errno_name(i), name))
+			error = i;
+	if (!error)
+		return false;
+	printf("%s  (errno %d)\n", decode_errno_name(error), error);
+	print_wrapped("means", decode_errno_meaning(error) ?: "no socket call gives it often.");
+	for (const struct explain_errno *row = errno_rows; row->error; row++) {
+		if (row->error != error)
+			continue;
+		for (size_t i = 0; row->findings[i]; i++) {
+			const struct rule *rule = rules_find(row->findings[i]);
+
+			if (rule)
+				printf("  %-8s%-28s %s\n", i ? "" : "causes", rule_id(rule),
+				       rule_means(rule));
+		}
+		print_wrapped("check", row->check);
+		return true;
+	}
+	printf("  %-8s%s\n", "causes",
+	       "no finding of its own: connect-failed or bind-failed tells it");
+	return true;
+}
+
+static bool explain_state_named(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		char dashed[16];
+
+		/* ss(8) writes SYN-SENT */
+		snprintf(dashed, sizeof(dashed), "%s", states[i].name);
+		for (char *c = dashed; *c; c++)
+			*c = *c == '_' ? '-' : *c;
+		if (strcasecmp(states[i].name, name) != 0 && strcasecmp(dashed, name) != 0)
+			continue;
+		printf("%s  (TCP state)\n", states[i].name);
+		print_wrapped("means", states[i].means);
+		print_wrapped("check", states[i].check);
+		return true;
+	}
+	return false;
+}
+
+/* Findings, then what else could have been meant. */
+static const char *known_word(void *ctx, size_t index)
+{
+	size_t rules = 0;
+
+	(void)ctx;
+	while (rules_row(rules))
+		rules++;
+	if (index < rules)
+		return rule_id(rules_row(index));
+	index -= rules;
+	if (index < ARRAY_SIZE(states))
+		return states[index].name;
+	index -= ARRAY_SIZE(states);
+	return index < ARRAY_SIZE(errno_rows) - 1 ? decode_errno_name(errno_rows[index].error) :
+						    NULL;
+}
+
+int command_explain(const struct options *options)
+{
+	for (size_t i = 0; i < options->rest_count; i++) {
+		const char *word = options->rest[i], *near;
+		const struct rule *rule = rules_find(word);
+
+		if (i)
+			putchar('\n');
+		if (rule) {
+			explain_rule(rule);
+			continue;
+		}
+		if (explain_errno_named(word) || explain_state_named(word))
+			continue;
+		near = options_nearest(word, known_word, NULL);
+		log_error("%s: no finding, errno or TCP state of that name", word);
+		if (near)
+			log_hint("did you mean %s?", near);
+		else
+			log_hint("sockwhy explain lists the findings");
+		return EXIT_USAGE;
+	}
+	if (!options->rest_count)
+		explain_catalogue();
+	if (fflush(stdout)) {
+		log_error_r(-errno, "output: writing");
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* limits.c - join's numbers as named thresholds */
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/limits.h"
+#include "agent/options.h"
+#include "util/array.h"
+
+#define MS 1000000ull
+#define SEC (1000 * MS)
+#define MOST (86400 * SEC) /* sums of times stay far from overflow */
+
+static const struct limit_row rows[] = {
+	{ "join.settle", "ms", offsetof(struct join_limits, settle_ns), MS,
+	  "a final verdict waits so long for late evidence" },
+	{ "join.settle-bind", "ms", offsetof(struct join_limits, settle_bind_ns), MS,
+	  "that of a bind(): whether the process then binds another port" },
+	{ "join.fallback", "ms", offsetof(struct join_limits, fallback_ns), MS,
+	  "a try so soon after a failure belongs to the same attempt" },
+	{ "join.stagger", "ms", offsetof(struct join_limits, stagger_ns), MS,
+	  "overlapping tries begun closer than this are attempts of their own" },
+	{ "join.proven", "ms", offsetof(struct join_limits, proven_ns), MS,
+	  "a connection that lived so long worked" },
+	{ "join.episode", "ms", offsetof(struct join_limits, episode_ns), MS,
+	  "a listener's overflow is told after so long" },
+	{ "join.expire", "s", offsetof(struct join_limits, expire_ns), SEC,
+	  "a try whose end was never seen is let go after so long" },
+};
+
+const struct limit_row *limits_row(size_t index)
+{
+	return index < ARRAY_SIZE(rows) ? &rows[index] : NULL;
+}
+
+static __u64 *row_value(struct join_limits *limits, const struct limit_row *row)
+{
+	return (__u64 *)((char *)limits + row->offset);
+}
+
+__u64 limits_value(const struct join_limits *limits, const struct limit_row *row)
+{
+	return *row_value((struct join_limits *)limits, row) / row->unit_ns;
+}
+
+int limits_set(struct join_limits *limits, const char *assignment)
+{
+	size_t length = strcspn(assignment, "=");
+	const char *end;
+	__u64 value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strlen(rows[i].name) != length ||
+		    strncmp(rows[i].name, assignment, length) != 0)
+			continue;
+		if (!assignment[length] || options_number(assignment + length + 1, &value, &end) ||
+		    *end || !value || value > MOST / rows[i].unit_ns)
+			return -EINVAL;
+		*row_value(limits, &rows[i]) = value * rows[i].unit_ns;
+		return 0;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* live.c - the kernel side and the host as sources of one pipeline */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "agent/live.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "util/own.h"
+
+#define NSEC_PER_SEC 1000000000ull
+#define TICKS_PER_LOST 10 /* how often the kernel side's counts are read */
+#define TICKS_PER_CLOCK 500 /* records.md: every 10 s, and on steps */
+#define TICKS_PER_STEP 25
+#define CLOCK_STEP_NS 50000000ll
+
+__u64 live_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NSEC_PER_SEC + (__u64)now.tv_nsec;
+}
+
+__s64 live_clock_offset_ns(void)
+{
+	struct timespec real;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	return (__s64)real.tv_sec * (__s64)NSEC_PER_SEC + real.tv_nsec - (__s64)live_now_ns();
+}
+
+/* ---- the loop ---- */
+
+static int tell_counts(struct live *live, enum event_kind kind, struct ev_lost *told,
+		       const struct ev_lost *now)
+{
+	struct {
+		struct event_header head;
+		struct ev_lost body;
+	} record = { .body = *now };
+
+	if (!memcmp(told, now, sizeof(*told)))
+		return 0;
+	*told = *now;
+	collect_header(&record.head, kind, sizeof(record.body));
+	return live->sink.take(live, &record, sizeof(record));
+}
+
+static int tell_lost(struct live *live)
+{
+	struct ev_lost lost = { 0 }, suppressed = { 0 };
+	int err;
+
+	if (attach_read_lost(live->attach, &lost, &suppressed))
+		return 0;
+	err = tell_counts(live, EVENT_LOST, &live->lost, &lost);
+	return err ? err : tell_counts(live, EVENT_SUPPRESSED, &live->suppressed, &suppressed);
+}
+
+static int tick(struct live *live)
+{
+	int err = ring_drain(live->ring);
+
+	if (err < 0)
+		return err;
+	err = 0;
+	live->ticks++;
+	if (live->ticks % TICKS_PER_LOST == 0)
+		err = tell_lost(live);
+	if (!err && live->ticks % TICKS_PER_STEP == 0) {
+		__s64 offset_ns = live_clock_offset_ns(),
+		      moved_ns = offset_ns - live->clock_offset_ns;
+
+		if (live->ticks % TICKS_PER_CLOCK == 0 || moved_ns > CLOCK_STEP_NS ||
+		    moved_ns < -CLOCK_STEP_NS) {
+			live->clock_offset_ns = offset_ns;
+			err = host_tell_clock(&live->sink);
+		}
+	}
+	return err;
+}
+
+static void read_signal(struct live *live, struct live_signal *signal)
+{
+	struct signalfd_siginfo info;
+
+	if (read(live->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	*signal = (struct live_signal){ .number = (int)info.ssi_signo,
+					.code = info.ssi_code,
+					.pid = (pid_t)info.ssi_pid };
+}
+
+int live_step(struct live *live, struct live_signal *signal)
+{
+	struct epoll_event events[4];
+	__u64 expired;
+	int count, err = 0;
+
+	*signal = (struct live_signal){ 0 };
+	count = epoll_wait(live->epoll_fd, events, ARRAY_SIZE(events), -1);
+	if (count < 0)
+		return errno == EINTR ? 0 : log_error_r(-errno, "event loop");
+	for (int i = 0; i < count && !err; i++) {
+		int fd = events[i].data.fd;
+
+		if (fd == live->signal_fd) {
+			read_signal(live, signal);
+		} else if (fd == live->timer_fd) {
+			if (read(fd, &expired, sizeof(expired)) == sizeof(expired))
+				err = tick(live);
+		} else if (fd == ring_fd(live->ring)) {
+			err = ring_drain(live->ring);
+			err = err < 0 ? err : 0;
+		} else {
+			err = host_poll(live->host);
+			err = err < 0 ? err : 0;
+		}
+	}
+	if (err && err != -ECANCELED)
+		log_error_r(err, "records");
+	return err;
+}
+
+void live_settle(struct live *live, __u64 most_ns)
+{
+	__u64 until_ns = live_now_ns() + most_ns;
+	struct live_signal signal = { 0 };
+
+	while (live_now_ns() < until_ns && !live_step(live, &signal))
+		if (signal.number && signal.number != SIGCHLD)
+			break;
+}
+
+/* ---- end ---- */
+
+int live_finish(struct live *live)
+{
+	int err, status;
+
+	if (!live->pipeline.stop) {
+		ring_drain(live->ring);
+		tell_lost(live);
+	}
+	pipeline_finish(&live->pipeline, false);
+	if (live->writer && record_writer_close(take_ptr(live->writer)) &&
+	    !live->pipeline.record_error)
+		live->pipeline.record_error = -EIO;
+	status = pipeline_status(&live->pipeline);
+	if (live->options->command == COMMAND_WATCH && live->pipeline.write_error != -EPIPE)
+		output_log_summary(&live->pipeline, false);
+	err = output_close(&live->output);
+	if (err && err != -EPIPE && status != EXIT_FAILED) {
+		log_error_r(err, "output: writing");
+		status = EXIT_FAILED;
+	}
+	live_close(live);
+	return status;
+}
+
+void live_close(struct live *live)
+{
+	if (live->ring)
+		ring_close(live->ring);
+	if (live->host)
+		host_close(live->host);
+	if (live->attach)
+		attach_close(live->attach);
+	if (live->proc)
+		proc_close(live->proc);
+	record_writer_close(live->writer);
+	output_close(&live->output);
+	pipeline_close(&live->pipeline);
+	for (size_t i = 0; i < ARRAY_SIZE(live->namespace_paths); i++)
+		free(live->namespace_paths[i]);
+	own_close(&live->epoll_fd);
+	own_close(&live->timer_fd);
+	own_close(&live->signal_fd);
+	*live = (struct live){ .epoll_fd = -1, .timer_fd = -1, .signal_fd = -1 };
+}

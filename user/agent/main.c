@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* main.c - which command, and whose arguments */
+
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "util/log.h"
+
+static const struct command_row commands[COMMAND_COUNT] = {
+	[COMMAND_WATCH] = { "watch", "[OPTION...] [FILTER]",
+			    "findings as they happen (the default)", command_watch },
+	[COMMAND_RUN] = { "run", "[OPTION...] -- CMD [ARG...]",
+			  "start a command, follow it, then explain what failed", command_run },
+	[COMMAND_READ] = { "read", "[OPTION...] FILE...", "judge recordings again, without root",
+			   command_read },
+	[COMMAND_EXPLAIN] = { "explain", "[ID|ERRNO|STATE]", "what it means and what to check",
+			      command_explain },
+	[COMMAND_DOCTOR] = { "doctor", "[--clean [--dry-run]] [--json]",
+			     "what this kernel and these privileges offer", command_doctor },
+};
+
+/*
+ * Whoever starts this with a closed standard stream must not have a file or map of ours in its
+ * place. Standard output stays unwritable: what was asked for is refused, not thrown away.
+ */
+static void open_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int status = EXIT_USAGE;
+
+	open_standard_streams();
+	/* the locale decides about arrows alone: numbers and messages stay as they are */
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+
+	if (options_parse(&options, commands, argc, argv) == 0) {
+		if (options.quiet)
+			log_set_level(LOG_LEVEL_ERROR);
+		else if (options.verbose > 1)
+			log_set_level(LOG_LEVEL_DEBUG);
+		if (options.help) {
+			options_help(stdout, commands,
+				     options.command_given ? options.command : COMMAND_COUNT);
+			status = fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		} else if (options.version) {
+			puts("sockwhy " SOCKWHY_VERSION);
+			status = fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		} else {
+			status = commands[options.command].run(&options);
+		}
+	}
+	options_free(&options);
+	return status;
+}

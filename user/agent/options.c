@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* options.c - the command line */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/options.h"
+#include "attach/attach.h"
+#include "rules/rules.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "util/text.h"
+
+enum option_type {
+	OPTION_FLAG, /* bool */
+	OPTION_COUNT, /* unsigned int: how often */
+	OPTION_TEXT, /* const char * */
+	OPTION_WORDS, /* struct words, repeatable */
+	OPTION_LIST, /* struct words, repeatable and split at commas */
+	OPTION_NUMBER, /* __u64 */
+	OPTION_BYTES, /* __u64, k and M */
+	OPTION_TIME, /* __u64 ns */
+	OPTION_CHOICE, /* int: index in .names */
+};
+
+enum option_group {
+	GROUP_WHICH,
+	GROUP_FINDINGS,
+	GROUP_OUTPUT,
+	GROUP_HOW,
+	GROUP_DOCTOR,
+	GROUP_COUNT
+};
+
+static const char *const group_titles[] = {
+	[GROUP_WHICH] = "Which connections", [GROUP_FINDINGS] = "Which findings",
+	[GROUP_OUTPUT] = "Output",	     [GROUP_HOW] = "How long and how",
+	[GROUP_DOCTOR] = "doctor",
+};
+
+enum {
+	W = BIT(COMMAND_WATCH),
+	R = BIT(COMMAND_RUN),
+	O = BIT(COMMAND_READ),
+	E = BIT(COMMAND_EXPLAIN),
+	D = BIT(COMMAND_DOCTOR),
+	LIVE = W | R,
+	JUDGES = W | R | O,
+	EVERY = W | R | O | E | D,
+};
+
+static const char *const severity_names[] = { "info", "warning", "error", NULL };
+static const char *const color_names[] = { "auto", "always", "never", NULL };
+static const char *const packets_names[] = { "tc", "cgroup", "none", NULL };
+
+_Static_assert(SEVERITY_INFO == 0 && SEVERITY_ERROR == 2, "severity_names is indexed by it");
+_Static_assert(PACKETS_TC == 0 && PACKETS_NONE == 2, "packets_names is indexed by it");
+
+#define NONE_GIVEN (-1)
+
+struct option_row {
+	const char *name;
+	char letter; /* 0: none */
+	__u8 type; /* enum option_type */
+	__u8 group; /* enum option_group */
+	__u8 commands; /* BIT(COMMAND_*) that take it */
+	size_t offset; /* in struct options */
+	const char *value; /* how --help calls the value */
+	const char *const *names; /* OPTION_CHOICE */
+	__s64 preset; /* OPTION_CHOICE, _NUMBER, _BYTES */
+	__u64 least, most; /* OPTION_NUMBER, _BYTES */
+	const char *what;
+};
+
+/* Where the value goes; does not compile when the member's type is not the row's. */
+#define INTO(member, c_type)                         \
+	.offset = offsetof(struct options, member) + \
+		  0 * sizeof((c_type *)0 == &((struct options *)0)->member)
+#define FLAG(member) .type = OPTION_FLAG, INTO(member, bool)
+#define COUNT(member) .type = OPTION_COUNT, INTO(member, unsigned int)
+#define TEXT(member, meta) .type = OPTION_TEXT, .value = meta, INTO(member, const char *)
+#define WORDS(member, meta) .type = OPTION_WORDS, .value = meta, INTO(member, struct words)
+#define LIST(member, meta) .type = OPTION_LIST, .value = meta, INTO(member, struct words)
+#define TIME(member) .type = OPTION_TIME, .value = "TIME", INTO(member, __u64)
+#define CHOICE(member, meta, list, first) \
+	.type = OPTION_CHOICE, .value = meta, .names = list, .preset = first, INTO(member, int)
+#define NUMBER(member, first, low, high)                                                  \
+	.type = OPTION_NUMBER, .value = "N", .preset = first, .least = low, .most = high, \
+	INTO(member, __u64)
+#define BYTES(member, first, low, high)                                                      \
+	.type = OPTION_BYTES, .value = "BYTES", .preset = first, .least = low, .most = high, \
+	INTO(member, __u64)
+
+/* clang-format off */
+static const struct option_row option_rows[] = {
+	{ NULL, 'f', .group = GROUP_WHICH, .commands = JUDGES, TEXT(expression, "EXPR"),
+	  .what = "the filter as an option: a pcap-filter expression over addresses and ports" },
+	{ NULL, 'p', .group = GROUP_WHICH, .commands = W | O, LIST(pids, "PID"),
+	  .what = "connections of this process and its descendants" },
+	{ "comm", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(comms, "NAME"),
+	  .what = "of processes with this command name (* and ? as in the shell)" },
+	{ "uid", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(uids, "UID"),
+	  .what = "of processes of this user" },
+	{ "unit", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(units, "UNIT"),
+	  .what = "of this systemd unit (* and ?)" },
+	{ "container", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(containers, "ID"),
+	  .what = "of the container whose id begins so" },
+	{ "cgroup", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(cgroups, "PREFIX"),
+	  .what = "of processes whose cgroup path begins so" },
+	{ "netns", 0, .group = GROUP_WHICH, .commands = LIVE, WORDS(netns, "PATH|all"),
+	  .what = "also the packets of this network namespace, by path or ip-netns name" },
+	{ NULL, 'i', .group = GROUP_WHICH, .commands = JUDGES, WORDS(interfaces, "IFACE"),
+	  .what = "only the packets of this interface (repeatable)" },
+
+	{ "finding", 0, .group = GROUP_FINDINGS, .commands = JUDGES, LIST(findings, "ID[,ID...]"),
+	  .what = "only these, also those that are made on request only" },
+	{ "severity", 0, .group = GROUP_FINDINGS, .commands = JUDGES,
+	  CHOICE(severity, "X", severity_names, NONE_GIVEN),
+	  .what = "error, warning or info: this one and worse" },
+	{ "mute", 0, .group = GROUP_FINDINGS, .commands = JUDGES, LIST(mutes, "ID"),
+	  .what = "not these" },
+	{ "all", 0, .group = GROUP_FINDINGS, .commands = JUDGES, FLAG(all),
+	  .what = "also findings of severity info and those that are made on request only" },
+	{ "set", 0, .group = GROUP_FINDINGS, .commands = JUDGES, WORDS(thresholds, "THRESHOLD=VALUE"),
+	  .what = "change a number that a rule compares with; explain lists them" },
+
+	{ "text", 0, .group = GROUP_OUTPUT, .commands = EVERY, FLAG(text),
+	  .what = "text for people (the default)" },
+	{ "brief", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(brief),
+	  .what = "one line a finding" },
+	{ "json", 0, .group = GROUP_OUTPUT, .commands = JUDGES | D, FLAG(json),
+	  .what = "JSON lines" },
+	{ NULL, 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
+	  .what = "events beside findings; run: the timeline of healthy connections too" },
+	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(quiet),
+	  .what = "only findings and errors" },
+	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(output, "FILE"),
+	  .what = "write findings to a new file of mode 0600" },
+	{ "record", 0, .group = GROUP_OUTPUT, .commands = LIVE, TEXT(record, "FILE"),
+	  .what = "keep every record in a new file, for read" },
+	{ "force", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(force),
+	  .what = "overwrite the files of -o and --record" },
+	{ "utc", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(utc),
+	  .what = "times in UTC" },
+	{ "color", 0, .group = GROUP_OUTPUT, .commands = JUDGES,
+	  CHOICE(color, "auto|always|never", color_names, COLOR_AUTO),
+	  .what = "colour: on a terminal, unless NO_COLOR is set (auto)" },
+
+	{ NULL, 'c', .group = GROUP_HOW, .commands = W | O, NUMBER(findings_max, 0, 1, 1000000000),
+	  .what = "end after so many findings" },
+	{ "duration", 0, .group = GROUP_HOW, .commands = W, TIME(duration_ns),
+	  .what = "end after so long (30s, 5m, 8h)" },
+	{ "fail-on", 0, .group = GROUP_HOW, .commands = JUDGES,
+	  CHOICE(fail_on, "SEVERITY", severity_names, NONE_GIVEN),
+	  .what = "exit with status 3 if such a finding, or a worse one, was made" },
+	{ NULL, 'u', .group = GROUP_HOW, .commands = R, TEXT(user, "USER"),
+	  .what = "start the command as this user" },
+	{ NULL, 'r', .group = GROUP_HOW, .commands = W | O, TEXT(file, "FILE"),
+	  .what = "as read FILE" },
+	{ "packets", 0, .group = GROUP_HOW, .commands = LIVE | D,
+	  CHOICE(packets, "tc|cgroup|none", packets_names, PACKETS_TC),
+	  .what = "where packets are watched (tc)" },
+	{ "without", 0, .group = GROUP_HOW, .commands = LIVE | D, LIST(without, "HOOK[,HOOK...]"),
+	  .what = "leave hooks out, as if the kernel lacked them; doctor lists them" },
+	{ "ring-size", 0, .group = GROUP_HOW, .commands = LIVE,
+	  BYTES(ring_bytes, 4 << 20, 4096, 256 << 20),
+	  .what = "the buffer between kernel and program (4M)" },
+	{ "max-connections", 0, .group = GROUP_HOW, .commands = JUDGES,
+	  NUMBER(connections_max, 65536, 16, 4 << 20),
+	  .what = "connections held in memory at once (65536)" },
+
+	{ "clean", 0, .group = GROUP_DOCTOR, .commands = D, FLAG(clean),
+	  .what = "list and remove what ended agents left behind" },
+	{ "dry-run", 0, .group = GROUP_DOCTOR, .commands = D, FLAG(dry_run),
+	  .what = "with --clean: only list" },
+
+	{ "help", 'h', .group = GROUP_HOW, .commands = EVERY, FLAG(help), .what = "this text" },
+	{ "version", 0, .group = GROUP_HOW, .commands = EVERY, FLAG(version), .what = "the version" },
+};
+/* clang-format on */
+
+static void *row_value(const struct option_row *row, struct options *options)
+{
+	return (char *)options + row->offset;
+}
+
+static bool row_takes_value(const struct option_row *row)
+{
+	return row->type != OPTION_FLAG && row->type != OPTION_COUNT;
+}
+
+/* "--finding" or "-f", as errors call it */
+static const char *row_print(const struct option_row *row, char *buffer, size_t size)
+{
+	struct text text = text_in(buffer, size);
+
+	return row->name ? text_add(&text, "--%s", row->name) : text_add(&text, "-%c", row->letter);
+}
+
+/* ---- values ---- */
+
+static const char *row_name_at(void *ctx, size_t index)
+{
+	(void)ctx;
+	if (index >= ARRAY_SIZE(option_rows))
+		return NULL;
+	return option_rows[index].name ? option_rows[index].name : "";
+}
+
+static int choice_parse(const struct option_row *row, const char *value, int *choice)
+{
+	for (int i = 0; row->names[i]; i++)
+		if (!strcmp(row->names[i], value)) {
+			*choice = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int words_add(struct words *words, const char *word)
+{
+	if (words->count >= WORDS_MAX)
+		return -E2BIG;
+	words->at[words->count++] = word;
+	words->at[words->count] = NULL;
+	return 0;
+}
+
+static int list_add(struct options *options, struct words *words, const char *value)
+{
+	char *copy, *word, *save = NULL;
+	int err = 0;
+
+	if (options->owned_count >= ARRAY_SIZE(options->owned))
+		return -E2BIG;
+	copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	options->owned[options->owned_count++] = copy;
+	for (word = strtok_r(copy, ",", &save); word && !err; word = strtok_r(NULL, ",", &save))
+		err = words_add(words, word);
+	return err;
+}
+
+static int row_error(const struct option_row *row, const char *value)
+{
+	char name[32], hint[160] = "";
+	struct text text = text_of(hint);
+
+	row_print(row, name, sizeof(name));
+	switch ((enum option_type)row->type) {
+	case OPTION_CHOICE:
+		for (size_t i = 0; row->names[i]; i++)
+			text_add(&text, "%s%s", i ? ", " : "one of ", row->names[i]);
+		break;
+	case OPTION_TIME:
+		text_add(&text, "a number and ms, s, m, h or d: %s 30s", name);
+		break;
+	case OPTION_NUMBER:
+		text_add(&text, "a number from %llu to %llu", row->least, row->most);
+		break;
+	case OPTION_BYTES:
+		text_add(&text, "a number of bytes from %llu to %llu, k and M are known",
+			 row->least, row->most);
+		break;
+	default:
+		text_add(&text, "%s %s", name, row->value);
+	}
+	log_error("%s: bad value '%s'", name, value);
+	log_hint("%s", hint);
+	return -EINVAL;
+}
+
+static int row_set(const struct option_row *row, struct options *options, const char *value)
+{
+	void *into = row_value(row, options);
+	const char *end = "";
+	__u64 number;
+	int err = 0;
+
+	switch ((enum option_type)row->type) {
+	case OPTION_FLAG:
+		*(bool *)into = true;
+		break;
+	case OPTION_COUNT:
+		(*(unsigned int *)into)++;
+		break;
+	case OPTION_TEXT:
+		*(const char **)into = value;
+		break;
+	case OPTION_WORDS:
+		err = words_add(into, value);
+		break;
+	case OPTION_LIST:
+		err = list_add(options, into, value);
+		break;
+	case OPTION_TIME:
+		err = options_time(value, into);
+		break;
+	case OPTION_CHOICE:
+		err = choice_parse(row, value, into);
+		break;
+	case OPTION_NUMBER:
+	case OPTION_BYTES:
+		err = row->type == OPTION_BYTES ? options_bytes(value, &number) :
+						  options_number(value, &number, &end);
+		if (!err && row->type == OPTION_NUMBER && *end)
+			err = -EINVAL;
+		if (!err && (number < row->least || number > row->most))
+			err = -EINVAL;
+		if (!err)
+			*(__u64 *)into = number;
+		break;
+	}
+	if (err == -E2BIG) {
+		log_error("%s: given more than %d times", value, WORDS_MAX);
+		return -EINVAL;
+	}
+	return err ? row_error(row, value) : 0;
+}
+
+/* ---- parsing ---- */
+
+struct parser {
+	struct options *options;
+	const struct command_row *commands;
+	char **argv;
+	int argc;
+	int at;
+	const struct option_row *given[ARRAY_SIZE(option_rows)]; /* for the check against commands */
+	size_t given_count;
+};
+
+static void parser_note(struct parser *parser, const struct option_row *row)
+{
+	for (size_t i = 0; i < parser->given_count; i++)
+		if (parser->given[i] == row)
+			return;
+	parser->given[parser->given_count++] = row;
+}
+
+static int parse_long(struct parser *parser, const char *word)
+{
+	size_t length = strcspn(word, "=");
+	const char *value = word[length] ? word + length + 1 : NULL, *near;
+	const struct option_row *row = NULL;
+	char name[40];
+
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows) && !row; i++)
+		if (option_rows[i].name && strlen(option_rows[i].name) == length &&
+		    !strncmp(option_rows[i].name, word, length))
+			row = &option_rows[i];
+	if (!row) {
+		snprintf(name, sizeof(name), "%.*s", (int)length, word);
+		near = options_nearest(name, row_name_at, NULL);
+		log_error("--%s: unknown option", name);
+		if (near)
+			log_hint("did you mean --%s?", near);
+		else
+			log_hint("sockwhy --help lists the options");
+		return -EINVAL;
+	}
+	if (!row_takes_value(row) && value) {
+		log_error("--%s: takes no value", row->name);
+		log_hint("sockwhy --help lists the options");
+		return -EINVAL;
+	}
+	if (row_takes_value(row) && !value) {
+		if (parser->at >= parser->argc) {
+			log_error("--%s: its value is missing", row->name);
+			log_hint("--%s %s", row->name, row->value);
+			return -EINVAL;
+		}
+		value = parser->argv[parser->at++];
+	}
+	parser_note(parser, row);
+	return row_set(row, parser->options, value);
+}
+
+/* "-v", "-vq", "-c5", "-c 5" */
+static int parse_letters(struct parser *parser, const char *word)
+{
+	for (const char *letter = word; *letter; letter++) {
+		const struct option_row *row = NULL;
+		const char *value = NULL;
+		int err;
+
+		for (size_t i = 0; i < ARRAY_SIZE(option_rows) && !row; i++)
+			if (option_rows[i].letter && option_rows[i].letter == *letter)
+				row = &option_rows[i];
+		if (!row) {
+			log_error("-%c: unknown option", *letter);
+			log_hint("sockwhy --help lists the options");
+			return -EINVAL;
+		}
+		if (row_takes_value(row)) {
+			value = letter[1] ? letter + 1 : NULL;
+			if (!value && parser->at < parser->argc)
+				value = parser->argv[parser->at++];
+			if (!value) {
+				log_error("-%c: its value is missing", *letter);
+				log_hint("-%c %s", *letter, row->value);
+				return -EINVAL;
+			}
+		}
+		parser_note(parser, row);
+		err = row_set(row, parser->options, value);
+		if (err || value)
+			return err;
+	}
+	return 0;
+}
+
+/* The first word names the command, or begins a filter. */
+static bool parse_command(struct parser *parser, const char *word)
+{
+	for (int i = 0; i < COMMAND_COUNT; i++)
+		if (!strcmp(parser->commands[i].name, word)) {
+			parser->options->command = i;
+			parser->options->command_given = true;
+			return true;
+		}
+	return false;
+}
+
+static int parse_words(struct parser *parser)
+{
+	struct options *options = parser->options;
+	bool first = true, ended = false;
+	int err = 0;
+
+	while (parser->at < parser->argc && !err) {
+		char *word = parser->argv[parser->at++];
+
+		if (!ended && !strcmp(word, "--")) {
+			ended = true;
+			first = false;
+		} else if (!ended && word[0] == '-' && word[1]) {
+			err = word[1] == '-' ? parse_long(parser, word + 2) :
+					       parse_letters(parser, word + 1);
+		} else if (first && parse_command(parser, word)) {
+			first = false;
+		} else {
+			first = false;
+			options->rest[options->rest_count++] = word;
+			/* what follows the command of run is the command's own */
+			ended |= options->command_given && options->command == COMMAND_RUN;
+		}
+	}
+	return err;
+}
+
+static int parser_check(const struct parser *parser)
+{
+	const struct options *options = parser->options;
+	const struct command_row *command = &parser->commands[options->command];
+	char name[32];
+
+	for (size_t i = 0; i < parser->given_count; i++) {
+		const struct option_row *row = parser->given[i];
+
+		if (row->commands & BIT(options->command))
+			continue;
+		row_print(row, name, sizeof(name));
+		log_error("%s: not an option of %s", name, command->name);
+		log_hint("sockwhy %s --help lists them", command->name);
+		return -EINVAL;
+	}
+	if (options->text + options->brief + options->json > 1) {
+		log_error("--text, --brief, --json: only one of them");
+		log_hint("-o FILE keeps one of them in a file");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int options_parse(struct options *options, const struct command_row *commands, int argc,
+		  char **argv)
+{
+	struct parser parser = { options, commands, argv, argc, 1, .given_count = 0 };
+	struct text text;
+	int err;
+
+	*options = (struct options){ .command = COMMAND_WATCH };
+	text = text_of(options->arguments);
+	for (int i = 1; i < argc; i++)
+		text_add(&text, "%s%s", i > 1 ? " " : "", argv[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (row->type == OPTION_CHOICE)
+			*(int *)row_value(row, options) = (int)row->preset;
+		else if (row->type == OPTION_NUMBER || row->type == OPTION_BYTES)
+			*(__u64 *)row_value(row, options) = row->preset;
+	}
+	options->rest = calloc(argc + 1, sizeof(*options->rest));
+	if (!options->rest)
+		return log_error_r(-ENOMEM, "command line");
+	err = parse_words(&parser);
+	if (!err && options->file && !options->command_given)
+		options->command = COMMAND_READ;
+	return err ? err : options->help || options->version ? 0 : parser_check(&parser);
+}
+
+void options_free(struct options *options)
+{
+	for (size_t i = 0; i < options->owned_count; i++)
+		free(options->owned[i]);
+	free(options->rest);
+	*options = (struct options){ 0 };
+}
+
+/* ---- help ---- */
+
+static void help_row(FILE *file, const struct option_row *row)
+{
+	char left[48];
+	struct text text = text_of(left);
+
+	if (row->letter)
+		text_add(&text, "-%c", row->letter);
+	if (row->name)
+		text_add(&text, "%s--%s", row->letter ? ", " : "", row->name);
+	if (row->value)
+		text_add(&text, " %s", row->value);
+	if (text.length > 26)
+		fprintf(file, "  %s\n  %-26s  %s\n", left, "", row->what);
+	else
+		fprintf(file, "  %-26s  %s\n", left, row->what);
+}
+
+void options_help(FILE *file, const struct command_row *commands, enum command command)
+{
+	__u8 wanted = command == COMMAND_COUNT ? EVERY : BIT(command);
+
+	fputs("sockwhy tells why a connection failed.\n\n", file);
+	for (int i = 0; i < COMMAND_COUNT; i++) {
+		char usage[80];
+
+		if (!(wanted & BIT(i)))
+			continue;
+		snprintf(usage, sizeof(usage), "sockwhy %s %s", commands[i].name,
+			 commands[i].arguments);
+		fprintf(file, "  %-46s  %s\n", usage, commands[i].what);
+	}
+	fputs("\nFILTER is a pcap-filter expression: host 10.0.0.2 and port 443\n", file);
+	for (int group = 0; group < GROUP_COUNT; group++) {
+		bool any = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+			if (option_rows[i].group != group || !(option_rows[i].commands & wanted))
+				continue;
+			if (!any)
+				fprintf(file, "\n%s:\n", group_titles[group]);
+			any = true;
+			help_row(file, &option_rows[i]);
+		}
+	}
+	fputs("\nExit status: 0 done, 1 could not do it, 2 usage, 3 --fail-on; run: the command's "
+	      "own.\n",
+	      file);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* options.h - the command line: one table of options feeds parsing, defaults and --help */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <linux/types.h>
+
+/*
+ * Theory of operation
+ *
+ * A row of the table in options.c says what an option is called, which commands take it, where its
+ * value goes and what it does. Parsing, defaults, --help and the test that the manual knows every
+ * option all walk that table. What a value means (a finding's id, a filter expression) is checked
+ * by the part that uses it.
+ */
+
+enum command {
+	COMMAND_WATCH,
+	COMMAND_RUN,
+	COMMAND_READ,
+	COMMAND_EXPLAIN,
+	COMMAND_DOCTOR,
+	COMMAND_COUNT,
+};
+
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_FOUND };
+enum { EXIT_RUN_FAILED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128 };
+
+enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+#define WORDS_MAX 63
+
+/* Words in the order given, NULL-ended. */
+struct words {
+	const char *at[WORDS_MAX + 1];
+	size_t count;
+};
+
+struct options {
+	enum command command;
+	bool command_given;
+	char **rest; /* FILTER words; run: the command; read: files; explain: what */
+	size_t rest_count;
+
+	const char *expression;
+	struct words pids;
+	struct words comms;
+	struct words uids;
+	struct words units;
+	struct words containers;
+	struct words cgroups;
+	struct words netns;
+	struct words interfaces;
+
+	struct words findings;
+	struct words mutes;
+	struct words thresholds;
+	int severity; /* -1: the command's default */
+	bool all;
+
+	bool text;
+	bool brief;
+	bool json;
+	unsigned int verbose;
+	bool quiet;
+	bool utc;
+	int color;
+	const char *output;
+	const char *record;
+	bool force;
+
+	__u64 findings_max; /* -c, 0 without end */
+	__u64 duration_ns; /* 0 without end */
+	int fail_on; /* -1: off */
+
+	const char *user;
+	const char *file; /* -r */
+
+	int packets; /* enum attach_packets */
+	struct words without;
+	__u64 ring_bytes;
+	__u64 connections_max;
+
+	bool clean;
+	bool dry_run;
+
+	bool help;
+	bool version;
+
+	char arguments[256]; /* the whole line, for the recording's start record */
+
+	void *owned[WORDS_MAX]; /* copies of lists that were split at commas, and of joined words */
+	size_t owned_count;
+};
+
+struct command_row {
+	const char *name;
+	const char *arguments; /* for usage */
+	const char *what;
+	int (*run)(const struct options *options);
+};
+
+/*
+ * Reads the command line. @commands: COMMAND_COUNT rows. Returns 0, or -EINVAL after logging one
+ * line and a hint. Free with options_free() in both cases.
+ */
+int options_parse(struct options *options, const struct command_row *commands, int argc,
+		  char **argv);
+void options_free(struct options *options);
+
+/* Usage of one command; COMMAND_COUNT: of the whole program. */
+void options_help(FILE *file, const struct command_row *commands, enum command command);
+
+/* Digits; @end behind the last one. Returns 0 or -EINVAL. */
+int options_number(const char *text, __u64 *number, const char **end);
+
+/* "4096", "64k", "4M". Returns 0 or -EINVAL. */
+int options_bytes(const char *text, __u64 *bytes);
+
+/* "10", "1.5s", "250ms", "5m", "8h" into ns. Returns 0 or -EINVAL. */
+int options_time(const char *text, __u64 *ns);
+
+/* The word of @words nearest to @word in spelling; NULL when none is near. */
+const char *options_nearest(const char *word, const char *(*words)(void *ctx, size_t index),
+			    void *ctx);

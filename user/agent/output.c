@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* output.c - where findings go, in which form */
+
+#include <errno.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/output.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/own.h"
+#include "util/text.h"
+
+static bool wants_color(const struct options *options, FILE *file, bool hold)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (options->color != COLOR_AUTO)
+		return options->color == COLOR_ALWAYS;
+	if (no_color && no_color[0])
+		return false;
+	return isatty(hold ? STDERR_FILENO : fileno(file));
+}
+
+static FILE *open_file(const struct options *options)
+{
+	_cleanup_close_ int fd = file_create(options->output, options->force);
+	FILE *file;
+
+	if (fd < 0)
+		return NULL;
+	file = fdopen(fd, "w");
+	if (!file) {
+		log_error_r(-errno, "%s", options->output);
+		return NULL;
+	}
+	take_fd(&fd);
+	return file;
+}
+
+int output_open(struct output *output, const struct options *options, bool hold)
+{
+	struct sink_options sink = {
+		.format = options->json	 ? OUTPUT_JSON :
+			  options->brief ? OUTPUT_BRIEF :
+					   OUTPUT_TEXT,
+		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
+		.utc = options->utc,
+		.events = options->verbose > (options->command == COMMAND_RUN),
+		.timeline = options->command == COMMAND_RUN,
+	};
+	int err;
+
+	*output = (struct output){ .holds = hold && !options->output, .file = stdout };
+	if (options->output)
+		output->file = open_file(options);
+	else if (output->holds)
+		output->file = open_memstream(&output->held, &output->held_size);
+	if (!output->file)
+		return output->holds ? log_error_r(-ENOMEM, "output") : -EIO;
+	output->opened = output->file != stdout;
+	sink.file = output->file;
+	sink.color = wants_color(options, output->file, output->holds);
+	err = sink_open(&output->sink, &sink);
+	if (err)
+		log_error_r(err, "output");
+	return err;
+}
+
+int output_close(struct output *output)
+{
+	int err = output->sink ? sink_close(output->sink) : 0;
+
+	if (output->opened && fclose(output->file) && !err)
+		err = errno ? -errno : -EIO;
+	if (output->holds && output->held) {
+		fwrite(output->held, 1, output->held_size, stderr);
+		if (fflush(stderr) && !err)
+			err = -errno;
+		free(output->held);
+	}
+	*output = (struct output){ 0 };
+	return err;
+}
+
+static void add_count(struct text *text, __u64 count, const char *what, const char *separator)
+{
+	if (count)
+		text_add(text, "%s%llu %s%s", separator, count, what, count == 1 ? "" : "s");
+}
+
+void output_log_summary(const struct pipeline *pipeline, bool early)
+{
+	const struct join_counters *counters = join_counters(pipeline->join);
+	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
+	char buffer[400];
+	struct text text = text_of(buffer);
+	size_t before;
+
+	text_add(&text, "%llu.%llu s: %llu attempt%s to connect or listen, %llu failed; found ",
+		 ms / 1000, ms % 1000 / 100, counters->attempts, counters->attempts == 1 ? "" : "s",
+		 counters->failures);
+	before = text.length;
+	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
+		add_count(&text, pipeline->found[severity], severity_name(severity),
+			  text.length > before ? ", " : "");
+	text_add(&text, "%s", text.length > before ? "" : "nothing");
+	if (counters->lost || counters->suppressed)
+		text_add(&text, "; %llu records lost, %llu shed", counters->lost,
+			 counters->suppressed);
+	else
+		text_add(&text, "; no record lost");
+	if (counters->evicted)
+		text_add(&text, "; %llu connections let go unjudged (--max-connections)",
+			 counters->evicted);
+	add_count(&text, counters->bad, "damaged record", "; ");
+	add_count(&text, pipeline->write_failed, "write", "; ");
+	if (pipeline->write_failed)
+		text_add(&text, " failed");
+	if (early)
+		text_add(&text, "; the recording ends early");
+	log_info("%s", buffer);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* output.h - where findings go, in which form, and the last line on standard error */
+#pragma once
+
+#include "agent/options.h"
+#include "agent/pipeline.h"
+#include "sinks/sinks.h"
+
+struct output {
+	struct sink *sink;
+	FILE *file; /* opened here, or standard output */
+	char *held; /* run: what is said at the end */
+	size_t held_size;
+	bool opened;
+	bool holds;
+};
+
+/*
+ * Opens -o FILE, else standard output, else (@hold) a text that output_close() writes to standard
+ * error. Logs what is wrong. Returns 0 or a negative errno.
+ */
+int output_open(struct output *output, const struct options *options, bool hold);
+
+/* Returns 0 or the error of the last write, not yet told. */
+int output_close(struct output *output);
+
+/* "sockwhy: 12.3 s: 412 attempts to connect or listen, 3 failed; found …" on standard error */
+void output_log_summary(const struct pipeline *pipeline, bool early);

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pipeline.c - a record's whole life: tee, decode, join, judge, fetch, tell */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/limits.h"
+#include "agent/pipeline.h"
+#include "util/array.h"
+#include "util/log.h"
+
+/*
+ * Groups remembered. A group is a kind of failure of one program to one destination: a host that
+ * has more of them at a time has one cause that shows in all of them.
+ */
+#define GROUPS_MAX 4096
+
+/*
+ * Facts cost some system calls each. Under a storm of failures the verdicts of the rest are told
+ * without them. Counted by the records' clock, so that a replay draws the line at the same place.
+ */
+#define DECIDE_PER_SECOND 30
+#define TELL_PER_SECOND 30
+
+/* Early words of a group are throttled like its finals, but beside them. */
+#define GROUP_PENDING 0x50454e44494e4721ull
+#define GROUP_CLEARED 0x434c454152454421ull
+
+int pipeline_open(struct pipeline *pipeline, const struct options *options)
+{
+	struct join_limits limits = join_limits_default;
+	int err;
+
+	*pipeline = (struct pipeline){ .options = options, .thresholds = thresholds_default };
+	for (size_t i = 0; i < options->thresholds.count; i++) {
+		err = threshold_set(&pipeline->thresholds, options->thresholds.at[i]);
+		if (err == -ENOENT)
+			err = limits_set(&limits, options->thresholds.at[i]);
+		if (!err)
+			continue;
+		log_error("--set %s: %s", options->thresholds.at[i],
+			  err == -ENOENT ? "no such threshold" : "not NAME=NUMBER");
+		log_hint("sockwhy explain lists the thresholds with their units");
+		return -EINVAL;
+	}
+	limits.connections = (__u32)options->connections_max;
+	err = filter_new(&pipeline->filter, options);
+	if (err)
+		return err;
+	pipeline->finding = calloc(1, sizeof(*pipeline->finding));
+	err = pipeline->finding ? join_new(&pipeline->join, &limits) : -ENOMEM;
+	if (!err)
+		err = groups_new(&pipeline->groups, GROUPS_MAX);
+	if (err) {
+		log_error_r(err, "connection tables");
+		log_hint("--max-connections N makes them smaller");
+		pipeline_close(pipeline);
+	}
+	return err;
+}
+
+void pipeline_close(struct pipeline *pipeline)
+{
+	if (pipeline->join)
+		join_free(pipeline->join);
+	if (pipeline->groups)
+		groups_free(pipeline->groups);
+	for (size_t i = 0; i < pipeline->pending_count; i++)
+		free(pipeline->pending[i]);
+	filter_free(pipeline->filter);
+	free(pipeline->finding);
+	*pipeline = (struct pipeline){ 0 };
+}
+
+/* ---- output ---- */
+
+/* A closed pipe ends quietly, a full disk is told once and counted. */
+static void note_write(struct pipeline *pipeline, int err)
+{
+	if (!err)
+		return;
+	pipeline->write_failed++;
+	if (!pipeline->write_error && err != -EPIPE) {
+		log_error_r(err, "%s: writing",
+			    pipeline->options->output ? pipeline->options->output : "output");
+		log_hint("sockwhy goes on; what could not be written is counted");
+	}
+	pipeline->write_error = err;
+	pipeline->stop |= err == -EPIPE;
+}
+
+static void keep_record(struct pipeline *pipeline, const void *record, size_t size)
+{
+	int err = 0;
+
+	if (!pipeline->writer || pipeline->record_error)
+		return;
+	/* the writer has said what is wrong; a record it refuses is refused by decode, too */
+	err = record_writer_take(pipeline->writer, record, size);
+	if (!err || err == -EBADMSG)
+		return;
+	pipeline->record_error = err;
+	log_hint("the recording ends early; sockwhy goes on without it");
+}
+
+/* Names, clocks and what was there at the start are the machinery: shown at -vv. */
+static bool event_is_shown(const struct pipeline *pipeline, const struct event *event)
+{
+	switch (event->head.kind) {
+	case EVENT_LOST:
+	case EVENT_SUPPRESSED:
+		return true; /* the sink tells what was lost, asked or not */
+	case EVENT_TICK:
+		return false;
+	case EVENT_NAME:
+	case EVENT_CLOCK:
+	case EVENT_PROCESS:
+	case EVENT_SOCKET:
+	case EVENT_FACT:
+	case EVENT_START:
+	case EVENT_END:
+		return pipeline->options->verbose > 1;
+	case EVENT_HOOK:
+	case EVENT_NETNS:
+	case EVENT_INTERFACE:
+		return pipeline->options->verbose > !pipeline->ticked;
+	default:
+		return pipeline->options->verbose > 0;
+	}
+}
+
+/* ---- facts ---- */
+
+static bool budget_take(struct pipeline *pipeline, __u32 *spent, __u32 limit)
+{
+	__u64 second = pipeline->last_ns / 1000000000ull;
+
+	if (second != pipeline->budget_second) {
+		pipeline->budget_second = second;
+		pipeline->budget_decide = 0;
+		pipeline->budget_tell = 0;
+	}
+	if (*spent >= limit)
+		return false;
+	(*spent)++;
+	return true;
+}
+
+/*
+ * The path of a connection is told whatever a rule quotes: it is asked for in the socket's own
+ * namespace where the rule asks elsewhere, or for something else. Returns false if it need not be.
+ */
+static bool want_path(const struct attempt *attempt, const struct verdict *verdict,
+		      const struct wanted_facts *asked, struct wanted_facts *path)
+{
+	const struct try *try = verdict->try ? verdict->
+	try : attempt_decider(attempt)
+		;
+
+	if (attempt->kind != ATTEMPT_CONNECT || !try || verdict->state == FINDING_CLEARED)
+		return false;
+	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == try->netns)
+		return false;
+	*path = (struct wanted_facts){
+		.attempt = attempt->id,
+		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+		.netns = try->netns,
+		.pid = attempt->owner.tgid,
+		.uid = attempt->owner.uid,
+		.tuple = try->tuple,
+		.mark = try->mark,
+		.bound_ifindex = try->bound_ifindex,
+	};
+	return true;
+}
+
+/* Returns true if facts may have arrived, so that the verdict is to be made again. */
+static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt,
+			const struct verdict *verdict)
+{
+	struct wanted_facts wanted = { 0 }, path;
+	bool asks, asks_path;
+
+	if (!pipeline->facts.fetch)
+		return false;
+	asks = rules_want(pipeline->join, attempt, verdict, &wanted);
+	wanted.attempt = attempt->id;
+	asks_path = want_path(attempt, verdict, &wanted, &path);
+	if (!asks && !asks_path)
+		return false;
+	pipeline->depth++;
+	pipeline->facts.fetch(pipeline->facts.ctx, asks ? &wanted : NULL, asks_path ? &path : NULL);
+	pipeline->depth--;
+	return true;
+}
+
+/* ---- telling ---- */
+
+static void tell_finding(struct pipeline *pipeline, const struct attempt *attempt,
+			 struct verdict *verdict, bool fetched, __u64 count, __u64 total)
+{
+	struct finding *finding = pipeline->finding;
+
+	if (!fetched && budget_take(pipeline, &pipeline->budget_tell, TELL_PER_SECOND) &&
+	    fetch_facts(pipeline, attempt, verdict)) {
+		struct verdict again;
+
+		rules_judge(pipeline->join, &pipeline->thresholds, attempt, &again);
+		if (again.rule)
+			*verdict = again;
+	}
+	rules_tell(pipeline->join, &pipeline->thresholds, attempt, verdict, finding);
+	finding->count = count;
+	finding->total = total;
+	note_write(pipeline, sink_finding(pipeline->sink, pipeline->join, finding));
+	if (finding->state != FINDING_FINAL)
+		return;
+	pipeline->told++;
+	pipeline->stop |= pipeline->options->findings_max &&
+			  pipeline->told >= pipeline->options->findings_max;
+	groups_keep(pipeline->groups, finding);
+}
+
+/* The attempt has another verdict now, or its end. */
+static void drop_pending(struct pipeline *pipeline, __u64 attempt)
+{
+	for (size_t i = 0; i < pipeline->pending_count; i++) {
+		if (pipeline->pending[i]->attempt != attempt)
+			continue;
+		free(pipeline->pending[i]);
+		pipeline->pending[i] = pipeline->pending[--pipeline->pending_count];
+		return;
+	}
+}
+
+static void keep_pending(struct pipeline *pipeline, const struct attempt *attempt,
+			 const struct verdict *verdict)
+{
+	struct finding *finding;
+
+	if (pipeline->pending_count == PIPELINE_PENDING_MAX)
+		return;
+	finding = malloc(sizeof(*finding));
+	if (!finding)
+		return;
+	rules_tell(pipeline->join, &pipeline->thresholds, attempt, verdict, finding);
+	finding->count = finding->total = 1;
+	pipeline->pending[pipeline->pending_count++] = finding;
+}
+
+static void tell_pending(struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < pipeline->pending_count; i++) {
+		note_write(pipeline,
+			   sink_finding(pipeline->sink, pipeline->join, pipeline->pending[i]));
+		free(pipeline->pending[i]);
+	}
+	pipeline->pending_count = 0;
+}
+
+/* Counts a verdict in its group and tells it if it is its turn. */
+static void count_verdict(struct pipeline *pipeline, const struct attempt *attempt,
+			  struct verdict *verdict, bool fetched)
+{
+	__u64 group = rules_group(pipeline->join, attempt, verdict);
+	const struct group_seen seen = {
+		.attempt = attempt->id,
+		.time_ns = attempt->due_ns,
+		.started_ns = attempt->started_ns,
+		.owner_known = attempt->owner_known,
+		.owner = attempt->owner,
+	};
+	__u64 count, total;
+
+	if (verdict->state == FINDING_FINAL)
+		pipeline->found[verdict->severity]++;
+	else
+		group ^= verdict->state == FINDING_PENDING ? GROUP_PENDING : GROUP_CLEARED;
+	if (pipeline->hold_pending) {
+		if (!attempt->unknown) /* else it still hangs at the end of our time */
+			drop_pending(pipeline, attempt->id);
+		if (verdict->state == FINDING_PENDING)
+			keep_pending(pipeline, attempt, verdict);
+		if (verdict->state != FINDING_FINAL)
+			return;
+	}
+	if (groups_note(pipeline->groups, group, &seen, &count, &total))
+		tell_finding(pipeline, attempt, verdict, fetched, count, total);
+}
+
+static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
+{
+	struct verdict verdict = { 0 };
+	bool pending, fetched = false;
+
+	rules_judge(pipeline->join, &pipeline->thresholds, attempt, &verdict);
+	if (verdict.rule && rules_facts_decide(&verdict) &&
+	    filter_attempt(pipeline->filter, pipeline->join, attempt) &&
+	    budget_take(pipeline, &pipeline->budget_decide, DECIDE_PER_SECOND)) {
+		fetched = fetch_facts(pipeline, attempt, &verdict);
+		if (fetched)
+			rules_judge(pipeline->join, &pipeline->thresholds, attempt, &verdict);
+	}
+	pending = verdict.rule && verdict.state == FINDING_PENDING;
+	if (pipeline->count_seen && attempt->state == ATTEMPT_FINAL &&
+	    filter_attempt(pipeline->filter, pipeline->join, attempt))
+		pipeline->seen++;
+	if (verdict.rule && !pipeline->stop &&
+	    filter_verdict(pipeline->filter, pipeline->join, attempt, &verdict))
+		count_verdict(pipeline, attempt, &verdict, fetched);
+	else if (!verdict.rule && attempt->worked && pipeline->hold_pending)
+		drop_pending(pipeline, attempt->id);
+	if (!verdict.rule && attempt->worked && pipeline->show_worked &&
+	    filter_attempt(pipeline->filter, pipeline->join, attempt))
+		note_write(pipeline, sink_worked(pipeline->sink, pipeline->join, attempt));
+	join_told(pipeline->join, attempt, pending ? verdict.rule : NULL);
+}
+
+static void judge_due(struct pipeline *pipeline)
+{
+	struct attempt *attempt;
+
+	while ((attempt = join_due(pipeline->join)))
+		judge_attempt(pipeline, attempt);
+}
+
+/* Groups that fell idle with repeats nobody was told of. */
+static void tell_idle(struct pipeline *pipeline, bool all)
+{
+	struct finding *finding;
+
+	while (!pipeline->stop &&
+	       (finding = groups_idle(pipeline->groups, join_now_ns(pipeline->join), all))) {
+		const struct ev_process *process = NULL;
+
+		if (finding->owner_known)
+			process = join_process(pipeline->join, finding->owner.tgid,
+					       finding->owner.start_ns);
+		finding->process = process ? *process : (struct ev_process){ 0 };
+		note_write(pipeline, sink_finding(pipeline->sink, pipeline->join, finding));
+	}
+}
+
+/* ---- a record's whole life ---- */
+
+int pipeline_take(void *ctx, const void *record, size_t size)
+{
+	struct pipeline *pipeline = ctx;
+	struct event event;
+
+	keep_record(pipeline, record, size);
+	if (decode_event(record, size, &event)) {
+		join_count_bad(pipeline->join);
+		return 0;
+	}
+	if (event.head.kind == EVENT_END)
+		return 0; /* of the file, not of what it tells */
+	join_event(pipeline->join, &event);
+	if (event.head.ts_ns > pipeline->last_ns)
+		pipeline->last_ns = event.head.ts_ns;
+	if (!pipeline->first_ns)
+		pipeline->first_ns = event.head.ts_ns;
+	pipeline->opened |= (event.head.flags & EVENT_F_FOLLOWED) &&
+			    (event.head.kind == EVENT_OPEN || event.head.kind == EVENT_SYSCALL);
+	filter_learn(pipeline->filter, &event);
+	if (event_is_shown(pipeline, &event) && filter_event(pipeline->filter, &event))
+		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, &event));
+	if (pipeline->depth)
+		return 0;
+
+	judge_due(pipeline);
+	if (event.head.kind == EVENT_TICK) {
+		pipeline->ticked = true;
+		tell_idle(pipeline, false);
+		note_write(pipeline, sink_flush(pipeline->sink));
+	}
+	/* last, because what is learned are records of their own, which stand behind this one */
+	if (pipeline->facts.learn)
+		pipeline->facts.learn(pipeline->facts.ctx, &event);
+	return pipeline->stop ? -ECANCELED : 0;
+}
+
+void pipeline_finish(struct pipeline *pipeline, bool early)
+{
+	struct summary summary = { .early_end = early };
+
+	/* a replay has no record left that could answer, so nobody asks here */
+	pipeline->facts.fetch = NULL;
+	join_finish(pipeline->join);
+	judge_due(pipeline);
+	tell_idle(pipeline, true);
+	tell_pending(pipeline);
+	memcpy(summary.findings, pipeline->found, sizeof(summary.findings));
+	summary.duration_ns = pipeline->last_ns - pipeline->first_ns;
+	summary.counters = join_counters(pipeline->join);
+	if (pipeline->write_error != -EPIPE)
+		note_write(pipeline, sink_summary(pipeline->sink, pipeline->join, &summary));
+}
+
+int pipeline_status(const struct pipeline *pipeline)
+{
+	int least = pipeline->options->fail_on;
+
+	if (pipeline->record_error || (pipeline->write_error && pipeline->write_error != -EPIPE))
+		return EXIT_FAILED;
+	for (int severity = least; least >= 0 && severity < SEVERITY_COUNT; severity++)
+		if (pipeline->found[severity])
+			return EXIT_FOUND;
+	return EXIT_DONE;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pipeline.h - a record's whole life: from bytes to findings told */
+#pragma once
+
+#include "agent/facts.h"
+#include "agent/filter.h"
+#include "agent/options.h"
+#include "collect/collect.h"
+#include "join/join.h"
+#include "rules/rules.h"
+#include "sinks/sinks.h"
+
+/* Findings of attempts that still hang; more of them are only counted. */
+#define PIPELINE_PENDING_MAX 32
+
+struct pipeline {
+	const struct options *options;
+	struct thresholds thresholds;
+	struct join *join;
+	struct filter *filter;
+	struct groups *groups;
+	struct sink *sink; /* NULL: nothing is told */
+	struct record_writer *writer; /* NULL: no recording */
+	struct facts facts; /* .fetch NULL: none to be had */
+	struct finding *finding; /* the one being told */
+
+	struct finding *pending[PIPELINE_PENDING_MAX]; /* .hold_pending: NULL-ended */
+	size_t pending_count;
+
+	int depth; /* facts being fetched: records go to join alone */
+	int record_error; /* of the recording: the first, kept */
+	int write_error; /* of the output: the first, kept */
+	__u64 write_failed; /* lines that could not be written */
+	bool opened; /* a followed process opened a socket, or tried to */
+	bool ticked; /* what comes now is no part of the start */
+	bool hold_pending; /* run: what is pending is told at the end, if it still is */
+	bool show_worked; /* run -v: connections that worked, too */
+	bool count_seen; /* run: how many attempts were the command's */
+	bool stop; /* -c: enough findings */
+
+	__u64 seen;
+	__u64 told; /* finals printed */
+	__u64 found[SEVERITY_COUNT]; /* finals, printed or counted in a group */
+	__u64 first_ns, last_ns; /* of the records */
+
+	__u64 budget_second; /* of the records' clock, for the two below */
+	__u32 budget_decide; /* facts fetched in it, because a verdict hung on them */
+	__u32 budget_tell; /* and for telling */
+};
+
+/*
+ * Makes join, filter and groups by the options. Returns 0; -EINVAL bad options, logged; -ENOMEM.
+ * The sink, the recording and the facts are the caller's to set and to close.
+ */
+int pipeline_open(struct pipeline *pipeline, const struct options *options);
+void pipeline_close(struct pipeline *pipeline);
+
+/* struct record_sink's take(): one record. Returns 0, or -ECANCELED when nothing more is wanted. */
+int pipeline_take(void *pipeline, const void *record, size_t size);
+
+/* The stream ended: tells what is still to be told, and the summary. @early: without its end record */
+void pipeline_finish(struct pipeline *pipeline, bool early);
+
+/* EXIT_DONE, EXIT_FAILED after a write error, EXIT_FOUND for --fail-on. */
+int pipeline_status(const struct pipeline *pipeline);

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* run.c - starts a command, follows it and its descendants, then explains what failed */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "agent/agent.h"
+#include "agent/child.h"
+#include "agent/live.h"
+#include "util/log.h"
+
+#define NSEC_PER_MSEC 1000000ull
+/* What the last connection left open settles within this; an overflow takes the longest (1.5 s). */
+#define SETTLE_MOST_NS (1800 * NSEC_PER_MSEC)
+#define SETTLE_LEAST_NS (60 * NSEC_PER_MSEC)
+/* A descendant whose connect still hangs gets so long; then it is told as pending. */
+#define PENDING_MOST_NS (3000 * NSEC_PER_MSEC)
+
+/* A signal of the terminal reaches the command by itself; one of a process is passed on. */
+static void pass_on(const struct child *child, const struct live_signal *signal)
+{
+	if (signal->code == SI_KERNEL || signal->pid == child->pid || child->ended)
+		return;
+	kill(child->pid, signal->number);
+}
+
+static int follow_child(struct live *live, struct child *child)
+{
+	struct live_signal signal;
+	int err = 0;
+
+	while (!child->ended && !err) {
+		err = live_step(live, &signal);
+		if (signal.number == SIGCHLD)
+			child_reap(child);
+		else if (signal.number)
+			pass_on(child, &signal);
+	}
+	return err;
+}
+
+/*
+ * The command has ended: attempts of it and of its descendants are waited for while they settle,
+ * for a while also those that hang.
+ */
+static void settle(struct live *live)
+{
+	__u64 begun_ns = live_now_ns();
+	const struct pipeline *pipeline = &live->pipeline;
+	__u64 gone_ns;
+
+	do {
+		live_settle(live, SETTLE_LEAST_NS);
+		gone_ns = live_now_ns() - begun_ns;
+		/* what settles else, on this host, is nobody's here */
+	} while (pipeline->opened &&
+		 ((join_settling(pipeline->join) && gone_ns < SETTLE_MOST_NS) ||
+		  (gone_ns < PENDING_MOST_NS && join_connecting(pipeline->join))));
+}
+
+static void say_end(const struct live *live)
+{
+	const struct join_counters *counters = join_counters(live->pipeline.join);
+	char left[200];
+	size_t count = child_print_left(left, sizeof(left));
+	size_t open = live->pipeline.opened ? join_connecting(live->pipeline.join) : 0;
+
+	if (count)
+		log_info("still running, no longer watched: %s", left);
+	if (!live->pipeline.told && !live->pipeline.pending_count)
+		log_info("no connection failed; %llu connection attempt%s seen%s",
+			 live->pipeline.seen + open, live->pipeline.seen + open == 1 ? "" : "s",
+			 open ? ", not all of them ended" : "");
+	if (counters->lost || counters->suppressed)
+		log_info("%llu records lost, %llu shed", counters->lost, counters->suppressed);
+}
+
+static int finish(struct live *live, struct child *child)
+{
+	const struct options *options = live->options;
+	int status = child_exit_status(child, options->rest[0]), own;
+
+	if (!child->not_started)
+		say_end(live);
+	child_cancel(child);
+	own = live_finish(live);
+	if (own == EXIT_FAILED && !status)
+		return EXIT_RUN_FAILED;
+	return own == EXIT_FOUND && !status ? EXIT_FOUND : status;
+}
+
+static int find_user(struct user *user, const struct options *options)
+{
+	const char *sudo_user = getenv("SUDO_USER");
+	int err;
+
+	if (!options->user) {
+		if (sudo_user && sudo_user[0] && !geteuid() && !options->quiet)
+			log_hint(
+				"the command runs as root; to start it as %s: sockwhy run -u %s -- ...",
+				sudo_user, sudo_user);
+		return 0;
+	}
+	err = user_find(user, options->user);
+	if (err == -ENOENT) {
+		log_error("-u %s: no such user in /etc/passwd", options->user);
+		log_hint("give the number: no name service is asked");
+	} else if (err) {
+		log_error_r(err, "-u %s", options->user);
+	}
+	return err;
+}
+
+int command_run(const struct options *options)
+{
+	struct user user;
+	struct child child;
+	struct live live;
+	int status, err;
+
+	if (!options->rest_count) {
+		log_error("run: no command given");
+		log_hint("sockwhy run -- curl http://10.0.0.2/");
+		return EXIT_USAGE;
+	}
+	status = live_prepare(&live, options, true);
+	if (status != EXIT_DONE || find_user(&user, options)) {
+		live_close(&live);
+		return status == EXIT_USAGE ? EXIT_USAGE : EXIT_RUN_FAILED;
+	}
+	live.pipeline.hold_pending = !options->json;
+	live.pipeline.count_seen = true;
+	live.pipeline.show_worked = options->verbose > 0;
+	err = child_spawn(&child, options->rest, options->user ? &user : NULL);
+	if (err)
+		log_error_r(err, "%s: cannot be started", options->rest[0]);
+	if (!err)
+		err = live_start(&live);
+	if (!err)
+		err = live_follow(&live, (__u32)child.pid);
+	if (err) {
+		child_cancel(&child);
+		live_close(&live);
+		return EXIT_RUN_FAILED;
+	}
+	err = child_go(&child);
+	if (!err)
+		err = follow_child(&live, &child);
+	if (!child.ended) {
+		/* the agent cannot go on; the command can */
+		waitpid(child.pid, &child.status, 0);
+		child.ended = true;
+	} else if (!err) {
+		settle(&live);
+	}
+	return finish(&live, &child);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* watch.c - findings of the whole host, as they happen */
+
+#include <errno.h>
+#include <signal.h>
+
+#include "agent/agent.h"
+#include "agent/live.h"
+#include "util/log.h"
+
+/* What ended just before Ctrl-C has a verdict too: the settle time of a connect, and a tick. */
+#define SETTLE_NS 300000000ull
+
+static void watch_loop(struct live *live)
+{
+	const struct options *options = live->options;
+	__u64 until_ns = options->duration_ns ? live_now_ns() + options->duration_ns : 0;
+	struct live_signal signal;
+	int err;
+
+	do {
+		err = live_step(live, &signal);
+		if (signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP)
+			break;
+	} while (!err && (!until_ns || live_now_ns() < until_ns));
+	if (!err)
+		live_settle(live, SETTLE_NS);
+}
+
+int command_watch(const struct options *options)
+{
+	struct live live;
+	int status, err;
+
+	if (options->file) {
+		log_error("-r %s: with watch a file cannot be read", options->file);
+		log_hint("sockwhy read %s", options->file);
+		return EXIT_USAGE;
+	}
+	status = live_prepare(&live, options, false);
+	if (status != EXIT_DONE) {
+		live_close(&live);
+		return status;
+	}
+	err = live_start(&live);
+	if (err) {
+		live_close(&live);
+		/* a hook's name is known to the kernel side alone */
+		return err == -EINVAL && options->without.count ? EXIT_USAGE : EXIT_FAILED;
+	}
+	watch_loop(&live);
+	return live_finish(&live);
+}
