@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make            build/sockwhy
+# make setup      install the Debian packages that are missing (root, when any is)
+# make demo       ten real connections, eight of them broken, explained live (root)
+# make test       every test; also test-unit test-replay test-cli test-check test-fuzz test-bpf test-live
+# make bench      what the agent costs (root)
+# make static     build/static/sockwhy, which needs no library of the host
+# make arm64      compile the BPF object for arm64
+# make clang      compile all C with clang too
+#
+# V=1 shows commands, CI=true turns warnings into errors.
+
+VERSION := 0.1.0
+
+BUILD := build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+CC := gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+CLANG_FORMAT ?= clang-format
+
+ARCH := $(patsubst aarch64,arm64,$(shell uname -m))
+# what libbpf's bpf_tracing.h calls the architectures of vmlinux/
+BPF_TARGET_x86_64 := x86
+BPF_TARGET_arm64 := arm64
+
+# The rows of the tables name what they have and leave out the rest, which the language makes zero.
+WARNINGS := -Wall -Wextra -Wno-missing-field-initializers
+ifeq ($(CI),true)
+WARNINGS += -Werror
+endif
+
+CPPFLAGS := -D_GNU_SOURCE -DSOCKWHY_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD) -isystem /usr/include/libnl3
+CFLAGS ?= -O2 -g -fstack-protector-strong
+override CFLAGS += -std=gnu11 $(WARNINGS)
+LDLIBS := -lbpf -lelf -lz -lpcap -lnl-3
+
+BPF_CFLAGS := -O2 -g -target bpf $(WARNINGS) -Iinclude
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+ifeq ($(V),1)
+Q :=
+msg =
+else
+Q := @
+msg = @printf '  %-8s %s%s\n' "$(1)" "$(2)" "$(if $(3), $(3))"
+MAKEFLAGS += --no-print-directory
+endif
+
+# Sources by wildcard: adding a file is adding a file.
+BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+USER_SRC := $(sort $(wildcard user/*/*.c))
+# The part of user/ that needs no kernel and no skeleton, for the tests.
+LIB_SRC := $(filter-out user/attach/% user/agent/main.c,$(USER_SRC))
+UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
+# what unit tests share: every other file of their folder, linked with each of them
+UNIT_SHARED_SRC := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+# Records from text: linked with every unit test, and a program of its own (with main.c).
+ASSEMBLE_SRC := $(sort $(wildcard tests/replay/assemble*.c))
+UNIT_SHARED_SRC += $(ASSEMBLE_SRC)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+BPF_TEST_SRC := $(sort $(wildcard tests/bpf/*_test.c))
+TOOL_SRC := $(sort $(wildcard tests/replay/*.c))
+# Mere applications for live and bench: one file, one program, build/tests/FOLDER/NAME.
+APP_SRC := $(sort $(wildcard tests/live/*.c tests/bench/*.c))
+ALL_C := $(sort $(USER_SRC) $(UNIT_SRC) $(UNIT_SHARED_SRC) $(FUZZ_SRC) $(BPF_TEST_SRC) $(TOOL_SRC) $(APP_SRC) $(wildcard packaging/*.c))
+ALL_H := $(wildcard include/*.h user/*/*.h bpf/*.h tests/*/*.h)
+
+BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/$(ARCH)/%.bpf.o)
+USER_OBJ := $(USER_SRC:%.c=$(BUILD)/obj/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+SAN_OBJ := $(LIB_SRC:%.c=$(BUILD)/san/%.o)
+FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/%.o)
+UNIT_TESTS := $(UNIT_SRC:%.c=$(BUILD)/san/%)
+FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%)
+BPF_TESTS := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
+TOOLS := $(BUILD)/tests/assemble
+APPS := $(APP_SRC:%.c=$(BUILD)/%)
+CLANG_OBJ := $(ALL_C:%.c=$(BUILD)/clang/%.o)
+
+SKEL := $(BUILD)/sockwhy.skel.h
+
+.PHONY: all
+all: $(BUILD)/sockwhy
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+# keep the objects behind test programs: make would take them for intermediate files
+.SECONDARY:
+
+# The kernel side: one object a file, linked into one, one skeleton.
+
+define bpf_rules
+$(BUILD)/bpf/$(1)/%.bpf.o: bpf/%.bpf.c
+	$$(call msg,BPF,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$$(CLANG) $$(BPF_CFLAGS) -D__TARGET_ARCH_$(BPF_TARGET_$(1)) -isystem vmlinux/$(1) -MMD -MP -c $$< -o $$@
+
+# the definitions of the maps first: libbpf 1.1 does not find them behind another file's .bss
+$(BUILD)/bpf/$(1)/sockwhy.o: $(BUILD)/bpf/$(1)/maps.bpf.o $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/$(1)/%.bpf.o)
+	$$(call msg,BPFLINK,$$@)
+	@[ -n "$$^" ] || { echo "bpf/ holds no .bpf.c file" >&2; exit 1; }
+	$(Q)$$(BPFTOOL) gen object $$@ $$^
+endef
+$(eval $(call bpf_rules,x86_64))
+$(eval $(call bpf_rules,arm64))
+
+$(BUILD)/sockwhy.bpf.o: $(BUILD)/bpf/$(ARCH)/sockwhy.o
+	$(Q)cp $< $@
+
+$(SKEL): $(BUILD)/sockwhy.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name sockwhy > $@
+
+.PHONY: arm64
+arm64: $(BUILD)/bpf/arm64/sockwhy.o
+
+# The user side.
+
+$(BUILD)/obj/%.o: %.c
+	$(call msg,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/san/%.o: %.c
+	$(call msg,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -O1 -g -std=gnu11 $(WARNINGS) $(UNIT_WARNINGS) $(SANITIZE) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/%.o: %.c
+	$(call msg,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -O1 -g -std=gnu11 $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all -MMD -MP -c $< -o $@
+
+$(BUILD)/clang/%.o: %.c
+	$(call msg,CLANG,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -O1 -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+
+# only attach/ and what is tested with it see the skeleton; it must be there before their first build
+SKEL_USERS := $(patsubst %.c,%.o,$(filter user/attach/%,$(USER_SRC)) user/agent/main.c $(BPF_TEST_SRC))
+$(foreach kind,obj clang,$(addprefix $(BUILD)/$(kind)/,$(SKEL_USERS))): | $(SKEL)
+$(foreach kind,obj clang,$(addprefix $(BUILD)/$(kind)/,$(patsubst %.c,%.o,$(filter user/agent/%,$(USER_SRC))))): | $(SKEL)
+
+# Write a fresh archive: ar would keep the objects of files that are gone.
+define archive
+	$(call msg,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+endef
+
+$(BUILD)/libsockwhy.a: $(LIB_OBJ)
+	$(archive)
+$(BUILD)/san/libsockwhy.a: $(SAN_OBJ)
+	$(archive)
+$(BUILD)/fuzz/libsockwhy.a: $(FUZZ_OBJ)
+	$(archive)
+
+$(BUILD)/sockwhy: $(USER_OBJ)
+	$(call msg,LINK,$@)
+	@[ -n "$(filter %/agent/main.o,$^)" ] || { echo "user/agent/main.c is missing" >&2; exit 1; }
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# Fully static. glibc's name service would need the host's libraries at run time: nothing here may
+# use it, and packaging/static_libpcap.c keeps libpcap from doing so.
+STATIC_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard packaging/static_*.c)))
+.PHONY: static
+static: $(BUILD)/static/sockwhy
+$(BUILD)/static/sockwhy: $(USER_OBJ) $(STATIC_OBJ)
+	$(call msg,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -static $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+.PHONY: clang
+clang: $(CLANG_OBJ)
+
+# Tests. tests/run.sh runs suites and adds up what their runners say.
+
+# A test that is written but not registered must not build.
+$(BUILD)/san/tests/unit/%.o: UNIT_WARNINGS := -Werror=unused-function
+# no_resolver.o by name: only libpcap.so calls it, and for that no member leaves an archive
+$(UNIT_TESTS): $(BUILD)/san/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(UNIT_SHARED_SRC:%.c=$(BUILD)/san/%.o) \
+		$(BUILD)/san/user/util/no_resolver.o $(BUILD)/san/libsockwhy.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(SANITIZE) $^ $(LDLIBS) -lcmocka -o $@
+
+$(FUZZERS): $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libsockwhy.a
+	$(call msg,LINK,$@)
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+
+$(BPF_TESTS): $(BUILD)/tests/bpf/%: $(BUILD)/obj/tests/bpf/%.o $(filter-out $(BUILD)/obj/user/agent/main.o,$(USER_OBJ))
+	$(call msg,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(TOOLS): $(TOOL_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/libsockwhy.a
+	$(call msg,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+$(APPS): $(BUILD)/%: $(BUILD)/obj/%.o
+	$(call msg,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ -o $@
+
+.PHONY: tests-build
+tests-build: $(UNIT_TESTS) $(FUZZERS) $(BPF_TESTS) $(TOOLS) $(APPS)
+
+# what takes long is built on every CPU, unless the caller said how many
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: setup test test-unit test-replay test-cli test-check test-fuzz test-bpf test-live
+setup:
+	$(Q)sh packaging/setup.sh
+
+# "make test" is the whole of it on a fresh machine, so the packages come first, in a make of their
+# own: this one has already looked for the tools.
+test:
+	$(Q)$(MAKE) setup
+	$(Q)$(MAKE) $(JOBS) all arm64 clang static tests-build
+	$(Q)tests/run.sh unit replay cli check fuzz bpf live
+
+test-unit: $(UNIT_TESTS)
+	$(Q)tests/run.sh unit
+test-replay: $(BUILD)/san/tests/unit/replay_test
+	$(Q)tests/run.sh replay
+test-cli: all $(TOOLS)
+	$(Q)tests/run.sh cli
+test-check: all
+	$(Q)tests/run.sh check
+test-fuzz: $(FUZZERS)
+	$(Q)tests/run.sh fuzz
+test-bpf: all $(BPF_TESTS)
+	$(Q)tests/run.sh bpf
+test-live: all static $(filter $(BUILD)/tests/live/%,$(APPS))
+	$(Q)tests/run.sh live
+
+.PHONY: demo bench
+demo:
+	$(Q)$(MAKE) setup
+	$(Q)$(MAKE) $(JOBS) all
+	$(Q)tests/demo/demo.sh $(BUILD)/sockwhy
+
+bench:
+	$(Q)sh packaging/setup.sh bench
+	$(Q)$(MAKE) all $(filter $(BUILD)/tests/bench/%,$(APPS))
+	$(Q)tests/bench/bench.sh
+
+.PHONY: install clean format tidy
+install: all
+	install -D -m 755 $(BUILD)/sockwhy $(DESTDIR)$(PREFIX)/sbin/sockwhy
+	install -D -m 644 man/sockwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/sockwhy.8
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(ALL_C) $(ALL_H) $(BPF_SRC)
+
+tidy:
+	$(Q)clang-tidy --quiet $(USER_SRC) -- $(CPPFLAGS) -std=gnu11
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
