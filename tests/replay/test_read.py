@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The cases of tests/replay/cases as recordings through the program itself: the same verdicts, in valid JSON."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import jsonschema
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CASES = ROOT / "tests/replay/cases"
+ASSEMBLE = ROOT / "build/tests/assemble"
+SOCKWHY = ROOT / "build/sockwhy"
+SCHEMA = json.loads((ROOT / "schema/sockwhy.schema.json").read_text())
+NAMES = sorted(path.stem for path in CASES.glob("*.events"))
+
+
+def assemble(tmp_path, name, kernel, attempt=None):
+    """A recording of a case; facts carry the attempt's id, which is the same in every replay."""
+    text = (CASES / f"{name}.events").read_text()
+    if attempt:
+        text = re.sub(r"^(\+0 .*)$", rf"\1 request=0x{attempt}", text, flags=re.M)
+    here = os.path.relpath(ROOT / "tests/replay", tmp_path)
+    source, recording = tmp_path / "case.events", tmp_path / "case.rec"
+    source.write_text(f"include {here}/preamble-{kernel}.events\ninclude {here}/common.events\n{text}")
+    subprocess.run([ASSEMBLE, source, recording], check=True)
+    return recording
+
+
+def read(recording, *options):
+    """What `sockwhy read` says, as it says it, and its findings."""
+    done = subprocess.run([SOCKWHY, "read", recording, "--json", "--all", *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in lines:
+        jsonschema.validate(line, SCHEMA)
+    return done.stdout, [line for line in lines if line["type"] == "finding"]
+
+
+def expected(name, kernel):
+    """[(verdict, what, why)] of a case's expectation."""
+    path = CASES / f"{name}.{kernel}.expected"
+    text = (path if path.exists() else CASES / f"{name}.expected").read_text()
+    found = []
+    for line in text.splitlines():
+        if line == "nothing":
+            continue
+        if line[0] != "\t":
+            found.append([line, None, None])
+        elif line.startswith("\twhat"):
+            found[-1][1] = line[9:]
+        elif line.startswith("\twhy"):
+            found[-1][2] = line[9:]
+    return [tuple(f) for f in found]
+
+
+def verdict(finding):
+    ended = finding.get("ended", "-")
+    words = [finding["state"], finding["finding"], finding["confidence"], finding["severity"],
+             str(finding.get("process", {}).get("pid", 0)), finding.get("errno", "-"), ended,
+             ",".join(finding.get("blind", [])) or "-"]
+    return " ".join(words), finding["summary"], finding["cause"]
+
+
+def without_end(item):
+    """The program has no word for the exit of a process without a signal but "canceled"; cleared is one."""
+    words = item[0].split(" ")
+    return (" ".join(words[:6] + words[7:]), *item[1:])
+
+
+@pytest.mark.parametrize("kernel", ["6.18", "6.1"])
+@pytest.mark.parametrize("name", NAMES)
+def test_case(tmp_path, name, kernel):
+    recording = assemble(tmp_path, name, kernel)
+    output, findings = read(recording)
+    attempts = {finding["attempt"] for finding in findings}
+    if re.search(r"^\+0 ", (CASES / f"{name}.events").read_text(), flags=re.M):
+        assert len(attempts) == 1, "a case with facts has one attempt"
+        recording = assemble(tmp_path, name, kernel, attempts.pop())
+        output, findings = read(recording)
+    told = expected(name, kernel)
+    assert [without_end(verdict(f))[0] for f in findings] == [without_end(e)[0] for e in told]
+    # a repeat of a group is counted, and told in the words of the one before
+    assert [verdict(f)[1:] for f in findings if f["total"] == 1] == [
+        e[1:] for f, e in zip(findings, told) if f["total"] == 1]
+    assert read(recording)[0] == output, "the same records give the same output, byte for byte"
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("-near")])
+def test_near_misses_alarm_nobody(tmp_path, name):
+    """What fires instead of the finding is said at its own level; the finding itself never above info."""
+    _output, findings = read(assemble(tmp_path, name, "6.18"), "--severity", "warning")
+    assert name[:-len("-near")] not in [finding["finding"] for finding in findings]

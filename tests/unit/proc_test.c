@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* proc_test.c - processes are looked at once, and only while they are who they were */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "collect/collect.h"
+#include "collect/process.h"
+
+struct heard {
+	int count;
+	__u32 known;
+	struct ev_process last;
+};
+
+static int hear(void *ctx, const void *record, size_t size)
+{
+	struct heard *heard = ctx;
+	const struct event_header *head = record;
+
+	assert_int_equal(size, sizeof(*head) + sizeof(heard->last));
+	assert_int_equal(head->kind, EVENT_PROCESS);
+	assert_int_equal(head->size, size);
+	heard->count++;
+	heard->known = head->known;
+	memcpy(&heard->last, head + 1, sizeof(heard->last));
+	return 0;
+}
+
+/* An owner as the kernel side tells it: nanoseconds, finer than the ticks of /proc. */
+static struct event_owner owner_of(pid_t pid)
+{
+	struct event_owner owner = { .tgid = pid, .uid = 4711 };
+	int dir = process_open(pid);
+	struct process_stat stat;
+
+	assert_true(dir >= 0);
+	assert_int_equal(process_read_stat(dir, &stat), 0);
+	close(dir);
+	owner.start_ns = stat.start_ticks * (1000000000ull / sysconf(_SC_CLK_TCK)) + 1234567;
+	return owner;
+}
+
+static void tells_of_a_process_once(void **state)
+{
+	struct event_owner owner = owner_of(getpid());
+	struct heard heard = { 0 };
+	const struct record_sink sink = { hear, &heard };
+	char exe[128] = "";
+	struct proc *proc;
+
+	(void)state;
+	assert_int_equal(proc_open(&proc, &sink), 0);
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.last.tgid, getpid());
+	assert_int_equal(heard.last.uid, 4711);
+	assert_int_equal(heard.last.start_ns, owner.start_ns);
+	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
+	assert_string_equal(heard.last.exe, exe);
+	assert_true(heard.known & EVENT_K_EXE);
+	proc_close(proc);
+}
+
+static void another_name_is_another_program(void **state)
+{
+	struct event_owner owner = owner_of(getpid());
+	struct heard heard = { 0 };
+	const struct record_sink sink = { hear, &heard };
+	struct proc *proc;
+
+	(void)state;
+	strcpy(owner.leader, "sh");
+	assert_int_equal(proc_open(&proc, &sink), 0);
+	assert_int_equal(proc_look(proc, &owner), 0);
+	strcpy(owner.leader, "curl");
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(heard.count, 2);
+	proc_close(proc);
+}
+
+static void another_start_is_another_process(void **state)
+{
+	struct event_owner owner = owner_of(getpid());
+	struct heard heard = { 0 };
+	const struct record_sink sink = { hear, &heard };
+	struct proc *proc;
+
+	(void)state;
+	assert_int_equal(proc_open(&proc, &sink), 0);
+	owner.start_ns -= 1000000000ull;
+	assert_int_equal(proc_look(proc, &owner), -ESRCH);
+	owner.start_ns = 0;
+	assert_int_equal(proc_look(proc, &owner), -ESRCH);
+	owner = (struct event_owner){ .start_ns = 1 };
+	assert_int_equal(proc_look(proc, &owner), -ESRCH);
+	assert_int_equal(heard.count, 0);
+	proc_close(proc);
+}
+
+static void the_dead_are_gone(void **state)
+{
+	struct heard heard = { 0 };
+	const struct record_sink sink = { hear, &heard };
+	struct event_owner owner;
+	struct proc *proc;
+	pid_t child = fork();
+
+	(void)state;
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	owner = owner_of(child);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(proc_open(&proc, &sink), 0);
+	assert_int_equal(proc_look(proc, &owner), -ESRCH);
+	assert_int_equal(heard.count, 0);
+	proc_close(proc);
+}
+
+static void looks_are_bounded(void **state)
+{
+	struct heard heard = { 0 };
+	const struct record_sink sink = { hear, &heard };
+	struct event_owner owner = { .tgid = 1 };
+	int refused = 0;
+	struct proc *proc;
+
+	(void)state;
+	assert_int_equal(proc_open(&proc, &sink), 0);
+	for (int i = 0; i < 2000; i++) {
+		owner.start_ns = 1 + i; /* never that of process 1 */
+		refused += proc_look(proc, &owner) == -EAGAIN;
+	}
+	/* 500 a second; a slow machine may see a second or two go by. */
+	assert_true(refused >= 500);
+	proc_close(proc);
+}
+
+/* A name may hold what separates the fields of /proc/PID/stat. */
+static void hostile_names(void **state)
+{
+	struct process_stat stat;
+	int dir;
+	char saved[17] = "";
+
+	(void)state;
+	prctl(PR_GET_NAME, saved);
+	prctl(PR_SET_NAME, ") R 1 (x) 9 9\n");
+	dir = process_open(getpid());
+	assert_true(dir >= 0);
+	assert_int_equal(process_read_stat(dir, &stat), 0);
+	assert_string_equal(stat.comm, ") R 1 (x) 9 9\n");
+	assert_int_equal(stat.ppid, getppid());
+	assert_true(process_is(&stat, owner_of(getpid()).start_ns));
+	prctl(PR_SET_NAME, saved);
+	close(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_of_a_process_once),
+		cmocka_unit_test(another_name_is_another_program),
+		cmocka_unit_test(another_start_is_another_process),
+		cmocka_unit_test(the_dead_are_gone),
+		cmocka_unit_test(looks_are_bounded),
+		cmocka_unit_test(hostile_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
