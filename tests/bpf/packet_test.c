@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* packet_test.c - the packet hook reads whatever shape a packet comes in (root) */
+#include "lab.h"
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sys/mman.h>
+
+#define FRAME_MAX 256
+
+struct frame {
+	unsigned char bytes[FRAME_MAX];
+	size_t size;
+	__u16 type; /* of what stands behind the link header */
+};
+
+static void put(struct frame *frame, const char *hex)
+{
+	unsigned int byte;
+	int taken;
+
+	while (sscanf(hex, " %2x%n", &byte, &taken) == 1) {
+		assert_true(frame->size < FRAME_MAX);
+		frame->bytes[frame->size++] = byte;
+		hex += taken;
+	}
+}
+
+#define IPV4(total, fragment, protocol) \
+	"45 00 00" total "00 01" fragment "40" protocol "00 00 7f 00 00 01 7f 00 00 01"
+#define LOOPBACK6 "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01"
+#define IPV6(payload, next) "60 00 00 00 00" payload next "40" LOOPBACK6 LOOPBACK6
+#define TCP(flags) "30 39 00 50 01 02 03 04 00 00 00 00 50" flags "04 00 00 00 00 00"
+
+/* Sends a frame through lo from a packet socket; what it says need not be sane. */
+static void send_frame(const struct frame *frame)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(frame->type),
+		.sll_ifindex = 1,
+		.sll_halen = ETH_ALEN,
+	};
+	int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(sendto(fd, frame->bytes, frame->size, 0, (void *)&to, sizeof(to)),
+			 frame->size);
+	close(fd);
+}
+
+/* The same from memory shared with the kernel: everything behind the link header is a page fragment. */
+static void send_fragmented(const struct frame *frame)
+{
+	struct tpacket_req ring = { 4096, 1, 2048, 2 };
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(frame->type),
+		.sll_ifindex = 1,
+		.sll_halen = ETH_ALEN,
+	};
+	int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
+	struct tpacket_hdr *slot;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &ring, sizeof(ring)), 0);
+	slot = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(slot != MAP_FAILED);
+	memcpy((char *)slot + TPACKET_HDRLEN - sizeof(struct sockaddr_ll), frame->bytes,
+	       frame->size);
+	slot->tp_len = frame->size;
+	slot->tp_status = TP_STATUS_SEND_REQUEST;
+	assert_int_equal(sendto(fd, NULL, 0, 0, (void *)&to, sizeof(to)), frame->size);
+	munmap(slot, 4096);
+	close(fd);
+}
+
+/* What the hook said of a frame, NULL nothing. */
+static const struct event_header *see(struct lab *lab, void (*how)(const struct frame *),
+				      __u16 type, const char *hex)
+{
+	struct frame frame = { .type = type };
+
+	put(&frame, hex);
+	lab_drain(lab);
+	lab->count = 0;
+	how(&frame);
+	lab_drain(lab);
+	return lab_find(lab, EVENT_PACKET, 0);
+}
+
+static void check_packet(const struct event_header *head, __u8 flags, size_t captured)
+{
+	const struct ev_packet *packet = (const void *)(head + 1);
+
+	assert_non_null(head);
+	assert_int_equal(head->flags, EVENT_F_OUT | EVENT_F_LOOPBACK | flags);
+	assert_int_equal(head->known, EVENT_K_PACKET);
+	assert_int_equal(packet->raw.captured_bytes, captured);
+	assert_int_equal(packet->raw.bytes[0] >> 4, flags & EVENT_F_IPV6 ? 6 : 4);
+}
+
+static void (*const WAYS[])(const struct frame *) = { send_frame, send_fragmented };
+
+static void test_segments(void **state)
+{
+	struct lab *lab = lab_enter();
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(WAYS); i++) {
+		check_packet(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 00", "06") TCP("02")), 0,
+			     40);
+		check_packet(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 00", "06") TCP("12")), 0,
+			     40);
+		check_packet(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 00", "06") TCP("14")), 0,
+			     40);
+		/* FIN and plain ACK are not notable */
+		assert_null(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 00", "06") TCP("11")));
+		assert_null(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 00", "06") TCP("10")));
+		check_packet(see(lab, WAYS[i], ETH_P_IPV6, IPV6("14", "06") TCP("02")),
+			     EVENT_F_IPV6, 60);
+	}
+	lab_leave(lab);
+}
+
+static void test_payload_is_not_kept(void **state)
+{
+	struct lab *lab = lab_enter();
+	const struct ev_packet *packet;
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(WAYS); i++) {
+		const struct event_header *head =
+			see(lab, WAYS[i], ETH_P_IP,
+			    IPV4("2d", "00 00", "06") TCP("02") "68 65 6c 6c 6f");
+
+		check_packet(head, EVENT_F_TRUNCATED, 40);
+		packet = (const void *)(head + 1);
+		assert_int_equal(packet->raw.wire_bytes, 45);
+		assert_int_equal(packet->raw.bytes[40], 0);
+	}
+	lab_leave(lab);
+}
+
+static void test_header_extensions(void **state)
+{
+	struct lab *lab = lab_enter();
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(WAYS); i++) {
+		/* IPv4 options */
+		check_packet(see(lab, WAYS[i], ETH_P_IP,
+				 "46 00 00 2c 00 01 00 00 40 06 00 00 7f 00 00 01 7f 00 00 01"
+				 "01 01 01 00" TCP("02")),
+			     0, 44);
+		/* IPv6 hop-by-hop, destination options, first fragment */
+		check_packet(see(lab, WAYS[i], ETH_P_IPV6,
+				 IPV6("2c", "00") "3c 00 01 04 00 00 00 00"
+						  "2c 00 01 04 00 00 00 00"
+						  "06 00 00 01 00 00 00 07" TCP("02")),
+			     EVENT_F_IPV6, 84);
+		/* later fragments have no transport header: what stands there is not looked at */
+		assert_null(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 0a", "06") TCP("02")));
+		assert_null(see(lab, WAYS[i], ETH_P_IPV6,
+				IPV6("1c", "2c") "06 00 00 50 00 00 00 07" TCP("02")));
+		/* a VLAN tag that the device did not take out */
+		check_packet(see(lab, WAYS[i], ETH_P_8021Q,
+				 "00 07 08 00" IPV4("28", "00 00", "06") TCP("02")),
+			     0, 40);
+	}
+	lab_leave(lab);
+}
+
+static void test_icmp_errors(void **state)
+{
+	struct lab *lab = lab_enter();
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(WAYS); i++) {
+		check_packet(see(lab, WAYS[i], ETH_P_IP,
+				 IPV4("44", "00 00", "01") "03 0d 00 00 00 00 00 00" IPV4(
+					 "28", "00 00", "06") TCP("02")),
+			     0, 68);
+		check_packet(see(lab, WAYS[i], ETH_P_IPV6,
+				 IPV6("44", "3a") "01 01 00 00 00 00 00 00" IPV6("14", "06")
+					 TCP("02")),
+			     EVENT_F_IPV6, 108);
+		/* echo is no error; UDP is nothing */
+		assert_null(see(lab, WAYS[i], ETH_P_IP,
+				IPV4("1c", "00 00", "01") "08 00 00 00 00 00 00 00"));
+		assert_null(see(lab, WAYS[i], ETH_P_IP,
+				IPV4("1c", "00 00", "11") "30 39 00 35 00 08 00 00"));
+		assert_null(
+			see(lab, WAYS[i], ETH_P_IPV6, IPV6("08", "11") "30 39 00 35 00 08 00 00"));
+	}
+	lab_leave(lab);
+}
+
+/* What cannot be read is told of, so that absence is no evidence; once in a while is enough. */
+static void test_what_cannot_be_read_is_told(void **state)
+{
+	struct lab *lab = lab_enter();
+	const struct event_header *head;
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	head = see(lab, send_frame, ETH_P_IP, "65 00 00 28 00 01 00 00 40 06 00 00 7f 00");
+	assert_non_null(head);
+	assert_int_equal(head->flags, EVENT_F_OUT | EVENT_F_LOOPBACK | EVENT_F_UNPARSED);
+	assert_int_equal(head->known, 0);
+	lab_leave(lab);
+
+	/* a TCP header that is cut short; a new agent, because the first keeps silent for a while */
+	lab = lab_enter();
+	lab_start(lab, (struct attach_options){ 0 });
+	head = see(lab, send_frame, ETH_P_IP, IPV4("24", "00 00", "06") "30 39 00 50 01 02");
+	assert_non_null(head);
+	assert_true(head->flags & EVENT_F_UNPARSED);
+	assert_null(see(lab, send_frame, ETH_P_ARP, "00 01"));
+	lab_leave(lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_payload_is_not_kept),
+		cmocka_unit_test(test_header_extensions),
+		cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_what_cannot_be_read_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each check is shown a small bad tree and must complain, and a good one and must not."""
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import checks
+
+ROOT = Path(__file__).resolve().parents[2]
+SPDX = "// SPDX-License-Identifier: GPL-2.0-or-later\n"
+KERNEL_SPDX = "// SPDX-License-Identifier: GPL-2.0-only\n"
+
+
+def make_tree(root, contents):
+    shutil.copy(ROOT / ".clang-format", root)
+    for path, text in contents.items():
+        target = Path(root, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return root
+
+
+HEADERS = {
+    "include/event.h": SPDX,
+    "user/join/join.h": SPDX + "/* Theory of operation */\nstruct join;\n",
+    "user/rules/rules.h": SPDX + "/* Theory of operation */\n",
+    "user/util/text.h": SPDX,
+}
+
+# check, files of the bad tree, what the complaint must name
+BAD = (
+    (checks.check_layers, {"user/join/a.c": '#include "rules/rules.h"\n'}, "user/join/a.c:1"),
+    (checks.check_layers, {"user/rules/a.c": '#include "join/table.h"\n'}, "join/table.h"),
+    (checks.check_layers, {"user/util/a.c": '#include "join/join.h"\n'}, "join/join.h"),
+    (checks.check_layers, {"user/rules/a.c": '#include "sockwhy.skel.h"\n'}, "sockwhy.skel.h"),
+    (checks.check_layers, {"bpf/a.bpf.c": '#include "join/join.h"\n'}, "bpf/a.bpf.c:1"),
+    (checks.check_layers, {"include/event.h": '#include "util/text.h"\n'}, "include/event.h"),
+    (checks.check_must_never_know, {"user/rules/a.c": "#include <stdio.h>\n"}, "stdio.h"),
+    (checks.check_must_never_know, {"user/rules/a.c": "\tp = malloc(3);\n"}, "malloc("),
+    (checks.check_must_never_know, {"user/decode/a.c": "#include <bpf/btf.h>\n"}, "bpf/btf.h"),
+    (checks.check_must_never_know, {"user/decode/a.c": "#include <time.h>\n"}, "time.h"),
+    (checks.check_must_never_know, {"user/join/a.c": '\tf = "/proc/1";\n'}, "/proc"),
+    (checks.check_must_never_know, {"user/join/a.c": "\tclock_gettime(1, &t);\n"}, "clock_gettime"),
+    (checks.check_must_never_know, {"user/sinks/a.c": '#include "collect/collect.h"\n'}, "collect/"),
+    (checks.check_must_never_know, {"bpf/a.bpf.c": '\tbpf_printk("x");\n'}, "bpf_printk"),
+    (checks.check_public_headers, {"user/join/join.h": SPDX}, "theory"),
+    (checks.check_public_headers, {"user/sinks/text.c": SPDX}, "no sinks.h"),
+    (checks.check_spdx, {"user/join/a.c": "int a;\n"}, "user/join/a.c"),
+    (checks.check_spdx, {"bpf/a.bpf.c": SPDX}, "GPL-2.0-only"),
+    (checks.check_file_size, {"user/join/a.c": "\n" * 601}, "601 lines"),
+    (checks.check_function_size,
+     {"user/join/a.c": "int join_a(void)\n{\n" + "\ta();\n" * 71 + "}\n"}, "join_a() has 72"),
+    (checks.check_hygiene, {"a.md": "see /" + "work/main\n"}, "a.md:1"),
+    (checks.check_hygiene, {"a.c": "/* TO" + "DO: later */\n"}, "a.c:1"),
+    (checks.check_hygiene, {"user/a.o": ""}, "user/a.o"),
+    (checks.check_format, {"user/a.c": "int  a;\n"}, "user/a.c"),
+    (checks.check_names, {"user/join/table.c": "int grow(struct join *join)\n"}, "grow()"),
+    (checks.check_names, {"user/join/table.c": "typedef struct a a_t;\n"}, "typedef"),
+    (checks.check_packages_documented,
+     {"packaging/packages.txt": "abc build x\n", "README.md": "`abcd`\n"}, "abc"),
+    (checks.check_man_renders, {"man/sockwhy.8": ".TH A 8\n.nosuchmacro\n"}, "nosuchmacro"),
+    (checks.check_json_files, {"a.json": "{"}, "a.json"),
+)
+
+GOOD = {
+    "user/join/a.c": SPDX + '#include "join/join.h"\n#include "decode/decode.h"\n'
+                            '#include "event.h"\n#include "util/text.h"\n'
+                            "/* never reads /proc, calls no malloc() */\n"
+                            "int join_grow(struct join *join)\n{\n\treturn 0;\n}\n",
+    "user/rules/a.c": SPDX + '#include "join/join.h"\n#include <string.h>\n',
+    "user/agent/main.c": SPDX + '#include "sinks/sinks.h"\n#include "sockwhy.skel.h"\n',
+    "bpf/a.bpf.c": KERNEL_SPDX + '#include "vmlinux.h"\n#include "event.h"\n',
+    "README.md": "<!-- SPDX-License-Identifier: GPL-2.0-or-later -->\n`abc`\n",
+    "packaging/packages.txt": "# SPDX-License-Identifier: GPL-2.0-or-later\nabc build x\n",
+    "man/sockwhy.8": '.\\" SPDX-License-Identifier: GPL-2.0-or-later\n.TH A 8\n.SH NAME\na \\- b\n',
+    "a.json": "{}",
+}
+
+
+@pytest.mark.parametrize("number", range(len(BAD)), ids=lambda n: f"{BAD[n][0].__name__}-{n}")
+def test_bad_tree(tmp_path, number):
+    check, contents, wanted = BAD[number]
+    complaints = check(make_tree(tmp_path, {**HEADERS, **contents}))
+    assert any(wanted in complaint for complaint in complaints), complaints
+
+
+@pytest.mark.parametrize("check", sorted({row[0] for row in BAD}, key=lambda c: c.__name__),
+                         ids=lambda check: check.__name__)
+def test_good_tree(tmp_path, check):
+    complaints = check(make_tree(tmp_path, {**HEADERS, **GOOD}))
+    assert not complaints
+
+
+def test_globals(tmp_path):
+    source = tmp_path / "a.c"
+    source.write_text("int counter; static int kept = 3; const int table[] = {1};\n"
+                      "int *a(void) { return &kept; }\n", encoding="utf-8")
+    subprocess.run(["gcc", "-c", "a.c"], cwd=tmp_path, check=True)
+    subprocess.run(["ar", "rcs", "a.a", "a.o"], cwd=tmp_path, check=True)
+    complaints = checks.check_globals(tmp_path, "a.a", allowed=())
+    assert len(complaints) == 2
+    assert not checks.check_globals(tmp_path, "a.a", allowed=("counter", "kept"))
+
+
+def test_no_name_service(tmp_path):
+    make_tree(tmp_path, {"o/agent/a.c": "int getpwnam(const char *); int a(void) { return getpwnam(0); }\n"})
+    subprocess.run(["gcc", "-c", "a.c"], cwd=tmp_path / "o/agent", check=True)
+    assert checks.check_no_name_service(tmp_path, "o") == ["agent/a.c: calls getpwnam()"]
+
+
+def test_findings_documented(tmp_path):
+    make_tree(tmp_path, {"README.md": "connect-refused-local\n", "man/sockwhy.8": "connect\\-refused\n"})
+    ids = checks.catalogue("  connect-refused  error\n  dns-slow  warning\nconnection ended\n")
+    assert ids == ["connect-refused", "dns-slow"]
+    complaints = checks.check_findings_documented(tmp_path, ids)
+    assert len(complaints) == 3, complaints
+
+
+def test_options_documented():
+    wanted = checks.options("  -f EXPR, --finding ID  say why\n  --json\n well-known\n")
+    assert wanted == ["--finding", "--json", "-f"]
+    assert len(checks.check_options_documented("--json -f", wanted)) == 1
+    assert not checks.check_options_documented("-f, --finding ID, --json", wanted)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""read: what stands in a recording is judged again, in every form of output."""
+
+import os
+import re
+import stat
+
+import pytest
+
+from conftest import CASES, sockwhy
+
+NAMES = sorted(path.stem for path in CASES.glob("*.events"))
+
+
+def lines_of(done, schema):
+    return [schema.check(line) for line in done.out.splitlines()]
+
+
+def verdicts(expected):
+    """(state, finding, confidence) of every verdict in an .expected file."""
+    return [tuple(line.split()[:3]) for line in expected.splitlines() if line and line[0] not in "\t#"
+            and line != "nothing"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_case(case, schema, name):
+    """Every replay case through the whole program: the verdicts that stand beside it, valid lines, one summary."""
+    done = sockwhy("read", "--json", "--all", "-vv", case(name))
+    assert done.returncode == 0, done.err
+    lines = lines_of(done, schema)
+    assert [line["type"] for line in lines].count("summary") == 1 and lines[-1]["type"] == "summary"
+    found = [line for line in lines if line["type"] == "finding"]
+    wanted = verdicts((CASES / f"{name}.expected").read_text())
+    # repeats of a group are counted, not printed: what is printed stands in the list, and the counts make it whole
+    assert {(f["state"], f["finding"], f["confidence"]) for f in found} == set(wanted)
+    assert sum(f["count"] for f in found if f["state"] == "final") == sum(state == "final" for state, *_ in wanted)
+
+
+@pytest.mark.parametrize("name", ["connect-refused", "connect-no-answer", "local-port-in-use", "accept-queue-full"])
+def test_text_says_the_same(case, name):
+    """Text and brief name the finding; brief has one line each."""
+    wanted = verdicts((CASES / f"{name}.expected").read_text())
+    text, brief = sockwhy("read", case(name)), sockwhy("read", "--brief", case(name))
+    assert text.returncode == brief.returncode == 0
+    for _, finding, confidence in wanted:
+        assert finding in text.out and finding in brief.out
+        assert re.search(rf"^      {confidence} +\S", text.out, re.M)
+    assert len(brief.out.splitlines()) == len(wanted)
+    assert "\033" not in text.out + brief.out
+
+
+def test_text_layout(case):
+    """The layout of the manual: head, labels in their order, offsets, arrows; ASCII where the locale is not UTF-8."""
+    path = case("connect-refused")
+    done = sockwhy("read", "--utc", path)
+    lines = done.out.splitlines()
+    assert re.match(r"2026-11-20 10:31:07\.\d{3}Z error connect-refused  curl\[4121\]( \S+)?  "
+                    r"10\.0\.0\.1:45678 → 10\.0\.0\.2:8080  ECONNREFUSED after 0\.\d\d ms$", lines[0]), lines[0]
+    labels = [line[6:14].strip() for line in lines[1:] if line[:6] == " " * 6 and line[6] != " "]
+    assert labels == ["what", "likely", "scope", "seen", "path", "check"]
+    assert any(re.match(r" {14}\+0\.0\d\d ms packet → SYN ", line) for line in lines)
+    plain = sockwhy("read", "--utc", path, env={"LC_ALL": "C"})
+    assert plain.out.isascii() and plain.err.isascii()
+    assert " -> " in plain.out and len(plain.out.splitlines()) == len(lines)
+
+
+def test_color(case):
+    path = case("connect-refused")
+    assert "\033[31m" in sockwhy("read", "--color=always", path).out
+    assert "\033" not in sockwhy("read", "--color=never", path).out
+    assert "\033" not in sockwhy("read", path, env={"NO_COLOR": "1"}).out
+
+
+def test_filters(case):
+    """Each filter shows what matches and hides what does not."""
+    path = case("connect-refused")
+
+    def count(*args):
+        done = sockwhy("read", "--json", *args, path)
+        assert done.returncode == 0, done.err
+        return done.out.count('"type":"finding"')
+
+    for args in (["-f", "host 10.0.0.2"], ["-f", "port 8080 and src host 10.0.0.1"], ["-f", "dst port 45678"],
+                 ["-f", "net 10.0.0.0/24"], ["-f", "not port 22"], ["-f", "ip"], ["-p", "4121"], ["--comm", "curl"],
+                 ["--comm", "c*l"], ["--finding", "connect-refused"], ["--finding", "connect-slow,connect-refused"],
+                 ["--severity", "error"], ["--mute", "connect-slow"], ["-i", "eth0"], []):
+        assert count(*args) == 1, args
+    for args in (["-f", "host 10.0.0.3"], ["-f", "port 22"], ["-f", "udp"], ["-f", "ip6"], ["-p", "4122"],
+                 ["--comm", "wget"], ["--uid", "4000000000"], ["--unit", "none"], ["--container", "abc"],
+                 ["--cgroup", "/nowhere"], ["--finding", "connect-slow"], ["--mute", "connect-refused"], ["-i", "lo"]):
+        assert count(*args) == 0, args
+
+
+def test_info_is_shown_on_request(case):
+    """What is normal but worth knowing is told where somebody asks for it."""
+    name = next(name for name in NAMES if " info " in (CASES / f"{name}.expected").read_text())
+    path, info = case(name), '"severity":"info"'
+    assert info not in sockwhy("read", "--json", path).out
+    assert info in sockwhy("read", "--json", "--all", path).out
+    assert info in sockwhy("read", "--json", "--severity", "info", path).out
+    finding = re.search(r'"finding":"([a-z-]+)"', sockwhy("read", "--json", "--all", path).out).group(1)
+    assert info in sockwhy("read", "--json", "--finding", finding, path).out
+    assert info not in sockwhy("read", "--json", "--all", "--severity", "warning", path).out
+
+
+def test_count_and_fail_on(case, record):
+    path = record("".join(f"{100 + n * 2000} syscall cookie=7 call=bind asked=10.0.0.1 asked_port={80 + n} "
+                          f"error=EADDRINUSE owner=web[{500 + n}]\ntick {1800 + n * 2000}\n" for n in range(4)))
+    assert sockwhy("read", "--json", path).out.count('"type":"finding"') == 4
+    assert sockwhy("read", "--json", "-c", "2", path).out.count('"type":"finding"') == 2
+    refused = case("connect-refused")
+    assert sockwhy("read", "--fail-on", "error", refused).returncode == 3
+    assert sockwhy("read", "--fail-on", "error", "--mute", "connect-refused", refused).returncode == 0
+    canceled = case("connect-canceled")
+    assert sockwhy("read", "--fail-on", "warning", canceled).returncode == 3
+    assert sockwhy("read", "--fail-on", "error", canceled).returncode == 0
+
+
+def test_events(case, schema):
+    path = case("connect-refused")
+    lines = lines_of(sockwhy("read", "--json", "-v", path), schema)
+    kinds = {line["event"] for line in lines if line["type"] == "event"}
+    assert {"open", "packet", "state"} <= kinds and not kinds & {"tick", "name", "clock"}
+    packet = next(line for line in lines if line.get("event") == "packet")
+    assert packet["packet"]["source"] == {"address": "10.0.0.1", "port": 45678} and packet["interface"] == "eth0"
+    hidden = lines_of(sockwhy("read", "--json", "-v", "-f", "port 22", path), schema)
+    assert not [line for line in hidden if line.get("event") in ("open", "packet", "state")]
+    text = sockwhy("read", "-v", path).out
+    assert re.search(r"event packet  eth0  10\.0\.0\.1:45678 → 10\.0\.0\.2:8080 .*SYN", text)
+
+
+def test_repeats_are_counted(record, schema):
+    """2,000 refusals of one group: few lines, and their counts make 2,000."""
+    one = ("{0} $begin\n{1} $syn\n{2} $rst\n{3} $ends error=ECONNREFUSED how=2\n")
+    text = "".join(one.format(*(f"{100 + n * 5 + d:.2f}" for d in (0, .02, .31, .34))).replace("cookie=7", f"cookie={n}")
+                   for n in range(2000))
+    # each connection has a cookie of its own
+    text = text.replace("$begin", "open cookie=@ tuple=10.0.0.1>10.0.0.2:8080 $curl").replace(
+        "$syn", 'packet cookie=@ ifindex=2 out packet="10.0.0.1:45678 > 10.0.0.2:8080 SYN seq 1000 win 64240"')
+    text = text.replace("$ends", "state cookie=@ $way state=SYN_SENT>CLOSE isn=1000")
+    parts = text.split("\n")
+    numbered = [line.replace("@", str(1000 + index // 4)) for index, line in enumerate(parts)]
+    done = sockwhy("read", "--json", record("\n".join(numbered) + "tick 11000\n"))
+    lines = [line for line in lines_of(done, schema) if line["type"] == "finding"]
+    assert sum(line["count"] for line in lines) == 2000 and lines[-1]["total"] == 2000
+    assert len(lines) < 12 and len({line["group"] for line in lines}) == 1
+    assert len({line["attempt"] for line in lines}) == len(lines), "an attempt ends once"
+
+
+def test_several_files_and_standard_input(case):
+    one, two = case("connect-refused"), case("connect-canceled")
+    both = sockwhy("read", "--json", one, two)
+    assert both.out == sockwhy("read", "--json", one).out + sockwhy("read", "--json", two).out
+    assert sockwhy("read", "--json", "-", data=one.read_bytes()).out == sockwhy("read", "--json", one).out
+    assert sockwhy("-r", one, "--json").out == sockwhy("read", "--json", one).out
+
+
+def test_environment_does_not_matter(case):
+    """Time zone, locale and services never reach JSON."""
+    path = case("connect-refused")
+    plain = sockwhy("read", "--json", path).out
+    assert sockwhy("read", "--json", path, env={"TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "de_DE.UTF-8"}).out == plain
+    assert sockwhy("read", path, env={"TZ": "Asia/Tokyo"}).out != sockwhy("read", path, env={"TZ": "UTC"}).out
+
+
+def test_output_file(case, tmp_path):
+    path, out = case("connect-refused"), tmp_path / "out"
+    done = sockwhy("read", "--json", "-o", out, path)
+    assert done.returncode == 0 and done.out == ""
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert out.read_text() == sockwhy("read", "--json", path).out
+    again = sockwhy("read", "--json", "-o", out, path)
+    assert again.returncode == 1 and str(out) in again.err and "--force" in again.err
+    assert sockwhy("read", "-o", out, "--force", path).returncode == 0
+    link = tmp_path / "link"
+    link.symlink_to(out)
+    before = out.read_bytes()
+    assert sockwhy("read", "-o", link, "--force", path).returncode == 1 and out.read_bytes() == before
+
+
+def test_full_disk(case):
+    with open("/dev/full", "wb") as full:
+        done = sockwhy("read", case("connect-refused"), stdout=full)
+    assert done.returncode == 1 and done.err.count("No space left") == 1 and "failed" in done.err
+
+
+def test_closed_pipe(case):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed:
+        done = sockwhy("read", case("connect-refused"), stdout=closed)
+    assert done.returncode == 0 and done.err == ""
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.9])
+def test_truncated(case, schema, tmp_path, cut):
+    data = case("connect-no-answer").read_bytes()
+    short = tmp_path / "short"
+    short.write_bytes(data[:int(len(data) * cut)])
+    done = sockwhy("read", "--json", short)
+    assert done.returncode == 0 and "ends early" in done.err
+    assert lines_of(done, schema)[-1]["early_end"] is True
+
+
+def test_no_recording(tmp_path):
+    for content, word in ((b"", "empty"), (b"\x0a\x0d\x0d\x0a" * 100, "recording"), (b"text\n" * 100, "recording")):
+        bad = tmp_path / "bad"
+        bad.write_bytes(content)
+        done = sockwhy("read", bad)
+        lines = done.err.splitlines()
+        assert done.returncode == 1 and str(bad) in lines[0] and word in done.err
+        assert len(lines) == 2 and lines[1].startswith("hint:")
+
+
+def test_threshold(case, record):
+    """--set changes what a rule compares with."""
+    path = case("connect-slow")
+    assert "connect-slow" in sockwhy("read", "--brief", path).out
+    names = re.findall(r"^  ([a-z.-]+)=\d+ ", sockwhy("explain").out, re.M)
+    assert "slow-handshake" in names and "join.settle" in names
+    for name in names:
+        assert sockwhy("read", "--set", f"{name}=1", path).returncode == 0
+    # what comes 100 ms after the end is evidence of a verdict that waits for it
+    late = record("100 $begin\n100.02 $syn\n100.31 $rst\n100.34 $ends error=ECONNREFUSED how=2\n"
+                  "tick 150\n200 error cookie=7 $way state=CLOSE error=ECONNREFUSED\ntick 500\n")
+    assert '"event":"error"' in sockwhy("read", "--json", late).out
+    assert '"event":"error"' not in sockwhy("read", "--json", "--set", "join.settle=1", late).out

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Usage: help, catalogue, and one clear line with a hint for everything that is wrong."""
+
+import re
+
+import pytest
+
+from conftest import sockwhy
+
+
+def complains(status, *args, words=(), **kwargs):
+    """One line, perhaps a hint, nothing on standard output."""
+    done = sockwhy(*args, **kwargs)
+    lines = done.err.splitlines()
+    assert done.returncode == status, (done.returncode, done.err)
+    assert done.out == "" and lines and lines[0].startswith("sockwhy: ")
+    assert len(lines) == 1 or (len(lines) == 2 and lines[1].startswith("hint: ")), done.err
+    for word in words:
+        assert word in done.err, f"{word!r} is not in: {done.err}"
+
+
+def test_help():
+    done = sockwhy("--help")
+    assert done.returncode == 0 and done.err == ""
+    for word in ("watch", "run", "read", "explain", "doctor", "--json", "--record", "-f EXPR", "Exit status"):
+        assert word in done.out
+    run = sockwhy("run", "--help").out
+    assert "-u USER" in run and "--dry-run" not in run and "-c N" not in run
+    assert "--dry-run" in sockwhy("doctor", "--help").out
+
+
+def test_help_names_every_option_once():
+    words = re.findall(r"^  (?:(-\w), )?(--[a-z-]+|-\w)\b", sockwhy("--help").out, re.M)
+    names = [name for pair in words for name in pair if name]
+    assert len(names) > 30 and len(names) == len(set(names))
+
+
+def test_version():
+    assert re.fullmatch(r"sockwhy \d+\.\d+\.\d+\n", sockwhy("--version").out)
+
+
+@pytest.mark.parametrize("args,words", [
+    (["--jsn"], ["--jsn", "--json"]),
+    (["-Z"], ["-Z"]),
+    (["-c"], ["-c"]), (["-c", "0"], ["'0'"]), (["-c", "1x"], ["1x"]), (["-c", "-1"], ["-1"]),
+    (["--json=yes"], ["--json"]),
+    (["--json", "--brief"], ["--brief"]),
+    (["--duration", "soon"], ["soon"]), (["--duration", "-1s"], ["-1s"]),
+    (["--ring-size", "12"], ["12"]),
+    (["--color", "pink"], ["pink", "always"]),
+    (["--severity", "fatal"], ["fatal", "warning"]),
+    (["--finding", "connect-refuse"], ["connect-refuse", "did you mean connect-refused"]),
+    (["--finding", "nonsense"], ["nonsense", "explain"]),
+    (["--mute", "x,connect-slow"], ["--mute x"]),
+    (["--set", "slow-handshake"], ["slow-handshake"]), (["--set", "slow=1"], ["slow=1"]),
+    (["--set", "slow-handshake=-4"], ["slow-handshake=-4"]),
+    (["--set", "join.settle"], ["join.settle"]), (["--set", "join.settle=0"], ["join.settle=0"]),
+    (["--set", "join.settle=99999999999"], ["join.settle=99999999999"]), (["--set", "join.x=1"], ["join.x=1"]),
+    (["-p", "init"], ["init"]), (["--uid", "no-such-user"], ["no-such-user"]),
+    (["watch", "--dry-run"], ["--dry-run", "watch"]), (["run", "-c", "2", "--", "true"], ["-c", "run"]),
+    (["run"], ["run"]), (["run", "--"], ["run"]), (["read"], ["read"]),
+    (["explain", "connect-refusd"], ["connect-refused"]), (["explain", "ECONREFUSED"], ["ECONNREFUSED"]),
+    (["explain", "zzz"], ["zzz"]),
+    (["doctor", "now"], ["doctor"]), (["doctor", "--dry-run"], ["--clean"]),
+    (["curl", "http://example.test/"], ["curl", "run -- curl"]),
+    (["ssh"], ["ssh", "run -- ssh"]),
+], ids=" ".join)
+def test_wrong(args, words):
+    complains(2, *args, words=words)
+
+
+@pytest.mark.parametrize("expression,words", [
+    ("host db.internal", ["db.internal", "address"]),
+    ("net example", ["example", "address"]),
+    ("tcp portt 80", ["syntax error"]),
+    ("port http-but-not-really", ["http-but-not-really"]),
+    ("host 10.0.0.1 and", ["syntax error"]),
+    ("ether host 00:11:22:33:44:55", ["ether", "link layer"]),
+    ("vlan 4", ["vlan", "link layer"]), ("arp", ["arp"]), ("ether proto 6", ["ether"]),
+    ("tcp[13] & 2 != 0", ["offset"]), ("ip[8] == 64", ["offset"]), ("ip6[6]=6", ["offset"]),
+    ("len > 100", ["len"]), ("greater 100", ["greater"]), ("less 64", ["less"]),
+    ("inbound", ["inbound"]), ("broadcast", ["broadcast"]), ("ip broadcast", ["broadcast"]),
+    ("gateway 10.0.0.1", ["gateway"]),
+])
+@pytest.mark.parametrize("how", ["option", "words"])
+def test_wrong_filter(expression, words, how):
+    complains(2, *(["-f", expression] if how == "option" else ["watch", *expression.split()]), words=words)
+
+
+def test_files_that_cannot_be(tmp_path):
+    complains(1, "read", tmp_path / "absent", words=["absent", "No such file"])
+    complains(1, "read", tmp_path, words=[str(tmp_path)])
+    complains(1, "-o", tmp_path / "no/dir", words=["no/dir", "No such file"])
+    complains(1, "--record", tmp_path / "no/dir", words=["no/dir", "No such file"])
+    complains(1, "--netns", "no-such-netns", words=["/run/netns/no-such-netns", "No such file"])
+    complains(2, "-i", "nosuchif0", words=["nosuchif0", "lo"])
+
+
+def test_explain():
+    done = sockwhy("explain")
+    ids = re.findall(r"^  ([a-z]+(?:-[a-z]+)+) ", done.out, re.M)
+    assert done.returncode == 0 and len(ids) == 23
+    for id_ in ids:
+        text = sockwhy("explain", id_).out
+        assert text.startswith(id_) and re.search(r"^  means ", text, re.M) and re.search(r"^  check ", text, re.M)
+        assert all(len(line) <= 100 for line in text.splitlines())
+    for errno, id_ in (("ECONNREFUSED", "connect-refused"), ("etimedout", "connect-no-answer"),
+                       ("EADDRINUSE", "local-port-in-use"), ("EADDRNOTAVAIL", "local-ports-exhausted")):
+        assert id_ in sockwhy("explain", errno).out
+    for state in ("LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT", "CLOSING",
+                  "LAST_ACK", "TIME_WAIT", "CLOSE"):
+        assert sockwhy("explain", state).out.startswith(state)
+    assert "SYN_SENT" in sockwhy("explain", "syn-sent").out
+    two = sockwhy("explain", "SYN_SENT", "ECONNREFUSED").out
+    assert "SYN_SENT" in two and "ECONNREFUSED" in two
+
+
+def test_full_disk():
+    for args in (["explain"], ["--help"], ["doctor"]):
+        with open("/dev/full", "wb") as full:
+            assert sockwhy(*args, stdout=full).returncode == 1, args
+
+
+def test_doctor_json(schema):
+    """Whatever the privileges: valid lines, every check named, status 1 exactly if a needed one is missing."""
+    done = sockwhy("doctor", "--json")
+    lines = [schema.check(line) for line in done.out.splitlines()]
+    checks = [line for line in lines if line["type"] == "check"]
+    assert {"BTF", "CAP_BPF", "tracefs"} <= {check["name"] for check in checks}
+    missing = [check for check in checks if check["needed"] and not check["ok"]]
+    assert done.returncode == (1 if missing else 0)
+    assert bool(missing) != any(line["type"] == "hook" for line in lines)
+    words = sockwhy("doctor").out
+    assert all(line["name"] in words for line in lines if line["type"] != "leftover")

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Live tests need root and a built agent. Each test gets a lab of its own; nothing may be left of it."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+import harness
+import lab as lab_module
+
+
+def pytest_addoption(parser):
+    parser.addoption("--lab-only", action="store_true", default=False,
+                     help="provoke the faults and check what the application sees, without the agent (to work on the lab)")
+
+
+def pytest_configure(config):
+    # Workers inherit it: one name for everything this run makes.
+    os.environ.setdefault("SWL_RUN", str(os.getpid()))
+
+
+def build(target, source):
+    """What the Makefile builds too; made here when somebody runs pytest by hand."""
+    newest = max(source.stat().st_mtime, source.with_name("fault.h").stat().st_mtime)
+    if not target.exists() or target.stat().st_mtime < newest:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_name(f"{target.name}.{os.getpid()}")
+        subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread",
+                        "-o", scratch, source], check=True)
+        scratch.rename(target)
+
+
+def leftovers():
+    """Namespaces, processes, cgroups and files of labs that should be gone."""
+    mine = f"{lab_module.PREFIX}{os.environ['SWL_RUN']}w*"
+    found = [f"namespace {p.name}" for p in pathlib.Path("/run/netns").glob(mine)]
+    found += [f"file {p}" for p in pathlib.Path("/tmp").glob(mine)]
+    found += [f"cgroup {p}" for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/{mine}")]
+    for exe in pathlib.Path("/proc").glob("[0-9]*/exe"):
+        try:
+            target = os.readlink(exe)
+        except OSError:
+            continue
+        if target in (str(lab_module.FAULT), str(harness.SOCKWHY)) and str(os.getpid()) in ancestry(exe.parent.name):
+            found.append(f"process {exe.parent.name} {target}")
+    return found
+
+
+def ancestry(pid):
+    """The pids above this one."""
+    above = []
+    while pid != "0":
+        try:
+            pid = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]
+        except (OSError, IndexError):
+            break
+        above.append(pid)
+    return above
+
+
+def pytest_sessionstart(session):
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    if os.geteuid() != 0:
+        raise pytest.UsageError("tests/live needs root: namespaces, BPF")
+    for program in (lab_module.FAULT, lab_module.DENY, lab_module.HEALTHY):
+        build(program, pathlib.Path(__file__).with_name(f"{program.name}.c"))
+    if not session.config.getoption("--lab-only"):
+        assert harness.SOCKWHY.exists(), "build/sockwhy is not built: make"
+
+
+def pytest_sessionfinish(session):
+    """With pytest-xdist only the controller looks: then every worker is done."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    left = leftovers()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nleft behind:\n  " + "\n  ".join(left))
+
+
+@pytest.fixture
+def lab():
+    made = lab_module.Lab()
+    yield made
+    made.close()
+
+
+class NoAgent:
+    """--lab-only: says nothing and finds nothing."""
+
+    def __init__(self, lab, *args, **kwargs):
+        self.lab = lab
+
+    def assert_only(self, finding, **kwargs):
+        pass
+
+    def silent(self, allow=()):
+        pass
+
+    def quiesce(self, slow=True):
+        pytest.skip("without the agent (--lab-only)")
+
+    def stop(self):
+        pass
+
+    def finish(self):
+        pass
+
+
+@pytest.fixture
+def watch(lab, request):
+    """Starts the agent in a namespace of the lab: watch(*args, ns=…)."""
+    kind = NoAgent if request.config.getoption("--lab-only") else harness.Agent
+    agents = []
+
+    def start(*args, **kwargs):
+        agents.append(kind(lab, *args, **kwargs))
+        return agents[-1]
+
+    yield start
+    for agent in agents:
+        agent.finish()
+
+
+@pytest.fixture
+def needs_agent(request):
+    if request.config.getoption("--lab-only"):
+        pytest.skip("without the agent (--lab-only)")
+
+
+@pytest.fixture(params=[4, 6], ids=["v4", "v6"])
+def family(request):
+    return request.param
+
+
+@pytest.fixture(params=[(), ("-N",)], ids=["blocking", "nonblocking"])
+def blocking(request):
+    return request.param
+
+
+class Place:
+    """Where the other end is: in the same namespace over lo, or in another one over veth."""
+
+    def __init__(self, lab, kind):
+        self.kind = kind
+        self.ns = lab.host if kind == "lo" else lab.link()
+        self.lab = lab
+
+    def address(self, family):
+        if self.kind == "lo":
+            return "::1" if family == 6 else "127.0.0.1"
+        return self.ns.address(family)
+
+    def serve(self, family, port, mode="keep", *options):
+        return self.lab.serve(self.address(family), port, mode, *options, ns=self.ns)
+
+
+@pytest.fixture(params=["lo", "veth"])
+def place(request, lab):
+    return Place(lab, request.param)

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* deny.c - refuse: by a cgroup program as IPAddressDeny=any makes one, or by a seccomp filter around a command */
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "fault.h"
+
+static const char usage[] = "usage: deny egress|connect4|connect6 CGROUP-DIRECTORY\n"
+			    "       deny errno NUMBER COMMAND [ARGUMENT...]\n";
+
+/* From now on connect() and bind() answer with @err, as a sandbox makes them. */
+static void deny_by_seccomp(int err)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = sizeof(insns) / sizeof(insns[0]), .filter = insns };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		die("seccomp");
+}
+
+/* The program is gone with this process, which ends with its standard input. */
+static void deny_in_cgroup(const char *what, const char *directory)
+{
+	struct bpf_insn insns[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+				    { .code = BPF_JMP | BPF_EXIT } };
+	bool egress = !strcmp(what, "egress");
+	union bpf_attr load = {}, link = {};
+
+	load.prog_type = egress ? BPF_PROG_TYPE_CGROUP_SKB : BPF_PROG_TYPE_CGROUP_SOCK_ADDR;
+	load.expected_attach_type = egress		      ? BPF_CGROUP_INET_EGRESS :
+				    !strcmp(what, "connect4") ? BPF_CGROUP_INET4_CONNECT :
+								BPF_CGROUP_INET6_CONNECT;
+	load.insns = (unsigned long)insns;
+	load.insn_cnt = 2;
+	load.license = (unsigned long)"GPL";
+	link.link_create.prog_fd = syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+	link.link_create.target_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	link.link_create.attach_type = load.expected_attach_type;
+	if ((int)link.link_create.prog_fd < 0 || (int)link.link_create.target_fd < 0 ||
+	    syscall(SYS_bpf, BPF_LINK_CREATE, &link, sizeof(link)) < 0)
+		die("cgroup program");
+	print_head("denying");
+	print_tail();
+	hold_until_told();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 3 && !strcmp(argv[1], "errno")) {
+		deny_by_seccomp(atoi(argv[2]));
+		execv(argv[3], argv + 3);
+		die(argv[3]);
+	}
+	if (argc != 3) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	deny_in_cgroup(argv[1], argv[2]);
+	return 0;
+}

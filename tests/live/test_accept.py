@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Listeners that do not keep up: the accept queue is full."""
+
+import pytest
+
+from lab import free_port
+
+
+def full_listener(place, family, port, backlog):
+    """A listener that never accepts, its queue filled to the last place: backlog + 1 clients are in."""
+    server = place.serve(family, port, "never", "-b", backlog)
+    clients = place.lab.start("-k", "-n", backlog + 1, "-t", 2000, "fill", place.address(family), port)
+    assert clients.line()["in"] == backlog + 1
+    return server, clients
+
+
+def named(finding, server, client):
+    """Client and listener are both named, one as the process, the other in related."""
+    pids = {finding["process"]["pid"]} | {r["process"]["pid"] for r in finding.get("related", ()) if "process" in r}
+    assert {server, client} <= pids
+
+
+@pytest.mark.parametrize("backlog", [0, 1, 5])
+def test_full(lab, watch, place, family, backlog):
+    port, there = free_port(), place.address(family)
+    server, _ = full_listener(place, family, port, backlog)
+    agent = watch()
+    saw = lab.fault("-U", 1500, "connect", there, port)
+    assert saw["errno"] == "ETIMEDOUT"
+    found = agent.assert_only("accept-queue-full", errno="ETIMEDOUT", confidence="certain")
+    if found:
+        named(found, server.pid, saw["pid"])
+
+
+def test_full_client_gives_up(lab, watch, place, family):
+    port, there = free_port(), place.address(family)
+    server, _ = full_listener(place, family, port, 1)
+    agent = watch()
+    saw = lab.fault("-N", "-t", 1400, "connect", there, port)
+    assert saw["gave_up"]
+    found = agent.assert_only("accept-queue-full")
+    if found:
+        named(found, server.pid, saw["pid"])
+
+
+def test_full_seen_while_it_fills(lab, watch, place, family):
+    """The agent sees the listener from its beginning."""
+    port, there = free_port(), place.address(family)
+    agent = watch()
+    server = place.serve(family, port, "never", "-b", 1)
+    saw = lab.fault("-n", 9, "-t", 1400, "fill", there, port)
+    assert saw["in"] == 2 and saw["gave_up"]
+    found = agent.assert_only("accept-queue-full")
+    if found:
+        named(found, server.pid, saw["pid"])
+
+
+def test_full_for_a_client_elsewhere(lab, watch, family):
+    """The client is another machine: only the listener's side is here."""
+    net, port = lab.internet(), free_port()
+    here = lab.host.inet6 if family == 6 else lab.host.inet4
+    server = lab.serve(here, port, "never", "-b", 0)
+    assert lab.fault("-k", "-n", 1, "-t", 2000, "fill", here, port)["in"] == 1
+    client = net.host(family)
+    agent = watch()
+    net.open(client, 45000, here, port, syns=2)
+    found = agent.assert_only("accept-queue-full", pid=server.pid) if hasattr(agent, "pid") else None
+    assert net.heard(client, 45000) == [], "the SYNs were to get no answer"
+    if found:
+        assert client in str(found), "who suffered is not named"
+
+
+def test_queue_with_room(lab, watch, place, family):
+    """Nearest miss: one place left, and taken."""
+    port, there = free_port(), place.address(family)
+    place.serve(family, port, "never", "-b", 1)
+    agent = watch()
+    saw = lab.fault("-n", 2, "-t", 2000, "fill", there, port)
+    assert saw["in"] == 2 and not saw["gave_up"]
+    agent.silent(allow=("accept-slow", "accept-listener-closed"))
+
+
+def test_full_but_dropped_before(lab, watch, place, family):
+    """Nearest miss: the queue is full, but it is a firewall that drops the SYN before it gets there."""
+    port, there = free_port(), place.address(family)
+    full_listener(place, family, port, 1)
+    place.ns.nft("input", f"tcp dport {port} tcp flags syn counter drop")
+    agent = watch()
+    saw = lab.fault("-U", 1500, "connect", there, port)
+    assert saw["errno"] == "ETIMEDOUT" and place.ns.nft_packets() >= 2
+    agent.assert_only("local-firewall", pid=saw["pid"], errno="ETIMEDOUT", remote=(there, port))
+
+
+def test_full_at_the_last_ack(lab, watch, place, family):
+    """Both clients are connected by their own account; the queue has room for one when their first data comes."""
+    port, there = free_port(), place.address(family)
+    agent = watch()
+    server = place.serve(family, port, "never", "-b", 0, "-a")
+    clients = lab.start("-k", "-n", 2, "-d", 4, "-t", 2000, "fill", there, port)
+    assert clients.line()["in"] == 2
+    found = agent.wait_for(finding="accept-queue-full", state="final") if hasattr(agent, "pid") else None
+    if found:
+        named(found, server.pid, server.pid)
+        assert {f["finding"] for f in agent.loud_finals()} == {"accept-queue-full"}
+    assert place.ns.run("nstat -az TcpExtListenOverflows").split()[-2] != "0"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is wrong is said in one line on standard error, with a hint where one is known."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from harness import SOCKWHY, Agent
+from lab import PATIENCE_S, free_port
+
+pytestmark = pytest.mark.usefixtures("needs_agent")
+
+
+def run(lab, *args, wrap=(), **kwargs):
+    return subprocess.run(lab.host.command(*wrap, SOCKWHY, *args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False, **kwargs)
+
+
+def one_line(done, status, *words):
+    """One line, perhaps a hint below it; the words are in it; nothing on standard output."""
+    lines = done.stderr.splitlines()
+    assert done.returncode == status, (done.returncode, done.stderr)
+    assert len(lines) in (1, 2) and (len(lines) == 1 or lines[1].startswith("hint:")), done.stderr
+    assert done.stdout == ""
+    for word in words:
+        assert word.lower() in done.stderr.lower(), f"{word!r} is not in: {done.stderr}"
+
+
+@pytest.mark.parametrize("args,words", [
+    (["curl", "http://example.test/"], ["curl", "run --"]),
+    (["--no-such-option"], ["--no-such-option"]),
+    (["-c"], ["-c"]),
+    (["-c", "many"], ["many"]),
+    (["--finding", "connect-refuzed"], ["connect-refuzed"]),
+    (["--mute", "nonsense"], ["nonsense"]),
+    (["--severity", "fatal"], ["fatal"]),
+    (["--set", "no.such.threshold=1"], ["no.such.threshold"]),
+    (["--packets=all"], ["all"]),
+    (["--without", "no-such-hook"], ["no-such-hook"]),
+    (["port", "http-but-not-really"], ["http-but-not-really"]),
+    (["tcp", "portt", "80"], ["portt"]),
+    (["host", "db.internal"], ["db.internal"]),
+    (["ether host 00:11:22:33:44:55"], ["link"]),
+    (["ip[8] == 64"], ["offset"]),
+    (["run"], ["run"]),
+    (["run", "--"], ["run"]),
+    (["read"], ["read"]),
+    (["explain", "no-such-thing"], ["no-such-thing"]),
+], ids=" ".join)
+def test_usage(lab, args, words):
+    one_line(run(lab, *args), 2, *words)
+
+
+@pytest.mark.parametrize("args,words", [
+    (["-i", "nosuchif0"], ["nosuchif0"]),
+    (["--netns", "/run/netns/nosuchns"], ["/run/netns/nosuchns"]),
+    (["-o", "/nonexistent/findings"], ["/nonexistent/findings", "No such file"]),
+    (["--record", "/nonexistent/rec"], ["/nonexistent/rec", "No such file"]),
+    (["read", "/nonexistent/rec"], ["/nonexistent/rec", "No such file"]),
+], ids=" ".join)
+def test_cannot(lab, args, words):
+    done = run(lab, *args)
+    one_line(done, done.returncode, *words)
+    assert done.returncode in (1, 2)
+
+
+@pytest.mark.parametrize("option", ["-o", "--record"])
+def test_file_is_never_overwritten(lab, option):
+    path = lab.dir / "kept"
+    path.write_text("mine\n")
+    one_line(run(lab, option, path, "--duration", "1s"), 1, str(path), "--force")
+    assert path.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("option", ["-o", "--record"])
+def test_link_is_never_followed(lab, option):
+    target, link = lab.dir / "target", lab.dir / "link"
+    target.write_text("mine\n")
+    link.symlink_to(target)
+    one_line(run(lab, option, link, "--force", "--duration", "1s"), 1, str(link))
+    assert target.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("option", ["-o", "--record"])
+def test_file_is_private(lab, option):
+    path = lab.dir / "new"
+    done = run(lab, option, path, "--duration", "1s")
+    assert done.returncode == 0 and path.stat().st_mode & 0o777 == 0o600
+
+
+def test_not_root(lab):
+    done = run(lab, wrap=("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"))
+    one_line(done, 1, "CAP_", "hint:")
+
+
+def test_not_root_may_explain(lab):
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    for word in ("ECONNREFUSED", "connect-refused", "SYN_SENT"):
+        done = run(lab, "explain", word, wrap=nobody)
+        assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) > 3
+    done = run(lab, "doctor", wrap=nobody)
+    assert done.returncode == 1 and "CAP_" in done.stdout
+
+
+def test_no_btf(lab):
+    """The kernel's type information is hidden by a mount of our own."""
+    done = run(lab, wrap=("unshare", "-m", "sh", "-ec", "mount -t tmpfs none /sys/kernel/btf; exec \"$@\"", "-"))
+    one_line(done, 1, "BTF")
+
+
+def test_output_full(lab):
+    """Standard output has no room: said, counted, exit 1."""
+    with open("/dev/full", "w") as full:
+        agent = Agent(lab, stdout=full)
+        lab.fault("connect", "127.0.0.1", free_port())
+        agent.wait_stderr(lambda line: "No space left" in line, "word of the full disk")
+        if agent.popen.poll() is None:
+            agent.popen.send_signal(signal.SIGINT)
+        assert agent.popen.wait(PATIENCE_S) == 1
+
+
+def test_recording_full(lab):
+    """The recording's disk has room for a little only; findings go on, the loss is told, exit 1."""
+    small = lab.dir / "small"
+    small.mkdir()
+    wrap = ("unshare", "-m", "sh", "-ec", f'mount -t tmpfs -o size=128k none {small}; exec "$@"', "-")
+    agent = Agent(lab, command=["--json", "--record", small / "rec"], wrap=wrap)
+    lab.fault("refused", 3000, "127.0.0.1", free_port(), exe=lab.healthy)
+    agent.wait_stderr(lambda line: "No space left" in line and "rec" in line, "word of the full disk")
+    agent.popen.send_signal(signal.SIGINT)
+    assert agent.popen.wait(PATIENCE_S) == 1
+    assert sum("No space left" in line for line in agent.stderr) == 1, "said once"
+
+
+def test_closed_pipe(lab):
+    """sockwhy | head: ends when nobody reads any more, without a complaint."""
+    read_end, write_end = os.pipe()
+    agent = Agent(lab, stdout=write_end)
+    os.close(write_end)
+    os.close(read_end)
+    lab.fault("connect", "127.0.0.1", free_port())
+    agent.popen.wait(PATIENCE_S)
+    agent.close_readers()
+    assert agent.popen.returncode in (0, 141, -signal.SIGPIPE)
+    words = " ".join(agent.stderr).lower()
+    assert "pipe" not in words and "error" not in words, agent.stderr
+
+
+def test_environment_of_a_daemon(lab):
+    """Closed standard input, no HOME, no locale, no PATH: runs all the same."""
+    done = subprocess.run(lab.host.command("env", "-i", SOCKWHY, "--duration", "1s"), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.isascii()
