@@ -42,6 +42,12 @@ static int read_recording(const struct options *options, struct output *output, 
 	struct record_reader *reader;
 	int err, status;
 
+	if (options->since.given || options->until.given) {
+		log_error("%s: a recording: --since and --until are for captures", path);
+		log_hint("what a recording tells of a time hangs on what it told before");
+		input_close(input);
+		return EXIT_USAGE;
+	}
 	if (record_reader_new(&reader, input))
 		return EXIT_FAILED;
 	err = pipeline_open(&pipeline, options);
