@@ -167,7 +167,7 @@ def test_still_being_written(capture, schema):
         assert ports(lines) == ALL[:-1] and summary["damaged"] == 1 and lines[-1]["early_end"]
         told = [line for line in done.err.splitlines() if str(path) in line]
         assert len(told) == 1 and "truncated after packet 9: " in told[0]
-        assert "hint: the 9 packets before that were judged" in done.err
+        assert "hint: the 9 packets before that were read" in done.err
     path.write_bytes(PLAIN[:-70])  # between two packets: nothing is missing
     assert ports(read(schema, "-vv", path)[0]) == ALL[:-1]
 
