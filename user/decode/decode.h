@@ -141,6 +141,8 @@ const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
 const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
+/* The errno that Linux gives a connecting socket for an ICMP destination unreachable; 0 none. */
+int decode_icmp_errno(bool ipv6, unsigned int type, unsigned int code);
 const char *decode_signal_name(unsigned int signal); /* "SIGKILL"; NULL unknown */
 
 /* ---- fields ---- */
