@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -89,7 +90,9 @@ def pytest_runtest_protocol(item, nextitem):
         unseen = stash[witness_key].seen()
         if not failed or not unseen or run == RUNS_MAX - 1:
             break
-        item.user_properties.append(("run again", f"{failed.longreprtext.splitlines()[-1]}; no program ran for: {unseen[0]}"))
+        first = re.search(r": (\w+): ", unseen[0])
+        item.user_properties.append(("run again", f"{failed.longreprtext.splitlines()[-1]}; no program can have seen "
+                                     f"{len(unseen)} hooks, {first.group(1) if first else unseen[0]} the first"))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
