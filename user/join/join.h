@@ -219,6 +219,7 @@ try {
 	bool refused_by_drop; /* learned from a NO_SOCKET drop (kernels before 6.10) */
 	bool reset_here; /* a local socket (peer on this machine) sent the reset: its state */
 	__u8 reset_here_state;
+	__u32 reset_here_netns;
 	struct {
 		bool seen; /* our SYN met a full accept queue on this machine */
 		__u32 netns;

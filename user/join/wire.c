@@ -260,6 +260,7 @@ static void apply_out(struct join *join, struct try_slot *slot, const struct sig
 		} else if (sighting->state) {
 			try->reset_here = true;
 			try->reset_here_state = sighting->state;
+			try->reset_here_netns = evidence->netns;
 		}
 		break;
 	case EVENT_ICMP_SENT:

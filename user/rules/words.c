@@ -268,15 +268,29 @@ void words_check_end(struct words_check *check, const char *why, ...)
 	finding->checks_count++;
 }
 
+/* Where on this machine the far end was seen to be; 0: nowhere that is known. */
+static __u32 far_netns(const struct try *try)
+{
+	if (try->refused_here)
+		return try->refused_netns;
+	if (try->full.seen)
+		return try->full.netns;
+	if (address_is_loopback(try->tuple.remote) ||
+	    address_equal(try->tuple.local, try->tuple.remote))
+		return try->netns;
+	return try->reset_here ? try->reset_here_netns : 0;
+}
+
 void words_check_listener(const struct view *view, struct finding *finding, const struct try *try,
 			  const char *why)
 {
-	bool own = address_is_loopback(try->tuple.remote) ||
-		   address_equal(try->tuple.local, try->tuple.remote);
+	__u32 netns = far_netns(try);
+	bool rewritten = try->refused_here && try->refused_rewritten;
 	struct words_check check =
-		own ? words_check(view, finding, try->netns) : words_check_remote(finding);
+		netns ? words_check(view, finding, netns) : words_check_remote(finding);
 
-	text_add(&check.run, "ss -ltnp 'sport = :%u'", try->tuple.remote_port);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'",
+		 rewritten ? try->refused_to_port : try->tuple.remote_port);
 	words_check_end(&check, "%s", why);
 }
 
