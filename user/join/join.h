@@ -232,6 +232,7 @@ try {
 
 	/* coverage: what could have been seen */
 	bool blind_wire; /* no packet hook at the interfaces its packets pass, or none attached in time */
+	bool blind_wire_late; /* and that is because they were attached after it began */
 	bool blind_lost; /* records were lost while it lived */
 	bool blind_start; /* it began before the hooks were attached */
 	bool blind_hook; /* states or drops cannot be seen: their hooks are missing */

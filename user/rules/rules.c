@@ -213,7 +213,7 @@ static __u32 holes_of(const struct try *try)
 		blind |= BLIND_LOST_RECORDS;
 	if (try->blind_hook)
 		blind |= BLIND_HOOK_MISSING;
-	if (try->blind_start)
+	if (try->blind_start || try->blind_wire_late)
 		blind |= BLIND_STARTED_LATE;
 	if (try->blind_wire)
 		blind |= BLIND_PACKETS_OUT_OF_SIGHT;
