@@ -94,7 +94,7 @@ static void add_queue(struct text *text, const struct view *view, const struct l
 	if (listener)
 		address_print_port(text, listener->tuple.local, listener->tuple.local_port);
 	else if (try)
-		words_remote(text, try);
+		words_remote(text, view, try);
 	else
 		address_print_port(text, attempt->listener_tuple.local,
 				   attempt->listener_tuple.local_port);

@@ -58,7 +58,7 @@ static void tell_refused(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	address_print(&what, try->tuple.remote);
+	words_host(&what, view, try);
 	text_add(&what, " answered the SYN with a reset");
 	add_answer_time(&what, try);
 	if (try->answer_ttl)
@@ -226,7 +226,7 @@ static void tell_refused_local(const struct view *view, struct finding *finding)
 	text_add(&what, " answered the SYN%s", try->refused_here ? " with a reset" : "");
 	add_answer_time(&what, try);
 	text_add(&why, "nothing listens on ");
-	words_remote(&why, &asked);
+	words_remote(&why, view, &asked);
 	words_in_netns(&why, view->join, netns);
 	if (try->refused_here && try->refused_rewritten)
 		text_add(&why, ", where NAT on this machine sent the SYN");
@@ -298,7 +298,7 @@ static void tell_reset_in_handshake(const struct view *view, struct finding *fin
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	address_print(&what, try->tuple.remote);
+	words_host(&what, view, try);
 	text_add(&what, " completed the handshake");
 	if (try->established_ns > try->started_ns) {
 		text_add(&what, " in ");

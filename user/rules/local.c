@@ -48,7 +48,7 @@ static bool is_filter_icmp(const struct icmp_seen *icmp)
 
 static bool is_forwarding_place(const struct view *view)
 {
-	static const char *const places[] = { "ip_forward", "ip6_forward",  "ip_error",
+	static const char *const places[] = { "ip_forward", "ip6_forward", "ip_error",
 					      "ip6_pkt_",   "dst_discard", "ip_mr_forward" };
 	const char *place = look_drop_place(view->join, &view->try->drop_out);
 
@@ -138,8 +138,7 @@ static bool is_reason(const struct view *view, const char *with)
 	return reason && !strncmp(reason, with, strlen(with));
 }
 
-/* More than dropped: the socket was told. */
-/* Told so at once; a time-out and ss -K only say how the waiting ended. */
+/* More than dropped: the socket was told at once; a time-out and ss -K only say how waiting ended. */
 static bool rejected(const struct try *try)
 {
 	return try->icmp_here.count || try->soft_error ||
@@ -164,12 +163,23 @@ static void add_drop(struct text *text, const struct view *view)
 		text_add(text, " with a reset");
 }
 
-static void add_icmp_here(struct text *text, const struct view *view)
+/* The error that answered our SYN: what was sent, or, where no kernel tells (ICMPv6), what came. */
+static const struct icmp_seen *icmp_of(const struct try *try)
 {
-	const struct icmp_seen *icmp = &view->try->icmp_here;
+	return try->icmp_here.count || !try->drop_out.count ? &try->icmp_here : &try->icmp_in;
+}
+
+static void add_icmp(struct text *text, const struct view *view)
+{
+	const struct icmp_seen *icmp = icmp_of(view->try);
 	const char *name = decode_icmp_name(icmp->ipv6, icmp->type, icmp->code);
 
 	if (view->try->drop_out.count) {
+		if (icmp == &view->try->icmp_in) {
+			text_add(text, ", and ");
+			address_print(text, icmp->sender);
+			text_add(text, " answered");
+		}
 		text_add(text, " with ");
 	} else {
 		if (view->try->icmp_here_netns != view->try->netns)
@@ -188,8 +198,8 @@ static void add_what(struct text *text, const struct view *view)
 
 	if (try->drop_out.count)
 		add_drop(text, view);
-	if (try->icmp_here.count)
-		add_icmp_here(text, view);
+	if (icmp_of(try)->count)
+		add_icmp(text, view);
 	else if (try->drop_out.count)
 		; /* said */
 	else if (try->retransmit_error)
@@ -385,7 +395,7 @@ static const char *refusing_route(const struct view *view)
 	const struct try *try = view->try;
 	const char *reason = look_drop_reason(view->join, &try->drop_out);
 	const char *place = look_drop_place(view->join, &try->drop_out);
-	const struct icmp_seen *icmp = try->icmp_here.count ? &try->icmp_here : &try->icmp_in;
+	const struct icmp_seen *icmp = icmp_of(try);
 
 	if (!place)
 		return NULL;
@@ -444,7 +454,7 @@ static void tell_forward_dropped(const struct view *view, struct finding *findin
 	else
 		words_netns(&why, view->join, place);
 	text_add(&why, " did not forward the SYN to ");
-	words_remote(&why, try);
+	words_remote(&why, view, try);
 	if (forward && !forward->number) {
 		text_add(&why, ": ");
 		words_sysctl(&why, view, sysctl);

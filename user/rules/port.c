@@ -36,7 +36,9 @@ static void add_call(struct text *text, const struct attempt *attempt)
 
 	text_add(text, "%s() on ", call ? call : "bind");
 	address_print(text, address_of(attempt));
-	text_add(text, " port %u failed with %s", port_of(attempt), name ? name : "an error");
+	if (attempt->kind == ATTEMPT_BIND || port_of(attempt))
+		text_add(text, " port %u", port_of(attempt));
+	text_add(text, " failed with %s", name ? name : "an error");
 }
 
 static void want_call(const struct view *view, struct wanted_facts *wanted)
@@ -109,7 +111,7 @@ static void tell_ports_exhausted(const struct view *view, struct finding *findin
 
 	if (view->try) {
 		text_add(&what, "connect() to ");
-		words_remote(&what, view->try);
+		words_remote(&what, view, view->try);
 		text_add(
 			&what,
 			" failed with EADDRNOTAVAIL before any packet was made: no source port was found");
@@ -241,7 +243,7 @@ static void tell_tuple_in_use(const struct view *view, struct finding *finding)
 	struct words_check check;
 
 	text_add(&what, "connect() to ");
-	words_remote(&what, try);
+	words_remote(&what, view, try);
 	text_add(&what, " from the bound port");
 	if (try->tuple.local_port)
 		text_add(&what, " %u", try->tuple.local_port);
@@ -332,8 +334,7 @@ static void add_port_holder(struct text *text, const struct view *view, struct f
 {
 	const struct ev_fact *holder = holder_of(view);
 	bool nobody = holder && !holder->pid && holder->number == STATE_LISTEN;
-	const struct listener *listener =
-		holder && !nobody ? NULL : known_listener(view, holder);
+	const struct listener *listener = holder && !nobody ? NULL : known_listener(view, holder);
 
 	if (listener) {
 		add_listener(text, listener);
@@ -466,7 +467,7 @@ static void tell_address_absent(const struct view *view, struct finding *finding
 		const char *name = decode_errno_name(try->error);
 
 		text_add(&what, "connect() to ");
-		words_remote(&what, try);
+		words_remote(&what, view, try);
 		text_add(&what, " failed with %s before any packet was made",
 			 name ? name : "an error");
 	} else {

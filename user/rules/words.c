@@ -91,9 +91,32 @@ void words_interface(struct text *text, const struct join *join, __u32 netns, __
 		text_add(text, "interface %u", ifindex);
 }
 
-void words_remote(struct text *text, const struct try *try)
+void words_host(struct text *text, const struct view *view, const struct try *try)
 {
-	address_print_port(text, try->tuple.remote, try->tuple.remote_port);
+	__u32 ifindex = try->bound_ifindex;
+	const struct interface *interface;
+
+	address_print(text, try->tuple.remote);
+	if (!address_is_link_local(try->tuple.remote) || address_is_ipv4(try->tuple.remote))
+		return;
+	if (!ifindex && try->syn_netns == try->netns)
+		ifindex = try->syn_ifindex;
+	interface = join_interface(view->join, try->netns, ifindex);
+	if (!interface || !interface->name[0])
+		return;
+	text_add(text, "%%");
+	text_add_foreign(text, interface->name, sizeof(interface->name));
+}
+
+void words_remote(struct text *text, const struct view *view, const struct try *try)
+{
+	bool brackets = try->tuple.remote_port && !address_is_ipv4(try->tuple.remote);
+
+	text_add(text, "%s", brackets ? "[" : "");
+	words_host(text, view, try);
+	text_add(text, "%s", brackets ? "]" : "");
+	if (try->tuple.remote_port)
+		text_add(text, ":%u", try->tuple.remote_port);
 }
 
 static bool is_plain(char c)

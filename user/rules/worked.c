@@ -21,7 +21,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	struct words_check check;
 
 	text_add(&what, "the handshake with ");
-	words_remote(&what, try);
+	words_remote(&what, view, try);
 	text_add(&what, " took ");
 	words_duration(&what, look_lasted_ns(view));
 	text_add(&what, " and ");
@@ -126,7 +126,7 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 	size_t told = 0;
 
 	look_fallback(view, &first, &lost_ms);
-	words_remote(&what, view->try);
+	words_remote(&what, view, view->try);
 	text_add(&what, " worked, after %llu ms lost at ", lost_ms);
 	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX && told < 3; i++) {
 		if (attempt->tries[i] == view->try || attempt->tries[i]->state != TRY_FAILED)
