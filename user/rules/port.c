@@ -432,23 +432,25 @@ static bool match_address_absent(const struct view *view, struct guess *guess)
 	return true;
 }
 
-static void add_addresses(struct text *text, const struct view *view, bool ipv4)
+/* What there is instead of @absent. */
+static void add_addresses(struct text *text, const struct view *view, bool ipv4, const __u8 *absent)
 {
 	const struct ev_fact *fact;
 	unsigned int told = 0;
 
 	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_ADDRESS, i)); i++) {
-		if ((fact->flags & FACT_F_ABSENT) || address_is_ipv4(fact->address) != ipv4)
+		if ((fact->flags & FACT_F_ABSENT) || address_is_ipv4(fact->address) != ipv4 ||
+		    address_equal(fact->address, absent))
 			continue;
 		if (told == 6) {
 			text_add(text, ", …");
 			return;
 		}
-		text_add(text, "%s", told++ ? ", " : "; there are ");
+		text_add(text, "%s", told++ ? ", " : "; the addresses here are ");
 		address_print(text, fact->address);
 	}
 	if (!told && attempt_fact(view->join, view->attempt, FACT_ADDRESS, 0))
-		text_add(text, "; there is none of that family");
+		text_add(text, "; there is no other of that family");
 }
 
 static void tell_address_absent(const struct view *view, struct finding *finding)
@@ -484,7 +486,7 @@ static void tell_address_absent(const struct view *view, struct finding *finding
 		text_add(&why, " is not an address of this host");
 	}
 	words_in_netns(&why, view->join, netns);
-	add_addresses(&why, view, ipv4);
+	add_addresses(&why, view, ipv4, address);
 	check = words_check(view, finding, netns);
 	text_add(&check.run, "ip %saddress show", ipv4 ? "-4 " : "-6 ");
 	words_check_end(&check, "the addresses there are");

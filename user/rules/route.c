@@ -281,11 +281,11 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 	if (who && address_equal(who, try->tuple.remote))
 		text_add(
 			&why,
-			"the host itself is not on that link: switched off, another network, or a wrong address");
+			"the host itself does not answer on that link: switched off, another network, or a wrong address");
 	else if (who)
 		text_add(
 			&why,
-			"the router is not on that link: switched off, another network, or a wrong gateway");
+			"the router does not answer on that link: switched off, another network, or a wrong gateway");
 	else
 		text_add(&why, "the next hop does not answer %s", question);
 	if (interface && interface->type[0])
