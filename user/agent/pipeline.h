@@ -58,6 +58,9 @@ void pipeline_close(struct pipeline *pipeline);
 /* struct record_sink's take(): one record. Returns 0, or -ECANCELED when nothing more is wanted. */
 int pipeline_take(void *pipeline, const void *record, size_t size);
 
+/* The same for an event that was decoded already, and that begins with the bytes of its record. */
+int pipeline_event(struct pipeline *pipeline, const struct event *event);
+
 /* The stream ended: tells what is still to be told, and the summary. @early: without its end record */
 void pipeline_finish(struct pipeline *pipeline, bool early);
 

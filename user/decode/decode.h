@@ -71,6 +71,7 @@ struct packet {
 	__u8 icmp_code;
 	__u8 pad;
 	__u32 icmp_mtu;
+	__u32 payload_at; /* where the payload begins, from the IP header on; 0 unknown */
 	struct {
 		__u8 source[EVENT_ADDRESS_SIZE];
 		__u8 destination[EVENT_ADDRESS_SIZE];
@@ -108,9 +109,16 @@ struct event {
 		struct ev_change change;
 		struct ev_lost lost;
 		struct ev_end end;
+		struct ev_frame frame;
 	};
-	struct packet
-		packet; /* of packet, drop, reset-sent, icmp-sent; .what is PACKET_NONE without */
+	/* of packet, frame, drop, reset-sent, icmp-sent; .what is PACKET_NONE without */
+	struct packet packet;
+	/*
+	 * All that was captured of .packet, which may be more than a record keeps; valid while the
+	 * event is being taken. 0 bytes without a packet.
+	 */
+	const __u8 *bytes;
+	size_t bytes_captured;
 };
 
 /*
@@ -129,6 +137,27 @@ int decode_event(const void *bytes, size_t size, struct event *event);
  */
 void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet *packet);
 
+/* ---- frames of capture files ---- */
+
+struct fragments; /* datagrams of which fragments are awaited */
+
+/* Bytes of a frame, from its link layer on. */
+struct frame_bytes {
+	const __u8 *bytes;
+	size_t captured;
+	size_t wire; /* at least .captured */
+	__u16 link; /* LINKTYPE_* */
+};
+
+/*
+ * Finds the IP packet in a frame and parses it; sets of @event all that decode_event() would set
+ * for the record of that frame, but the header and what only the file knows (.frame.frame, .file,
+ * .interface). @event then begins with the bytes of that record, once head.size is set from
+ * the result. @fragments NULL: fragments stay apart. Returns the size of the body.
+ */
+size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,
+		    struct event *event);
+
 /* "SYN seq 3812440907 win 64240 mss 1460 sack ts wscale 7 ttl 64"; "ICMP 3/1 host unreachable …" */
 void packet_print(struct text *text, const struct packet *packet);
 
@@ -143,6 +172,8 @@ const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
 const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
+const char *decode_unread_name(unsigned int unread); /* "not-ip"; NULL of UNREAD_NONE */
+const char *decode_unread_meaning(unsigned int unread); /* "not IP" */
 const char *decode_signal_name(unsigned int signal); /* "SIGKILL"; NULL unknown */
 
 /* ---- fields ---- */

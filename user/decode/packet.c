@@ -272,11 +272,14 @@ static void parse_tcp(struct span span, size_t wire, struct packet *packet)
 
 	if (wire < TCP_HEADER)
 		return; /* no TCP segment is that short: stays PACKET_OTHER */
-	if (span_has(&span, 13)) {
+	if (!span_has(&span, 13)) {
+		packet->payload_at = 0; /* where the options end is not captured */
+	} else {
 		header = (size_t)(span.at[12] >> 4) * 4;
 		if (header < TCP_HEADER || header > wire)
 			return;
 		packet->payload_bytes = wire - header;
+		packet->payload_at += (__u32)header;
 	}
 	packet->what = PACKET_TCP;
 	if (span_has(&span, 4)) {
@@ -304,6 +307,7 @@ static void parse_udp(struct span span, size_t wire, struct packet *packet)
 	if (wire < UDP_HEADER)
 		return;
 	packet->what = PACKET_UDP;
+	packet->payload_at += UDP_HEADER;
 	packet->payload_bytes = wire - UDP_HEADER;
 	if (span_has(&span, 4)) {
 		packet->source_port = be16(span.at);
@@ -370,6 +374,7 @@ static void parse_icmp(struct span span, size_t wire, bool ipv6, struct packet *
 	if (wire < ICMP_HEADER)
 		return;
 	packet->what = PACKET_ICMP;
+	packet->payload_at += ICMP_HEADER;
 	packet->payload_bytes = wire - ICMP_HEADER;
 	if (span_has(&span, 2)) {
 		packet->icmp_type = span.at[0];
@@ -415,6 +420,7 @@ void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet
 		packet->flags |= PACKET_F_CUT;
 	if (upper.later_fragment || upper.cut)
 		return;
+	packet->payload_at = (__u32)(upper.span.at - bytes);
 	if (upper.protocol == IPPROTO_TCP)
 		parse_tcp(upper.span, upper.wire_bytes, packet);
 	else if (upper.protocol == IPPROTO_UDP)
