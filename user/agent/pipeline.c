@@ -361,6 +361,9 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	filter_learn(pipeline->filter, event);
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
+	if (pipeline->options->verbose && join_look(pipeline->join)->flags &&
+	    filter_event(pipeline->filter, event))
+		note_write(pipeline, sink_look(pipeline->sink, pipeline->join, event));
 	if (pipeline->depth)
 		return 0;
 

@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/stream.h"
 
 /*
  * Theory of operation
@@ -327,6 +328,17 @@ bool join_settling(const struct join *join);
 
 /* How many connects are under way. Walks the table: not for every record. */
 size_t join_connecting(const struct join *join);
+
+/* ---- TCP connections, segment by segment: stream.h ---- */
+
+/*
+ * Every connection of a capture, and under run those of the followed processes: of others the
+ * kernel side shows a few packets only.
+ */
+const struct streams *join_streams(const struct join *join);
+
+/* What the last record's packet was in its connection; .stream NULL: in none. */
+const struct stream_look *join_look(const struct join *join);
 
 /* ---- what else is known ---- */
 

@@ -9,7 +9,6 @@
 #include "join/table.h"
 #include "util/array.h"
 
-#define NONE 0xffffffff
 /*
  * Ends chosen so that they share a bucket must not make a look-up slow: a chain is no longer than
  * this, its oldest connection leaves. By chance 65,536 connections in 131,072 buckets make 8.
@@ -18,7 +17,7 @@
 
 struct streams {
 	struct stream *slots;
-	__u32 *buckets; /* index of a slot, or NONE */
+	__u32 *buckets; /* number of a slot, from 1; 0 none: a table that is not used costs no memory */
 	__u32 room;
 	__u32 touched; /* slots that were ever used */
 	__u32 mask;
@@ -49,12 +48,11 @@ int streams_new(struct streams **out, __u32 connections)
 		buckets *= 2;
 	streams->mask = buckets - 1;
 	streams->slots = calloc(streams->room, sizeof(*streams->slots));
-	streams->buckets = malloc(buckets * sizeof(*streams->buckets));
+	streams->buckets = calloc(buckets, sizeof(*streams->buckets));
 	if (!streams->slots || !streams->buckets) {
 		streams_free(streams);
 		return -ENOMEM;
 	}
-	memset(streams->buckets, 0xff, buckets * sizeof(*streams->buckets));
 	*out = streams;
 	return 0;
 }
@@ -102,13 +100,13 @@ static bool stream_has(const struct stream *stream, const struct ends *ends)
 	       !memcmp(stream->address[1], ends->address[1], EVENT_ADDRESS_SIZE);
 }
 
-static struct stream *streams_find(const struct streams *streams, __u32 index,
+static struct stream *streams_find(const struct streams *streams, __u32 number,
 				   const struct ends *ends)
 {
 	struct stream *stream;
 
-	for (; index != NONE; index = stream->next) {
-		stream = &streams->slots[index];
+	for (; number; number = stream->next) {
+		stream = &streams->slots[number - 1];
 		/* what is read next, while the ends are still on their way from memory */
 		__builtin_prefetch(&stream->side[0]);
 		__builtin_prefetch(&stream->side[0].next_ns);
@@ -127,13 +125,13 @@ static void streams_unlink(struct streams *streams, struct stream *stream)
 			     stream->netns,
 			     0 };
 	__u32 *at = ends_bucket(streams, &ends);
-	__u32 index = (__u32)(stream - streams->slots);
+	__u32 number = (__u32)(stream - streams->slots) + 1;
 
 	if (!stream->linked)
 		return;
 	stream->linked = false;
-	while (*at != index)
-		at = &streams->slots[*at].next;
+	while (*at != number)
+		at = &streams->slots[*at - 1].next;
 	*at = stream->next;
 }
 
@@ -159,13 +157,13 @@ static struct stream *streams_take(struct streams *streams)
 }
 
 /* A chain that is too long loses its oldest: it is no longer found, and the hand takes it next. */
-static void streams_bound_chain(struct streams *streams, __u32 index)
+static void streams_bound_chain(struct streams *streams, __u32 number)
 {
 	struct stream *last = NULL;
 	unsigned int length = 0;
 
-	for (; index != NONE; index = streams->slots[index].next, length++)
-		last = &streams->slots[index];
+	for (; number; number = last->next, length++)
+		last = &streams->slots[number - 1];
 	if (length > CHAIN_MOST)
 		streams_unlink(streams, last);
 }
@@ -200,7 +198,7 @@ static struct stream *streams_add(struct streams *streams, const struct ends *en
 	stream->client = stream->port[0] == stream->port[1] ? ends->from :
 			 stream->port[0] > stream->port[1]  ? 0 :
 							      1;
-	*bucket = (__u32)(stream - streams->slots);
+	*bucket = (__u32)(stream - streams->slots) + 1;
 	streams_bound_chain(streams, *bucket);
 	return stream;
 }

@@ -46,6 +46,8 @@ struct sink;
 int sink_open(struct sink **out, const struct sink_options *options);
 /* All return 0 or the error of this write (negative errno): -EPIPE a closed pipe. */
 int sink_event(struct sink *sink, const struct join *join, const struct event *event);
+/* What the packet of @event was in its TCP connection, by join_look(): one line a flag (-v). */
+int sink_look(struct sink *sink, const struct join *join, const struct event *event);
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
 /* An attempt that worked, with its timeline (run -v); only text has a form for it. */
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
