@@ -51,6 +51,8 @@ static int read_recording(const struct options *options, struct output *output, 
 	}
 	replay.reader = reader;
 	pipeline.sink = output->sink;
+	pipeline.flows = output->flows;
+	pipeline.flows_file = output->file;
 	pipeline.facts = (struct facts){ .fetch = facts_replay_fetch, .ctx = &replay };
 
 	err = read_records(reader, &sink, path);
@@ -123,9 +125,22 @@ static int read_files(const struct options *options, struct output *output,
 	return worst;
 }
 
-int command_read(const struct options *options)
+int read_all(const struct options *options, struct output *output)
 {
 	struct captures *captures;
+	int status, err = captures_new(&captures);
+
+	if (err) {
+		log_error_r(err, "captures");
+		return EXIT_FAILED;
+	}
+	status = read_files(options, output, captures);
+	captures_free(captures);
+	return status;
+}
+
+int command_read(const struct options *options)
+{
 	struct output output;
 	int worst, err;
 
@@ -138,12 +153,7 @@ int command_read(const struct options *options)
 		output_close(&output);
 		return EXIT_FAILED;
 	}
-	err = captures_new(&captures);
-	worst = err ? EXIT_FAILED : read_files(options, &output, captures);
-	if (err)
-		log_error_r(err, "captures");
-	else
-		captures_free(captures);
+	worst = read_all(options, &output);
 	err = output_close(&output);
 	if (err && err != -EPIPE) {
 		log_error_r(err, "output: writing");

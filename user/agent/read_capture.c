@@ -156,6 +156,8 @@ int read_captures(const struct options *options, struct output *output, struct c
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	pipeline.sink = output->sink;
+	pipeline.flows = output->flows;
+	pipeline.flows_file = output->file;
 	err = read_frames(&reading);
 	if (err && err != -ECANCELED)
 		log_error_r(err, "reading captures");
