@@ -490,7 +490,7 @@ struct ev_end {
 	X(NOT_IP, "not-ip", "not IP")                   \
 	X(CUT, "cut", "cut short before the IP header") \
 	X(MALFORMED, "malformed", "malformed")          \
-	X(FRAGMENT, "fragment", "fragment of a later one")
+	X(FRAGMENT, "fragment", "fragments of others")
 
 enum event_unread {
 	UNREAD_NONE, /* it was read */

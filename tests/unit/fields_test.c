@@ -252,7 +252,7 @@ static void names_by_number(void **state)
 		    "cgroup-in", "cgroup-out", "iterator", "file");
 	CHECK_NAMES(decode_unread_name, NULL, "link", "not-ip", "cut", "malformed", "fragment");
 	CHECK_NAMES(decode_unread_meaning, NULL, "of an unknown link type", "not IP",
-		    "cut short before the IP header", "malformed", "fragment of a later one");
+		    "cut short before the IP header", "malformed", "fragments of others");
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
 		    "bpf-program", "done");

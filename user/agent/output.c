@@ -68,6 +68,13 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	return err;
 }
 
+void output_attach(struct output *output, struct pipeline *pipeline)
+{
+	pipeline->sink = output->sink;
+	pipeline->flows = output->flows;
+	pipeline->flows_file = output->file;
+}
+
 int output_close(struct output *output)
 {
 	int err = output->sink ? sink_close(output->sink) : 0;
@@ -91,15 +98,24 @@ static void add_count(struct text *text, __u64 count, const char *what, const ch
 }
 
 /* "547 packets, 503 of them not IP; ": what a capture held, and what nobody could read in it. */
-static void add_frames(struct text *text, const struct join_counters *counters)
+static void add_frames(struct text *text, const struct join_counters *counters,
+		       const struct capture_summary *capture)
 {
-	add_count(text, counters->frames, "packet", "");
-	text_add(text, "%s", counters->frames ? "" : "no packet");
+	__u64 frames = counters->frames + capture->outside;
+
+	add_count(text, frames, "packet", "");
+	text_add(text, "%s", frames ? "" : "no packet");
+	if (capture->files > 1)
+		text_add(text, " in %u files", capture->files);
+	if (capture->outside)
+		text_add(text, ", %llu outside --since and --until", capture->outside);
 	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
 		if (counters->unread[i])
 			text_add(text, ", %llu %s", counters->unread[i], decode_unread_meaning(i));
 	if (counters->cut)
 		text_add(text, ", %llu cut short in a header", counters->cut);
+	if (capture->partial)
+		text_add(text, ", %llu without some fragment", capture->partial);
 	text_add(text, "; ");
 }
 
@@ -112,7 +128,7 @@ static void log_flows(const struct pipeline *pipeline)
 	struct text text = text_of(buffer);
 
 	if (join_is_capture(pipeline->join))
-		add_frames(&text, join_counters(pipeline->join));
+		add_frames(&text, join_counters(pipeline->join), &pipeline->capture);
 	text_add(&text, "%llu connection%s", seen, seen == 1 ? "" : "s");
 	if (untold)
 		text_add(&text, ", %llu not shown", untold);
@@ -137,7 +153,7 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	}
 	text_add(&text, "%llu.%llu s: ", ms / 1000, ms % 1000 / 100);
 	if (capture)
-		add_frames(&text, counters);
+		add_frames(&text, counters, &pipeline->capture);
 	text_add(&text, "%llu attempt%s to connect or listen, %llu failed; found ",
 		 counters->attempts, counters->attempts == 1 ? "" : "s", counters->failures);
 	before = text.length;

@@ -22,6 +22,9 @@ struct output {
  */
 int output_open(struct output *output, const struct options *options, bool hold);
 
+/* What @pipeline tells goes here. */
+void output_attach(struct output *output, struct pipeline *pipeline);
+
 /* Returns 0 or the error of the last write, not yet told. */
 int output_close(struct output *output);
 

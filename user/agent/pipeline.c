@@ -418,6 +418,7 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	memcpy(summary.findings, pipeline->found, sizeof(summary.findings));
 	summary.duration_ns = pipeline->last_ns - pipeline->first_ns;
 	summary.counters = join_counters(pipeline->join);
+	summary.capture = pipeline->capture;
 	if (pipeline->write_error != -EPIPE)
 		note_write(pipeline, sink_summary(pipeline->sink, pipeline->join, &summary));
 }

@@ -40,6 +40,7 @@ struct pipeline {
 	bool count_seen; /* run: how many attempts were the command's */
 	bool stop; /* -c: enough findings */
 
+	struct capture_summary capture; /* read: of capture files */
 	__u64 seen;
 	__u64 told; /* finals printed */
 	__u64 found[SEVERITY_COUNT]; /* finals, printed or counted in a group */

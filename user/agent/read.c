@@ -42,6 +42,12 @@ static int read_recording(const struct options *options, struct output *output, 
 	struct record_reader *reader;
 	int err, status;
 
+	if (options->since.given || options->until.given) {
+		log_error("%s: a recording: --since and --until are for captures", path);
+		log_hint("what a recording tells of a time hangs on what it told before");
+		input_close(input);
+		return EXIT_USAGE;
+	}
 	if (record_reader_new(&reader, input))
 		return EXIT_FAILED;
 	err = pipeline_open(&pipeline, options);
@@ -50,9 +56,7 @@ static int read_recording(const struct options *options, struct output *output, 
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
 	replay.reader = reader;
-	pipeline.sink = output->sink;
-	pipeline.flows = output->flows;
-	pipeline.flows_file = output->file;
+	output_attach(output, &pipeline);
 	pipeline.facts = (struct facts){ .fetch = facts_replay_fetch, .ctx = &replay };
 
 	err = read_records(reader, &sink, path);

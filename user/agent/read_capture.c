@@ -2,6 +2,7 @@
 /* read_capture.c - frames of capture files become the events that a recording would hold */
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "agent/pipeline.h"
@@ -27,7 +28,9 @@
 struct reading {
 	struct pipeline *pipeline;
 	struct captures *captures;
+	struct fragments *fragments;
 	bool started;
+	__u64 since_ns, until_ns; /* of packets that are given */
 	__u64 latest_ns; /* of all frames: frames may go back */
 	__u64 tick_ns; /* of the last tick */
 	__u32 ticks;
@@ -84,7 +87,7 @@ static int give_tick(struct reading *reading)
 static int give_interface(struct reading *reading, const struct capture_frame *frame)
 {
 	struct event *event =
-		begin_event(reading, EVENT_INTERFACE, sizeof(event->interface), frame->ts_ns);
+		begin_event(reading, EVENT_INTERFACE, sizeof(event->interface), reading->latest_ns);
 
 	event->head.ifindex = frame->ifindex;
 	strncpy(event->interface.name, frame->name, sizeof(event->interface.name) - 1);
@@ -103,7 +106,8 @@ static int give_frame(struct reading *reading, const struct capture_frame *frame
 		.kind = EVENT_FRAME,
 		.vantage = VANTAGE_FILE,
 	};
-	event->head.size = (__u16)(sizeof(event->head) + decode_frame(NULL, &bytes, event));
+	event->head.size =
+		(__u16)(sizeof(event->head) + decode_frame(reading->fragments, &bytes, event));
 	event->frame.frame = frame->number;
 	event->frame.file = frame->file;
 	event->frame.interface = frame->interface;
@@ -117,55 +121,108 @@ static int give_frame(struct reading *reading, const struct capture_frame *frame
 	return pipeline_event(reading->pipeline, event);
 }
 
+/*
+ * Relative times count from the first packet of all files, which is the first of the merge. What
+ * is told begins with --since, where that is later.
+ */
+static int begin_window(struct reading *reading, __u64 first_ns)
+{
+	const struct options *options = reading->pipeline->options;
+	const struct when *since = &options->since, *until = &options->until;
+
+	reading->since_ns = since->relative ? first_ns + since->ns : since->ns;
+	reading->until_ns = !until->given   ? UINT64_MAX :
+			    until->relative ? first_ns + until->ns :
+					      until->ns;
+	return give_start(reading, first_ns > reading->since_ns ? first_ns : reading->since_ns);
+}
+
 static int take_frame(struct reading *reading, const struct capture_frame *frame)
 {
 	int err = 0;
 
 	if (!reading->started)
-		err = give_start(reading, frame->ts_ns);
-	if (frame->ts_ns > reading->latest_ns) {
-		reading->latest_ns = frame->ts_ns;
-		if (reading->latest_ns - reading->tick_ns >= TICK_NS && !err)
-			err = give_tick(reading);
-	}
+		err = begin_window(reading, frame->ts_ns);
 	if (frame->first && frame->name[0] && !err)
 		err = give_interface(reading, frame);
+	if (err)
+		return err;
+	if (frame->ts_ns < reading->since_ns || frame->ts_ns > reading->until_ns) {
+		reading->pipeline->capture.outside++;
+		return 0;
+	}
+	if (frame->ts_ns > reading->latest_ns) {
+		reading->latest_ns = frame->ts_ns;
+		if (reading->latest_ns - reading->tick_ns >= TICK_NS)
+			err = give_tick(reading);
+	}
 	return err ? err : give_frame(reading, frame);
+}
+
+/* What the capturing program had to drop; its files tell it at their end, if at all. */
+static int give_lost(struct reading *reading)
+{
+	__u64 dropped = captures_dropped(reading->captures);
+	struct event *event;
+
+	if (!dropped)
+		return 0;
+	event = begin_event(reading, EVENT_LOST, sizeof(event->lost), reading->latest_ns);
+	event->lost.by_kind[EVENT_FRAME] = dropped;
+	return pipeline_event(reading->pipeline, event);
 }
 
 static int read_frames(struct reading *reading)
 {
-	struct capture_frame frame;
+	const struct capture_frame *frame;
 	int err = 0;
 
 	while (!err && (err = captures_next(reading->captures, &frame)) == 1)
-		err = take_frame(reading, &frame);
+		err = take_frame(reading, frame);
 	if (!err && !reading->started)
 		err = give_start(reading, 0); /* no packet at all */
+	if (!err)
+		err = give_lost(reading);
 	return err ? err : give_tick(reading);
+}
+
+/* Returns an exit status. */
+static int judge_frames(struct reading *reading, struct output *output)
+{
+	struct pipeline *pipeline = reading->pipeline;
+	struct capture_summary *summary = &pipeline->capture;
+	bool early;
+	int err;
+
+	pipeline->sink = output->sink;
+	err = read_frames(reading);
+	if (err && err != -ECANCELED)
+		log_error_r(err, "reading captures");
+	summary->files = (__u32)captures_count(reading->captures);
+	summary->damaged = (__u32)captures_damaged(reading->captures);
+	summary->partial = fragments_abandoned(reading->fragments);
+	early = summary->damaged || (err && err != -ECANCELED);
+	pipeline_finish(pipeline, early);
+	if (pipeline->write_error != -EPIPE)
+		output_log_summary(pipeline, early);
+	return early ? EXIT_FAILED : pipeline_status(pipeline);
 }
 
 int read_captures(const struct options *options, struct output *output, struct captures *captures)
 {
 	struct pipeline pipeline;
 	struct reading reading = { .pipeline = &pipeline, .captures = captures };
-	bool early;
-	int err, status;
+	int err, status = EXIT_FAILED;
 
 	err = pipeline_open(&pipeline, options);
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
-	pipeline.sink = output->sink;
-	pipeline.flows = output->flows;
-	pipeline.flows_file = output->file;
-	err = read_frames(&reading);
-	if (err && err != -ECANCELED)
-		log_error_r(err, "reading captures");
-	early = captures_damaged(captures) || (err && err != -ECANCELED);
-	pipeline_finish(&pipeline, early);
-	status = early ? EXIT_FAILED : pipeline_status(&pipeline);
-	if (pipeline.write_error != -EPIPE)
-		output_log_summary(&pipeline, early);
+	err = fragments_new(&reading.fragments);
+	if (err)
+		log_error_r(err, "fragments");
+	else
+		status = judge_frames(&reading, output);
+	fragments_free(reading.fragments);
 	pipeline_close(&pipeline);
 	return status;
 }

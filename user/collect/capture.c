@@ -16,6 +16,7 @@ struct captures {
 	__u32 count; /* files */
 	__u32 interfaces; /* seen so far, of all files */
 	size_t damaged;
+	__u64 dropped; /* of files that have ended */
 	bool primed; /* every file has its first frame at the front */
 	bool given; /* the frame of heap[0] was given and is still valid */
 };
@@ -130,7 +131,8 @@ static int advance(struct captures *captures, struct capture *capture)
 		tell_end(captures, capture, result);
 	if (result != 1)
 		return result == -ENOMEM ? result : 0;
-	interface = &capture->interface[frame->interface];
+	interface = &capture->interface[capture->on];
+	frame->interface = capture->interface_base + capture->on;
 	frame->number++;
 	frame->first = !interface->ifindex;
 	if (frame->first)
@@ -175,6 +177,7 @@ static void sift_down(struct captures *captures, size_t at)
 /* Takes the file out of the heap; its input is closed. */
 static void end_file(struct captures *captures, size_t at)
 {
+	captures->dropped += captures->heap[at]->dropped;
 	capture_free(captures->heap[at]);
 	captures->heap[at] = captures->heap[--captures->open];
 }
@@ -196,7 +199,7 @@ static int prime(struct captures *captures)
 	return 0;
 }
 
-int captures_next(struct captures *captures, struct capture_frame *frame)
+int captures_next(struct captures *captures, const struct capture_frame **frame)
 {
 	int result = 1;
 
@@ -216,8 +219,7 @@ int captures_next(struct captures *captures, struct capture_frame *frame)
 	captures->given = captures->open;
 	if (!captures->open)
 		return 0;
-	*frame = captures->heap[0]->frame;
-	frame->interface += captures->heap[0]->interface_base;
+	*frame = &captures->heap[0]->frame;
 	return 1;
 }
 
@@ -229,6 +231,15 @@ size_t captures_count(const struct captures *captures)
 size_t captures_damaged(const struct captures *captures)
 {
 	return captures->damaged;
+}
+
+__u64 captures_dropped(const struct captures *captures)
+{
+	__u64 dropped = captures->dropped;
+
+	for (size_t i = 0; i < captures->open; i++)
+		dropped += captures->heap[i]->dropped;
+	return dropped;
 }
 
 void captures_free(struct captures *captures)

@@ -13,6 +13,7 @@ struct capture_interface {
 	__u64 units; /* of time stamps in a second */
 	__u64 factor; /* nanoseconds in a unit; 0: not a whole number of them */
 	__s64 offset; /* seconds to add */
+	__u64 dropped; /* while it was captured, as last told */
 	__u16 link;
 	char name[CAPTURE_NAME_SIZE];
 };
@@ -23,8 +24,10 @@ struct capture {
 	size_t pending; /* bytes of it to move on over before the next */
 	bool swapped; /* the other byte order */
 	const char *why; /* of damage, in words */
+	__u64 dropped; /* on all interfaces */
 	__u32 interface_base; /* interfaces of the sections before */
 	__u32 interfaces; /* of this section */
+	__u32 on; /* the frame's, in this section */
 	__u32 interfaces_room;
 	struct capture_interface *interface;
 	/* Gives the next frame: 1; 0 at the end; -EPIPE it ends early; -EBADMSG damaged. */

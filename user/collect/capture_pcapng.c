@@ -13,6 +13,7 @@ enum {
 	BLOCK_INTERFACE = 1,
 	BLOCK_PACKET = 2, /* obsolete, still found */
 	BLOCK_SIMPLE = 3,
+	BLOCK_STATISTICS = 5,
 	BLOCK_ENHANCED = 6,
 };
 
@@ -21,6 +22,8 @@ enum {
 	OPTION_IF_NAME = 2,
 	OPTION_IF_TSRESOL = 9,
 	OPTION_IF_TSOFFSET = 14,
+	OPTION_ISB_IFDROP = 5, /* no room in the interface, or in the capturing program's buffer */
+	OPTION_ISB_OSDROP = 7,
 	OPTION_FLAGS = 2, /* of an enhanced packet block */
 };
 
@@ -30,6 +33,7 @@ enum {
 #define INTERFACE_BODY 8
 #define ENHANCED_BODY 20
 #define SIMPLE_BODY 4
+#define STATISTICS_BODY 12
 /* An option is at most 64 KiB; of a longer block only what stands in front is looked at. */
 #define BLOCK_LOOK ((size_t)CAPTURE_FRAME_MAX + 262144)
 #define INTERFACES_MAX 65536
@@ -163,7 +167,7 @@ static int begin_frame(struct capture *capture, __u32 interface, size_t room)
 		return damaged(capture, "the next packet is longer than a packet can be");
 	if (capture->frame.captured > room)
 		return damaged(capture, "the next packet is longer than its block");
-	capture->frame.interface = interface;
+	capture->on = interface;
 	capture->frame.direction_known = false;
 	return 1;
 }
@@ -214,6 +218,32 @@ static int take_simple(struct capture *capture, const __u8 *body, size_t size)
 	return begin_frame(capture, 0, room);
 }
 
+static void take_statistics_option(struct capture *capture, void *into, __u16 code,
+				   const __u8 *value, __u16 length)
+{
+	__u64 *dropped = into;
+
+	if ((code == OPTION_ISB_IFDROP || code == OPTION_ISB_OSDROP) && length == 8)
+		*dropped += capture_u64(capture, value);
+}
+
+/* Counts since the interface was opened: the last block of an interface has them all. */
+static int take_statistics(struct capture *capture, const __u8 *body, size_t size)
+{
+	__u32 interface = size < STATISTICS_BODY ? UINT32_MAX : capture_u32(capture, body);
+	__u64 dropped = 0;
+
+	if (interface >= capture->interfaces)
+		return 0; /* it tells nothing of packets that are here */
+	walk_options(capture, body + STATISTICS_BODY, size - STATISTICS_BODY,
+		     take_statistics_option, &dropped);
+	if (dropped > capture->interface[interface].dropped) {
+		capture->dropped += dropped - capture->interface[interface].dropped;
+		capture->interface[interface].dropped = dropped;
+	}
+	return 0;
+}
+
 /* @at: the block, of which 12 bytes are there. Decides the byte order of what follows. */
 static int begin_section(struct capture *capture, const __u8 *at)
 {
@@ -250,6 +280,8 @@ static int take_block(struct capture *capture, __u32 type, const __u8 *body, siz
 		return take_enhanced(capture, body, size, type == BLOCK_PACKET);
 	case BLOCK_SIMPLE:
 		return take_simple(capture, body, size);
+	case BLOCK_STATISTICS:
+		return take_statistics(capture, body, size);
 	}
 	return 0; /* names, statistics, secrets, whatever else: no packets */
 }

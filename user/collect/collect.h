@@ -131,12 +131,14 @@ int captures_new(struct captures **out);
 int captures_add(struct captures *captures, struct input *input);
 
 /*
- * Returns 1; 0 when all files have ended; -ENOMEM. A file that ends early or is damaged is told in
- * one line and counted in captures_damaged(); what stands before was given, the others go on.
+ * Gives the next frame, valid until the next call. Returns 1; 0 when all files have ended; -ENOMEM.
+ * A file that ends early or is damaged is told in one line and counted in captures_damaged(); what
+ * stands before that was given, and the other files go on.
  */
-int captures_next(struct captures *captures, struct capture_frame *frame);
+int captures_next(struct captures *captures, const struct capture_frame **frame);
 size_t captures_count(const struct captures *captures);
 size_t captures_damaged(const struct captures *captures);
+__u64 captures_dropped(const struct captures *captures); /* by who captured, as the files tell */
 void captures_free(struct captures *captures);
 
 /* ---- snapshot ---- */

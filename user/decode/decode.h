@@ -139,7 +139,12 @@ void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet
 
 /* ---- frames of capture files ---- */
 
-struct fragments; /* datagrams of which fragments are awaited */
+struct fragments; /* datagrams of which fragments are awaited: a bounded number */
+
+int fragments_new(struct fragments **out); /* 0 or -ENOMEM */
+void fragments_free(struct fragments *fragments); /* NULL is fine */
+/* Datagrams that were never whole so far; of those that still wait it is known at the end. */
+__u64 fragments_abandoned(const struct fragments *fragments);
 
 /* Bytes of a frame, from its link layer on. */
 struct frame_bytes {
@@ -150,10 +155,11 @@ struct frame_bytes {
 };
 
 /*
- * Finds the IP packet in a frame and parses it; sets of @event all that decode_event() would set
- * for the record of that frame, but the header and what only the file knows (.frame.frame, .file,
- * .interface). @event then begins with the bytes of that record, once head.size is set from
- * the result. @fragments NULL: fragments stay apart. Returns the size of the body.
+ * Finds the innermost IP packet in a frame and parses it. Before: event->head with the frame's time.
+ * Sets what decode_event() would set for the record of that frame, but what only the file knows:
+ * the rest of the header, .frame.frame, .file, .interface. @event begins with the bytes of the
+ * record, once head.size is set from the result. @fragments NULL: fragments stay apart.
+ * Returns the size of the body.
  */
 size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,
 		    struct event *event);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "decode/decode.h"
+#include "decode/fragment.h"
 #include "decode/link.h"
+#include "decode/tunnel.h"
 
 /* Nothing of the packet is known but that it was there. */
 static size_t decode_unread(struct event *event, enum event_unread unread)
@@ -17,6 +19,44 @@ static size_t decode_unread(struct event *event, enum event_unread unread)
 	return offsetof(struct ev_frame, raw);
 }
 
+/* Takes tunnels off and puts fragments together, in whatever order they stand in each other. */
+static enum event_unread find_innermost(struct fragments *fragments, struct link *link,
+					__u64 now_ns, __u8 *how)
+{
+	for (int depth = 0;; depth++) {
+		switch (fragment_take(fragments, link, now_ns)) {
+		case FRAGMENT_HELD:
+			return UNREAD_FRAGMENT;
+		case FRAGMENT_BAD:
+			return UNREAD_MALFORMED;
+		case FRAGMENT_WHOLE:
+			*how |= FRAME_F_WHOLE;
+			break;
+		case FRAGMENT_NONE:
+			break;
+		}
+		if (depth == TUNNELS_MAX || !tunnel_unwrap(link))
+			return UNREAD_NONE;
+		*how |= FRAME_F_TUNNEL;
+	}
+}
+
+static void keep_raw(struct event *event, const struct link *link)
+{
+	struct ev_raw *raw = &event->frame.raw;
+	size_t kept = link->captured < EVENT_PACKET_MAX ? link->captured : EVENT_PACKET_MAX;
+
+	event->head.known = EVENT_K_PACKET;
+	event->head.flags |= link->wire > kept ? EVENT_F_TRUNCATED : 0;
+	event->head.flags |= link->at[0] >> 4 == 6 ? EVENT_F_IPV6 : 0;
+	event->bytes = link->at;
+	event->bytes_captured = link->captured;
+	raw->wire_bytes = (__u32)link->wire;
+	raw->captured_bytes = (__u16)kept;
+	raw->gso_bytes = 0;
+	memcpy(raw->bytes, link->at, kept);
+}
+
 size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,
 		    struct event *event)
 {
@@ -26,30 +66,21 @@ size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame
 								     frame->captured };
 	enum event_unread unread = link_unwrap(&link, frame->link);
 	struct ev_frame *body = &event->frame;
-	size_t kept;
 
-	(void)fragments;
 	event->head.known = 0;
 	event->head.flags = link.direction_known && link.out ? EVENT_F_OUT : 0;
-	body->vlan = link.vlan;
 	body->link = frame->link;
 	body->unread = UNREAD_NONE;
 	body->how = link.direction_known ? FRAME_F_DIRECTION : 0;
+	if (!unread)
+		unread = find_innermost(fragments, &link, event->head.ts_ns, &body->how);
+	body->vlan = link.vlan;
 	if (unread)
 		return decode_unread(event, unread);
 	packet_parse(link.at, link.captured, link.wire, &event->packet);
 	if (event->packet.what == PACKET_UNPARSED)
 		return decode_unread(event, UNREAD_MALFORMED);
-
-	kept = link.captured < EVENT_PACKET_MAX ? link.captured : EVENT_PACKET_MAX;
-	event->head.known = EVENT_K_PACKET;
-	event->head.flags |= link.wire > kept ? EVENT_F_TRUNCATED : 0;
-	event->head.flags |= link.at[0] >> 4 == 6 ? EVENT_F_IPV6 : 0;
-	event->bytes = link.at;
-	event->bytes_captured = link.captured;
-	body->raw.wire_bytes = (__u32)link.wire;
-	body->raw.captured_bytes = (__u16)kept;
-	body->raw.gso_bytes = 0;
-	memcpy(body->raw.bytes, link.at, kept);
-	return offsetof(struct ev_frame, raw) + offsetof(struct ev_raw, bytes) + kept;
+	keep_raw(event, &link);
+	return offsetof(struct ev_frame, raw) + offsetof(struct ev_raw, bytes) +
+	       body->raw.captured_bytes;
 }
