@@ -194,7 +194,7 @@ static int judge_frames(struct reading *reading, struct output *output)
 	bool early;
 	int err;
 
-	pipeline->sink = output->sink;
+	output_attach(output, pipeline);
 	err = read_frames(reading);
 	if (err && err != -ECANCELED)
 		log_error_r(err, "reading captures");
