@@ -239,9 +239,10 @@ struct stream_look stream_packet(struct streams *streams, const struct packet *p
 		stream = NULL;
 		look.flags = BIT(STREAM_REUSED_PORTS);
 	}
-	if (!stream)
+	if (stream)
+		stream->recent = true;
+	else /* not recent: of many with one packet each, a scan, none may push out who speaks */
 		stream = streams_add(streams, &ends, ts_ns, frame);
-	stream->recent = true;
 	stream->last_frame = frame;
 	look.stream = stream;
 	look.from = ends.from;

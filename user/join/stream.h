@@ -31,8 +31,8 @@
  * in Wireshark, but is known as a copy and counted as nothing else.
  *
  * A packet costs one look-up by its two ends and no allocation. The table is of fixed size; when
- * it is full, the next connection that was not seen since the hand last passed it (clock) leaves,
- * is counted, and can be had until the next packet by stream_gone().
+ * it is full, the next connection that was not seen again since the hand last passed it (clock)
+ * leaves, is counted, and can be had until the next packet by stream_gone().
  */
 
 enum stream_flag {
@@ -150,7 +150,7 @@ struct stream {
 	__u32 netns; /* 0 in a capture file */
 	__u32 next; /* private: the hash chain */
 	bool linked; /* private: no later connection has its ends */
-	bool recent; /* private: seen since the hand passed */
+	bool recent; /* private: seen again since the hand passed */
 	__u8 client; /* index of the side that opened, or is taken for it */
 	bool client_known; /* a SYN was seen */
 	__u64 last_frame;
