@@ -70,7 +70,8 @@ static void check_stream(const struct stream *stream)
 	int first = stream_closed_first(stream);
 
 	if (!stream_end_name(stream_end(stream)) || first < -1 || first > 1 || stream->client > 1 ||
-	    stream->last_ns < stream->first_ns || stream->idle_ns > UINT64_MAX / 2)
+	    stream->last_ns < stream->first_ns ||
+	    stream->idle_ns > stream->last_ns - stream->first_ns)
 		abort();
 	for (int i = 0; i < 2; i++) {
 		const struct stream_side *side = &stream->side[i];
