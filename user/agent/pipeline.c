@@ -46,6 +46,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 		return -EINVAL;
 	}
 	limits.connections = (__u32)options->connections_max;
+	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
+		limits.streams = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);
 	if (err)
 		return err;

@@ -71,14 +71,14 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
-	if (streams_new(&join->streams, (__u32)n))
+	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->by_cookie || !join->by_tuple ||
 	    !join->attempts || !join->attempts_free || !join->by_owner || !join->evidence ||
 	    !join->strays || !join->strays_by_tuple || !join->strays_by_isn || !join->listeners ||
 	    !join->scopes || !join->scopes_by_address || !join->interfaces || !join->names ||
-	    !join->processes || !join->streams) {
+	    !join->processes || (limits->streams && !join->streams)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -212,7 +212,7 @@ static void follow_stream(struct join *join, const struct event *event)
 	const struct packet *packet = &event->packet;
 	__u64 frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0;
 
-	if (packet->what == PACKET_TCP)
+	if (join->streams && packet->what == PACKET_TCP)
 		join->look = stream_packet(join->streams, packet, event->head.ts_ns, frame,
 					   event->head.netns);
 }

@@ -47,6 +47,7 @@ struct join;
 /* Every number join compares with, and the bounds of its tables. */
 struct join_limits {
 	__u32 connections; /* tries held at once */
+	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
 	__u32 listeners;
 	__u32 strays; /* records kept that have no try yet */
 	__u64 settle_ns; /* a final waits so long for late evidence */
@@ -333,7 +334,7 @@ size_t join_connecting(const struct join *join);
 
 /*
  * Every connection of a capture, and under run those of the followed processes: of others the
- * kernel side shows a few packets only.
+ * kernel side shows a few packets only. NULL: none is followed.
  */
 const struct streams *join_streams(const struct join *join);
 
