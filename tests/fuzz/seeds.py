@@ -165,6 +165,16 @@ FILES = {
     "zstd": zstd(pcapng("<")),
 }
 
+
+
+def record(body):
+    """A frame record: include/event.h."""
+    head = struct.pack("<QQIIIIHHHBB", 10**9, 0, 0, 1, 0, 1 << 6 if len(body) > 24 else 0, 29, 40 + len(body), 0, 8, 0)
+    return head + body
+
+
+write("decode", "frame", record(struct.pack("<QIIIHBBIHH", 1, 0, 0, 7, 1, 0, 1, len(SYN4), len(SYN4), 0) + SYN4))
+write("decode", "frame-unread", record(struct.pack("<QIIIHBB", 2, 0, 0, 0, 1, 2, 0)))
 for _name, (_link, _frame) in LINKS.items():
     write("link", _name, struct.pack(">HH", _link, 0) + _frame)
 for _name, _frames in TUNNELS.items():

@@ -140,6 +140,7 @@ struct icmp_seen {
 	bool ipv6;
 	__u8 sender[EVENT_ADDRESS_SIZE];
 	__u8 ttl;
+	bool mixed; /* later ones were of another type or code */
 	__u64 first_ns;
 };
 

@@ -134,8 +134,11 @@ static void note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
 
-	if (seen->count++)
-		return; /* the first one is the cause of the rest */
+	if (seen->count++) { /* the first one is the cause of the rest */
+		seen->mixed |=
+			seen->type != evidence->icmp_type || seen->code != evidence->icmp_code;
+		return;
+	}
 	seen->type = evidence->icmp_type;
 	seen->code = evidence->icmp_code;
 	seen->ipv6 = evidence->flags & EVENT_F_IPV6;
