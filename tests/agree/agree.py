@@ -30,10 +30,10 @@ FLAGS = ("retransmission", "fast-retransmission", "spurious-retransmission", "ou
 
 
 def shared():
-    """The captures that are not ours, or why there are none."""
-    here = Path(os.environ.get("SHARED_PCAPS", SHARED))
+    """The captures that are not ours, or why there are none. SOCKWHY_PCAPS names another folder."""
+    here = Path(os.environ.get("SOCKWHY_PCAPS", SHARED))
     files = [path for path in sorted(here.rglob("*")) if path.is_file() and path.suffix not in (".csv", ".md")]
-    return files, None if files else f"no captures in {here.name}: ../shared/pcaps is absent"
+    return files, None if files else "no captures: ../shared/pcaps is absent (SOCKWHY_PCAPS=FOLDER names another)"
 
 
 def run(*command):

@@ -306,8 +306,6 @@ static void heap_add(struct flows *flows, const struct flow_row *row)
 	size_t at = flows->count;
 
 	if (at == flows->options.room) {
-		if (row_behind(row, &rows[0]))
-			return;
 		rows[0] = *row;
 		heap_sink(rows, at, 0);
 		return;
@@ -365,11 +363,13 @@ void flows_add(struct flows *flows, const struct join *join, const struct stream
 		return;
 	}
 	value = flow_get(flows->sort, stream, side);
-	row.stream = *stream;
 	row.order = flows->added;
 	row.key = flows->sort->ascending ? ~value.number : value.number;
 	if (!value.known)
 		row.key = 0;
+	if (flows->count == flows->options.room && row_behind(&row, &flows->rows[0]))
+		return; /* the most, of a capture that holds more than there is room for */
+	row.stream = *stream;
 	heap_add(flows, &row);
 }
 

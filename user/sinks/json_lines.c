@@ -194,6 +194,8 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_pair_unsigned(&json, "attempts", counters->attempts);
 	json_pair_unsigned(&json, "failures", counters->failures);
 	json_pair_unsigned(&json, "connections", counters->tries);
+	if (join_streams(join))
+		json_pair_unsigned(&json, "streams", streams_seen(join_streams(join)));
 	json_pair_unsigned(&json, "lost", counters->lost);
 	json_pair_unsigned(&json, "suppressed", counters->suppressed);
 	json_pair_unsigned(&json, "bad", counters->bad);
