@@ -114,7 +114,7 @@ static const struct option_row option_rows[] = {
 	  .what = "of processes whose cgroup path begins so" },
 	{ "netns", 0, .group = GROUP_WHICH, .commands = LIVE, WORDS(netns, "PATH|all"),
 	  .what = "also the packets of this network namespace, by path or ip-netns name" },
-	{ NULL, 'i', .group = GROUP_WHICH, .commands = JUDGES, WORDS(interfaces, "IFACE"),
+	{ NULL, 'i', .group = GROUP_WHICH, .commands = TABLES, WORDS(interfaces, "IFACE"),
 	  .what = "only the packets of this interface (repeatable)" },
 	{ "since", 0, .group = GROUP_WHICH, .commands = O | F, WHEN(since),
 	  .what = "of captures: packets from then on (2026-11-20T10:31:07Z, or 90s: after the first)" },

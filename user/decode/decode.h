@@ -19,6 +19,10 @@
  * The packet parser works on raw bytes from the IP header on and is the same for records of the
  * TC hook, for the segment inside a drop or reset record, and for capture files.
  *
+ * A frame of a capture file passes decode_frame() instead: link layers (link.c) and tunnels
+ * (tunnel.c) are taken off, fragments put together (fragment.c), and the packet parser sees the
+ * innermost packet. What cannot be read is an event, too, with the reason in .frame.unread.
+ *
  * Every kind has a table of its fields (name, type, offset): printing a record, assembling one
  * from text in tests and the documentation all walk it, so no sink knows a kind.
  */
