@@ -123,6 +123,8 @@ static void test_a_dropped_syn(void **state)
 	else
 		assert_int_equal(lab_count(lab, EVENT_PACKET), 0);
 
+	/* until 6.17 a retransmission is told only if it could be sent */
+	run("tc filter del dev lo egress");
 	head = await(lab, EVENT_RETRANSMIT);
 	again = body(head);
 	assert_int_equal(head->cookie, cookie);

@@ -407,6 +407,7 @@ void try_see_whole(struct join *join, struct try_slot *slot)
 	try->blind_lost = join->lost_ns && join->lost_ns >= try->started_ns;
 	try->blind_wire = !try->syn_handed && !try->syn_elsewhere &&
 			  !(netns && netns->covered && netns->covered_since_ns <= try->started_ns);
+	try->blind_wire_late = try->blind_wire && netns && netns->covered;
 	try->blind_hook = join->hooks_deaf;
 	failure = host_neighbor_failure(join, try);
 	if (failure && !try->neighbor_failed) {
