@@ -105,9 +105,12 @@ static void json_look(struct sink *sink, const struct join *join, const struct e
 {
 	const struct stream_look *look = join_look(join);
 	const struct stream *stream = look->stream;
+	const struct interface *interface = NULL;
 	char line[2048];
 	struct json json = json_in(line, sizeof(line));
 
+	if (event->head.ifindex)
+		interface = join_interface(join, event->head.netns, event->head.ifindex);
 	json_put_begin(&json, join, "event", event->head.ts_ns);
 	json_pair(&json, "event", stream_flag_name(flag));
 	if (event->head.kind == EVENT_FRAME)
@@ -115,6 +118,8 @@ static void json_look(struct sink *sink, const struct join *join, const struct e
 	json_pair(&json, "vantage", decode_vantage_name(event->head.vantage));
 	if (event->head.netns)
 		json_pair_unsigned(&json, "netns", event->head.netns);
+	if (interface)
+		json_pair_of(&json, "interface", interface->name, sizeof(interface->name));
 	put_packet(&json, &event->packet);
 	json_key(&json, "fields");
 	json_open(&json, '{');
