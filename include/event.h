@@ -58,7 +58,8 @@
 	X(CHANGE, "change", ev_change, "a route, address, link or ruleset changed")               \
 	X(LOST, "lost", ev_lost, "records that did not fit, by kind")                             \
 	X(SUPPRESSED, "suppressed", ev_lost, "records the kernel side shed under load, by kind")  \
-	X(END, "end", ev_end, "the recording ends here")
+	X(END, "end", ev_end, "the recording ends here")                                          \
+	X(FRAME, "frame", ev_frame, "a packet of a capture file")
 
 enum event_kind {
 	EVENT_NONE, /* no record has it: a zeroed buffer is not a record */
@@ -79,7 +80,7 @@ enum event_vantage {
 	VANTAGE_CGROUP_IN,
 	VANTAGE_CGROUP_OUT,
 	VANTAGE_ITERATOR,
-	VANTAGE_FILE,
+	VANTAGE_FILE, /* frames, and the start, clock and ticks of what is read from captures */
 	VANTAGE_COUNT,
 };
 
@@ -483,6 +484,45 @@ struct ev_end {
 	__u32 pad;
 };
 
+/* Why nothing is known of what a frame carries. Every name is also its text in summaries. */
+#define EVENT_UNREADS(X)                                \
+	X(LINK, "link", "of an unknown link type")      \
+	X(NOT_IP, "not-ip", "not IP")                   \
+	X(CUT, "cut", "cut short before the IP header") \
+	X(MALFORMED, "malformed", "malformed")          \
+	X(FRAGMENT, "fragment", "fragments of others")
+
+enum event_unread {
+	UNREAD_NONE, /* it was read */
+#define X(id, text, what) UNREAD_##id,
+	EVENT_UNREADS(X)
+#undef X
+		UNREAD_COUNT,
+};
+
+/* ev_frame.how */
+enum {
+	FRAME_F_DIRECTION = 1 << 0, /* EVENT_F_OUT is known: the capture tells who sent it */
+	FRAME_F_TUNNEL = 1 << 1, /* raw is the innermost packet of a tunnel */
+	FRAME_F_WHOLE = 1 << 2, /* raw is put together from fragments, of which this was the last */
+	FRAME_F_NO_TIME = 1 << 3, /* the file has no time for it: the time of the one before */
+};
+
+/*
+ * header: ts_ns is nanoseconds since the epoch, ifindex numbers the interfaces of all files that
+ * are read together, from 1. EVENT_K_PACKET is clear in a frame that could not be read.
+ */
+struct ev_frame {
+	__u64 frame; /* which of its file, from 1 */
+	__u32 file; /* which of those that are read together, from 0 */
+	__u32 interface; /* which of its file, from 0, counted over all sections */
+	__u32 vlan; /* outermost VLAN tag, 0 none */
+	__u16 link; /* LINKTYPE_* */
+	__u8 unread; /* enum event_unread */
+	__u8 how; /* FRAME_F_* */
+	struct ev_raw raw; /* the innermost packet from the IP header on, EVENT_K_PACKET */
+};
+
 #pragma GCC diagnostic pop
 
 #define EVENT_ASSERT_SIZE(body, bytes) \
@@ -515,4 +555,5 @@ EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);
 EVENT_ASSERT_SIZE(ev_lost, 256);
 EVENT_ASSERT_SIZE(ev_end, 16);
+EVENT_ASSERT_SIZE(ev_frame, 288);
 _Static_assert(EVENT_KIND_COUNT <= 32, "ev_lost.by_kind has a slot for every kind");

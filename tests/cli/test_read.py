@@ -203,7 +203,7 @@ def test_truncated(case, schema, tmp_path, cut):
 
 
 def test_no_recording(tmp_path):
-    for content, word in ((b"", "empty"), (b"\x0a\x0d\x0d\x0a" * 100, "recording"), (b"text\n" * 100, "recording")):
+    for content, word in ((b"", "empty"), (b"\x0a\x0d\x0d\x0d" * 100, "recording"), (b"text\n" * 100, "recording")):
         bad = tmp_path / "bad"
         bad.write_bytes(content)
         done = sockwhy("read", bad)

@@ -31,6 +31,7 @@ struct assembly {
 	__u64 now_ns; /* of the record before */
 	__u64 tick_ns; /* of the last tick */
 	__u32 ticks;
+	__u64 frames;
 	unsigned int depth;
 	struct context context;
 	unsigned int defines, sets;
@@ -138,6 +139,8 @@ static __u8 vantage_of_kind(unsigned int kind)
 		return VANTAGE_SYSCALL;
 	if (kind == EVENT_SOCKET)
 		return VANTAGE_ITERATOR;
+	if (kind == EVENT_FRAME)
+		return VANTAGE_FILE;
 	return kind < EVENT_KERNEL_KIND_COUNT ? VANTAGE_SOCKET : VANTAGE_USER;
 }
 
@@ -160,6 +163,8 @@ static void record_begin(struct assembly *assembly, struct record *record, unsig
 		clock->realtime_ns = BASE_REAL_NS + (ts_ns - BASE_NS);
 		clock->boottime_ns = ts_ns;
 	}
+	if (kind == EVENT_FRAME)
+		((struct ev_frame *)record->body)->frame = ++assembly->frames;
 	if (kind == EVENT_TICK)
 		((struct ev_tick *)record->body)->sequence = assembly->ticks++;
 }

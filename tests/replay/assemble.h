@@ -46,8 +46,10 @@
  * and anywhere before "of": ttl N (64), id N, len N (payload bytes), cut N (capture so many bytes).
  *
  * Filled in by itself, before the fields are read:
- *     vantage    packet: tc-out with out, else tc-in; a syscall's, socket's and user's by kind;
- *                vantage=tc-out and cgroup-out set the flag out
+ *     vantage    packet: tc-out with out, else tc-in; a syscall's, socket's, frame's and user's by
+ *                kind; vantage=tc-out and cgroup-out set the flag out; start vantage=file begins
+ *                the replay of a capture
+ *     frame      of a frame: 1, 2, 3 …
  *     flags      task of open and syscall; truncated, ipv6 of a packet
  *     known      the bits of the fields that are given; reset-seen of state and error.
  *                known=+isn,-counters alters that, known=tuple,owner is exactly that

@@ -212,10 +212,20 @@ static const struct flag_name interface_flags[] = {
 	{ 0 },
 };
 
+static const struct flag_name frame_flags[] = {
+	{ "direction", FRAME_F_DIRECTION },
+	{ "tunnel", FRAME_F_TUNNEL },
+	{ "whole", FRAME_F_WHOLE },
+	{ "no-time", FRAME_F_NO_TIME },
+	{ 0 },
+};
+
 const struct flag_name *value_flag_names(unsigned int kind, const struct field *field, bool header)
 {
 	if (header)
 		return !strcmp(field->name, "known") ? known_flags : header_flags;
+	if (kind == EVENT_FRAME)
+		return frame_flags;
 	if (kind == EVENT_INTERFACE)
 		return interface_flags;
 	if (kind == EVENT_FACT)

@@ -214,7 +214,9 @@ static void longer_bodies(void **state)
 		record.head.size += 24;
 		assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
 		event.head.size -= 24;
-		assert_memory_equal(&event, &plain, sizeof(event));
+		/* the last two say where the packet's bytes are: in each event its own */
+		assert_memory_equal(&event, &plain, offsetof(struct event, bytes));
+		assert_int_equal(event.bytes_captured, plain.bytes_captured);
 	}
 }
 

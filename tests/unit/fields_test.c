@@ -243,13 +243,16 @@ static void names_by_number(void **state)
 		    "synack-retransmit", "reset-sent", "reset-received", "drop", "syscall",
 		    "listen-full", "packet", "icmp-sent", "neighbor", "task", "start", "hook",
 		    "clock", "tick", "interface", "netns", "name", "process", "socket", "fact",
-		    "change", "lost", "suppressed", "end");
+		    "change", "lost", "suppressed", "end", "frame");
 	CHECK_NAMES(decode_state_name, NULL, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1",
 		    "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
 		    "CLOSING", "NEW_SYN_RECV");
 	CHECK_NAMES(decode_syscall_name, "socket", "bind", "listen", "connect", "accept");
 	CHECK_NAMES(decode_vantage_name, "user", "socket", "syscall", "tc-in", "tc-out",
 		    "cgroup-in", "cgroup-out", "iterator", "file");
+	CHECK_NAMES(decode_unread_name, NULL, "link", "not-ip", "cut", "malformed", "fragment");
+	CHECK_NAMES(decode_unread_meaning, NULL, "of an unknown link type", "not IP",
+		    "cut short before the IP header", "malformed", "fragments of others");
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
 		    "bpf-program", "done");

@@ -459,6 +459,7 @@ static bool event_tuple_of(const struct event *event, struct event_tuple *tuple)
 		*tuple = event->snapshot.tuple;
 		return true;
 	case EVENT_PACKET:
+	case EVENT_FRAME:
 	case EVENT_DROP:
 	case EVENT_RESET_SENT:
 	case EVENT_ICMP_SENT:

@@ -21,6 +21,7 @@ enum option_type {
 	OPTION_NUMBER, /* __u64 */
 	OPTION_BYTES, /* __u64, k and M */
 	OPTION_TIME, /* __u64 ns */
+	OPTION_WHEN, /* struct when */
 	OPTION_CHOICE, /* int: index in .names */
 };
 
@@ -83,6 +84,7 @@ struct option_row {
 #define WORDS(member, meta) .type = OPTION_WORDS, .value = meta, INTO(member, struct words)
 #define LIST(member, meta) .type = OPTION_LIST, .value = meta, INTO(member, struct words)
 #define TIME(member) .type = OPTION_TIME, .value = "TIME", INTO(member, __u64)
+#define WHEN(member) .type = OPTION_WHEN, .value = "TIME", INTO(member, struct when)
 #define CHOICE(member, meta, list, first) \
 	.type = OPTION_CHOICE, .value = meta, .names = list, .preset = first, INTO(member, int)
 #define NUMBER(member, first, low, high)                                                  \
@@ -112,6 +114,10 @@ static const struct option_row option_rows[] = {
 	  .what = "also the packets of this network namespace, by path or ip-netns name" },
 	{ NULL, 'i', .group = GROUP_WHICH, .commands = JUDGES, WORDS(interfaces, "IFACE"),
 	  .what = "only the packets of this interface (repeatable)" },
+	{ "since", 0, .group = GROUP_WHICH, .commands = O, WHEN(since),
+	  .what = "of captures: packets from then on (2026-11-20T10:31:07Z, or 90s: after the first)" },
+	{ "until", 0, .group = GROUP_WHICH, .commands = O, WHEN(until),
+	  .what = "of captures: packets up to then" },
 
 	{ "finding", 0, .group = GROUP_FINDINGS, .commands = JUDGES, LIST(findings, "ID[,ID...]"),
 	  .what = "only these, also those that are made on request only" },
@@ -132,7 +138,7 @@ static const struct option_row option_rows[] = {
 	{ "json", 0, .group = GROUP_OUTPUT, .commands = JUDGES | D, FLAG(json),
 	  .what = "JSON lines" },
 	{ NULL, 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
-	  .what = "events beside findings; run: the timeline of healthy connections too" },
+	  .what = "events beside findings; -vv: every packet of a capture; run: healthy connections too" },
 	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(quiet),
 	  .what = "only findings and errors" },
 	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(output, "FILE"),
@@ -257,6 +263,9 @@ static int row_error(const struct option_row *row, const char *value)
 	case OPTION_TIME:
 		text_add(&text, "a number and ms, s, m, h or d: %s 30s", name);
 		break;
+	case OPTION_WHEN:
+		text_add(&text, "2026-11-20T10:31:07Z, or 90s: so long after the first packet");
+		break;
 	case OPTION_NUMBER:
 		text_add(&text, "a number from %llu to %llu", row->least, row->most);
 		break;
@@ -297,6 +306,9 @@ static int row_set(const struct option_row *row, struct options *options, const 
 		break;
 	case OPTION_TIME:
 		err = options_time(value, into);
+		break;
+	case OPTION_WHEN:
+		err = options_when(value, into);
 		break;
 	case OPTION_CHOICE:
 		err = choice_parse(row, value, into);
@@ -470,6 +482,13 @@ static int parser_check(const struct parser *parser)
 	if (options->text + options->brief + options->json > 1) {
 		log_error("--text, --brief, --json: only one of them");
 		log_hint("-o FILE keeps one of them in a file");
+		return -EINVAL;
+	}
+	if (options->since.given && options->until.given &&
+	    options->since.relative == options->until.relative &&
+	    options->since.ns > options->until.ns) {
+		log_error("--since, --until: nothing lies between them");
+		log_hint("--since is the earlier one");
 		return -EINVAL;
 	}
 	return 0;

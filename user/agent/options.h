@@ -39,6 +39,13 @@ struct words {
 	size_t count;
 };
 
+/* A point of packet time. */
+struct when {
+	bool given;
+	bool relative; /* to the first packet */
+	__u64 ns; /* else since the epoch */
+};
+
 struct options {
 	enum command command;
 	bool command_given;
@@ -74,6 +81,8 @@ struct options {
 
 	__u64 findings_max; /* -c, 0 without end */
 	__u64 duration_ns; /* 0 without end */
+	struct when since;
+	struct when until;
 	int fail_on; /* -1: off */
 
 	const char *user;
@@ -122,6 +131,12 @@ int options_bytes(const char *text, __u64 *bytes);
 
 /* "10", "1.5s", "250ms", "5m", "8h" into ns. Returns 0 or -EINVAL. */
 int options_time(const char *text, __u64 *ns);
+
+/*
+ * "2026-11-20T10:31:07.412Z", with a blank for the T, with an offset as +02:00, or of this machine's
+ * time zone without; or as options_time() from the first packet on, 0 included. Returns 0 or -EINVAL.
+ */
+int options_when(const char *text, struct when *when);
 
 /* The word of @words nearest to @word in spelling; NULL when none is near. */
 const char *options_nearest(const char *word, const char *(*words)(void *ctx, size_t index),

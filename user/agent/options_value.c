@@ -2,8 +2,10 @@
 /* options_value.c - numbers, times and words as people write them */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/options.h"
 #include "util/array.h"
@@ -35,7 +37,8 @@ int options_bytes(const char *text, __u64 *bytes)
 	return 0;
 }
 
-int options_time(const char *text, __u64 *ns)
+/* "1.5s" and the like into ns, as far as a double goes. */
+static int time_parse(const char *text, double *ns)
 {
 	static const struct {
 		const char *name;
@@ -51,13 +54,85 @@ int options_time(const char *text, __u64 *ns)
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcmp(end, units[i].name) != 0)
 			continue;
+		*ns = value * units[i].factor;
 		/* a day more than a year keeps every sum of times far from overflow */
-		if (value * units[i].factor < 1e6 || value * units[i].factor > 367 * 86400e9)
-			return -EINVAL;
-		*ns = (__u64)(value * units[i].factor);
-		return 0;
+		return *ns > 367 * 86400e9 ? -EINVAL : 0;
 	}
 	return -EINVAL;
+}
+
+int options_time(const char *text, __u64 *ns)
+{
+	double value;
+
+	if (time_parse(text, &value) || value < 1e6)
+		return -EINVAL;
+	*ns = (__u64)value;
+	return 0;
+}
+
+/* ".412" and so on at *@at, into ns; digits after the ninth are below what is told. */
+static __u64 fraction_parse(const char **at)
+{
+	__u64 ns = 0, digit = 100000000;
+
+	if (**at != '.')
+		return 0;
+	for (*at += 1; **at >= '0' && **at <= '9'; *at += 1, digit /= 10)
+		ns += (__u64)(**at - '0') * digit;
+	return ns;
+}
+
+/* RFC 3339 5.6. Returns -EINVAL also for a day that no calendar has. */
+static int stamp_parse(const char *text, __u64 *ns)
+{
+	struct tm tm = { .tm_isdst = -1 }, same;
+	int end = 0, hours = 0, minutes = 0;
+	__u64 fraction;
+	char sign = 0;
+	time_t time;
+
+	if (sscanf(text, "%4d-%2d-%2d%*[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) != 6 ||
+	    !end)
+		return -EINVAL;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	text += end;
+	fraction = fraction_parse(&text);
+	if (*text == 'Z' || *text == 'z')
+		sign = *text++;
+	else if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &end) == 3 &&
+		 (sign == '+' || sign == '-'))
+		text += end;
+	else
+		sign = 0;
+	if (*text)
+		return -EINVAL;
+	same = tm;
+	time = sign ? timegm(&same) : mktime(&same);
+	if (time < 0 || same.tm_mday != tm.tm_mday || same.tm_mon != tm.tm_mon ||
+	    same.tm_min != tm.tm_min || hours > 23 || minutes > 59)
+		return -EINVAL;
+	time -= (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	if (time < 0)
+		return -EINVAL;
+	*ns = (__u64)time * 1000000000 + fraction;
+	return 0;
+}
+
+int options_when(const char *text, struct when *when)
+{
+	double value;
+
+	*when = (struct when){ .given = true };
+	if (!stamp_parse(text, &when->ns))
+		return 0;
+	if (time_parse(text, &value))
+		return -EINVAL;
+	when->relative = true;
+	when->ns = (__u64)value;
+	return 0;
 }
 
 /* Levenshtein's distance, cut at words of 31 letters. */

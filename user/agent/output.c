@@ -90,17 +90,42 @@ static void add_count(struct text *text, __u64 count, const char *what, const ch
 		text_add(text, "%s%llu %s%s", separator, count, what, count == 1 ? "" : "s");
 }
 
+/* "547 packets, 503 of them not IP; ": what a capture held, and what nobody could read in it. */
+static void add_frames(struct text *text, const struct join_counters *counters,
+		       const struct capture_summary *capture)
+{
+	__u64 frames = counters->frames + capture->outside;
+
+	add_count(text, frames, "packet", "");
+	text_add(text, "%s", frames ? "" : "no packet");
+	if (capture->files > 1)
+		text_add(text, " in %u files", capture->files);
+	if (capture->outside)
+		text_add(text, ", %llu left out by --since, --until or -i", capture->outside);
+	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
+		if (counters->unread[i])
+			text_add(text, ", %llu %s", counters->unread[i], decode_unread_meaning(i));
+	if (counters->cut)
+		text_add(text, ", %llu cut short in a header", counters->cut);
+	if (capture->partial)
+		text_add(text, ", %llu without some fragment", capture->partial);
+	text_add(text, "; ");
+}
+
 void output_log_summary(const struct pipeline *pipeline, bool early)
 {
 	const struct join_counters *counters = join_counters(pipeline->join);
 	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
-	char buffer[400];
+	bool capture = join_is_capture(pipeline->join);
+	char buffer[600];
 	struct text text = text_of(buffer);
 	size_t before;
 
-	text_add(&text, "%llu.%llu s: %llu attempt%s to connect or listen, %llu failed; found ",
-		 ms / 1000, ms % 1000 / 100, counters->attempts, counters->attempts == 1 ? "" : "s",
-		 counters->failures);
+	text_add(&text, "%llu.%llu s: ", ms / 1000, ms % 1000 / 100);
+	if (capture)
+		add_frames(&text, counters, &pipeline->capture);
+	text_add(&text, "%llu attempt%s to connect or listen, %llu failed; found ",
+		 counters->attempts, counters->attempts == 1 ? "" : "s", counters->failures);
 	before = text.length;
 	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
 		add_count(&text, pipeline->found[severity], severity_name(severity),
@@ -109,7 +134,7 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	if (counters->lost || counters->suppressed)
 		text_add(&text, "; %llu records lost, %llu shed", counters->lost,
 			 counters->suppressed);
-	else
+	else if (!capture)
 		text_add(&text, "; no record lost");
 	if (counters->evicted)
 		text_add(&text, "; %llu connections let go unjudged (--max-connections)",
@@ -119,6 +144,6 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	if (pipeline->write_failed)
 		text_add(&text, " failed");
 	if (early)
-		text_add(&text, "; the recording ends early");
+		text_add(&text, "; the %s ends early", capture ? "capture" : "recording");
 	log_info("%s", buffer);
 }

@@ -121,6 +121,8 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 	case EVENT_START:
 	case EVENT_END:
 		return pipeline->options->verbose > 1;
+	case EVENT_FRAME: /* what nobody can read is worth a line, every packet is for tcpdump */
+		return pipeline->options->verbose > !event->frame.unread;
 	case EVENT_HOOK:
 	case EVENT_NETNS:
 	case EVENT_INTERFACE:
@@ -344,6 +346,36 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 
 /* ---- a record's whole life ---- */
 
+/* What every event passes, after it was kept. */
+static int take_event(struct pipeline *pipeline, const struct event *event)
+{
+	if (event->head.kind == EVENT_END)
+		return 0; /* of the file, not of what it tells */
+	join_event(pipeline->join, event);
+	if (event->head.ts_ns > pipeline->last_ns)
+		pipeline->last_ns = event->head.ts_ns;
+	if (!pipeline->first_ns)
+		pipeline->first_ns = event->head.ts_ns;
+	pipeline->opened |= (event->head.flags & EVENT_F_FOLLOWED) &&
+			    (event->head.kind == EVENT_OPEN || event->head.kind == EVENT_SYSCALL);
+	filter_learn(pipeline->filter, event);
+	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
+		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
+	if (pipeline->depth)
+		return 0;
+
+	judge_due(pipeline);
+	if (event->head.kind == EVENT_TICK) {
+		pipeline->ticked = true;
+		tell_idle(pipeline, false);
+		note_write(pipeline, sink_flush(pipeline->sink));
+	}
+	/* last, because what is learned are records of their own, which stand behind this one */
+	if (pipeline->facts.learn)
+		pipeline->facts.learn(pipeline->facts.ctx, event);
+	return pipeline->stop ? -ECANCELED : 0;
+}
+
 int pipeline_take(void *ctx, const void *record, size_t size)
 {
 	struct pipeline *pipeline = ctx;
@@ -354,31 +386,13 @@ int pipeline_take(void *ctx, const void *record, size_t size)
 		join_count_bad(pipeline->join);
 		return 0;
 	}
-	if (event.head.kind == EVENT_END)
-		return 0; /* of the file, not of what it tells */
-	join_event(pipeline->join, &event);
-	if (event.head.ts_ns > pipeline->last_ns)
-		pipeline->last_ns = event.head.ts_ns;
-	if (!pipeline->first_ns)
-		pipeline->first_ns = event.head.ts_ns;
-	pipeline->opened |= (event.head.flags & EVENT_F_FOLLOWED) &&
-			    (event.head.kind == EVENT_OPEN || event.head.kind == EVENT_SYSCALL);
-	filter_learn(pipeline->filter, &event);
-	if (event_is_shown(pipeline, &event) && filter_event(pipeline->filter, &event))
-		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, &event));
-	if (pipeline->depth)
-		return 0;
+	return take_event(pipeline, &event);
+}
 
-	judge_due(pipeline);
-	if (event.head.kind == EVENT_TICK) {
-		pipeline->ticked = true;
-		tell_idle(pipeline, false);
-		note_write(pipeline, sink_flush(pipeline->sink));
-	}
-	/* last, because what is learned are records of their own, which stand behind this one */
-	if (pipeline->facts.learn)
-		pipeline->facts.learn(pipeline->facts.ctx, &event);
-	return pipeline->stop ? -ECANCELED : 0;
+int pipeline_event(struct pipeline *pipeline, const struct event *event)
+{
+	keep_record(pipeline, event, event->head.size);
+	return take_event(pipeline, event);
 }
 
 void pipeline_finish(struct pipeline *pipeline, bool early)
@@ -394,6 +408,7 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	memcpy(summary.findings, pipeline->found, sizeof(summary.findings));
 	summary.duration_ns = pipeline->last_ns - pipeline->first_ns;
 	summary.counters = join_counters(pipeline->join);
+	summary.capture = pipeline->capture;
 	if (pipeline->write_error != -EPIPE)
 		note_write(pipeline, sink_summary(pipeline->sink, pipeline->join, &summary));
 }

@@ -38,6 +38,7 @@ struct pipeline {
 	bool count_seen; /* run: how many attempts were the command's */
 	bool stop; /* -c: enough findings */
 
+	struct capture_summary capture; /* read: of capture files */
 	__u64 seen;
 	__u64 told; /* finals printed */
 	__u64 found[SEVERITY_COUNT]; /* finals, printed or counted in a group */
@@ -57,6 +58,9 @@ void pipeline_close(struct pipeline *pipeline);
 
 /* struct record_sink's take(): one record. Returns 0, or -ECANCELED when nothing more is wanted. */
 int pipeline_take(void *pipeline, const void *record, size_t size);
+
+/* The same for an event that was decoded already, and that begins with the bytes of its record. */
+int pipeline_event(struct pipeline *pipeline, const struct event *event);
 
 /* The stream ended: tells what is still to be told, and the summary. @early: without its end record */
 void pipeline_finish(struct pipeline *pipeline, bool early);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* read.c - judges recordings again: the same records, the same findings */
+/* read.c - judges what was recorded or captured: the same records, the same findings */
 
 #include <errno.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/facts.h"
 #include "agent/output.h"
 #include "agent/pipeline.h"
+#include "agent/read.h"
 #include "util/log.h"
 
 /* Feeds the pipeline to the end. Returns 0, -EPIPE for an early end, or what broke off. */
@@ -30,7 +32,9 @@ static int read_records(struct record_reader *reader, const struct record_sink *
 	return err;
 }
 
-static int read_file(const struct options *options, struct output *output, const char *path)
+/* @input is the reader's from now on. */
+static int read_recording(const struct options *options, struct output *output, const char *path,
+			  struct input *input)
 {
 	struct pipeline pipeline;
 	const struct record_sink sink = { pipeline_take, &pipeline };
@@ -38,12 +42,18 @@ static int read_file(const struct options *options, struct output *output, const
 	struct record_reader *reader;
 	int err, status;
 
-	err = pipeline_open(&pipeline, options);
-	if (err)
-		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
-	if (record_reader_open(&reader, path)) {
-		pipeline_close(&pipeline);
+	if (options->since.given || options->until.given) {
+		log_error("%s: a recording: --since and --until are for captures", path);
+		log_hint("what a recording tells of a time hangs on what it told before");
+		input_close(input);
+		return EXIT_USAGE;
+	}
+	if (record_reader_new(&reader, input))
 		return EXIT_FAILED;
+	err = pipeline_open(&pipeline, options);
+	if (err) {
+		record_reader_close(reader);
+		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
 	replay.reader = reader;
 	pipeline.sink = output->sink;
@@ -60,10 +70,70 @@ static int read_file(const struct options *options, struct output *output, const
 	return status;
 }
 
+static int refuse_input(struct input *input, const char *path, const char *why)
+{
+	log_error("%s: %s", path, why);
+	log_hint(
+		"read takes pcap and pcapng, also packed with gzip or zstd, and what --record made");
+	input_close(input);
+	return EXIT_FAILED;
+}
+
+/* Judges a recording at once; captures wait until all are there, because they are merged. */
+static int read_file(const struct options *options, struct output *output,
+		     struct captures *captures, const char *path)
+{
+	const char *name = strcmp(path, "-") ? path : "standard input";
+	struct input *input;
+
+	if (input_open(&input, path))
+		return EXIT_FAILED;
+	switch (input_kind(input)) {
+	case INPUT_EMPTY:
+		return refuse_input(input, name, "empty");
+	case INPUT_OTHER:
+		return refuse_input(input, name, "neither a capture nor a recording");
+	case INPUT_RECORDING:
+		return read_recording(options, output, name, input);
+	case INPUT_PCAP:
+	case INPUT_PCAPNG:
+		break;
+	}
+	return captures_add(captures, input) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* What could not be read weighs more than what was found in the rest, a bad command line more. */
+static int worse_status(int one, int other)
+{
+	if (one == EXIT_USAGE || other == EXIT_USAGE)
+		return EXIT_USAGE;
+	if (one == EXIT_FAILED || other == EXIT_FAILED)
+		return EXIT_FAILED;
+	return one == EXIT_DONE ? other : one;
+}
+
+static int read_files(const struct options *options, struct output *output,
+		      struct captures *captures)
+{
+	int worst = EXIT_DONE;
+
+	if (options->file)
+		worst = read_file(options, output, captures, options->file);
+	for (size_t i = 0; options->command_given && i < options->rest_count; i++) {
+		if (worst == EXIT_USAGE)
+			return worst;
+		worst = worse_status(worst, read_file(options, output, captures, options->rest[i]));
+	}
+	if (captures_count(captures) && worst != EXIT_USAGE)
+		worst = worse_status(worst, read_captures(options, output, captures));
+	return worst;
+}
+
 int command_read(const struct options *options)
 {
+	struct captures *captures;
 	struct output output;
-	int worst = EXIT_DONE, err;
+	int worst, err;
 
 	if (!options->rest_count && !options->file) {
 		log_error("read: no file given");
@@ -74,17 +144,12 @@ int command_read(const struct options *options)
 		output_close(&output);
 		return EXIT_FAILED;
 	}
-	if (options->file)
-		worst = read_file(options, &output, options->file);
-	for (size_t i = 0; options->command_given && i < options->rest_count; i++) {
-		int status = read_file(options, &output, options->rest[i]);
-
-		/* what could not be read weighs more than what was found in the rest */
-		if (worst == EXIT_DONE || status == EXIT_FAILED)
-			worst = status;
-		if (status == EXIT_USAGE)
-			break;
-	}
+	err = captures_new(&captures);
+	worst = err ? EXIT_FAILED : read_files(options, &output, captures);
+	if (err)
+		log_error_r(err, "captures");
+	else
+		captures_free(captures);
 	err = output_close(&output);
 	if (err && err != -EPIPE) {
 		log_error_r(err, "output: writing");

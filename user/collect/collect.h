@@ -56,7 +56,23 @@ int record_writer_open(struct record_writer **out, const char *path, bool force)
 int record_writer_take(struct record_writer *writer, const void *record, size_t size);
 int record_writer_close(struct record_writer *writer); /* adds the end record; NULL is fine */
 
+/*
+ * A file or standard input ("-"), opened and its first bytes looked at: what it is called does not
+ * matter. gzip and zstd are unpacked on the way.
+ */
+struct input;
+
+enum input_kind { INPUT_EMPTY, INPUT_RECORDING, INPUT_PCAP, INPUT_PCAPNG, INPUT_OTHER };
+
+/* Logs what is wrong. Returns 0 or a negative errno. */
+int input_open(struct input **out, const char *path);
+enum input_kind input_kind(struct input *input);
+void input_close(struct input *input); /* NULL is fine */
+
 struct record_reader;
+
+/* Reads the recording in @input, which is the reader's from now on, also after an error. */
+int record_reader_new(struct record_reader **out, struct input *input);
 
 /* @path "-" is standard input. Logs what is wrong with a file that cannot be read at all. */
 int record_reader_open(struct record_reader **out, const char *path);
@@ -75,6 +91,55 @@ int record_reader_next(struct record_reader *reader, const void **record, size_t
 int record_reader_peek(struct record_reader *reader, const void **record, size_t *size);
 __u64 record_reader_skipped(const struct record_reader *reader);
 void record_reader_close(struct record_reader *reader);
+
+/* ---- capture files ---- */
+
+/*
+ * Theory of operation
+ *
+ * Framing and files only: where a frame begins and ends, when it was captured, on which interface
+ * of which link type. What is inside is decode/'s. libpcap is left out of this loop because it
+ * refuses a pcapng file whose interfaces differ in link type or snapshot length, because it copies,
+ * and because it has no answer but "error" where a file ends early.
+ *
+ * Several files are merged by time, as they would be by mergecap: the earliest frame at the front
+ * of any file is next. Within a file the order stays as it is, even where time runs backwards.
+ */
+
+struct captures;
+
+struct capture_frame {
+	__u64 ts_ns; /* since the epoch */
+	__u64 number; /* in its file, from 1 */
+	const __u8 *bytes; /* valid until the next call */
+	__u32 captured; /* how many */
+	__u32 wire; /* how many it had, at least .captured */
+	__u32 file; /* in the order of captures_add(), from 0 */
+	__u32 interface; /* of its file, from 0, counted over all sections */
+	__u32 ifindex; /* the same counted over all files, from 1: no two have the same */
+	__u16 link; /* LINKTYPE_* */
+	bool time_known; /* else it is the time of the frame before */
+	bool direction_known;
+	bool out;
+	bool first; /* of its interface */
+	const char *name; /* of the interface; "" the file has none */
+};
+
+int captures_new(struct captures **out);
+
+/* Reads its header; @input is closed with the captures, also after an error. Logs what is wrong. */
+int captures_add(struct captures *captures, struct input *input);
+
+/*
+ * Gives the next frame, valid until the next call. Returns 1; 0 when all files have ended; -ENOMEM.
+ * A file that ends early or is damaged is told in one line and counted in captures_damaged(); what
+ * stands before that was given, and the other files go on.
+ */
+int captures_next(struct captures *captures, const struct capture_frame **frame);
+size_t captures_count(const struct captures *captures);
+size_t captures_damaged(const struct captures *captures);
+__u64 captures_dropped(const struct captures *captures); /* by who captured, as the files tell */
+void captures_free(struct captures *captures);
 
 /* ---- snapshot ---- */
 

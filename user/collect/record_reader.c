@@ -2,19 +2,13 @@
 /* record_reader.c - reads a recording; trusts nothing in it */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/collect.h"
+#include "collect/input.h"
 #include "collect/record_format.h"
 #include "util/array.h"
 #include "util/log.h"
-#include "util/own.h"
-
-#define BUFFER_BYTES 65536
-
-_Static_assert(BUFFER_BYTES >= EVENT_SIZE_MAX, "a record must fit");
 
 /* What a number of the file's table means to this program. */
 struct meaning {
@@ -31,18 +25,14 @@ struct reading {
 };
 
 struct record_reader {
-	int fd;
-	bool own_fd;
+	struct input *input;
 	bool ended; /* the end record was given */
 	bool peeked; /* readings[front] was not taken yet */
 	unsigned int front; /* two, so that a peek leaves the record before it in place */
 	struct reading readings[2];
 	__u64 records; /* as the writer counted: unknown kinds too */
 	__u64 skipped;
-	size_t at;
-	size_t length;
 	struct meaning meanings[RECORD_KINDS_MAX];
-	__u8 buffer[BUFFER_BYTES];
 };
 
 static const struct {
@@ -54,31 +44,6 @@ static const struct {
 	EVENT_KINDS(X)
 #undef X
 };
-
-/*
- * Makes @size bytes stand at buffer[at]. Returns 1; 0 if the file ends before; negative errno.
- */
-static int fill(struct record_reader *reader, size_t size)
-{
-	if (reader->length - reader->at >= size)
-		return 1;
-	memmove(reader->buffer, reader->buffer + reader->at, reader->length - reader->at);
-	reader->length -= reader->at;
-	reader->at = 0;
-	while (reader->length < size) {
-		ssize_t n = read(reader->fd, reader->buffer + reader->length,
-				 sizeof(reader->buffer) - reader->length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			return 0;
-		reader->length += n;
-	}
-	return 1;
-}
 
 static int refuse(const char *path, const char *what)
 {
@@ -94,10 +59,10 @@ static int read_kinds(struct record_reader *reader, const char *path, __u32 kind
 		struct record_kind kind;
 		struct meaning *meaning;
 
-		if (fill(reader, sizeof(kind)) != 1)
+		if (input_need(reader->input, sizeof(kind)) != 1)
 			return refuse(path, "the recording ends early, in its own table of kinds");
-		memcpy(&kind, reader->buffer + reader->at, sizeof(kind));
-		reader->at += sizeof(kind);
+		memcpy(&kind, input_at(reader->input), sizeof(kind));
+		input_take(reader->input, sizeof(kind));
 		if (kind.number >= RECORD_KINDS_MAX || reader->meanings[kind.number].listed)
 			return refuse(path, "damaged: its table of kinds contradicts itself");
 		meaning = &reader->meanings[kind.number];
@@ -115,13 +80,14 @@ static int read_kinds(struct record_reader *reader, const char *path, __u32 kind
 static int read_file_header(struct record_reader *reader, const char *path)
 {
 	struct record_file head;
-	int err = fill(reader, sizeof(head));
+	int err = input_need(reader->input, sizeof(head));
 
 	if (err < 0)
 		return log_error_r(err, "%s: reading", path);
 	if (!err)
-		return refuse(path, reader->length ? "too short for a recording" : "empty");
-	memcpy(&head, reader->buffer, sizeof(head));
+		return refuse(path,
+			      input_has(reader->input) ? "too short for a recording" : "empty");
+	memcpy(&head, input_at(reader->input), sizeof(head));
 	if (memcmp(head.magic, RECORD_MAGIC, sizeof(head.magic)))
 		return refuse(path, "not a recording");
 	if (head.byte_order != RECORD_BYTE_ORDER) {
@@ -138,29 +104,34 @@ static int read_file_header(struct record_reader *reader, const char *path)
 	}
 	if (head.kinds > RECORD_KINDS_MAX)
 		return refuse(path, "damaged: its table of kinds is too long");
-	reader->at = sizeof(head);
+	input_take(reader->input, sizeof(head));
 	return read_kinds(reader, path, head.kinds);
 }
 
-int record_reader_open(struct record_reader **out, const char *path)
+int record_reader_new(struct record_reader **out, struct input *input)
 {
 	struct record_reader *reader = calloc(1, sizeof(*reader));
 	int err;
 
-	if (!reader)
+	if (!reader) {
+		input_close(input);
 		return -ENOMEM;
-	reader->own_fd = strcmp(path, "-") != 0;
-	reader->fd = reader->own_fd ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
-	if (reader->fd < 0)
-		err = log_error_r(-errno, "%s", path);
-	else
-		err = read_file_header(reader, reader->own_fd ? path : "standard input");
-	if (err) {
-		record_reader_close(reader);
-		return err;
 	}
-	*out = reader;
-	return 0;
+	reader->input = input;
+	err = read_file_header(reader, input->path);
+	if (err)
+		record_reader_close(reader);
+	else
+		*out = reader;
+	return err;
+}
+
+int record_reader_open(struct record_reader **out, const char *path)
+{
+	struct input *input;
+	int err = input_open(&input, path);
+
+	return err ? err : record_reader_new(out, input);
 }
 
 static int end_reading(struct reading *reading, int result, const char *why)
@@ -197,10 +168,10 @@ static int take_record(struct record_reader *reader, struct reading *reading,
 	head.kind = meaning->number;
 	head.size = size;
 	memcpy(reading->record, &head, sizeof(head));
-	memcpy(reading->record + sizeof(head), reader->buffer + reader->at + sizeof(head),
+	memcpy(reading->record + sizeof(head), input_at(reader->input) + sizeof(head),
 	       size - sizeof(head));
 	reading->size = size;
-	reader->at += file_head->size;
+	input_take(reader->input, file_head->size);
 	if (head.kind == EVENT_END)
 		return check_end(reader, reading);
 	reader->records++;
@@ -217,26 +188,26 @@ static int read_record(struct record_reader *reader, struct reading *reading)
 
 	reading->why = "";
 	for (;;) {
-		have = fill(reader, reader->ended ? 1 : sizeof(head));
+		have = input_need(reader->input, reader->ended ? 1 : sizeof(head));
 		if (have < 0)
-			return end_reading(reading, have, "reading failed");
+			return end_reading(reading, have, reader->input->why);
 		if (reader->ended)
 			return have ? end_reading(reading, -EBADMSG,
 						  "bytes follow the end record") :
 				      end_reading(reading, 0, "");
-		if (!have && reader->length)
+		if (!have && input_has(reader->input))
 			return end_reading(reading, -EPIPE, "it ends in the middle of a record");
 		if (!have)
 			return end_reading(reading, -EPIPE, "it has no end record");
-		memcpy(&head, reader->buffer + reader->at, sizeof(head));
+		memcpy(&head, input_at(reader->input), sizeof(head));
 		if (head.size < sizeof(head) || head.size > EVENT_SIZE_MAX)
 			return end_reading(reading, -EBADMSG, "a record has an impossible size");
 		if (head.kind >= RECORD_KINDS_MAX || !reader->meanings[head.kind].listed)
 			return end_reading(reading, -EBADMSG,
 					   "a record has a kind the file does not list");
-		have = fill(reader, head.size);
+		have = input_need(reader->input, head.size);
 		if (have < 0)
-			return end_reading(reading, have, "reading failed");
+			return end_reading(reading, have, reader->input->why);
 		if (!have)
 			return end_reading(reading, -EPIPE, "it ends in the middle of a record");
 		have = take_record(reader, reading, &head);
@@ -289,7 +260,6 @@ void record_reader_close(struct record_reader *reader)
 {
 	if (!reader)
 		return;
-	if (reader->own_fd && reader->fd >= 0)
-		close(reader->fd);
+	input_close(reader->input);
 	free(reader);
 }

@@ -102,6 +102,9 @@ static const struct layout layouts[] = {
 	[EVENT_LOST] = { .size = sizeof(struct ev_lost) },
 	[EVENT_SUPPRESSED] = { .size = sizeof(struct ev_lost) },
 	[EVENT_END] = { .size = sizeof(struct ev_end), ERRNOS(ev_end, why, 1) },
+	[EVENT_FRAME] = { .size = sizeof(struct ev_frame),
+			  RAW(ev_frame, 1),
+			  CHOICE(ev_frame, unread, 0, UNREAD_COUNT) },
 };
 
 _Static_assert(offsetof(struct ev_socket, soft_error) ==
@@ -174,7 +177,7 @@ static int decode_raw(const struct layout *layout, const __u8 *bytes, size_t len
 	struct ev_raw *raw = (struct ev_raw *)(body_of(event) + layout->raw);
 	const size_t fixed = offsetof(struct ev_raw, bytes);
 
-	event->packet.what = PACKET_NONE;
+	event->bytes = raw->bytes;
 	if (length < layout->raw + fixed) {
 		/* A record cut in the middle of its lengths is damaged, not old. */
 		if (length > layout->raw || !layout->raw_optional ||
@@ -193,6 +196,7 @@ static int decode_raw(const struct layout *layout, const __u8 *bytes, size_t len
 	    raw->wire_bytes < raw->captured_bytes)
 		return -EBADMSG;
 	memcpy(raw->bytes, bytes + layout->raw + fixed, raw->captured_bytes);
+	event->bytes_captured = raw->captured_bytes;
 	if (event->head.flags & EVENT_F_UNPARSED) {
 		memset(&event->packet, 0, sizeof(event->packet));
 		event->packet.what = PACKET_UNPARSED;
@@ -232,10 +236,11 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	} else {
 		memcpy(body, from, copied);
 	}
+	event->packet.what = PACKET_NONE;
+	event->bytes = NULL;
+	event->bytes_captured = 0;
 	if (layout->has_raw)
 		err = decode_raw(layout, from, length, event);
-	else
-		event->packet.what = PACKET_NONE;
 	if (err)
 		return err;
 	if (!choice_is_known(layout, body) || !errnos_are_known(layout, body))

@@ -19,6 +19,10 @@
  * The packet parser works on raw bytes from the IP header on and is the same for records of the
  * TC hook, for the segment inside a drop or reset record, and for capture files.
  *
+ * A frame of a capture file passes decode_frame() instead: link layers (link.c) and tunnels
+ * (tunnel.c) are taken off, fragments put together (fragment.c), and the packet parser sees the
+ * innermost packet. What cannot be read is an event, too, with the reason in .frame.unread.
+ *
  * Every kind has a table of its fields (name, type, offset): printing a record, assembling one
  * from text in tests and the documentation all walk it, so no sink knows a kind.
  */
@@ -69,6 +73,7 @@ struct packet {
 	__u8 icmp_code;
 	__u8 pad;
 	__u32 icmp_mtu;
+	__u32 payload_at; /* where the payload begins, from the IP header on; 0 unknown */
 	struct {
 		__u8 source[EVENT_ADDRESS_SIZE];
 		__u8 destination[EVENT_ADDRESS_SIZE];
@@ -106,9 +111,16 @@ struct event {
 		struct ev_change change;
 		struct ev_lost lost;
 		struct ev_end end;
+		struct ev_frame frame;
 	};
-	struct packet
-		packet; /* of packet, drop, reset-sent, icmp-sent; .what is PACKET_NONE without */
+	/* of packet, frame, drop, reset-sent, icmp-sent; .what is PACKET_NONE without */
+	struct packet packet;
+	/*
+	 * All that was captured of .packet, which may be more than a record keeps; valid while the
+	 * event is being taken. 0 bytes without a packet.
+	 */
+	const __u8 *bytes;
+	size_t bytes_captured;
 };
 
 /*
@@ -127,6 +139,33 @@ int decode_event(const void *bytes, size_t size, struct event *event);
  */
 void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet *packet);
 
+/* ---- frames of capture files ---- */
+
+struct fragments; /* datagrams of which fragments are awaited: a bounded number */
+
+int fragments_new(struct fragments **out); /* 0 or -ENOMEM */
+void fragments_free(struct fragments *fragments); /* NULL is fine */
+/* Datagrams that were never whole so far; of those that still wait it is known at the end. */
+__u64 fragments_abandoned(const struct fragments *fragments);
+
+/* Bytes of a frame, from its link layer on. */
+struct frame_bytes {
+	const __u8 *bytes;
+	size_t captured;
+	size_t wire; /* at least .captured */
+	__u16 link; /* LINKTYPE_* */
+};
+
+/*
+ * Finds the innermost IP packet in a frame and parses it. Before: event->head with the frame's time.
+ * Sets what decode_event() would set for the record of that frame, but what only the file knows:
+ * the rest of the header, .frame.frame, .file, .interface. @event begins with the bytes of the
+ * record, once head.size is set from the result. @fragments NULL: fragments stay apart.
+ * Returns the size of the body.
+ */
+size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,
+		    struct event *event);
+
 /* "SYN seq 3812440907 win 64240 mss 1460 sack ts wscale 7 ttl 64"; "ICMP 3/1 host unreachable …" */
 void packet_print(struct text *text, const struct packet *packet);
 
@@ -141,6 +180,8 @@ const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
 const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
+const char *decode_unread_name(unsigned int unread); /* "not-ip"; NULL of UNREAD_NONE */
+const char *decode_unread_meaning(unsigned int unread); /* "not IP" */
 /* The errno that Linux gives a connecting socket for an ICMP destination unreachable; 0 none. */
 int decode_icmp_errno(bool ipv6, unsigned int type, unsigned int code);
 const char *decode_signal_name(unsigned int signal); /* "SIGKILL"; NULL unknown */

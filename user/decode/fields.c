@@ -287,6 +287,19 @@ static const struct field end_fields[] = {
 	{ 0 },
 };
 
+static const struct field frame_fields[] = {
+	ROW(ev_frame, frame, FIELD_U64, 0, NULL),
+	ROW(ev_frame, file, FIELD_U32, 0, NULL),
+	ROW(ev_frame, interface, FIELD_U32, 0, NULL),
+	ROW(ev_frame, vlan, FIELD_U32, 0, NULL),
+	ROW(ev_frame, link, FIELD_U16, 0, NULL),
+	ROW(ev_frame, unread, FIELD_NAME, 0, decode_unread_name),
+	ROW(ev_frame, how, FIELD_FLAGS, 0, NULL),
+	{ "packet", offsetof(struct ev_frame, raw), sizeof(struct ev_raw), FIELD_RAW,
+	  EVENT_K_PACKET, NULL },
+	{ 0 },
+};
+
 static const struct field *const fields_of_kind[] = {
 	[EVENT_OPEN] = open_fields,
 	[EVENT_STATE] = socket_fields,
@@ -316,6 +329,7 @@ static const struct field *const fields_of_kind[] = {
 	[EVENT_LOST] = lost_fields,
 	[EVENT_SUPPRESSED] = lost_fields,
 	[EVENT_END] = end_fields,
+	[EVENT_FRAME] = frame_fields,
 };
 
 _Static_assert(ARRAY_SIZE(fields_of_kind) == EVENT_KIND_COUNT, "fields for every kind");

@@ -79,6 +79,30 @@ const char *decode_fact_name(unsigned int what)
 	return LOOK_UP(names, what);
 }
 
+const char *decode_unread_name(unsigned int unread)
+{
+	static const char *const names[] = {
+#define X(id, text, what) [UNREAD_##id] = text,
+		EVENT_UNREADS(X)
+#undef X
+	};
+	_Static_assert(ARRAY_SIZE(names) == UNREAD_COUNT, "a name for every reason");
+
+	return LOOK_UP(names, unread);
+}
+
+const char *decode_unread_meaning(unsigned int unread)
+{
+	static const char *const meanings[] = {
+#define X(id, text, what) [UNREAD_##id] = what,
+		EVENT_UNREADS(X)
+#undef X
+	};
+	_Static_assert(ARRAY_SIZE(meanings) == UNREAD_COUNT, "a meaning for every reason");
+
+	return LOOK_UP(meanings, unread);
+}
+
 const char *decode_family_name(unsigned int family)
 {
 	switch (family) {

@@ -76,6 +76,8 @@ static bool parse_ipv4(struct span span, size_t wire, __u8 *source, __u8 *destin
 		total = wire;
 	if (header < IPV4_HEADER || total < header)
 		return false;
+	if (total > wire && wire >= header)
+		total = wire; /* it was cut on its way: there is no more payload than that */
 	address_from_ipv4(source, span.at + 12);
 	address_from_ipv4(destination, span.at + 16);
 	upper->protocol = span.at[9];
@@ -130,7 +132,7 @@ static bool parse_ipv6(struct span span, size_t wire, __u8 *source, __u8 *destin
 	if (!span_has(&span, IPV6_HEADER) || span.at[0] >> 4 != 6)
 		return false;
 	payload = be16(span.at + 4);
-	if (!payload && wire > IPV6_HEADER)
+	if ((!payload || payload > wire - IPV6_HEADER) && wire > IPV6_HEADER)
 		payload = wire - IPV6_HEADER;
 	address_from_ipv6(source, span.at + 8);
 	address_from_ipv6(destination, span.at + 24);
@@ -251,11 +253,14 @@ static void parse_tcp(struct span span, size_t wire, struct packet *packet)
 
 	if (wire < TCP_HEADER)
 		return; /* no TCP segment is that short: stays PACKET_OTHER */
-	if (span_has(&span, 13)) {
+	if (!span_has(&span, 13)) {
+		packet->payload_at = 0; /* where the options end is not captured */
+	} else {
 		header = (size_t)(span.at[12] >> 4) * 4;
 		if (header < TCP_HEADER || header > wire)
 			return;
 		packet->payload_bytes = wire - header;
+		packet->payload_at += (__u32)header;
 	}
 	packet->what = PACKET_TCP;
 	if (span_has(&span, 4)) {
@@ -283,6 +288,7 @@ static void parse_udp(struct span span, size_t wire, struct packet *packet)
 	if (wire < UDP_HEADER)
 		return;
 	packet->what = PACKET_UDP;
+	packet->payload_at += UDP_HEADER;
 	packet->payload_bytes = wire - UDP_HEADER;
 	if (span_has(&span, 4)) {
 		packet->source_port = be16(span.at);
@@ -349,6 +355,7 @@ static void parse_icmp(struct span span, size_t wire, bool ipv6, struct packet *
 	if (wire < ICMP_HEADER)
 		return;
 	packet->what = PACKET_ICMP;
+	packet->payload_at += ICMP_HEADER;
 	packet->payload_bytes = wire - ICMP_HEADER;
 	if (span_has(&span, 2)) {
 		packet->icmp_type = span.at[0];
@@ -391,6 +398,7 @@ void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet
 		packet->flags |= PACKET_F_CUT;
 	if (upper.later_fragment || upper.cut)
 		return;
+	packet->payload_at = (__u32)(upper.span.at - bytes);
 	if (upper.protocol == IPPROTO_TCP)
 		parse_tcp(upper.span, upper.wire_bytes, packet);
 	else if (upper.protocol == IPPROTO_UDP)

@@ -285,6 +285,7 @@ static void note_start(struct join *join, const struct event *event)
 {
 	join->start = event->start;
 	join->started = true;
+	join->capture = event->head.vantage == VANTAGE_FILE;
 }
 
 static void note_clock(struct join *join, const struct event *event)
@@ -356,6 +357,11 @@ __u64 join_realtime_of_boottime_ns(const struct join *join, __u64 boottime_ns)
 const struct ev_start *join_start(const struct join *join)
 {
 	return join->started ? &join->start : NULL;
+}
+
+bool join_is_capture(const struct join *join)
+{
+	return join->capture;
 }
 
 void host_event(struct join *join, const struct event *event)

@@ -203,6 +203,15 @@ static void handle_fact(struct join *join, const struct event *event)
 	join->facts[join->facts_count++] = *fact;
 }
 
+static void handle_frame(struct join *join, const struct event *event)
+{
+	join->counters.frames++;
+	if (event->frame.unread)
+		join->counters.unread[event->frame.unread]++;
+	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
+		join->counters.cut++;
+}
+
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_OPEN] = handle_open,	     [EVENT_STATE] = handle_state,
 	[EVENT_ERROR] = try_socket,	     [EVENT_RETRANSMIT] = try_socket,
@@ -217,6 +226,7 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_NETNS] = host_event,	     [EVENT_NAME] = host_event,
 	[EVENT_PROCESS] = host_event,	     [EVENT_CHANGE] = host_event,
 	[EVENT_LOST] = host_event,	     [EVENT_SUPPRESSED] = host_event,
+	[EVENT_FRAME] = handle_frame,
 };
 
 void join_event(struct join *join, const struct event *event)

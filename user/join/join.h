@@ -409,6 +409,8 @@ __u64 join_realtime_ns(const struct join *join, __u64 monotonic_ns);
 /* The same for a time since boot that counts suspends (CLOCK_BOOTTIME): starts of processes. */
 __u64 join_realtime_of_boottime_ns(const struct join *join, __u64 boottime_ns);
 const struct ev_start *join_start(const struct join *join); /* NULL before the start record */
+/* Do the records come from capture files? Then no socket, process or host is known, ever. */
+bool join_is_capture(const struct join *join);
 __u64 join_now_ns(const struct join *join); /* the latest time the stream has shown */
 
 /* Hooks by name, as the stream tells. */
@@ -428,6 +430,9 @@ struct join_counters {
 	__u64 evicted; /* tries that had to go before their end */
 	__u64 expired; /* tries that ended unseen and were let go by age */
 	__u64 strays_overwritten;
+	__u64 frames; /* of capture files */
+	__u64 unread[UNREAD_COUNT]; /* those of them that say nothing, by reason */
+	__u64 cut; /* those that end inside a header of the upper layer */
 };
 
 const struct join_counters *join_counters(const struct join *join);

@@ -225,6 +225,7 @@ struct join {
 
 	struct ev_start start;
 	bool started;
+	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
 	bool clock_known;
 	__u32 own_netns;

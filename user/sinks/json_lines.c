@@ -123,6 +123,27 @@ static void json_lost(struct sink *sink, const struct join *join, const struct e
 	fprintf(sink->options.file, "%s\n", line);
 }
 
+/* Every packet of the files is in one of these numbers. */
+static void put_capture(struct json *json, const struct summary *summary)
+{
+	const struct join_counters *counters = summary->counters;
+
+	json_key(json, "capture");
+	json_open(json, '{');
+	json_pair_unsigned(json, "files", summary->capture.files);
+	json_pair_unsigned(json, "damaged", summary->capture.damaged);
+	json_pair_unsigned(json, "packets", counters->frames + summary->capture.outside);
+	json_pair_unsigned(json, "outside", summary->capture.outside);
+	json_key(json, "unread");
+	json_open(json, '{');
+	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
+		json_pair_unsigned(json, decode_unread_name(i), counters->unread[i]);
+	json_close(json, '}');
+	json_pair_unsigned(json, "cut", counters->cut);
+	json_pair_unsigned(json, "partial", summary->capture.partial);
+	json_close(json, '}');
+}
+
 static void json_summary(struct sink *sink, const struct join *join, const struct summary *summary)
 {
 	const struct join_counters *counters = summary->counters;
@@ -148,6 +169,8 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_pair_unsigned(&json, "expired", counters->expired);
 	json_key(&json, "early_end");
 	json_bool(&json, summary->early_end);
+	if (summary->capture.files)
+		put_capture(&json, summary);
 	json_close(&json, '}');
 	fprintf(sink->options.file, "%s\n", line);
 }

@@ -35,8 +35,8 @@ void json_put_host(struct json *json, const struct join *join)
 	char buffer[40];
 	struct text text = text_of(buffer);
 
-	if (!start)
-		return;
+	if (!start || join_is_capture(join))
+		return; /* a capture does not tell whose it is */
 	for (size_t i = 0; i < sizeof(start->boot_id); i++)
 		text_add(&text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
 			 start->boot_id[i]);

@@ -34,11 +34,20 @@ struct sink_options {
 	bool timeline; /* run: every packet and state of a failed connection */
 };
 
+/* What only the reading of captures knows; no file: it was no capture. */
+struct capture_summary {
+	__u32 files;
+	__u32 damaged; /* of them: they end early, or hold what cannot be */
+	__u64 outside; /* frames that --since, --until or -i leave out */
+	__u64 partial; /* packets of which a fragment is missing */
+};
+
 struct summary {
 	__u64 findings[SEVERITY_COUNT]; /* finals */
 	__u64 duration_ns;
 	bool early_end; /* the recording ended without its end record */
 	const struct join_counters *counters;
+	struct capture_summary capture;
 };
 
 struct sink;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* read.h - what read does with capture files */
+#pragma once
+
+#include "agent/options.h"
+#include "agent/output.h"
+#include "collect/collect.h"
+
+/* Judges all capture files as one stream, merged by time. Returns an exit status. */
+int read_captures(const struct options *options, struct output *output, struct captures *captures);

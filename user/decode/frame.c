@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* frame.c - one frame of a capture file: from the link layer to a parsed packet */
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "decode/decode.h"
+#include "decode/fragment.h"
+#include "decode/link.h"
+#include "decode/tunnel.h"
+
+/* Nothing of the packet is known but that it was there. */
+static size_t decode_unread(struct event *event, enum event_unread unread)
+{
+	event->frame.unread = (__u8)unread;
+	memset(&event->frame.raw, 0, offsetof(struct ev_raw, bytes));
+	event->packet.what = PACKET_NONE;
+	event->bytes = NULL;
+	event->bytes_captured = 0;
+	return offsetof(struct ev_frame, raw);
+}
+
+/* Nearly every packet: TCP or ICMP in one piece. At least the fixed part of the header is there. */
+static bool is_plain(const struct link *link)
+{
+	const __u8 *at = link->at;
+
+	if (at[0] >> 4 == 4)
+		return (at[9] == IPPROTO_TCP || at[9] == IPPROTO_ICMP) && !(at[6] & 0x3f) && !at[7];
+	return at[6] == IPPROTO_TCP || at[6] == IPPROTO_ICMPV6;
+}
+
+/* Takes tunnels off and puts fragments together, in whatever order they stand in each other. */
+static enum event_unread find_innermost(struct fragments *fragments, struct link *link,
+					__u64 now_ns, __u8 *how)
+{
+	for (int depth = 0;; depth++) {
+		switch (fragment_take(fragments, link, now_ns)) {
+		case FRAGMENT_HELD:
+			return UNREAD_FRAGMENT;
+		case FRAGMENT_BAD:
+			return UNREAD_MALFORMED;
+		case FRAGMENT_WHOLE:
+			*how |= FRAME_F_WHOLE;
+			break;
+		case FRAGMENT_NONE:
+			break;
+		}
+		if (depth == TUNNELS_MAX || !tunnel_unwrap(link))
+			return UNREAD_NONE;
+		*how |= FRAME_F_TUNNEL;
+	}
+}
+
+static void keep_raw(struct event *event, const struct link *link)
+{
+	struct ev_raw *raw = &event->frame.raw;
+	size_t kept = link->captured < EVENT_PACKET_MAX ? link->captured : EVENT_PACKET_MAX;
+
+	event->head.known = EVENT_K_PACKET;
+	event->head.flags |= link->wire > kept ? EVENT_F_TRUNCATED : 0;
+	event->head.flags |= link->at[0] >> 4 == 6 ? EVENT_F_IPV6 : 0;
+	event->bytes = link->at;
+	event->bytes_captured = link->captured;
+	raw->wire_bytes = (__u32)link->wire;
+	raw->captured_bytes = (__u16)kept;
+	raw->gso_bytes = 0;
+	memcpy(raw->bytes, link->at, kept);
+}
+
+size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,
+		    struct event *event)
+{
+	struct link link = { .at = frame->bytes,
+			     .captured = frame->captured,
+			     .wire = frame->wire > frame->captured ? frame->wire :
+								     frame->captured };
+	enum event_unread unread = link_unwrap(&link, frame->link);
+	struct ev_frame *body = &event->frame;
+
+	event->head.known = 0;
+	event->head.flags = link.direction_known && link.out ? EVENT_F_OUT : 0;
+	body->link = frame->link;
+	body->unread = UNREAD_NONE;
+	body->how = link.direction_known ? FRAME_F_DIRECTION : 0;
+	if (!unread && !is_plain(&link))
+		unread = find_innermost(fragments, &link, event->head.ts_ns, &body->how);
+	body->vlan = link.vlan;
+	if (unread)
+		return decode_unread(event, unread);
+	packet_parse(link.at, link.captured, link.wire, &event->packet);
+	if (event->packet.what == PACKET_UNPARSED)
+		return decode_unread(event, UNREAD_MALFORMED);
+	keep_raw(event, &link);
+	return offsetof(struct ev_frame, raw) + offsetof(struct ev_raw, bytes) +
+	       body->raw.captured_bytes;
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* link.c - link layers: what stands before the IP header in a frame */
+
+#include <linux/if_ether.h>
+
+#include "decode/link.h"
+
+/*
+ * Numbers of tcpdump's registry of link types (LINKTYPE_*), which differ from the DLT_* of some
+ * systems: raw IP has three.
+ */
+enum {
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_PPP = 9,
+	LINK_DLT_RAW = 12,
+	LINK_DLT_RAW_OPENBSD = 14,
+	LINK_PPP_HDLC = 50,
+	LINK_PPP_ETHER = 51,
+	LINK_RAW = 101,
+	LINK_C_HDLC = 104,
+	LINK_LOOP = 108,
+	LINK_LINUX_SLL = 113,
+	LINK_PPP_PPPD = 166,
+	LINK_PPP_WITH_DIR = 204,
+	LINK_MPLS = 219,
+	LINK_IPV4 = 228,
+	LINK_IPV6 = 229,
+	LINK_LINUX_SLL2 = 276,
+};
+
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+#define ETHERTYPE_MIN 0x0600 /* below it is a length (IEEE 802.3 3.2.6) */
+#define LAYERS_MAX 16 /* tags, labels and headers of one frame; more are a loop or an attack */
+#define LABELS_MAX 16
+#define ARPHRD_NETLINK 824
+
+/* linux/if_packet.h, as cooked captures carry them */
+enum { PACKET_TYPE_OTHER = 3, PACKET_TYPE_OUT = 4 };
+
+static __u16 be16(const __u8 *at)
+{
+	return (__u16)(at[0] << 8 | at[1]);
+}
+
+static bool link_skip(struct link *link, size_t bytes)
+{
+	if (link->captured < bytes)
+		return false;
+	link->at += bytes;
+	link->captured -= bytes;
+	link->wire -= bytes;
+	return true;
+}
+
+/* Nothing of the link layer is left: is it an IP header, and enough of it? */
+static enum event_unread arrive(const struct link *link)
+{
+	if (!link->captured)
+		return UNREAD_CUT;
+	switch (link->at[0] >> 4) {
+	case 4:
+		return link->captured < IPV4_HEADER ? UNREAD_CUT : UNREAD_NONE;
+	case 6:
+		return link->captured < IPV6_HEADER ? UNREAD_CUT : UNREAD_NONE;
+	}
+	return UNREAD_MALFORMED;
+}
+
+/* RFC 3032 2.1: labels of 4 bytes up to the one with the bottom bit; what follows is not named. */
+static enum event_unread unwrap_mpls(struct link *link)
+{
+	for (int i = 0; i < LABELS_MAX; i++) {
+		bool bottom;
+
+		if (link->captured < 4)
+			return UNREAD_CUT;
+		bottom = link->at[2] & 1;
+		link_skip(link, 4);
+		if (!bottom)
+			continue;
+		if (!link->captured)
+			return UNREAD_CUT;
+		/* RFC 4928 3: only IP begins with 4 or 6 */
+		if (link->at[0] >> 4 != 4 && link->at[0] >> 4 != 6)
+			return UNREAD_NOT_IP;
+		return arrive(link);
+	}
+	return UNREAD_MALFORMED;
+}
+
+enum event_unread link_unwrap_ppp(struct link *link)
+{
+	__u16 protocol;
+
+	/* RFC 1662 3.1: address and control may be left out by negotiation */
+	if (link->captured >= 2 && link->at[0] == 0xff && link->at[1] == 0x03)
+		link_skip(link, 2);
+	if (link->captured < 2)
+		return UNREAD_CUT;
+	if (link->at[0] & 1) { /* RFC 1661 6.5: a protocol of one byte */
+		protocol = link->at[0];
+		link_skip(link, 1);
+	} else {
+		protocol = be16(link->at);
+		link_skip(link, 2);
+	}
+	switch (protocol) {
+	case 0x0021:
+	case 0x0057:
+		return arrive(link);
+	case 0x0281:
+	case 0x0283:
+		return unwrap_mpls(link);
+	}
+	return UNREAD_NOT_IP;
+}
+
+/* RFC 2516 4: version and type 1, code 0 is the session, 6 bytes in all. */
+static enum event_unread unwrap_pppoe(struct link *link)
+{
+	__u8 code;
+
+	if (link->captured < 6)
+		return UNREAD_CUT;
+	code = link->at[1];
+	if (link->at[0] != 0x11)
+		return UNREAD_MALFORMED;
+	link_skip(link, 6);
+	return code ? UNREAD_NOT_IP : link_unwrap_ppp(link);
+}
+
+/* IEEE 802.2: only SNAP without an organisation carries an Ethernet type (RFC 1042). */
+static bool unwrap_snap(struct link *link, __u16 *ethertype)
+{
+	if (link->captured < 8 || be16(link->at) != 0xaaaa || link->at[2] != 3 || link->at[3] ||
+	    be16(link->at + 4) != 0)
+		return false;
+	*ethertype = be16(link->at + 6);
+	return link_skip(link, 8);
+}
+
+enum event_unread link_unwrap_ethertype(struct link *link, __u16 ethertype)
+{
+	for (int i = 0; i < LAYERS_MAX; i++) {
+		if (ethertype < ETHERTYPE_MIN && !unwrap_snap(link, &ethertype))
+			return UNREAD_NOT_IP;
+		switch (ethertype) {
+		case ETH_P_IP:
+		case ETH_P_IPV6:
+			return arrive(link);
+		case ETH_P_8021Q:
+		case ETH_P_8021AD:
+		case ETH_P_QINQ1:
+		case ETH_P_QINQ2:
+			if (link->captured < 4)
+				return UNREAD_CUT;
+			if (!link->vlan)
+				link->vlan = be16(link->at) & 0x0fff;
+			ethertype = be16(link->at + 2);
+			link_skip(link, 4);
+			break;
+		case ETH_P_MPLS_UC:
+		case ETH_P_MPLS_MC:
+			return unwrap_mpls(link);
+		case ETH_P_PPP_SES:
+			return unwrap_pppoe(link);
+		default:
+			return UNREAD_NOT_IP;
+		}
+	}
+	return UNREAD_MALFORMED;
+}
+
+/*
+ * The address family of the system that captured, in its own byte order (null) or the network's
+ * (loop): 2 is IPv4 everywhere, IPv6 is 10 on Linux, 24, 28 or 30 on the BSDs and macOS.
+ */
+static enum event_unread unwrap_family(struct link *link)
+{
+	__u32 family;
+
+	if (link->captured < 4)
+		return UNREAD_CUT;
+	family = link->at[0] ? link->at[0] : link->at[3];
+	if (link->at[1] || link->at[2] || (link->at[0] && link->at[3]))
+		return UNREAD_NOT_IP;
+	link_skip(link, 4);
+	switch (family) {
+	case 2:
+	case 10:
+	case 24:
+	case 28:
+	case 30:
+		return arrive(link);
+	}
+	return UNREAD_NOT_IP;
+}
+
+/* Who sent it, of the packet types of if_packet.h: 0 to us … 3 to another, 4 by us. */
+static void note_direction(struct link *link, unsigned int packet_type)
+{
+	link->direction_known = packet_type != PACKET_TYPE_OTHER && packet_type <= PACKET_TYPE_OUT;
+	link->out = packet_type == PACKET_TYPE_OUT;
+}
+
+static enum event_unread unwrap_cooked(struct link *link, bool second)
+{
+	const __u8 *at = link->at;
+	size_t size = second ? 20 : 16;
+	__u16 hardware, ethertype;
+
+	if (link->captured < size)
+		return UNREAD_CUT;
+	note_direction(link, second ? at[10] : be16(at));
+	hardware = be16(at + (second ? 8 : 2));
+	ethertype = be16(at + (second ? 0 : 14));
+	link_skip(link, size);
+	if (hardware == ARPHRD_NETLINK)
+		return UNREAD_NOT_IP;
+	return link_unwrap_ethertype(link, ethertype);
+}
+
+static enum event_unread unwrap_ethernet(struct link *link)
+{
+	__u16 ethertype;
+
+	if (link->captured < ETH_HLEN)
+		return UNREAD_CUT;
+	ethertype = be16(link->at + 12);
+	link_skip(link, ETH_HLEN);
+	return link_unwrap_ethertype(link, ethertype);
+}
+
+/* Cisco HDLC: address, control, Ethernet type. */
+static enum event_unread unwrap_c_hdlc(struct link *link)
+{
+	__u16 ethertype;
+
+	if (link->captured < 4)
+		return UNREAD_CUT;
+	ethertype = be16(link->at + 2);
+	link_skip(link, 4);
+	return link_unwrap_ethertype(link, ethertype);
+}
+
+/* A byte that says who sent it stands before the frame, or in the place of its first byte. */
+static enum event_unread unwrap_ppp_direction(struct link *link, bool in_place)
+{
+	if (link->captured < 2)
+		return UNREAD_CUT;
+	link->direction_known = true;
+	link->out = link->at[0];
+	link_skip(link, in_place && link->at[1] == 0x03 ? 2 : 1);
+	return link_unwrap_ppp(link);
+}
+
+enum event_unread link_unwrap(struct link *link, __u16 type)
+{
+	switch (type) {
+	case LINK_ETHERNET:
+		return unwrap_ethernet(link);
+	case LINK_RAW:
+	case LINK_DLT_RAW:
+	case LINK_DLT_RAW_OPENBSD:
+	case LINK_IPV4:
+	case LINK_IPV6:
+		return arrive(link);
+	case LINK_LINUX_SLL:
+		return unwrap_cooked(link, false);
+	case LINK_LINUX_SLL2:
+		return unwrap_cooked(link, true);
+	case LINK_NULL:
+	case LINK_LOOP:
+		return unwrap_family(link);
+	case LINK_PPP:
+	case LINK_PPP_HDLC:
+		return link_unwrap_ppp(link);
+	case LINK_PPP_ETHER:
+		return unwrap_pppoe(link);
+	case LINK_PPP_PPPD:
+		return unwrap_ppp_direction(link, true);
+	case LINK_PPP_WITH_DIR:
+		return unwrap_ppp_direction(link, false);
+	case LINK_C_HDLC:
+		return unwrap_c_hdlc(link);
+	case LINK_MPLS:
+		return unwrap_mpls(link);
+	}
+	return UNREAD_LINK;
+}
