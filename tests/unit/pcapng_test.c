@@ -7,9 +7,11 @@
 #include <setjmp.h>
 #include <errno.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -344,8 +346,47 @@ static void rotation(void **state)
 	assert_int_equal(files, 3);
 }
 
-/* What the disk refuses is counted, and an interface that was lost with it is made known again. */
-static void full_disk(void **state)
+/* How long the file may get; the kernel writes what fits and refuses the rest, like a full disk. */
+static void limit_size(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What is refused is counted and leaves nothing behind; the interface lost with it comes again. */
+static void room_comes_back(void **state)
+{
+	struct folder *folder = *state;
+	struct pcapng *pcapng = begin(folder->file);
+	struct pcapng_packet packet = { .bytes = (const __u8 *)"E", .captured = 1, .wire = 1 };
+	struct stat status;
+	struct file *file;
+
+	signal(SIGXFSZ, SIG_IGN);
+	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "");
+	assert_int_equal(stat(folder->file, &status), 0);
+	limit_size(status.st_size + 30);
+	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
+	assert_int_equal(pcapng_flush(pcapng), -EFBIG);
+	limit_size(RLIM_INFINITY);
+	assert_int_equal(pcapng_counts(pcapng)->not_written, 1);
+	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
+	assert_int_equal(pcapng_flush(pcapng), 0);
+	assert_int_equal(pcapng_counts(pcapng)->packets, 1);
+	assert_int_equal(pcapng_counts(pcapng)->not_written, 1);
+	assert_int_equal(pcapng_close(pcapng), 0);
+	file = load(folder->file);
+	take_block(file, SECTION);
+	take_block(file, INTERFACE);
+	assert_int_equal(u32_at(file, take_block(file, PACKET) + 8), 0);
+	assert_int_equal(file->at, file->size);
+	free(file);
+}
+
+static void full_disk_shows_at_once(void **state)
 {
 	struct pcapng *pcapng;
 	const struct outfile_limits forced = { .force = true };
@@ -363,7 +404,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_much_is_cut, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(many_interfaces, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(rotation, make_folder, remove_folder),
-		cmocka_unit_test(full_disk),
+		cmocka_unit_test_setup_teardown(room_comes_back, make_folder, remove_folder),
+		cmocka_unit_test(full_disk_shows_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
