@@ -41,8 +41,8 @@ static int open_file(struct output *output, const struct options *options, bool 
 		err = to ? 0 : -ENOMEM;
 	}
 	if (!err && (output->outfile || output->mask))
-		err = stream_open(&output->stream, output->mask, to, output->outfile);
-	output->file = output->stream ? stream_file(output->stream) : to;
+		err = lines_open(&output->lines, output->mask, to, output->outfile);
+	output->file = output->lines ? lines_file(output->lines) : to;
 	return err ? log_error_r(err, "output") : 0;
 }
 
@@ -66,8 +66,8 @@ int output_open(struct output *output, const struct options *options, bool hold)
 		return err;
 	sink.file = output->file;
 	sink.mask = output->mask;
-	sink.take_error = output->stream ? stream_take_error : NULL;
-	sink.ctx = output->stream;
+	sink.take_error = output->lines ? lines_take_error : NULL;
+	sink.ctx = output->lines;
 	sink.color = wants_color(options, hold);
 	err = sink_open(&output->sink, &sink);
 	if (err)
@@ -79,7 +79,7 @@ int output_close(struct output *output)
 {
 	int err = output->sink ? sink_close(output->sink) : 0, closed;
 
-	closed = stream_close(output->stream);
+	closed = lines_close(output->lines);
 	err = err ? err : closed;
 	closed = outfile_close(output->outfile);
 	err = err ? err : closed;

@@ -4,14 +4,14 @@
 
 #include "agent/options.h"
 #include "agent/pipeline.h"
-#include "agent/stream.h"
+#include "agent/lines.h"
 #include "agent/write.h"
 #include "sinks/sinks.h"
 
 struct output {
 	struct sink *sink;
 	FILE *file; /* what the sink writes to */
-	struct stream *stream; /* -o FILE, --mask: whose file that is; NULL: it is as it is */
+	struct lines *lines; /* -o FILE, --mask: whose file that is; NULL: it is as it is */
 	struct outfile *outfile; /* -o FILE */
 	struct mask *mask; /* --mask, NULL none */
 	char *held; /* run: what is said at the end */
