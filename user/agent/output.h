@@ -10,6 +10,7 @@
 
 struct output {
 	struct sink *sink;
+	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* what the sink writes to */
 	struct lines *lines; /* -o FILE, --mask: whose file that is; NULL: it is as it is */
 	struct outfile *outfile; /* -o FILE */
@@ -26,6 +27,9 @@ struct output {
  * error; and the file of -w. Logs what is wrong. Returns 0 or a negative errno.
  */
 int output_open(struct output *output, const struct options *options, bool hold);
+
+/* What @pipeline tells goes here. */
+void output_attach(struct output *output, struct pipeline *pipeline);
 
 /* Returns 0 or the error of the last write, not yet told. */
 int output_close(struct output *output);

@@ -21,6 +21,8 @@ struct pipeline {
 	struct filter *filter;
 	struct groups *groups;
 	struct sink *sink; /* NULL: nothing is told */
+	struct flows *flows; /* not NULL: rows of it are all that is told */
+	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */
 	struct packets *packets; /* -w, NULL none */
 	struct mask *mask; /* learns the host's name; NULL none */

@@ -6,6 +6,9 @@
 #include "agent/output.h"
 #include "collect/collect.h"
 
+/* Reads every file of the command line into @output. Returns an exit status. */
+int read_all(const struct options *options, struct output *output);
+
 /*
  * Judges all capture files as one stream, merged by time. Returns an exit status.
  * @again: opens them once more, for -w; what goes wrong then is told, NULL: nothing can be read.
