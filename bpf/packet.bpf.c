@@ -12,7 +12,7 @@
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
  * the cgroup hooks: so it matters neither whether the device has an Ethernet header nor where a
- * VLAN tag went. Of TCP only headers are kept, no payload.
+ * VLAN tag went. Of TCP only headers are kept, no payload, unless a knob asks for more.
  */
 
 #define TC_ACT_UNSPEC (-1)
@@ -104,6 +104,8 @@ static __always_inline void packet_set_keep(struct packet_view *view, __u32 head
 		view->keep_bytes = header_bytes + (view->transport[12] >> 4) * 4;
 	else
 		view->keep_bytes = PACKET_KEEP_MAX;
+	if (knobs.snap_bytes && view->keep_bytes < knobs.snap_bytes)
+		view->keep_bytes = knobs.snap_bytes;
 }
 
 static __always_inline enum packet_parsed packet_parse_ipv4(struct __sk_buff *skb,
@@ -380,8 +382,10 @@ __noinline int packet_emit(struct __sk_buff *skb, __u32 start, __u32 wire_bytes,
 		PACKET_TELL(64);
 	else if (what.keep_bytes <= 96)
 		PACKET_TELL(96);
-	else
+	else if (what.keep_bytes <= PACKET_KEEP_MAX || !knobs.snap_bytes)
 		PACKET_TELL(PACKET_KEEP_MAX);
+	else
+		PACKET_TELL(EVENT_PACKET_MAX);
 	return 0;
 }
 

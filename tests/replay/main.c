@@ -5,6 +5,7 @@
 
 #include "assemble.h"
 #include "collect/collect.h"
+#include "util/outfile.h"
 
 static int take(void *writer, const void *record, size_t size)
 {
@@ -13,6 +14,7 @@ static int take(void *writer, const void *record, size_t size)
 
 int main(int argc, char **argv)
 {
+	const struct outfile_limits limits = { .force = true };
 	struct record_writer *writer;
 	int err, closed;
 
@@ -20,7 +22,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: assemble TEXT RECORDING\n");
 		return 2;
 	}
-	if (record_writer_open(&writer, argv[2], true))
+	if (record_writer_open(&writer, argv[2], &limits))
 		return 1;
 	err = assemble_file(argv[1], take, writer);
 	closed = record_writer_close(writer);

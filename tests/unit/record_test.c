@@ -18,9 +18,12 @@
 
 #include "collect/collect.h"
 #include "collect/record_format.h"
+#include "util/outfile.h"
 
 #define KINDS_BYTES ((EVENT_KIND_COUNT - 1) * sizeof(struct record_kind))
 #define FIRST_RECORD (sizeof(struct record_file) + KINDS_BYTES)
+
+static const struct outfile_limits plain, forced = { .force = true };
 
 struct folder {
 	char path[64];
@@ -69,7 +72,7 @@ static void write_ticks(const char *path, __u32 count)
 {
 	struct record_writer *writer;
 
-	assert_int_equal(record_writer_open(&writer, path, false), 0);
+	assert_int_equal(record_writer_open(&writer, path, &plain), 0);
 	for (__u32 i = 0; i < count; i++) {
 		struct tick tick = make_tick(i);
 
@@ -182,9 +185,9 @@ static void never_over_what_is_there(void **state)
 	struct stat status;
 
 	write_ticks(folder->file, 1);
-	assert_int_equal(record_writer_open(&writer, folder->file, false), -EEXIST);
+	assert_int_equal(record_writer_open(&writer, folder->file, &plain), -EEXIST);
 	assert_int_equal(chmod(folder->file, 0644), 0);
-	assert_int_equal(record_writer_open(&writer, folder->file, true), 0);
+	assert_int_equal(record_writer_open(&writer, folder->file, &forced), 0);
 	assert_int_equal(record_writer_close(writer), 0);
 	assert_int_equal(stat(folder->file, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
@@ -197,11 +200,11 @@ static void never_through_a_link(void **state)
 
 	store(folder->file, (const __u8 *)"precious", 8);
 	assert_int_equal(symlink(folder->file, folder->other), 0);
-	assert_int_equal(record_writer_open(&writer, folder->other, false), -EEXIST);
-	assert_int_equal(record_writer_open(&writer, folder->other, true), -ELOOP);
+	assert_int_equal(record_writer_open(&writer, folder->other, &plain), -EEXIST);
+	assert_int_equal(record_writer_open(&writer, folder->other, &forced), -ELOOP);
 	assert_int_equal(unlink(folder->other), 0);
 	assert_int_equal(link(folder->file, folder->other), 0);
-	assert_int_equal(record_writer_open(&writer, folder->other, true), -EMLINK);
+	assert_int_equal(record_writer_open(&writer, folder->other, &forced), -EMLINK);
 }
 
 /* The table of kinds goes out at once, so that a full disk shows before anything else. */
@@ -210,7 +213,7 @@ static void full_disk_shows_at_once(void **state)
 	struct record_writer *writer;
 
 	(void)state;
-	assert_int_equal(record_writer_open(&writer, "/dev/full", true), -ENOSPC);
+	assert_int_equal(record_writer_open(&writer, "/dev/full", &forced), -ENOSPC);
 }
 
 /* A pipe whose reader goes away stands for a disk that fills up later. */
@@ -224,7 +227,7 @@ static void write_error_is_kept(void **state)
 	assert_int_equal(mkfifo(folder->file, 0600), 0);
 	fd = open(folder->file, O_RDONLY | O_NONBLOCK);
 	assert_true(fd >= 0);
-	assert_int_equal(record_writer_open(&writer, folder->file, true), 0);
+	assert_int_equal(record_writer_open(&writer, folder->file, &forced), 0);
 	close(fd);
 	for (int i = 0; i < 100000 && !err; i++)
 		err = record_writer_take(writer, &tick, sizeof(tick));
@@ -239,7 +242,7 @@ static void writer_refuses_what_no_reader_takes(void **state)
 	struct tick tick = make_tick(0);
 	struct record_writer *writer;
 
-	assert_int_equal(record_writer_open(&writer, folder->file, false), 0);
+	assert_int_equal(record_writer_open(&writer, folder->file, &plain), 0);
 	assert_int_equal(record_writer_take(writer, &tick, 20), -EBADMSG);
 	tick.head.size = sizeof(tick) + 1;
 	assert_int_equal(record_writer_take(writer, &tick, sizeof(tick)), -EBADMSG);

@@ -116,6 +116,7 @@ static int take(void *ctx, const void *record, size_t size)
 
 int live_prepare(struct live *live, const struct options *options, bool hold)
 {
+	const struct outfile_limits limits = write_limits(options);
 	int err;
 
 	*live = (struct live){
@@ -125,16 +126,19 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 		.signal_fd = -1,
 	};
 	live->sink = (struct record_sink){ take, live };
-	err = pipeline_open(&live->pipeline, options);
+	err = write_check(options);
+	err = err ? err : pipeline_open(&live->pipeline, options);
 	err = err ? err : check_interfaces(options);
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	if (find_namespaces(live) || output_open(&live->output, options, hold))
 		return EXIT_FAILED;
 	live->pipeline.sink = live->output.sink;
-	if (options->record && record_writer_open(&live->writer, options->record, options->force))
+	live->pipeline.mask = live->output.mask;
+	if (options->record && record_writer_open(&live->writer, options->record, &limits))
 		return EXIT_FAILED;
 	live->pipeline.writer = live->writer;
+	live->pipeline.packets = live->output.write.packets;
 	return EXIT_DONE;
 }
 
@@ -390,6 +394,8 @@ static int open_attach(struct live *live)
 		.follow = options->command == COMMAND_RUN || options->pids.count,
 		.all_packets = options->command == COMMAND_RUN,
 		.accepts = options->command == COMMAND_RUN,
+		.fins = options->write,
+		.snap_bytes = (__u32)options->snap_bytes,
 	};
 	int err;
 

@@ -80,6 +80,12 @@ struct options {
 	int color;
 	const char *output;
 	const char *record;
+	const char *write; /* -w */
+	__u64 rotate_bytes; /* 0: one file */
+	__u64 files_max; /* 0: all are kept */
+	__u64 snap_bytes; /* 0: headers */
+	const char *keylog;
+	bool mask;
 	bool force;
 
 	__u64 findings_max; /* -c, 0 without end */

@@ -5,14 +5,13 @@
 #include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/output.h"
-#include "util/file.h"
 #include "util/log.h"
-#include "util/own.h"
 #include "util/text.h"
 
-static bool wants_color(const struct options *options, FILE *file, bool hold)
+static bool wants_color(const struct options *options, bool hold)
 {
 	const char *no_color = getenv("NO_COLOR");
 
@@ -20,23 +19,31 @@ static bool wants_color(const struct options *options, FILE *file, bool hold)
 		return options->color == COLOR_ALWAYS;
 	if (no_color && no_color[0])
 		return false;
-	return isatty(hold ? STDERR_FILENO : fileno(file));
+	return !options->output && isatty(hold ? STDERR_FILENO : STDOUT_FILENO);
 }
 
-static FILE *open_file(const struct options *options)
+/* Everything between the sink and the place where its words end up. */
+static int open_file(struct output *output, const struct options *options, bool hold)
 {
-	_cleanup_close_ int fd = file_create(options->output, options->force);
-	FILE *file;
+	const struct outfile_limits limits = write_limits(options);
+	FILE *to = stdout;
+	int err = 0;
 
-	if (fd < 0)
-		return NULL;
-	file = fdopen(fd, "w");
-	if (!file) {
-		log_error_r(-errno, "%s", options->output);
-		return NULL;
+	if (options->mask)
+		err = mask_new(&output->mask);
+	if (!err && options->output) {
+		to = NULL;
+		err = outfile_open(&output->outfile, options->output, &limits);
+		if (err)
+			return err; /* told */
+	} else if (!err && hold) {
+		to = output->hold = open_memstream(&output->held, &output->held_size);
+		err = to ? 0 : -ENOMEM;
 	}
-	take_fd(&fd);
-	return file;
+	if (!err && (output->outfile || output->mask))
+		err = lines_open(&output->lines, output->mask, to, output->outfile);
+	output->file = output->lines ? lines_file(output->lines) : to;
+	return err ? log_error_r(err, "output") : 0;
 }
 
 int output_open(struct output *output, const struct options *options, bool hold)
@@ -52,16 +59,16 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	};
 	int err;
 
-	*output = (struct output){ .holds = hold && !options->output, .file = stdout };
-	if (options->output)
-		output->file = open_file(options);
-	else if (output->holds)
-		output->file = open_memstream(&output->held, &output->held_size);
-	if (!output->file)
-		return output->holds ? log_error_r(-ENOMEM, "output") : -EIO;
-	output->opened = output->file != stdout;
+	*output = (struct output){ .options = options };
+	err = open_file(output, options, hold);
+	err = err ? err : write_open(&output->write, options, output->mask);
+	if (err)
+		return err;
 	sink.file = output->file;
-	sink.color = wants_color(options, output->file, output->holds);
+	sink.mask = output->mask;
+	sink.take_error = output->lines ? lines_take_error : NULL;
+	sink.ctx = output->lines;
+	sink.color = wants_color(options, hold);
 	err = sink_open(&output->sink, &sink);
 	if (err)
 		log_error_r(err, "output");
@@ -71,22 +78,31 @@ int output_open(struct output *output, const struct options *options, bool hold)
 void output_attach(struct output *output, struct pipeline *pipeline)
 {
 	pipeline->sink = output->sink;
+	pipeline->packets = output->write.packets;
+	pipeline->mask = output->mask;
 	pipeline->flows = output->flows;
 	pipeline->flows_file = output->file;
 }
 
 int output_close(struct output *output)
 {
-	int err = output->sink ? sink_close(output->sink) : 0;
+	int err = output->sink ? sink_close(output->sink) : 0, closed;
 
-	if (output->opened && fclose(output->file) && !err)
+	closed = lines_close(output->lines);
+	err = err ? err : closed;
+	closed = outfile_close(output->outfile);
+	err = err ? err : closed;
+	if (output->hold && fclose(output->hold) && !err)
 		err = errno ? -errno : -EIO;
-	if (output->holds && output->held) {
+	if (output->held) {
 		fwrite(output->held, 1, output->held_size, stderr);
 		if (fflush(stderr) && !err)
 			err = -errno;
 		free(output->held);
 	}
+	closed = write_close(&output->write, output->options);
+	err = err ? err : closed;
+	mask_free(output->mask);
 	*output = (struct output){ 0 };
 	return err;
 }

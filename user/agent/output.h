@@ -4,21 +4,27 @@
 
 #include "agent/options.h"
 #include "agent/pipeline.h"
+#include "agent/lines.h"
+#include "agent/write.h"
 #include "sinks/sinks.h"
 
 struct output {
 	struct sink *sink;
 	struct flows *flows; /* flows: the table; NULL of the other commands */
-	FILE *file; /* opened here, or standard output */
+	FILE *file; /* what the sink writes to */
+	struct lines *lines; /* -o FILE, --mask: whose file that is; NULL: it is as it is */
+	struct outfile *outfile; /* -o FILE */
+	struct mask *mask; /* --mask, NULL none */
 	char *held; /* run: what is said at the end */
 	size_t held_size;
-	bool opened;
-	bool holds;
+	struct write write; /* -w FILE */
+	const struct options *options;
+	FILE *hold; /* the text that is held */
 };
 
 /*
  * Opens -o FILE, else standard output, else (@hold) a text that output_close() writes to standard
- * error. Logs what is wrong. Returns 0 or a negative errno.
+ * error; and the file of -w. Logs what is wrong. Returns 0 or a negative errno.
  */
 int output_open(struct output *output, const struct options *options, bool hold);
 

@@ -107,6 +107,16 @@ static void keep_record(struct pipeline *pipeline, const void *record, size_t si
 	log_hint("the recording ends early; sockwhy goes on without it");
 }
 
+/* What the disk refuses is counted; what it is about was said by whoever met it first. */
+static void note_packets(struct pipeline *pipeline, int err)
+{
+	if (!err)
+		return;
+	if (!pipeline->packets_error && err != -ENOSPC)
+		log_error_r(err, "%s: writing", pipeline->options->write);
+	pipeline->packets_error = err;
+}
+
 /* Names, clocks and what was there at the start are the machinery: shown at -vv. */
 static bool event_is_shown(const struct pipeline *pipeline, const struct event *event)
 {
@@ -121,9 +131,10 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 	case EVENT_PROCESS:
 	case EVENT_SOCKET:
 	case EVENT_FACT:
-	case EVENT_START:
 	case EVENT_END:
 		return pipeline->options->verbose > 1;
+	case EVENT_START: /* a command line may hold any name */
+		return pipeline->options->verbose > 1 && !pipeline->mask;
 	case EVENT_FRAME: /* what nobody can read is worth a line, every packet is for tcpdump */
 		return pipeline->options->verbose > !event->frame.unread;
 	case EVENT_HOOK:
@@ -264,6 +275,13 @@ static void tell_pending(struct pipeline *pipeline)
 	pipeline->pending_count = 0;
 }
 
+static void note_verdict(struct pipeline *pipeline, const struct attempt *attempt,
+			 const struct verdict *verdict, const struct finding *finding)
+{
+	if (pipeline->packets)
+		packets_verdict(pipeline->packets, pipeline->join, attempt, verdict, finding);
+}
+
 /* Counts a verdict in its group and tells it if it is its turn. */
 static void count_verdict(struct pipeline *pipeline, const struct attempt *attempt,
 			  struct verdict *verdict, bool fetched)
@@ -277,6 +295,7 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 		.owner = attempt->owner,
 	};
 	__u64 count, total;
+	bool told;
 
 	if (verdict->state == FINDING_FINAL)
 		pipeline->found[verdict->severity]++;
@@ -287,11 +306,15 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 			drop_pending(pipeline, attempt->id);
 		if (verdict->state == FINDING_PENDING)
 			keep_pending(pipeline, attempt, verdict);
-		if (verdict->state != FINDING_FINAL)
+		if (verdict->state != FINDING_FINAL) {
+			note_verdict(pipeline, attempt, verdict, NULL);
 			return;
+		}
 	}
-	if (groups_note(pipeline->groups, group, &seen, &count, &total))
+	told = groups_note(pipeline->groups, group, &seen, &count, &total);
+	if (told)
 		tell_finding(pipeline, attempt, verdict, fetched, count, total);
+	note_verdict(pipeline, attempt, verdict, told ? pipeline->finding : NULL);
 }
 
 static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
@@ -349,11 +372,44 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 
 /* ---- a record's whole life ---- */
 
+/* "web1.example.com", and the "web1" that people call it */
+static void learn_host_name(struct mask *mask, const char *name)
+{
+	mask_learn_name(mask, name, strlen(name));
+	mask_learn_name(mask, name, strcspn(name, "."));
+}
+
+static bool has_bytes(const struct event *event)
+{
+	return event->bytes_captured != 0;
+}
+
+static void take_packet(struct pipeline *pipeline, const struct event *event)
+{
+	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
+
+	note_packets(pipeline, packets_event(pipeline->packets, pipeline->join, event, wanted));
+}
+
+/* The second time: what the first one ended with may be damage, which was told. */
+static int pick_event(struct pipeline *pipeline, const struct event *event)
+{
+	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
+
+	note_packets(pipeline, packets_pick(pipeline->packets, pipeline->join, event, wanted));
+	return ++pipeline->taken >= pipeline->taken_last ? -ECANCELED : 0;
+}
+
 /* What every event passes, after it was kept. */
 static int take_event(struct pipeline *pipeline, const struct event *event)
 {
 	if (event->head.kind == EVENT_END)
 		return 0; /* of the file, not of what it tells */
+	if (pipeline->picking)
+		return pick_event(pipeline, event);
+	pipeline->taken++;
+	if (event->head.kind == EVENT_FRAME || has_bytes(event))
+		pipeline->taken_last = pipeline->taken;
 	join_event(pipeline->join, event);
 	if (event->head.ts_ns > pipeline->last_ns)
 		pipeline->last_ns = event->head.ts_ns;
@@ -362,8 +418,12 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	pipeline->opened |= (event->head.flags & EVENT_F_FOLLOWED) &&
 			    (event->head.kind == EVENT_OPEN || event->head.kind == EVENT_SYSCALL);
 	filter_learn(pipeline->filter, event);
+	if (pipeline->mask && event->head.kind == EVENT_START)
+		learn_host_name(pipeline->mask, event->start.host);
 	if (pipeline->flows)
 		return flows_take(pipeline);
+	if (pipeline->packets)
+		take_packet(pipeline, event);
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
 	if (pipeline->options->verbose && join_look(pipeline->join)->flags &&
@@ -389,9 +449,11 @@ int pipeline_take(void *ctx, const void *record, size_t size)
 	struct pipeline *pipeline = ctx;
 	struct event event;
 
-	keep_record(pipeline, record, size);
+	if (!pipeline->picking)
+		keep_record(pipeline, record, size);
 	if (decode_event(record, size, &event)) {
-		join_count_bad(pipeline->join);
+		if (!pipeline->picking)
+			join_count_bad(pipeline->join);
 		return 0;
 	}
 	return take_event(pipeline, &event);
@@ -399,7 +461,8 @@ int pipeline_take(void *ctx, const void *record, size_t size)
 
 int pipeline_event(struct pipeline *pipeline, const struct event *event)
 {
-	keep_record(pipeline, event, event->head.size);
+	if (!pipeline->picking)
+		keep_record(pipeline, event, event->head.size);
 	return take_event(pipeline, event);
 }
 
@@ -421,15 +484,30 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	summary.duration_ns = pipeline->last_ns - pipeline->first_ns;
 	summary.counters = join_counters(pipeline->join);
 	summary.capture = pipeline->capture;
+	if (pipeline->packets)
+		note_packets(pipeline, packets_finish(pipeline->packets, pipeline->join));
 	if (pipeline->write_error != -EPIPE)
 		note_write(pipeline, sink_summary(pipeline->sink, pipeline->join, &summary));
+}
+
+void pipeline_pick_again(struct pipeline *pipeline)
+{
+	pipeline->picking = true;
+	pipeline->taken = 0;
+}
+
+int pipeline_picked(struct pipeline *pipeline)
+{
+	note_packets(pipeline, packets_picked(pipeline->packets));
+	return pipeline->packets_error;
 }
 
 int pipeline_status(const struct pipeline *pipeline)
 {
 	int least = pipeline->options->fail_on;
 
-	if (pipeline->record_error || (pipeline->write_error && pipeline->write_error != -EPIPE))
+	if (pipeline->record_error || pipeline->packets_error ||
+	    (pipeline->write_error && pipeline->write_error != -EPIPE))
 		return EXIT_FAILED;
 	for (int severity = least; least >= 0 && severity < SEVERITY_COUNT; severity++)
 		if (pipeline->found[severity])

@@ -8,6 +8,7 @@
 #include "collect/collect.h"
 #include "join/join.h"
 #include "rules/rules.h"
+#include "sinks/packets.h"
 #include "sinks/sinks.h"
 
 /* Findings of attempts that still hang; more of them are only counted. */
@@ -23,6 +24,9 @@ struct pipeline {
 	struct flows *flows; /* not NULL: rows of it are all that is told */
 	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */
+	struct packets *packets; /* -w, NULL none */
+	struct mask *mask; /* learns the host's name; NULL none */
+	bool picking; /* the stream comes a second time, for its packets alone */
 	struct facts facts; /* .fetch NULL: none to be had */
 	struct finding *finding; /* the one being told */
 
@@ -30,7 +34,10 @@ struct pipeline {
 	size_t pending_count;
 
 	int depth; /* facts being fetched: records go to join alone */
+	__u64 taken; /* records, or frames, that came */
+	__u64 taken_last; /* which of them was the last with a packet */
 	int record_error; /* of the recording: the first, kept */
+	int packets_error; /* of -w: the first, kept */
 	int write_error; /* of the output: the first, kept */
 	__u64 write_failed; /* lines that could not be written */
 	bool opened; /* a followed process opened a socket, or tried to */
@@ -66,6 +73,13 @@ int pipeline_event(struct pipeline *pipeline, const struct event *event);
 
 /* The stream ended: tells what is still to be told, and the summary. @early: without its end record */
 void pipeline_finish(struct pipeline *pipeline, bool early);
+
+/*
+ * After pipeline_finish(): what comes now came already, and only its packets are written. Ends by
+ * itself (-ECANCELED) where the stream ended the first time.
+ */
+void pipeline_pick_again(struct pipeline *pipeline);
+int pipeline_picked(struct pipeline *pipeline); /* it ended again: 0 or the error of a write */
 
 /* EXIT_DONE, EXIT_FAILED after a write error, EXIT_FOUND for --fail-on. */
 int pipeline_status(const struct pipeline *pipeline);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/facts.h"
@@ -30,6 +31,26 @@ static int read_records(struct record_reader *reader, const struct record_sink *
 		log_hint("what stands before the damage was judged");
 	}
 	return err;
+}
+
+/* The second time, for -w: what the findings speak of is known now. */
+static int pick_recording(struct pipeline *pipeline, const char *path)
+{
+	const struct record_sink sink = { pipeline_take, pipeline };
+	struct record_reader *reader;
+	const char *why;
+	const void *record;
+	size_t size;
+	int err = record_reader_open(&reader, path);
+
+	if (err)
+		return err;
+	pipeline_pick_again(pipeline);
+	/* it ends where it ended the first time */
+	while (!err && record_reader_next(reader, &record, &size, &why) == 1)
+		err = sink.take(sink.ctx, record, size);
+	record_reader_close(reader);
+	return pipeline_picked(pipeline);
 }
 
 /* @input is the reader's from now on. */
@@ -61,6 +82,8 @@ static int read_recording(const struct options *options, struct output *output, 
 
 	err = read_records(reader, &sink, path);
 	pipeline_finish(&pipeline, err == -EPIPE);
+	if (pipeline.packets && pick_recording(&pipeline, path) && !pipeline.packets_error)
+		pipeline.packets_error = -EIO;
 	status = err && err != -EPIPE && err != -ECANCELED ? EXIT_FAILED :
 							     pipeline_status(&pipeline);
 	if (pipeline.write_error != -EPIPE)
@@ -86,6 +109,8 @@ static int read_file(const struct options *options, struct output *output,
 	const char *name = strcmp(path, "-") ? path : "standard input";
 	struct input *input;
 
+	if (output->write.packets && write_check_input(path))
+		return EXIT_FAILED;
 	if (input_open(&input, path))
 		return EXIT_FAILED;
 	switch (input_kind(input)) {
@@ -112,6 +137,30 @@ static int worse_status(int one, int other)
 	return one == EXIT_DONE ? other : one;
 }
 
+/* All capture files once more, in the same order. */
+static struct captures *open_again(const struct options *options)
+{
+	size_t count = (options->file != NULL) + (options->command_given ? options->rest_count : 0);
+	struct captures *captures;
+	struct input *input;
+
+	if (captures_new(&captures))
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		const char *path = options->file && !i ? options->file :
+							 options->rest[i - (options->file != NULL)];
+
+		/* what cannot be opened was told the first time */
+		if (access(path, R_OK) || input_open(&input, path))
+			continue;
+		if (input_kind(input) == INPUT_PCAP || input_kind(input) == INPUT_PCAPNG)
+			captures_add(captures, input);
+		else
+			input_close(input);
+	}
+	return captures;
+}
+
 static int read_files(const struct options *options, struct output *output,
 		      struct captures *captures)
 {
@@ -125,7 +174,7 @@ static int read_files(const struct options *options, struct output *output,
 		worst = worse_status(worst, read_file(options, output, captures, options->rest[i]));
 	}
 	if (captures_count(captures) && worst != EXIT_USAGE)
-		worst = worse_status(worst, read_captures(options, output, captures));
+		worst = worse_status(worst, read_captures(options, output, captures, open_again));
 	return worst;
 }
 
@@ -153,6 +202,8 @@ int command_read(const struct options *options)
 		log_hint("sockwhy read FILE, or - for standard input");
 		return EXIT_USAGE;
 	}
+	if (write_check(options))
+		return EXIT_USAGE;
 	if (output_open(&output, options, false)) {
 		output_close(&output);
 		return EXIT_FAILED;

@@ -9,5 +9,9 @@
 /* Reads every file of the command line into @output. Returns an exit status. */
 int read_all(const struct options *options, struct output *output);
 
-/* Judges all capture files as one stream, merged by time. Returns an exit status. */
-int read_captures(const struct options *options, struct output *output, struct captures *captures);
+/*
+ * Judges all capture files as one stream, merged by time. Returns an exit status.
+ * @again: opens them once more, for -w; what goes wrong then is told, NULL: nothing can be read.
+ */
+int read_captures(const struct options *options, struct output *output, struct captures *captures,
+		  struct captures *(*again)(const struct options *options));

@@ -204,8 +204,30 @@ static int read_frames(struct reading *reading)
 	return err ? err : give_tick(reading);
 }
 
-/* Returns an exit status. */
-static int judge_frames(struct reading *reading, struct output *output)
+/*
+ * The second time, for -w: what the findings speak of is known now. It ends where it ended the
+ * first time, and nothing is counted twice.
+ */
+static int pick_captures(struct pipeline *pipeline, struct captures *captures)
+{
+	struct reading again = { .pipeline = pipeline, .captures = captures };
+	const struct capture_summary summary = pipeline->capture;
+	int err = captures ? fragments_new(&again.fragments) : -EIO;
+
+	if (!err) {
+		pipeline_pick_again(pipeline);
+		read_frames(&again);
+		err = pipeline_picked(pipeline);
+		pipeline->capture = summary;
+	}
+	fragments_free(again.fragments);
+	captures_free(captures);
+	return err;
+}
+
+/* @again: as read_captures(). Returns an exit status. */
+static int judge_frames(struct reading *reading, struct output *output,
+			struct captures *(*again)(const struct options *options))
 {
 	struct pipeline *pipeline = reading->pipeline;
 	struct capture_summary *summary = &pipeline->capture;
@@ -214,17 +236,22 @@ static int judge_frames(struct reading *reading, struct output *output)
 
 	output_attach(output, pipeline);
 	err = read_frames(reading); /* what broke off has been told */
+	err = read_frames(reading); /* what broke off has been told */
 	summary->files = (__u32)captures_count(reading->captures);
 	summary->damaged = (__u32)captures_damaged(reading->captures);
 	summary->partial = fragments_abandoned(reading->fragments);
 	early = summary->damaged || (err && err != -ECANCELED);
 	pipeline_finish(pipeline, early);
+	if (pipeline->packets && pick_captures(pipeline, again(pipeline->options)) &&
+	    !pipeline->packets_error)
+		pipeline->packets_error = -EIO;
 	if (pipeline->write_error != -EPIPE)
 		output_log_summary(pipeline, early);
 	return early ? EXIT_FAILED : pipeline_status(pipeline);
 }
 
-int read_captures(const struct options *options, struct output *output, struct captures *captures)
+int read_captures(const struct options *options, struct output *output, struct captures *captures,
+		  struct captures *(*again)(const struct options *options))
 {
 	struct pipeline pipeline;
 	struct reading reading = { .pipeline = &pipeline, .captures = captures };
@@ -237,7 +264,7 @@ int read_captures(const struct options *options, struct output *output, struct c
 	if (err)
 		log_error_r(err, "fragments");
 	else
-		status = judge_frames(&reading, output);
+		status = judge_frames(&reading, output, again);
 	fragments_free(reading.fragments);
 	pipeline_close(&pipeline);
 	return status;

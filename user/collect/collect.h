@@ -47,12 +47,15 @@ int ring_drain(struct ring *ring);
 /* ---- recordings ---- */
 
 struct record_writer;
+struct outfile_limits;
 
 /*
- * Creates a recording: mode 0600, never through a link, never over an existing file unless @force.
- * A write error (full disk) is kept: every later call returns it, record_writer_close() too.
+ * Creates a recording: mode 0600, never through a link, never over an existing file unless
+ * @limits->force. With rotation every file is a recording of its own, which begins with what holds
+ * from before: start, hooks, names, namespaces, interfaces, the clock. A write error (full disk) is kept: every later call returns it, record_writer_close() too.
  */
-int record_writer_open(struct record_writer **out, const char *path, bool force);
+int record_writer_open(struct record_writer **out, const char *path,
+		       const struct outfile_limits *limits);
 int record_writer_take(struct record_writer *writer, const void *record, size_t size);
 int record_writer_close(struct record_writer *writer); /* adds the end record; NULL is fine */
 

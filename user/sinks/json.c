@@ -40,6 +40,7 @@ static void put_connection(struct json *json, const char *role, __u32 netns, __u
 {
 	char buffer[48];
 	struct text text = text_of(buffer);
+	struct event_tuple shown = *tuple;
 
 	json_key(json, "connection");
 	json_open(json, '{');
@@ -57,7 +58,11 @@ static void put_connection(struct json *json, const char *role, __u32 netns, __u
 		json_pair_of(json, "interface", whole->interface, sizeof(whole->interface));
 	if (tuple->local_port && tuple->remote_port && json_address_set(tuple->local) &&
 	    json_address_set(tuple->remote)) {
-		community_print(&text, tuple);
+		if (json->mask) { /* a hash that has no key: of what is shown */
+			mask_address(json->mask, tuple->local, shown.local);
+			mask_address(json->mask, tuple->remote, shown.remote);
+		}
+		community_print(&text, &shown);
 		json_pair(json, "community_id", buffer);
 	}
 	json_close(json, '}');
@@ -301,7 +306,8 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 	json_pair(json, "state", finding_state_name(finding->state));
 	json_pair(json, "ended", say_ended(finding));
 	json_put_hex(json, "attempt", finding->attempt);
-	json_put_hex(json, "group", finding->group);
+	json_put_hex(json, "group",
+		     json->mask ? mask_number(json->mask, finding->group) : finding->group);
 	json_pair_of(json, "summary", finding->summary, sizeof(finding->summary));
 	json_pair_of(json, "cause", finding->cause, sizeof(finding->cause));
 	if (checks)
@@ -344,7 +350,10 @@ static void put_tail(struct json *json, const struct finding *finding)
 	json_close(json, '}');
 }
 
-/* Room for the rest of the line, when all that may go has gone. */
+/*
+ * Room for the rest of the line, when all that may go has gone. A line that is to be masked gets
+ * half: addresses grow by it.
+ */
 #define TAIL_MOST 400
 
 void json_finding(struct sink *sink, const struct join *join, const struct finding *finding)
@@ -356,7 +365,8 @@ void json_finding(struct sink *sink, const struct join *join, const struct findi
 	entries_make(&entries, join, finding);
 	/* names full of control characters grow six times: then the lesser parts give way */
 	for (int spare = 0; spare < 3; spare++) {
-		json = json_in(line, sizeof(line) - TAIL_MOST);
+		json = json_in(line, sizeof(line) / (sink->options.mask ? 2 : 1) - TAIL_MOST);
+		json.mask = sink->options.mask;
 		put_head(&json, join, finding, spare < 2);
 		if (spare < 1)
 			put_related(&json, join, finding);
@@ -372,7 +382,7 @@ void json_finding(struct sink *sink, const struct join *join, const struct findi
 	}
 	put_entries(&json, &entries, finding->evidence_omitted,
 		    json.size - json.length > 48 ? json.size - json.length - 48 : 0);
-	json.size = sizeof(line);
+	json.size += TAIL_MOST;
 	put_tail(&json, finding);
 	if (!json.cut)
 		fprintf(sink->options.file, "%s\n", line);

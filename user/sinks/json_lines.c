@@ -72,7 +72,7 @@ static void json_event(struct sink *sink, const struct join *join, const struct 
 	const struct field *field = decode_fields(event->head.kind);
 	const struct interface *interface = NULL;
 	char line[LINE_MOST];
-	struct json json = json_in(line, sizeof(line));
+	struct json json = json_in(line, sizeof(line) / (sink->options.mask ? 2 : 1));
 
 	if (event->head.ifindex)
 		interface = join_interface(join, event->head.netns, event->head.ifindex);
@@ -151,6 +151,7 @@ static void json_lost(struct sink *sink, const struct join *join, const struct e
 	char line[2048];
 	struct json json = json_in(line, sizeof(line));
 
+	json.mask = sink->options.mask;
 	json_put_begin(&json, join, "lost", event->head.ts_ns);
 	json_put_host(&json, join);
 	json_pair(&json, "why", event->head.kind == EVENT_LOST ? "full" : "shed");
@@ -187,6 +188,7 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	char line[2048];
 	struct json json = json_in(line, sizeof(line));
 
+	json.mask = sink->options.mask;
 	json_put_begin(&json, join, "summary", join_now_ns(join));
 	json_put_host(&json, join);
 	json_key(&json, "findings");

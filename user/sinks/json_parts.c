@@ -32,17 +32,24 @@ void json_put_hex(struct json *json, const char *key, __u64 value)
 void json_put_host(struct json *json, const struct join *join)
 {
 	const struct ev_start *start = join_start(join);
-	char buffer[40];
+	__u8 boot_id[sizeof(start->boot_id)];
+	char buffer[40], name[sizeof(start->host)];
 	struct text text = text_of(buffer);
 
 	if (!start || join_is_capture(join))
 		return; /* a capture does not tell whose it is */
-	for (size_t i = 0; i < sizeof(start->boot_id); i++)
+	memcpy(boot_id, start->boot_id, sizeof(boot_id));
+	for (size_t i = 0; json->mask && i < sizeof(boot_id); i++)
+		boot_id[i] = (__u8)mask_number(json->mask, i << 8 | boot_id[i]);
+	for (size_t i = 0; i < sizeof(boot_id); i++)
 		text_add(&text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-			 start->boot_id[i]);
+			 boot_id[i]);
 	json_key(json, "host");
 	json_open(json, '{');
-	json_pair_of(json, "name", start->host, sizeof(start->host));
+	memcpy(name, start->host, sizeof(name));
+	if (json->mask) /* here even where it is too short to be searched for */
+		mask_name(json->mask, name, strnlen(name, sizeof(name)), name);
+	json_pair_of(json, "name", name, sizeof(name));
 	json_pair(json, "boot_id", buffer);
 	json_close(json, '}');
 }

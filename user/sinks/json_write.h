@@ -7,12 +7,15 @@
 
 #include <linux/types.h>
 
+struct mask;
+
 struct json {
 	char *at;
 	size_t size;
 	size_t length;
 	bool comma; /* the next value or key follows another */
 	bool cut; /* something did not fit: what is there is no JSON */
+	struct mask *mask; /* of the sink; NULL none */
 };
 
 struct json json_in(char *buffer, size_t size);

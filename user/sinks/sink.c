@@ -46,6 +46,8 @@ int sink_flush(struct sink *sink)
 	if (fflush(file) || ferror(file))
 		err = errno ? -errno : -EIO;
 	clearerr(file);
+	if (!err && sink->options.take_error)
+		err = sink->options.take_error(sink->options.ctx);
 	return err;
 }
 

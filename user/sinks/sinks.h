@@ -9,6 +9,7 @@
 #include "decode/decode.h"
 #include "join/join.h"
 #include "rules/rules.h"
+#include "util/mask.h"
 
 /*
  * Theory of operation
@@ -27,11 +28,19 @@ enum output_format { OUTPUT_TEXT, OUTPUT_BRIEF, OUTPUT_JSON };
 struct sink_options {
 	enum output_format format;
 	FILE *file;
+	/* Takes the error of what stands behind .file and has none of its own; NULL: nothing does. */
+	int (*take_error)(void *ctx);
+	void *ctx;
 	bool color;
 	bool ascii; /* no arrows */
 	bool utc;
 	bool events; /* -v */
 	bool timeline; /* run: every packet and state of a failed connection */
+	/*
+	 * What .file masks by itself are addresses and names in text; with this also numbers that
+	 * were made of addresses become others. NULL: nothing is masked.
+	 */
+	struct mask *mask;
 };
 
 /* What only the reading of captures knows; no file: it was no capture. */

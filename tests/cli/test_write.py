@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""read -w, --mask, --rotate, --keylog: what is written from recordings and captures, and what is refused."""
+
+import re
+import stat
+import struct
+
+import pytest
+
+from conftest import sockwhy
+
+SECRET = "CLIENT_RANDOM " + "ab" * 32 + " " + "cd" * 48 + "\n"
+
+
+def blocks(path):
+    """(type, body) of every block; the structure must be right to the last byte."""
+    data, at, found = path.read_bytes(), 0, []
+    while at < len(data):
+        kind, size = struct.unpack_from("=II", data, at)
+        assert size % 4 == 0 and size >= 12 and struct.unpack_from("=I", data, at + size - 4)[0] == size
+        found.append((kind, data[at + 8:at + size - 4]))
+        at += size
+    assert at == len(data) and found[0][0] == 0x0A0D0D0A
+    return found
+
+
+def packets(path):
+    """(bytes, wire length, options) of every packet."""
+    found = []
+    for kind, body in blocks(path):
+        if kind == 6:
+            captured, wire = struct.unpack_from("=II", body, 12)
+            found.append((body[20:20 + captured], wire, body[20 + (captured + 3) // 4 * 4:]))
+    return found
+
+
+def pcap(path, *frames, link=101):
+    """A capture file of IP packets, a second apart."""
+    data = struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link)
+    for second, frame in enumerate(frames):
+        data += struct.pack("=IIII", 1700000000 + second, 0, len(frame), len(frame)) + frame
+    path.write_bytes(data)
+    return path
+
+
+def tcp(payload=b"", flags=0x18, source=1, destination=2, ports=(40000, 80)):
+    ip = struct.pack("!BBHHHBBH4B4B", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, 10, 0, 0, source, 10, 0, 0, destination)
+    return ip + struct.pack("!HHIIBBHHH", *ports, 1000, 0, 5 << 4, flags, 512, 0, 0) + payload
+
+
+@pytest.mark.parametrize("name,count", [("connect-refused", 2), ("connect-no-answer", 3), ("local-firewall", 2)])
+def test_packets_of_findings(case, tmp_path, name, count):
+    """Every packet of the connection, with its process and every word that was said of it."""
+    path = tmp_path / "out.pcapng"
+    done = sockwhy("read", "-w", path, case(name))
+    assert done.returncode == 0, done.err
+    assert re.search(rf"out\.pcapng: {count} packets$", done.err, re.M)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    found = packets(path)
+    assert len(found) == count
+    for data, wire, options in found:
+        assert data[0] >> 4 == 4 and wire >= len(data)
+        assert b"curl[4121]" in options and f"error {name} (".encode() in options
+    assert [kind for kind, _ in blocks(path)].count(1) == 1
+
+
+def test_finding_without_a_packet(case, tmp_path):
+    path = tmp_path / "out.pcapng"
+    assert sockwhy("read", "-w", path, case("local-no-route")).returncode == 0
+    entries = [body for kind, body in blocks(path) if kind == 9]
+    assert not packets(path) and len(entries) == 1 and b"MESSAGE=error local-no-route (certain): " in entries[0]
+
+
+def test_healthy_is_not_written(case, tmp_path):
+    """The nearest miss of a refused connect: nothing is found, so nothing is written, but with -v everything."""
+    path, whole = tmp_path / "out.pcapng", tmp_path / "whole.pcapng"
+    events = case("connect-refused")
+    done = sockwhy("read", "--mute", "connect-refused", "-w", path, events)
+    assert done.returncode == 0 and not packets(path)
+    assert sockwhy("read", "-v", "--mute", "connect-refused", "-w", whole, events).returncode == 0
+    assert len(packets(whole)) == 2 and all(b"connect-refused" not in options for _, _, options in packets(whole))
+
+
+def test_several_files_into_one(case, tmp_path):
+    """Each file's findings speak of its own packets."""
+    path = tmp_path / "out.pcapng"
+    done = sockwhy("read", "-w", path, case("connect-refused"), case("connect-no-answer"))
+    assert done.returncode == 0 and len(packets(path)) == 5
+    assert sum(b"error connect-refused" in options for *_, options in packets(path)) == 2
+
+
+def test_capture(tmp_path):
+    """Without payload; with it by --snaplen; a filter chooses; the file is read to where it is damaged, told once."""
+    source = pcap(tmp_path / "in.pcap", tcp(), tcp(b"secret" * 9), tcp(b"other", source=3))
+    path = tmp_path / "out.pcapng"
+    assert sockwhy("read", "-w", path, source).returncode == 0
+    assert not packets(path)
+    assert sockwhy("read", "-v", "--force", "-w", path, source).returncode == 0
+    assert [(len(data), wire) for data, wire, _ in packets(path)] == [(40, 40), (40, 94), (40, 45)]
+    assert sockwhy("read", "-v", "--snaplen", "50", "--force", "-w", path, "-f", "host 10.0.0.1", source).returncode == 0
+    assert [len(data) for data, *_ in packets(path)] == [40, 50]
+    source.write_bytes(source.read_bytes()[:-10])
+    done = sockwhy("read", "-v", "--force", "-w", path, source)
+    assert done.returncode == 1 and len(packets(path)) == 2
+    assert len([line for line in done.err.splitlines() if "in.pcap" in line]) == 1, done.err
+
+
+def test_standard_input_cannot_be_read_twice(case, tmp_path):
+    done = sockwhy("read", "-w", tmp_path / "out", "-", data=case("connect-refused").read_bytes())
+    assert done.returncode == 1 and "standard input" in done.err and "hint: " in done.err
+
+
+def test_mask(case, tmp_path, schema):
+    """The same replacement in packets, comments, text and JSON; what was there is nowhere."""
+    path, recording = tmp_path / "out.pcapng", case("connect-refused")
+    plain = [schema.check(line) for line in sockwhy("read", "--json", "-vv", recording).out.splitlines()]
+    done = sockwhy("read", "--mask", "--json", "-vv", "-w", path, recording)
+    lines = [schema.check(line) for line in done.out.splitlines()]
+    assert done.returncode == 0
+    old = next(line for line in plain if line["type"] == "finding")
+    new = next(line for line in lines if line["type"] == "finding")
+    there, before = new["connection"]["remote"]["address"], old["connection"]["remote"]["address"]
+    assert re.fullmatch(r"10(\.\d+){3}", there) and there != before and there in new["summary"]
+    assert new["summary"].replace(there, before) == old["summary"]
+    for key in ("group",):
+        assert new[key] != old[key]
+    assert new["connection"]["community_id"] != old["connection"]["community_id"]
+    assert new["host"] != old["host"] and len(new["host"]["name"]) == len(old["host"]["name"])
+    for text in (done.out, path.read_bytes().decode("latin-1")):
+        assert before not in text and old["connection"]["local"]["address"] not in text and "10.0.0.0" not in text
+    raw = bytes(int(part) for part in there.split("."))
+    syn, reset = (data for data, *_ in packets(path))
+    assert syn[16:20] == raw == reset[12:16]
+    assert there.encode() in packets(path)[0][2]
+    again = sockwhy("read", "--mask", "--json", recording)
+    assert there not in again.out, "another run has another key"
+    assert before not in sockwhy("read", "--mask", recording).out
+
+
+def test_mask_cuts_payload(tmp_path):
+    source, path = pcap(tmp_path / "in.pcap", tcp(b"secret" * 9)), tmp_path / "out.pcapng"
+    assert sockwhy("read", "-v", "--mask", "--snaplen", "65535", "-w", path, source).returncode == 0
+    (data, wire, _), = packets(path)
+    assert len(data) == 40 and wire == 94 and b"secret" not in path.read_bytes()
+
+
+def test_keylog(tmp_path):
+    """The secrets stand in front of all packets, without comments; standard error warns, even with -q."""
+    source, path, keys = pcap(tmp_path / "in.pcap", tcp()), tmp_path / "out.pcapng", tmp_path / "keys"
+    keys.write_text("# SSL/TLS secrets log file\r\n\n" + SECRET.replace("\n", "\r\n") + "CLIENT_RANDOM aa")
+    done = sockwhy("read", "-q", "-v", "--keylog", keys, "-w", path, source)
+    assert done.returncode == 0 and re.fullmatch(r"sockwhy: .*out\.pcapng holds 1 TLS secret: .*\n", done.err), done.err
+    kinds = [kind for kind, _ in blocks(path)]
+    assert kinds.index(10) < kinds.index(6)
+    body = next(body for kind, body in blocks(path) if kind == 10)
+    assert body[:4] == struct.pack("=I", 0x544C534B)
+    assert body[8:8 + struct.unpack_from("=I", body, 4)[0]].decode() == SECRET
+
+
+@pytest.mark.parametrize("text", [
+    "secret\n", SECRET + "CLIENT_RANDOM 12 34\n", SECRET.replace("ab", "xy"), SECRET.replace(" cd", " d"),
+    SECRET.replace("CLIENT", "client"), SECRET.strip() + " more\n", "-----BEGIN PRIVATE KEY-----\n", "", "# nothing\n", SECRET.strip(),
+    "A" * 100000 + "\n", "\0" * 100 + "\n",
+], ids=range(12))
+def test_no_keylog(tmp_path, text):
+    """What is no key log is not embedded, and no file is made."""
+    source, path, keys = pcap(tmp_path / "in.pcap", tcp()), tmp_path / "out.pcapng", tmp_path / "keys"
+    keys.write_text(text)
+    done = sockwhy("read", "--keylog", keys, "-w", path, source)
+    assert done.returncode == 1 and "keys" in done.err and not path.exists()
+
+
+def test_keylog_too_long(tmp_path):
+    source, path, keys = pcap(tmp_path / "in.pcap", tcp()), tmp_path / "out.pcapng", tmp_path / "keys"
+    keys.write_text(SECRET * (1 + (8 << 20) // len(SECRET)))
+    done = sockwhy("read", "--keylog", keys, "-w", path, source)
+    assert done.returncode == 1 and "too large" in done.err and not path.exists()
+
+
+@pytest.mark.parametrize("args,words", [
+    (["read", "--snaplen", "100", "x"], ["--snaplen", "-w"]),
+    (["read", "--snaplen", "1", "-w", "y", "x"], ["--snaplen", "'1'"]),
+    (["watch", "--snaplen", "257", "-w", "y"], ["--snaplen", "256", "tcpdump"]),
+    (["read", "--keylog", "k", "x"], ["--keylog", "-w"]),
+    (["read", "--keylog", "k", "--mask", "-w", "y", "x"], ["--keylog", "--mask"]),
+    (["watch", "--keylog", "k", "-w", "y"], ["--keylog", "watch"]),
+    (["watch", "--mask", "--record", "y"], ["--mask", "--record"]),
+    (["read", "--rotate", "1M", "x"], ["--rotate", "-o", "-w"]),
+    (["read", "--rotate", "1", "-w", "y", "x"], ["--rotate", "'1'"]),
+    (["read", "--files", "3", "-w", "y", "x"], ["--files", "--rotate"]),
+    (["read", "--rotate", "1M", "--files", "1", "-w", "y", "x"], ["--files", "'1'"]),
+    (["read", "-o", "y", "-w", "y", "x"], ["-o", "-w", "the same"]),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_wrong(tmp_path, args, words):
+    done = sockwhy(*args, cwd=tmp_path)
+    lines = done.err.splitlines()
+    assert done.returncode == 2 and done.out == "" and len(lines) == 2 and lines[1].startswith("hint: "), done.err
+    assert all(word in done.err for word in words) and not list(tmp_path.iterdir())
+
+
+def test_never_over_what_is_there(case, tmp_path):
+    path, link, recording = tmp_path / "out.pcapng", tmp_path / "link.pcapng", case("connect-refused")
+    path.write_text("precious")
+    link.symlink_to(path)
+    for target in (path, link):
+        done = sockwhy("read", "-w", target, recording)
+        assert done.returncode == 1 and "File exists" in done.err and "--force" in done.err
+    assert sockwhy("read", "--force", "-w", link, recording).returncode == 1
+    assert path.read_text() == "precious"
+    assert sockwhy("read", "--force", "-w", path, recording).returncode == 0 and packets(path)
+    assert sockwhy("read", "-w", tmp_path / "no/dir", recording).returncode == 1
+
+
+def test_never_over_what_is_read(tmp_path):
+    """--force takes a file over, but not the one that is to be read, by whatever name."""
+    source, link, keys = pcap(tmp_path / "in.pcap", tcp()), tmp_path / "hard.pcap", tmp_path / "keys"
+    link.hardlink_to(source)
+    keys.write_text(SECRET)
+    before = source.read_bytes()
+    for args in (["-w", source], ["-w", link], ["-o", source], ["-w", keys, "--keylog", keys]):
+        done = sockwhy("read", "--force", *args, source)
+        assert done.returncode == 2 and "overwrite what is to be read" in done.err, done.err
+    assert source.read_bytes() == before and keys.read_text() == SECRET
+
+
+def test_rotation_of_text(case, tmp_path):
+    """A finding is never torn apart: every file begins with one."""
+    recording = case("connect-refused")
+    files = [recording] * 150
+    done = sockwhy("read", "--rotate", "64k", "-o", tmp_path / "o.txt", *files)
+    assert done.returncode == 0
+    made = sorted(tmp_path.glob("o.*.txt"))
+    assert len(made) >= 2 and [path.name for path in made] == [f"o.{n:05}.txt" for n in range(1, len(made) + 1)]
+    whole = "".join(path.read_text() for path in made)
+    assert whole == sockwhy("read", *files).out
+    for path in made:
+        assert path.stat().st_size <= 65536 and re.match(r"2026-11-20 .* error connect-refused", path.read_text())
+
+
+def test_full_disk(case):
+    done = sockwhy("read", "--force", "-w", "/dev/full", case("connect-refused"))
+    assert done.returncode == 1 and "No space left" in done.err

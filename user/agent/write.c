@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* write.c - what the command line says of the files that are written, and -w itself */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "agent/keylog.h"
+#include "agent/write.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "util/own.h"
+#include "util/text.h"
+
+static int refuse(const char *what, const char *hint)
+{
+	log_error("%s", what);
+	log_hint("%s", hint);
+	return -EINVAL;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	return a && b && !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino && S_ISREG(one.st_mode);
+}
+
+/* Without --force nothing is ever overwritten. */
+static bool overwrites_input(const struct options *options)
+{
+	const char *written[] = { options->output, options->write };
+
+	if (!options->force || options->command != COMMAND_READ)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
+		if (same_file(options->file, written[i]) || same_file(options->keylog, written[i]))
+			return true;
+		for (size_t k = 0; k < options->rest_count; k++)
+			if (same_file(options->rest[k], written[i]))
+				return true;
+	}
+	return false;
+}
+
+static int check_keylog(const struct options *options)
+{
+	if (!options->keylog)
+		return 0;
+	if (!options->write)
+		return refuse("--keylog: there is no file to embed it in", "-w FILE makes one");
+	if (options->mask)
+		return refuse("--keylog: not with --mask: who has the secrets can read everything",
+			      "one file to be decrypted, another one to be shared");
+	return 0;
+}
+
+int write_check(const struct options *options)
+{
+	bool live = options->command != COMMAND_READ;
+
+	if (options->rotate_bytes && !options->output && !options->write && !options->record)
+		return refuse("--rotate: there is no file to rotate",
+			      "it is for -o FILE, -w FILE and --record FILE");
+	if (options->files_max && !options->rotate_bytes)
+		return refuse("--files: without --rotate there is one file",
+			      "--rotate 100M --files 10");
+	if (options->snap_bytes && !options->write)
+		return refuse("--snaplen: there is no file of packets", "-w FILE makes one");
+	if (live && options->snap_bytes > EVENT_PACKET_MAX)
+		return refuse("--snaplen: live packets have at most 256 bytes",
+			      "tcpdump -w captures whole packets; sockwhy read -w explains them");
+	if (options->mask && options->record)
+		return refuse("--mask: not with --record: records are kept as they are",
+			      "sockwhy read --mask masks what is told of a recording");
+	if (overwrites_input(options))
+		return refuse("--force: would overwrite what is to be read",
+			      "give the file that is written another name");
+	if (same(options->output, options->write) || same(options->output, options->record) ||
+	    same(options->write, options->record))
+		return refuse("-o, -w, --record: the same file twice",
+			      "give each a name of its own");
+	return check_keylog(options);
+}
+
+int write_check_input(const char *path)
+{
+	struct stat status;
+
+	if (strcmp(path, "-") && (stat(path, &status) || S_ISREG(status.st_mode)))
+		return 0; /* what cannot be opened is told by who opens it */
+	log_error("%s: -w reads twice: first to judge, then to write",
+		  strcmp(path, "-") ? path : "standard input");
+	log_hint("keep it in a file and read that");
+	return -ESPIPE;
+}
+
+struct outfile_limits write_limits(const struct options *options)
+{
+	return (struct outfile_limits){
+		.force = options->force,
+		.rotate_bytes = options->rotate_bytes,
+		.files = options->files_max,
+	};
+}
+
+int write_open(struct write *write, const struct options *options, struct mask *mask)
+{
+	struct packets_options packets = {
+		.path = options->write,
+		.limits = write_limits(options),
+		.snap_bytes = options->snap_bytes,
+		.mask = mask,
+		.choose = options->command == COMMAND_READ,
+		.all = options->verbose > 0,
+	};
+	char os[160] = "";
+	struct text text = text_of(os);
+	struct utsname name;
+	size_t lines;
+	int err = 0;
+
+	*write = (struct write){ 0 };
+	if (!options->write)
+		return 0;
+	if (options->command != COMMAND_READ && !uname(&name)) {
+		text_add(&text, "%s %s", name.sysname, name.release);
+		packets.about.os = os;
+		packets.about.hardware = name.machine;
+	}
+	if (options->keylog)
+		err = keylog_read(options->keylog, &write->secrets, &packets.secrets_size, &lines);
+	packets.secrets = write->secrets;
+	err = err ? err : packets_open(&write->packets, &packets);
+	if (!err && options->keylog)
+		log_error("%s holds %zu TLS secret%s: whoever has it can read what was said",
+			  options->write, lines, lines == 1 ? "" : "s");
+	return err;
+}
+
+int write_close(struct write *write, const struct options *options)
+{
+	struct packets_counts counts;
+	char buffer[300];
+	struct text text = text_of(buffer);
+	int err;
+
+	if (!write->packets) {
+		free(take_ptr(write->secrets));
+		return 0;
+	}
+	counts = packets_counts(write->packets);
+	err = packets_close(take_ptr(write->packets));
+	free(take_ptr(write->secrets));
+	text_add(&text, "%s: %llu packet%s", options->write, counts.written,
+		 counts.written == 1 ? "" : "s");
+	if (counts.early)
+		text_add(&text, ", %llu of them before their verdict was known", counts.early);
+	if (counts.comments_lost)
+		text_add(&text, ", %llu comments lost", counts.comments_lost);
+	if (counts.not_written)
+		text_add(&text, "; %llu NOT written", counts.not_written);
+	log_info("%s", buffer);
+	if (err == -ENOSPC)
+		return 0; /* told and counted: the pipeline's status knows */
+	return err ? log_error_r(err, "%s: closing", options->write) : 0;
+}
