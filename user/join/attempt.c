@@ -148,6 +148,8 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot, co
 	overlapping =
 		slot->live && try->started_ns >= slot->last_begin_ns + join->limits.stagger_ns;
 	other_family = address_is_ipv4(last->tuple.remote) != address_is_ipv4(try->tuple.remote);
+	if (try->captured) /* other clients of the host are not told apart */
+		overlapping = false;
 	return (after_failure || overlapping) && (other_family || attempt->owner.tid == owner->tid);
 }
 
@@ -308,6 +310,8 @@ void attempt_hurry(struct join *join)
 
 	if (!slot)
 		slot = TAILQ_FIRST(&join->timers[TIMER_PROVEN]);
+	if (!slot)
+		slot = capture_end_oldest(join);
 	if (!slot)
 		return;
 	if (slot->timer == TIMER_PROVEN)

@@ -18,6 +18,7 @@ const struct join_limits join_limits_default = {
 	.stagger_ns = 10 * 1000000ull, /* RFC 8305 5: never less between two attempts */
 	.proven_ns = 1000 * 1000000ull,
 	.episode_ns = 1500 * 1000000ull, /* a local client's first SYN retransmit comes at 1 s */
+	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
 	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
 };
 
@@ -150,6 +151,8 @@ typedef void handle_fn(struct join *join, const struct event *event);
 
 static void handle_tick(struct join *join, const struct event *event)
 {
+	if (join->capture)
+		capture_expire(join, event->head.ts_ns);
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_tries(join);
 }
@@ -210,6 +213,7 @@ static void handle_frame(struct join *join, const struct event *event)
 		join->counters.unread[event->frame.unread]++;
 	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
 		join->counters.cut++;
+	capture_event(join, event);
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
@@ -253,6 +257,7 @@ struct attempt *join_due(struct join *join)
 
 void join_finish(struct join *join)
 {
+	capture_finish(join);
 	attempt_run_timers(join, UINT64_MAX);
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)

@@ -54,10 +54,11 @@ struct join_limits {
 	__u64 stagger_ns; /* overlapping tries begun closer than this are separate wishes */
 	__u64 proven_ns; /* an established connection worked when it lived so long */
 	__u64 episode_ns; /* a listener's overflow is told after so long */
+	__u64 unanswered_ns; /* a SYN of a capture is unanswered when nothing came for so long */
 	__u64 expire_ns; /* a try whose end was never seen is let go after so long */
 };
 
-/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, 65536 tries */
+/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, 65536 tries */
 extern const struct join_limits join_limits_default;
 
 /* ---- evidence: one thing that was seen, compact ---- */
@@ -96,6 +97,7 @@ struct evidence {
 	__u8 wscale;
 	__u8 icmp_type;
 	__u8 icmp_code;
+	__u64 frame; /* of a capture: which of its file, from 1; 0 none */
 	__u8 address[EVENT_ADDRESS_SIZE]; /* icmp: its sender; neighbor: who did not answer */
 };
 
@@ -115,6 +117,9 @@ enum try_end {
 	END_CANCELED, /* the application closed it while connecting, .error 0 */
 	END_KILLED, /* closed by the exit of a process that a signal ended (.signal) */
 	END_EXITED, /* closed by the exit of the process, no signal */
+	/* of a capture, where no errno is known: */
+	END_ANSWERED, /* a packet of the far end ended it */
+	END_UNSEEN, /* not seen: .ended_ns is how long it was watched */
 };
 
 /* One place where packets of the try were dropped or refused by this machine's own kernel. */
@@ -154,6 +159,7 @@ try {
 	bool asked_known; /* and differs from the peer: something rewrote it */
 	bool bound_port; /* the application chose the source port */
 	bool mptcp;
+	bool captured; /* from packets alone: no socket, process, errno or host is known */
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
 	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
@@ -183,6 +189,12 @@ try {
 	__u64 syn_first_ns;
 	__u64 syn_last_ns;
 	__s32 retransmit_error; /* the last send's own error (6.18 on), 0 none */
+
+	/* captures: the far end's first number, the client's own resets, the latest packets */
+	__u32 peer_isn;
+	bool peer_isn_known;
+	__u16 reset_out;
+	__u64 wire_last_ns;
 
 	/* what came back */
 	__u16 synack_in; /* at our namespace's ingress, or on lo */
@@ -230,7 +242,7 @@ try {
 	} full;
 
 	/* coverage: what could have been seen */
-	bool blind_wire; /* no packet hook at the interfaces its packets pass, or none attached in time */
+	bool blind_wire; /* no packet hook where its packets pass, or not in time; captures: one-sided */
 	bool blind_lost; /* records were lost while it lived */
 	bool blind_start; /* it began before the hooks were attached */
 	bool blind_hook; /* states or drops cannot be seen: their hooks are missing */

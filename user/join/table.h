@@ -28,6 +28,9 @@
 #define JOIN_MEDIAN_OF 9
 #define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
 #define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
+#define JOIN_CAPTURED_BUCKETS 65536 /* powers of two */
+#define JOIN_SEEN_MAX 4096
+#define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
 #define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
 
 struct attempt_slot;
@@ -45,6 +48,11 @@ struct alias {
 
 enum { ALIAS_OWN, ALIAS_LEARNED, ALIAS_COUNT };
 
+struct captured_packet {
+	__u64 ts_ns;
+	__u32 print; /* of what tells it from every other packet but its copies */
+};
+
 struct try_slot {
 	struct try try; /* first: a struct try * of ours is a slot */
 	LIST_ENTRY(try_slot) by_cookie;
@@ -53,6 +61,8 @@ struct try_slot {
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
 	bool retired;
 	__u8 index; /* in its attempt */
+	__u8 last_next; /* captures: the place of the next packet */
+	struct captured_packet last[JOIN_COPIES_OF];
 };
 
 struct evidence_slot {
@@ -225,6 +235,8 @@ struct join {
 
 	struct ev_start start;
 	bool started;
+	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* live tries of a capture, by their two ends */
+	__u8 seen[JOIN_SEEN_MAX][EVENT_ADDRESS_SIZE]; /* destinations of captured packets */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
 	bool clock_known;
@@ -289,6 +301,19 @@ void wire_find_strays(struct join *join, struct try_slot *slot);
 void wire_find_rewritten(struct join *join, struct try_slot *slot);
 void wire_note_full(struct join *join, struct try_slot *slot, const struct evidence *evidence,
 		    __u64 listener_cookie, bool at_ack);
+
+/* Fills in what the packet tells of itself. */
+void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
+void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
+
+/* capture.c: tries from packets alone */
+void capture_event(struct join *join, const struct event *event);
+void capture_see_whole(struct join *join, struct try_slot *slot);
+void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
+/* Lets go of the try that waits the longest, to make room. Its attempt, NULL: none waits. */
+struct attempt_slot *capture_end_oldest(struct join *join);
+void capture_finish(struct join *join); /* the capture ends: so does what was seen of every try */
+void capture_forget(struct join *join, const struct try_slot *slot);
 
 /* listener.c */
 void listener_open(struct join *join, const struct event *event);

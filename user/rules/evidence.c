@@ -168,6 +168,8 @@ static void add_packet(struct text *text, const struct evidence *evidence, bool 
 	}
 	if (evidence->ttl)
 		text_add(text, "  ttl %u", evidence->ttl);
+	if (evidence->frame)
+		text_add(text, "  frame %llu", evidence->frame);
 }
 
 /* Where: only for what was not seen in the agent's own namespace. */

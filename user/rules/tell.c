@@ -15,6 +15,7 @@ static void tell_connection(const struct view *view, struct finding *finding)
 	struct text text = text_of(finding->interface);
 
 	finding->cookie = try->cookie;
+	finding->captured = try->captured;
 	finding->netns = try->netns;
 	finding->tuple = try->tuple;
 	finding->asked_known = try->asked_known;
@@ -278,6 +279,10 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 	h = hash(h, &attempt->kind, sizeof(attempt->kind));
 	h = hash(h, &attempt->netns,
 		 sizeof(attempt->netns)); /* an address means another host there */
+	if (verdict->try && verdict->try->captured) { /* clients are told apart by address alone */
+		h = hash(h, verdict->try->tuple.local, EVENT_ADDRESS_SIZE);
+		h = hash(h, &verdict->severity, sizeof(verdict->severity));
+	}
 	if (verdict->try) {
 		h = hash(h, verdict->try->tuple.remote, EVENT_ADDRESS_SIZE);
 		h = hash(h, &verdict->try->tuple.remote_port, sizeof(__u16));

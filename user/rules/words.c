@@ -42,6 +42,8 @@ void words_who(struct text *text, const struct attempt *attempt)
 		text_add_foreign(text, attempt->owner.leader, sizeof(attempt->owner.leader));
 	else if (attempt->owner_known && attempt->owner.comm[0])
 		text_add_foreign(text, attempt->owner.comm, sizeof(attempt->owner.comm));
+	else if (attempt->tries_count && attempt->tries[0]->captured)
+		address_print(text, attempt->tries[0]->tuple.local);
 	else
 		text_add(text, "the process");
 }
@@ -145,6 +147,11 @@ void words_end(struct text *text, const struct view *view)
 	const char *signal = decode_signal_name(try->signal);
 
 	text_add(text, "; ");
+	if (try->end == END_UNSEEN) {
+		text_add(text, "watched for ");
+		words_duration(text, look_lasted_ns(view));
+		return;
+	}
 	if (view->wake == WAKE_PENDING) {
 		words_who(text, view->attempt);
 		text_add(text, " still waits");
@@ -227,7 +234,8 @@ static struct words_check begin_check(struct finding *finding, const char *on)
 
 struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns)
 {
-	struct words_check check = begin_check(finding, "local");
+	bool captured = view->try && view->try->captured;
+	struct words_check check = begin_check(finding, captured ? "client" : "local");
 	const char *name = join_netns_name(view->join, netns);
 	__u32 pid;
 
@@ -271,8 +279,8 @@ void words_check_end(struct words_check *check, const char *why, ...)
 void words_check_listener(const struct view *view, struct finding *finding, const struct try *try,
 			  const char *why)
 {
-	bool own = address_is_loopback(try->tuple.remote) ||
-		   address_equal(try->tuple.local, try->tuple.remote);
+	bool own = !try->captured && (address_is_loopback(try->tuple.remote) ||
+				      address_equal(try->tuple.local, try->tuple.remote));
 	struct words_check check =
 		own ? words_check(view, finding, try->netns) : words_check_remote(finding);
 

@@ -186,9 +186,10 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 		char buffer[512];
 		struct text text = text_of(buffer);
 
-		if (!strcmp(check->on, "remote")) {
+		if (strcmp(check->on, "local") != 0) {
 			text_add(&text, "on ");
-			address_print(&text, finding->tuple.remote);
+			address_print(&text, strcmp(check->on, "client") ? finding->tuple.remote :
+									   finding->tuple.local);
 			text_add(&text, ": ");
 		}
 		text_add(&text, "%s", check->run);
