@@ -34,6 +34,17 @@ static __always_inline bool drop_is_listener(const struct sock *sk)
 	return sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
 }
 
+/*
+ * A route of the namespace it passes through says no. A blackhole gives no reason (6.18: ip_error,
+ * IPv6: dst_discard_out), and nobody's socket hangs on a packet that is forwarded.
+ */
+static __always_inline bool drop_is_route_refused(const struct sk_buff *skb)
+{
+	const struct dst_entry *route = (const struct dst_entry *)(skb->_skb_refdst & ~1ul);
+
+	return skb->skb_iif && route && BPF_CORE_READ(route, error);
+}
+
 /* Reason "not specified" is mostly the end of a connection's leftovers. */
 static __always_inline bool drop_is_unspecified_wanted(const struct drop *drop)
 {
@@ -45,7 +56,9 @@ static __always_inline bool drop_is_unspecified_wanted(const struct drop *drop)
 		       BPF_CORE_READ(receiver, sk_max_ack_backlog);
 	sk = skb_socket(drop->skb);
 	/* e.g. the next hop of an IPv6 SYN does not answer */
-	return sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT;
+	if (sk)
+		return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT;
+	return drop_is_route_refused(drop->skb);
 }
 
 /* Is the reason one of those that the sockets decide about? */

@@ -232,12 +232,17 @@ def summary_of(out):
     return next(o for o in reversed(lines) if o["type"] == "summary"), lines
 
 
+SMALL_RINGS = ("1M", "256K", "64K", "16K")
+
+
 def ring(field, seconds):
-    """Refuse storms from one and from two CPUs: records carried each second, and lost."""
-    rows = ["| storm | refused each second | records each second | lost | counted in findings |", "|---|---|---|---|---|"]
-    for clients in (1, 2):
+    """Refuse storms from one and from two CPUs, and rings made smaller until one loses: carried each second, and lost."""
+    rows = ["| ring | storm | refused each second | records each second | lost or shed | counted in findings |",
+            "|---|---|---|---|---|---|"]
+    for clients, size, seconds in ((1, "4M", seconds), (2, "4M", seconds), *((2, s, seconds / 3) for s in SMALL_RINGS)):
         with tempfile.TemporaryFile("w+") as out:
-            with Tool("sockwhy", [SOCKWHY, "--json"], rb"Ctrl-C ends").running(field.near, out):
+            argv = [SOCKWHY, "--json", "--ring-size", size]
+            with Tool("sockwhy", argv, rb"Ctrl-C ends").running(field.near, out):
                 begin = time.monotonic()
                 procs = [subprocess.Popen(field.near.command(LOAD, "refused", "127.0.0.1", 4999, n, int(seconds * 1e3)),
                                           stdin=DEVNULL, stdout=subprocess.PIPE) for n in range(clients)]
@@ -246,9 +251,8 @@ def ring(field, seconds):
             summary, lines = summary_of(out)
         counted = sum(o["count"] for o in lines if o["type"] == "finding" and o["state"] == "final"
                       and o["connection"].get("remote", {}).get("port") == 4999)
-        records, lost = summary["records"], summary.get("lost", 0)
-        lost = sum(lost.values()) if isinstance(lost, dict) else lost
-        rows.append(f"| {clients} client{'s' * (clients > 1)} for {seconds:.0f} s | {made / took:,.0f} | {records / took:,.0f} | {lost:,} | "
+        records, lost = summary["records"], summary["lost"] + summary["suppressed"]
+        rows.append(f"| {size} | {clients} client{'s' * (clients > 1)} for {seconds:.0f} s | {made / took:,.0f} | {records / took:,.0f} | {lost:,} | "
                     f"{counted:,} of {made:,} |")
         print(rows[-1], flush=True)
     return rows

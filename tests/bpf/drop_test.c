@@ -117,9 +117,14 @@ static void test_a_dropped_syn(void **state)
 	assert_int_equal(drop->raw.captured_bytes, 60);
 	assert_int_equal(drop->raw.bytes[33], 0x02);
 	assert_true(drop->location != 0);
-	/* it was handed to the interface all the same */
-	assert_int_equal(lab_find(lab, EVENT_PACKET, 0)->cookie, cookie);
+	/* handed to the interface all the same, unless the filter stands in front of ours there */
+	if (lab_has_hook(lab, "tcx"))
+		assert_int_equal(lab_find(lab, EVENT_PACKET, 0)->cookie, cookie);
+	else
+		assert_int_equal(lab_count(lab, EVENT_PACKET), 0);
 
+	/* until 6.17 a retransmission is told only if it could be sent */
+	run("tc filter del dev lo egress");
 	head = await(lab, EVENT_RETRANSMIT);
 	again = body(head);
 	assert_int_equal(head->cookie, cookie);

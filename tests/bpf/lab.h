@@ -122,6 +122,18 @@ static inline size_t lab_count(const struct lab *lab, enum event_kind kind)
 	return count;
 }
 
+/* Is the hook of this name attached on this kernel? */
+static inline bool lab_has_hook(const struct lab *lab, const char *name)
+{
+	size_t count;
+	const struct attach_hook *hooks = attach_hooks(lab->attach, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(hooks[i].name, name))
+			return hooks[i].state == HOOK_ATTACHED;
+	return false;
+}
+
 /* Runs @act in a child process: the agent leaves its own sockets out. */
 static inline pid_t lab_spawn(void (*act)(void))
 {

@@ -3,12 +3,18 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 import harness
 import lab as lab_module
+from witness import Witness
+
+RUNS_MAX = 3
+witness_key = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -71,8 +77,40 @@ def pytest_sessionstart(session):
         assert harness.SOCKWHY.exists(), "build/sockwhy is not built: make"
 
 
+def pytest_runtest_protocol(item, nextitem):
+    """Runs a failed test again if hooks fired that no program can have seen: see witness.py."""
+    stash = item.config.stash
+    if witness_key not in stash:
+        stash[witness_key] = Witness(f"{lab_module.PREFIX}{os.environ['SWL_RUN']}p{os.getpid()}")
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for run in range(RUNS_MAX):
+        stash[witness_key].clear()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = next((report for report in reports if report.failed), None)
+        unseen = stash[witness_key].seen()
+        if not failed or not unseen or run == RUNS_MAX - 1:
+            break
+        first = re.search(r": (\w+): ", unseen[0])
+        item.user_properties.append(("run again", f"{failed.longreprtext.splitlines()[-1]}; no program can have seen "
+                                     f"{len(unseen)} hooks, {first.group(1) if first else unseen[0]} the first"))
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, why in report.user_properties:
+                    terminalreporter.write_line(f"{name}: {report.nodeid}: {why}")
+
+
 def pytest_sessionfinish(session):
     """With pytest-xdist only the controller looks: then every worker is done."""
+    if witness_key in session.config.stash:
+        session.config.stash[witness_key].close()
     if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return
     left = leftovers()

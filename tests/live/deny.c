@@ -12,23 +12,52 @@
 #include "fault.h"
 
 static const char usage[] = "usage: deny egress|connect4|connect6 CGROUP-DIRECTORY\n"
-			    "       deny errno NUMBER COMMAND [ARGUMENT...]\n";
+			    "       deny errno NUMBER CALL[,CALL...] COMMAND [ARGUMENT...]\n";
 
-/* From now on connect() and bind() answer with @err, as a sandbox makes them. */
-static void deny_by_seccomp(int err)
+static const struct call {
+	const char *name;
+	int number;
+	int command; /* first argument, -1 any */
+} calls[] = {
+	{ "connect", SYS_connect, -1 },
+	{ "bind", SYS_bind, -1 },
+	{ "fsopen", SYS_fsopen, -1 },
+	{ "map-create", SYS_bpf, BPF_MAP_CREATE },
+};
+
+/* From now on the call answers with @err, as a sandbox makes it. */
+static void deny_by_seccomp(const struct call *call, int err)
 {
+	/* the first argument's lower half: commands are small */
 	struct sock_filter insns[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->command, 1, call->command < 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
 	};
 	struct sock_fprog prog = { .len = sizeof(insns) / sizeof(insns[0]), .filter = insns };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
 		die("seccomp");
+}
+
+/* @names: "connect,bind" */
+static void deny_calls(char *names, int err)
+{
+	for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+		size_t i = 0;
+
+		while (i < sizeof(calls) / sizeof(calls[0]) && strcmp(calls[i].name, name))
+			i++;
+		if (i == sizeof(calls) / sizeof(calls[0])) {
+			errno = ENOSYS;
+			die(name);
+		}
+		deny_by_seccomp(&calls[i], err);
+	}
 }
 
 /* The program is gone with this process, which ends with its standard input. */
@@ -59,10 +88,10 @@ static void deny_in_cgroup(const char *what, const char *directory)
 
 int main(int argc, char **argv)
 {
-	if (argc > 3 && !strcmp(argv[1], "errno")) {
-		deny_by_seccomp(atoi(argv[2]));
-		execv(argv[3], argv + 3);
-		die(argv[3]);
+	if (argc > 4 && !strcmp(argv[1], "errno")) {
+		deny_calls(argv[3], atoi(argv[2]));
+		execv(argv[4], argv + 4);
+		die(argv[4]);
 	}
 	if (argc != 3) {
 		fputs(usage, stderr);

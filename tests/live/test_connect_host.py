@@ -214,7 +214,7 @@ def test_failed_without_a_cause(lab, watch, place, family):
     """A sandbox answers in the kernel's place: nothing else is known, and nothing may be made up."""
     port, there = free_port(), place.address(family)
     agent = watch()
-    saw = lab.fault("errno", 1, FAULT, "connect", there, port, exe=DENY)
+    saw = lab.fault("errno", 1, "connect", FAULT, "connect", there, port, exe=DENY)
     assert saw["errno"] == "EPERM"
     agent.assert_only("connect-failed", pid=saw["pid"], errno="EPERM", confidence="possible")
 

@@ -18,11 +18,6 @@ UNREACHABLE = [(4, (3, 0), "ENETUNREACH"), (4, (3, 1), "EHOSTUNREACH"), (4, (3, 
                (6, (1, 3), "EHOSTUNREACH")]
 
 
-def told(blocking, errno):
-    """A non-blocking socket may keep the error as a soft one, which SO_ERROR takes: then the socket ends without."""
-    return (errno, None) if blocking else errno
-
-
 def label(value):
     return "%d.%d" % value if isinstance(value, tuple) else None
 
@@ -66,7 +61,7 @@ def test_rejected(lab, watch, blocking, family, icmp, errno):
     agent = watch()
     saw = lab.fault(*blocking, "connect", there, port)
     assert saw["errno"] == errno
-    agent.assert_only("connect-rejected", pid=saw["pid"], errno=told(blocking, errno), remote=(there, port),
+    agent.assert_only("connect-rejected", pid=saw["pid"], errno=errno, ended="errno", remote=(there, port),
                       local_port=saw["local"][1], confidence="likely")
 
 
@@ -77,7 +72,7 @@ def test_unreachable(lab, watch, blocking, family, icmp, errno):
     agent = watch()
     saw = lab.fault(*blocking, "connect", there, port)
     assert saw["errno"] == errno
-    found = agent.assert_only("connect-unreachable", pid=saw["pid"], errno=told(blocking, errno), remote=(there, port),
+    found = agent.assert_only("connect-unreachable", pid=saw["pid"], errno=errno, ended="errno", remote=(there, port),
                               local_port=saw["local"][1], confidence="likely")
     if found:
         router = net.gateway6 if family == 6 else net.gateway4

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is wrong is said in one line on standard error, with a hint where one is known."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import subprocess
 import pytest
 
 from harness import SOCKWHY, Agent
-from lab import PATIENCE_S, free_port
+from lab import DENY, PATIENCE_S, free_port
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 
@@ -108,6 +109,43 @@ def test_no_btf(lab):
     """The kernel's type information is hidden by a mount of our own."""
     done = run(lab, wrap=("unshare", "-m", "sh", "-ec", "mount -t tmpfs none /sys/kernel/btf; exec \"$@\"", "-"))
     one_line(done, 1, "BTF")
+
+
+HIDE_TRACEFS = ("unshare", "-m", "sh", "-ec", "mount -t tmpfs none /sys/kernel/debug || true; "
+                "mount -t tmpfs none /sys/kernel/tracing; exec \"$@\"", "-")
+NO_FSOPEN = (DENY, "errno", errno.EPERM, "fsopen")
+
+
+def test_no_tracefs(lab):
+    """Neither mounted nor to be had: said at the start, per hook and by doctor; what other hooks see is still told."""
+    agent = Agent(lab, "-vv", wrap=(*HIDE_TRACEFS, *NO_FSOPEN))
+    assert "5 hooks missing (see doctor)" in agent.start_line
+    lab.fault("connect", "127.0.0.1", free_port())
+    agent.wait_for(finding="connect-refused-local", state="final")
+    agent.stop()
+    missing = [o["fields"] for o in agent.objects() if o["type"] == "event" and o["event"] == "hook"
+               and o["fields"]["state"] == "missing"]
+    assert {hook["name"] for hook in missing} == {f"syscall-{c}" for c in ("socket", "bind", "listen", "connect", "accept")}
+    assert all("no tracefs" in hook["why"] for hook in missing)
+    doctor = run(lab, "doctor", wrap=(*HIDE_TRACEFS, *NO_FSOPEN))
+    assert "mount -t tracefs" in doctor.stdout
+
+
+def test_tracefs_needs_no_mount(lab):
+    """Nearest miss: not mounted, but to be had: nothing is missing."""
+    agent = Agent(lab, wrap=HIDE_TRACEFS)
+    assert "missing" not in agent.start_line
+    lab.fault("bind", "192.0.2.1", free_port())
+    agent.wait_for(finding="local-address-absent", state="final")
+    agent.stop()
+
+
+def test_memory_lock_limit(lab):
+    """A kernel before 5.11 refuses the maps: its name and its answer are made here, the limit is real."""
+    old = ("setarch", "--uname-2.6", "prlimit", "--memlock=65536", "setpriv", "--bounding-set", "-sys_resource",
+           "--inh-caps", "-sys_resource")
+    done = run(lab, wrap=(*old, DENY, "errno", errno.EPERM, "map-create"))
+    one_line(done, 1, "memory lock limit", "64 KiB", "hint:", "ulimit -l")
 
 
 def test_output_full(lab):

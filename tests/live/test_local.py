@@ -341,6 +341,6 @@ def test_bind_failed(lab, watch, family):
 
 def test_bind_denied(lab, watch, family):
     agent = watch()
-    saw = lab.fault("errno", 1, FAULT, "bind", "::1" if family == 6 else "127.0.0.1", free_port(), exe=DENY)
+    saw = lab.fault("errno", 1, "bind", FAULT, "bind", "::1" if family == 6 else "127.0.0.1", free_port(), exe=DENY)
     assert saw["errno"] == "EPERM"
     agent.assert_only("bind-failed", pid=saw["pid"], errno="EPERM", confidence="possible")

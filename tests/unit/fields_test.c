@@ -436,9 +436,26 @@ static void icmp_names(void **state)
 	}
 }
 
+/* What net/ipv4/icmp.c and net/ipv6/icmp.c make of them; the live tests ask the kernel itself. */
+static void icmp_errors_give_the_kernels_errno(void **state)
+{
+	(void)state;
+	assert_int_equal(decode_icmp_errno(false, 3, 0), ENETUNREACH);
+	assert_int_equal(decode_icmp_errno(false, 3, 3), ECONNREFUSED);
+	assert_int_equal(decode_icmp_errno(false, 3, 15), EHOSTUNREACH);
+	assert_int_equal(decode_icmp_errno(true, 1, 1), EACCES);
+	assert_int_equal(decode_icmp_errno(true, 1, 6), EACCES);
+	assert_int_equal(decode_icmp_errno(false, 3, 4), 0); /* too big: no refusal */
+	assert_int_equal(decode_icmp_errno(false, 3, 16), 0);
+	assert_int_equal(decode_icmp_errno(false, 11, 0), 0);
+	assert_int_equal(decode_icmp_errno(true, 1, 7), 0);
+	assert_int_equal(decode_icmp_errno(true, 3, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(icmp_errors_give_the_kernels_errno),
 		cmocka_unit_test(tables_cover_the_bodies),
 		cmocka_unit_test(body_sizes),
 		cmocka_unit_test(lost_has_a_number_for_every_kind),

@@ -230,8 +230,27 @@ static void read_immediate(struct reading *reading, const struct nlattr *data)
 	}
 }
 
+/* RFC 792, RFC 1812 5.2.7.1; RFC 4443 3.1. Port unreachable is the usual one. */
+static const char *icmp_with(__u32 code, bool ipv6)
+{
+	static const char *const icmp[] = {
+		[0] = "icmp net-unreachable",  [1] = "icmp host-unreachable",
+		[2] = "icmp prot-unreachable", [9] = "icmp net-prohibited",
+		[10] = "icmp host-prohibited", [13] = "icmp admin-prohibited",
+	};
+	static const char *const icmpv6[] = {
+		[0] = "icmpv6 no-route",	 [1] = "icmpv6 admin-prohibited",
+		[3] = "icmpv6 addr-unreachable", [5] = "icmpv6 policy-fail",
+		[6] = "icmpv6 reject-route",
+	};
+
+	if (ipv6)
+		return code < ARRAY_SIZE(icmpv6) ? icmpv6[code] : NULL;
+	return code < ARRAY_SIZE(icmp) ? icmp[code] : NULL;
+}
+
 /* An answer other than the usual one, in the words of nft(8); NULL: the usual one. */
-static const char *reject_with(__u32 type, __u32 code)
+static const char *reject_with(__u32 type, __u32 code, bool ipv6)
 {
 	static const char *const icmpx[] = {
 		[NFT_REJECT_ICMPX_NO_ROUTE] = "icmpx no-route",
@@ -241,6 +260,8 @@ static const char *reject_with(__u32 type, __u32 code)
 
 	if (type == NFT_REJECT_TCP_RST)
 		return "tcp reset";
+	if (type == NFT_REJECT_ICMP_UNREACH)
+		return icmp_with(code, ipv6);
 	return type == NFT_REJECT_ICMPX_UNREACH && code < ARRAY_SIZE(icmpx) ? icmpx[code] : NULL;
 }
 
@@ -253,7 +274,8 @@ static void read_reject(struct reading *reading, const struct nlattr *data)
 	nft_parse(data, table, NFTA_REJECT_MAX);
 	if (table[NFTA_REJECT_ICMP_CODE])
 		code = nla_get_u8(table[NFTA_REJECT_ICMP_CODE]);
-	with = reject_with(nft_number(table[NFTA_REJECT_TYPE], NFT_REJECT_ICMP_UNREACH), code);
+	with = reject_with(nft_number(table[NFTA_REJECT_TYPE], NFT_REJECT_ICMP_UNREACH), code,
+			   reading->family == NFPROTO_IPV6 || reading->nfproto == NFPROTO_IPV6);
 	flush_waiting(reading);
 	text_add(reading->text, "reject%s%s", with ? " with " : "", with ?: "");
 	reading->rule.end = NFT_END_REJECT;

@@ -178,6 +178,8 @@ const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
 const char *decode_unread_name(unsigned int unread); /* "not-ip"; NULL of UNREAD_NONE */
 const char *decode_unread_meaning(unsigned int unread); /* "not IP" */
+/* The errno that Linux gives a connecting socket for an ICMP destination unreachable; 0 none. */
+int decode_icmp_errno(bool ipv6, unsigned int type, unsigned int code);
 const char *decode_signal_name(unsigned int signal); /* "SIGKILL"; NULL unknown */
 
 /* ---- fields ---- */

@@ -242,3 +242,22 @@ const char *decode_errno_meaning(int error)
 			return meanings[i].meaning;
 	return NULL;
 }
+
+/* icmp_err_convert[] of net/ipv4/icmp.c, tab_unreach[] of net/ipv6/icmp.c */
+int decode_icmp_errno(bool ipv6, unsigned int type, unsigned int code)
+{
+	static const int ipv4_unreachable[] = {
+		[0] = ENETUNREACH,   [1] = EHOSTUNREACH,  [2] = ENOPROTOOPT,   [3] = ECONNREFUSED,
+		[5] = EOPNOTSUPP,    [6] = ENETUNREACH,	  [7] = EHOSTDOWN,     [8] = ENONET,
+		[9] = ENETUNREACH,   [10] = EHOSTUNREACH, [11] = ENETUNREACH,  [12] = EHOSTUNREACH,
+		[13] = EHOSTUNREACH, [14] = EHOSTUNREACH, [15] = EHOSTUNREACH,
+	};
+	static const int ipv6_unreachable[] = {
+		ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES,
+	};
+
+	if (ipv6)
+		return type == 1 && code < ARRAY_SIZE(ipv6_unreachable) ? ipv6_unreachable[code] :
+									  0;
+	return type == 3 && code < ARRAY_SIZE(ipv4_unreachable) ? ipv4_unreachable[code] : 0;
+}

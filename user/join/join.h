@@ -143,6 +143,7 @@ struct icmp_seen {
 	bool ipv6;
 	__u8 sender[EVENT_ADDRESS_SIZE];
 	__u8 ttl;
+	bool mixed; /* later ones were of another type or code */
 	__u64 first_ns;
 };
 
@@ -231,6 +232,7 @@ try {
 	bool refused_by_drop; /* learned from a NO_SOCKET drop (kernels before 6.10) */
 	bool reset_here; /* a local socket (peer on this machine) sent the reset: its state */
 	__u8 reset_here_state;
+	__u32 reset_here_netns;
 	struct {
 		bool seen; /* our SYN met a full accept queue on this machine */
 		__u32 netns;
@@ -243,6 +245,7 @@ try {
 
 	/* coverage: what could have been seen */
 	bool blind_wire; /* no packet hook where its packets pass, or not in time; captures: one-sided */
+	bool blind_wire_late; /* and that is because they were attached after it began */
 	bool blind_lost; /* records were lost while it lived */
 	bool blind_start; /* it began before the hooks were attached */
 	bool blind_hook; /* states or drops cannot be seen: their hooks are missing */

@@ -181,6 +181,24 @@ static void note_counters(struct join *join, struct try_slot *slot, const struct
 		try->soft_error = socket->soft_error;
 }
 
+/*
+ * An ICMP error that meets a socket in use becomes its soft error, which only getsockopt(SO_ERROR)
+ * takes away (sk_getsockopt(); an ACK would too, but none comes in SYN_SENT). A socket that was then
+ * closed without one has told its application. Which errno that was follows from the ICMP error.
+ */
+static __s32 taken_error(const struct try *try, const struct ev_socket *closed)
+{
+	const struct icmp_seen *icmp = try->icmp_in.count ? &try->icmp_in : &try->icmp_here;
+
+	if (closed->old_state != 2 || !try->icmp_reported || closed->soft_error)
+		return 0;
+	if (try->soft_error)
+		return try->soft_error;
+	if (!icmp->count || icmp->mixed)
+		return 0;
+	return decode_icmp_errno(icmp->ipv6, icmp->type, icmp->code);
+}
+
 static void end_try(struct join *join, struct try_slot *slot, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
@@ -189,11 +207,11 @@ static void end_try(struct join *join, struct try_slot *slot, const struct event
 	try->state = TRY_FAILED;
 	try->ended_ns = event->head.ts_ns;
 	try->how = socket->how;
-	try->error = socket->error;
+	try->error = socket->error ? socket->error : taken_error(try, socket);
 	try->signal = socket->signal;
 	if (socket->how & SOCKET_F_RESET)
 		try->reset_seen = true;
-	if (socket->error)
+	if (try->error)
 		try->end = END_ERRNO;
 	else if (socket->how & SOCKET_F_EXITING)
 		try->end = socket->signal ? END_KILLED : END_EXITED;
@@ -393,6 +411,7 @@ void try_see_whole(struct join *join, struct try_slot *slot)
 	try->blind_lost = join->lost_ns && join->lost_ns >= try->started_ns;
 	try->blind_wire = !try->syn_handed && !try->syn_elsewhere &&
 			  !(netns && netns->covered && netns->covered_since_ns <= try->started_ns);
+	try->blind_wire_late = try->blind_wire && netns && netns->covered;
 	try->blind_hook = join->hooks_deaf;
 	failure = host_neighbor_failure(join, try);
 	if (failure && !try->neighbor_failed) {

@@ -15,6 +15,9 @@
 
 enum { STATE_LISTEN = 10 };
 
+/* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
+#define CLOCK_SLACK_NS 2000000
+
 static bool is_syn(const struct evidence *evidence)
 {
 	return evidence->packet_what == PACKET_TCP &&
@@ -134,8 +137,11 @@ void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
 
-	if (seen->count++)
-		return; /* the first one is the cause of the rest */
+	if (seen->count++) { /* the first one is the cause of the rest */
+		seen->mixed |=
+			seen->type != evidence->icmp_type || seen->code != evidence->icmp_code;
+		return;
+	}
 	seen->type = evidence->icmp_type;
 	seen->code = evidence->icmp_code;
 	seen->ipv6 = evidence->flags & EVENT_F_IPV6;
@@ -257,6 +263,7 @@ static void apply_out(struct join *join, struct try_slot *slot, const struct sig
 		} else if (sighting->state) {
 			try->reset_here = true;
 			try->reset_here_state = sighting->state;
+			try->reset_here_netns = evidence->netns;
 		}
 		break;
 	case EVENT_ICMP_SENT:
@@ -454,8 +461,8 @@ static bool is_of(const struct try *try, const struct sighting *stray)
 {
 	const struct event_tuple *tuple = &try->tuple;
 
-	if (stray->evidence.ts_ns + 1000000 < try->started_ns)
-		return false; /* before it began, by more than two CPUs disagree */
+	if (stray->evidence.ts_ns + CLOCK_SLACK_NS < try->started_ns)
+		return false; /* before it began */
 	if (stray->source_port == tuple->local_port &&
 	    stray->destination_port == tuple->remote_port &&
 	    address_equal(stray->source, tuple->local) &&
@@ -503,7 +510,7 @@ void wire_find_rewritten(struct join *join, struct try_slot *slot)
 		return;
 	LIST_FOREACH(stray, isn_bucket(join, slot->try.isn), by_isn)
 		if (n < sizeof(found) / sizeof(found[0]) && stray->seq == slot->try.isn &&
-		    stray->evidence.ts_ns + 1000000 >= slot->try.started_ns)
+		    stray->evidence.ts_ns + CLOCK_SLACK_NS >= slot->try.started_ns)
 			found[n++] = stray;
 	while (n--) {
 		stray = found[n];

@@ -12,14 +12,30 @@
 
 enum { STATE_LISTEN = 10 };
 
-static bool counter_moved(const struct view *view)
+/* NULL: not fetched. It counts from the begin of the namespace: only 0 says something by itself. */
+static const struct ev_fact *overflows(const struct view *view)
 {
 	const struct ev_fact *fact;
 
 	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++)
 		if (!strcmp(fact->name, OVERFLOWS) && !(fact->flags & FACT_F_ABSENT))
-			return fact->number > 0;
-	return false;
+			return fact;
+	return NULL;
+}
+
+/*
+ * The kernel ignores a SYN that meets a queue above its maximum, and counts it: a queue seen so and
+ * a counter that agrees leave no other cause. A counter of 0 refutes it.
+ */
+static __u8 confidence_of(const struct view *view)
+{
+	const struct ev_fact *counter = overflows(view);
+	__u32 backlog = view->try ? view->try->full.backlog : view->attempt->backlog;
+	__u32 most = view->try ? view->try->full.backlog_max : view->attempt->backlog_max;
+
+	if (counter && !counter->number)
+		return CONFIDENCE_POSSIBLE;
+	return counter && backlog > most ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
 }
 
 /* The reset that tcp_abort_on_overflow answers the handshake's last ACK with is the listener's. */
@@ -36,7 +52,7 @@ static bool match_queue_full(const struct view *view, struct guess *guess)
 {
 	const struct try *try = view->try;
 
-	guess->confidence = counter_moved(view) ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+	guess->confidence = confidence_of(view);
 	if (view->wake == WAKE_OVERFLOW)
 		return true;
 	if (try->refused_here)
@@ -78,7 +94,7 @@ static void add_queue(struct text *text, const struct view *view, const struct l
 	if (listener)
 		address_print_port(text, listener->tuple.local, listener->tuple.local_port);
 	else if (try)
-		words_remote(text, try);
+		words_remote(text, view, try);
 	else
 		address_print_port(text, attempt->listener_tuple.local,
 				   attempt->listener_tuple.local_port);
@@ -117,6 +133,7 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 	const struct try *try = view->try;
 	const struct listener *listener = listener_of(view);
 	const struct ev_fact *state = attempt_fact(view->join, attempt, FACT_TASK_STATE, 0);
+	const struct ev_fact *counter = overflows(view);
 	__u16 port = try ? try->tuple.remote_port : attempt->listener_tuple.local_port;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
@@ -150,8 +167,9 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 		text_add_foreign(&why, state->text, sizeof(state->text));
 	}
 	add_limit(&why, view);
-	if (counter_moved(view))
-		text_add(&why, "; its " OVERFLOWS " has moved");
+	if (counter)
+		text_add(&why, "; " OVERFLOWS " is %lld since that namespace began",
+			 counter->number);
 	if (try && try->established_ns && look_sysctl(view, ABORT)) {
 		text_add(&why, "; ");
 		words_sysctl(&why, view, ABORT);
@@ -170,7 +188,7 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 
 static bool decide_queue_full(const struct verdict *verdict)
 {
-	return verdict->rule; /* certain only when that namespace's counter moved */
+	return verdict->rule; /* certain only with that namespace's counter */
 }
 
 static void want_queue_full(const struct view *view, struct wanted_facts *wanted)
@@ -204,7 +222,7 @@ const struct rule rule_accept_queue_full = {
 	.counters = { OVERFLOWS },
 	.means = "a listener's accept queue overflowed",
 	.evidence =
-		"a SYN met a queue above its maximum and was ignored; or the handshake's last ACK did (dropped with TCP_LISTEN_OVERFLOW, or answered with a reset). Certain only when that namespace's ListenOverflows moved",
+		"a SYN met a queue above its maximum and was ignored; or the handshake's last ACK did (dropped with TCP_LISTEN_OVERFLOW, or answered with a reset). Certain only where the queue was seen above its maximum and that namespace's ListenOverflows, read afterwards, is not 0; 0 refutes it: possible",
 	.gate = "a client of this machine that fails for it has it as its own verdict; others are told once per listener and episode",
 	.general_check =
 		"ss -ltn: Recv-Q against Send-Q; nstat -az TcpExtListenOverflows; why the process does not accept",

@@ -13,11 +13,15 @@ static bool held_here(const struct try *try)
 	return try->drop_out.count || try->full.seen || try->neighbor_failed;
 }
 
+/* Two sightings of one SYN lie closer together, two SYNs never do (TCP_RTO_MIN: 200 ms). */
+#define REPEATED_NS 100000000ull
+
 /* "3 SYNs in 3.1 s" */
 static void add_syns(struct text *text, const struct try *try)
 {
 	words_syns(text, try);
-	if (try->seen_whole && try->syn_sent > 1 && try->syn_last_ns > try->syn_first_ns) {
+	if (try->seen_whole && try->syn_sent > 1 &&
+	    try->syn_last_ns > try->syn_first_ns + REPEATED_NS) {
 		text_add(text, " in ");
 		words_duration(text, try->syn_last_ns - try->syn_first_ns);
 	}
@@ -119,7 +123,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 		text_add(&why, " and were not seen to leave this machine");
 	} else {
 		text_add(&why, "the SYN or its answer is lost or dropped on the way, or ");
-		address_print(&why, try->tuple.remote);
+		words_host(&why, view, try);
 		text_add(&why, " is off or does not answer on port %u", try->tuple.remote_port);
 	}
 	words_check_route(view, finding, "whether this is the right way out");
@@ -285,7 +289,7 @@ static void tell_reply_dropped(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 
 	text_add(&what, "%s from ", try->synack_in || drop->syn_ack ? "the SYN/ACK" : "the reset");
-	words_remote(&what, try);
+	words_remote(&what, view, try);
 	text_add(&what, " reached this host");
 	if (seen) {
 		text_add(&what, ", which dropped it");

@@ -58,7 +58,7 @@ static void tell_refused(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	address_print(&what, try->tuple.remote);
+	words_host(&what, view, try);
 	text_add(&what, " answered the SYN with a reset");
 	add_answer_time(&what, try);
 	if (try->answer_ttl)
@@ -98,28 +98,6 @@ const struct rule rule_connect_refused = {
 
 /* ---- connect-refused-local ---- */
 
-static bool match_refused_local(const struct view *view, struct guess *guess)
-{
-	const struct try *try = view->try;
-
-	if (try->established_ns || try->error != ECONNREFUSED || look_call_alone(try))
-		return false;
-	if (try->refused_here)
-		return true;
-	/*
-	 * The destination is here and a reset came, but who sent it could not be seen: a closed port
-	 * is by far the most usual, a filter's reset looks the same.
-	 */
-	if (!look_refused(try) || try->synack_in || !look_remote_is_own(view) ||
-	    filtered_here(view) || look_reset_author(view))
-		return false;
-	guess->confidence = CONFIDENCE_POSSIBLE;
-	guess->absence = true;
-	if (!try->blind_lost && !try->blind_start)
-		guess->blind |= BLIND_HOOK_MISSING;
-	return true;
-}
-
 static __u32 refused_netns(const struct try *try)
 {
 	return try->refused_here && try->refused_netns ? try->refused_netns : try->netns;
@@ -132,6 +110,66 @@ static void refused_asked(const struct try *try, struct event_tuple *tuple)
 		return;
 	memcpy(tuple->remote, try->refused_to, sizeof(tuple->remote));
 	tuple->remote_port = try->refused_to_port;
+}
+
+/* What listens there by now, and began to after the refusal; NULL: nothing. */
+static const struct listener *listens_since(const struct view *view)
+{
+	const struct try *try = view->try;
+	struct event_tuple tuple = try->tuple;
+	const struct listener *listener;
+
+	refused_asked(try, &tuple);
+	listener = join_listener_for(view->join, refused_netns(try), &tuple);
+	return try->refused_here && listener && listener->since_ns > try->ended_ns ? listener :
+										     NULL;
+}
+
+/* The age of its process when it began to listen; false: not known. */
+static bool listener_age(const struct view *view, const struct listener *listener, __u64 *age_ns)
+{
+	__u64 since_ns = join_realtime_ns(view->join, listener->since_ns);
+	__u64 start_ns = join_realtime_of_boottime_ns(view->join, listener->owner.start_ns);
+
+	if (!listener->owner_known || !start_ns || since_ns < start_ns)
+		return false;
+	*age_ns = since_ns - start_ns;
+	return true;
+}
+
+/* The refusal met a service on its start: by the time of the verdict it listens. */
+static bool was_starting(const struct view *view)
+{
+	const struct listener *listener = listens_since(view);
+	__u64 age_ns;
+
+	return listener && listener_age(view, listener, &age_ns) &&
+	       age_ns < view->thresholds->value[THRESHOLD_SERVICE_YOUNG] * 1000000000;
+}
+
+static bool match_refused_local(const struct view *view, struct guess *guess)
+{
+	const struct try *try = view->try;
+
+	if (try->established_ns || try->error != ECONNREFUSED || look_call_alone(try))
+		return false;
+	if (try->refused_here) {
+		if (was_starting(view))
+			guess->severity = SEVERITY_INFO;
+		return true;
+	}
+	/*
+	 * The destination is here and a reset came, but who sent it could not be seen: a closed port
+	 * is by far the most usual, a filter's reset looks the same.
+	 */
+	if (!look_refused(try) || try->synack_in || !look_remote_is_own(view) ||
+	    filtered_here(view) || look_reset_author(view))
+		return false;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	guess->absence = true;
+	if (!try->blind_lost && !try->blind_start)
+		guess->blind |= BLIND_HOOK_MISSING;
+	return true;
 }
 
 static void add_listener(struct text *text, const struct view *view,
@@ -169,6 +207,26 @@ static bool has_address(const struct listener *listener, const struct try *try)
 	if (address_is_any(own)) /* 0.0.0.0 has no IPv6 */
 		return !address_is_ipv4(own) || address_is_ipv4(asked);
 	return address_equal(own, asked);
+}
+
+/* "; nginx[812] began to listen there 119 ms after the refusal, 500 ms after its own start" */
+static void add_since(struct text *text, const struct view *view, const struct listener *listener)
+{
+	__u64 age_ns;
+
+	text_add(text, "; ");
+	if (listener->owner_known)
+		words_owner(text, &listener->owner);
+	else
+		text_add(text, "a process");
+	text_add(text, " began to listen there ");
+	words_duration(text, listener->since_ns - view->try->ended_ns);
+	text_add(text, " after the refusal");
+	if (!listener_age(view, listener, &age_ns))
+		return;
+	text_add(text, ", ");
+	words_duration(text, age_ns);
+	text_add(text, " after its own start");
 }
 
 static void tell_nearest(const struct view *view, struct finding *finding, struct text *why)
@@ -210,6 +268,7 @@ static void tell_refused_local(const struct view *view, struct finding *finding)
 	__u32 netns = refused_netns(try);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
+	const struct listener *since = listens_since(view);
 	struct try asked = *try;
 	struct view there = *view;
 	struct words_check check;
@@ -225,12 +284,17 @@ static void tell_refused_local(const struct view *view, struct finding *finding)
 		words_in_netns(&what, view->join, netns);
 	text_add(&what, " answered the SYN%s", try->refused_here ? " with a reset" : "");
 	add_answer_time(&what, try);
-	text_add(&why, "nothing listens on ");
-	words_remote(&why, &asked);
+	text_add(&why, since ? "nothing listened on " : "nothing listens on ");
+	words_remote(&why, view, &asked);
 	words_in_netns(&why, view->join, netns);
 	if (try->refused_here && try->refused_rewritten)
 		text_add(&why, ", where NAT on this machine sent the SYN");
-	tell_nearest(&there, finding, &why);
+	if (since) {
+		add_since(&why, view, since);
+		words_party_listener(finding, since, "listener");
+	} else {
+		tell_nearest(&there, finding, &why);
+	}
 	check = words_check(view, finding, netns);
 	text_add(&check.run, "ss -ltnp 'sport = :%u'", asked.tuple.remote_port);
 	words_check_end(&check, "what listens on port %u, on which address",
@@ -263,7 +327,7 @@ const struct rule rule_connect_refused_local = {
 	.means = "this host refused: nothing listens there",
 	.evidence =
 		"this machine's TCP answered that very SYN (tuple and sequence number) with a reset without a socket; the nearest listener (other address, family or namespace) is named",
-	.gate = "as connect-refused",
+	.gate = "as connect-refused; info where a service younger than service-young listens there by the time of the verdict",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' in the namespace that refused: is the service up, and bound to the address that is asked for",
 	.kernels =
@@ -298,7 +362,7 @@ static void tell_reset_in_handshake(const struct view *view, struct finding *fin
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	address_print(&what, try->tuple.remote);
+	words_host(&what, view, try);
 	text_add(&what, " completed the handshake");
 	if (try->established_ns > try->started_ns) {
 		text_add(&what, " in ");

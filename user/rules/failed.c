@@ -13,10 +13,13 @@ static bool decide_always(const struct verdict *verdict)
 	return verdict->rule;
 }
 
-static void add_meaning(struct text *text, __s32 error)
+/* @meaning: what the errno means here, NULL where that is as everywhere */
+static void add_meaning(struct text *text, __s32 error, const char *meaning)
 {
 	const char *name = decode_errno_name(error);
-	const char *meaning = decode_errno_meaning(error);
+
+	if (!meaning)
+		meaning = decode_errno_meaning(error);
 
 	if (name)
 		text_add(text, "%s", name);
@@ -24,6 +27,25 @@ static void add_meaning(struct text *text, __s32 error)
 		text_add(text, "error %d", error);
 	if (meaning)
 		text_add(text, " (%s)", meaning);
+}
+
+/* An errno that several calls give means less in one of them. */
+static const char *connect_meaning(__s32 error)
+{
+	if (error == EINVAL)
+		return "an argument makes no sense here: the address is malformed, or a blackhole route";
+	if (error == EACCES)
+		return "not permitted: a prohibiting route, a broadcast address or a rule of this host";
+	return NULL;
+}
+
+static const char *bind_meaning(__s32 error)
+{
+	if (error == EINVAL)
+		return "an argument makes no sense here: the socket is bound already, or the address is malformed";
+	if (error == EACCES)
+		return "not permitted: a low port without privilege, or a rule of this host";
+	return NULL;
 }
 
 /* Who can refuse a call with these. */
@@ -138,7 +160,8 @@ static void add_seen(struct text *text, const struct view *view)
 	if (try->ack_in)
 		text_add(text, ", a plain ACK came instead of a SYN/ACK");
 	if (try->icmp_in.count)
-		text_add(text, ", ICMP %u/%u seen", try->icmp_in.type, try->icmp_in.code);
+		text_add(text, ", ICMP%s %u/%u seen", try->icmp_in.ipv6 ? "v6" : "",
+			 try->icmp_in.type, try->icmp_in.code);
 	if (try->drop_out.count) {
 		text_add(text, ", dropped here");
 		if (reason)
@@ -154,10 +177,10 @@ static void tell_connect_failed(const struct view *view, struct finding *finding
 	struct words_check check;
 
 	text_add(&what, "connecting to ");
-	words_remote(&what, try);
+	words_remote(&what, view, try);
 	if (try->error) {
 		text_add(&what, " failed with ");
-		add_meaning(&what, try->error);
+		add_meaning(&what, try->error, connect_meaning(try->error));
 	} else if (try->captured) {
 		add_ended(&what, view);
 	} else {
@@ -210,21 +233,25 @@ static void tell_bind_failed(const struct view *view, struct finding *finding)
 	const struct ev_syscall *call = &attempt->call;
 	const char *name = decode_syscall_name(call->call);
 	bool bind = attempt->kind == ATTEMPT_BIND;
+	__u16 port = bind ? call->asked_port : call->tuple.local_port;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
 	text_add(&what, "%s() on ", name ? name : "bind");
 	address_print(&what, bind ? call->asked : call->tuple.local);
-	text_add(&what, " port %u failed with ", bind ? call->asked_port : call->tuple.local_port);
-	add_meaning(&what, call->error);
+	if (bind || port)
+		text_add(&what, " port %u", port);
+	text_add(&what, " failed with ");
+	add_meaning(&what, call->error, bind_meaning(call->error));
 	if (bind && call->error == EINVAL && call->tuple.local_port)
 		text_add(&why, "the socket is bound already, to port %u", call->tuple.local_port);
 	else
 		add_suspects(&why, call->error, "systemd's SocketBindDeny= is one");
 	check = words_check(view, finding, attempt->netns);
-	text_add(&check.run, "ss -ltnp 'sport = :%u'",
-		 bind ? call->asked_port : call->tuple.local_port);
+	text_add(&check.run, "ss -ltnp");
+	if (port)
+		text_add(&check.run, " 'sport = :%u'", port);
 	words_check_end(&check, "what has the port");
 	if (call->error != EACCES && call->error != EPERM)
 		return;

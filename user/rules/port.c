@@ -36,7 +36,9 @@ static void add_call(struct text *text, const struct attempt *attempt)
 
 	text_add(text, "%s() on ", call ? call : "bind");
 	address_print(text, address_of(attempt));
-	text_add(text, " port %u failed with %s", port_of(attempt), name ? name : "an error");
+	if (attempt->kind == ATTEMPT_BIND || port_of(attempt))
+		text_add(text, " port %u", port_of(attempt));
+	text_add(text, " failed with %s", name ? name : "an error");
 }
 
 static void want_call(const struct view *view, struct wanted_facts *wanted)
@@ -109,7 +111,7 @@ static void tell_ports_exhausted(const struct view *view, struct finding *findin
 
 	if (view->try) {
 		text_add(&what, "connect() to ");
-		words_remote(&what, view->try);
+		words_remote(&what, view, view->try);
 		text_add(
 			&what,
 			" failed with EADDRNOTAVAIL before any packet was made: no source port was found");
@@ -188,6 +190,8 @@ static void add_holder(struct text *text, const struct ev_fact *holder)
 	if (holder->pid) {
 		text_add_foreign(text, holder->name, sizeof(holder->name));
 		text_add(text, "[%u]", holder->pid);
+	} else if (holder->number == STATE_LISTEN) {
+		text_add(text, "a socket whose process was not found");
 	} else {
 		text_add(text, "a socket that no process holds any more");
 	}
@@ -239,7 +243,7 @@ static void tell_tuple_in_use(const struct view *view, struct finding *finding)
 	struct words_check check;
 
 	text_add(&what, "connect() to ");
-	words_remote(&what, try);
+	words_remote(&what, view, try);
 	text_add(&what, " from the bound port");
 	if (try->tuple.local_port)
 		text_add(&what, " %u", try->tuple.local_port);
@@ -288,46 +292,77 @@ static bool match_port_in_use(const struct view *view, struct guess *guess)
 	return view->attempt->call.error == EADDRINUSE && port_of(view->attempt);
 }
 
-/* Without the fact: a listener of that port that has been seen. */
-static const struct listener *known_listener(const struct view *view)
+/* Would it stand in the way of that address? 0.0.0.0 and :: stand in everybody's. */
+static bool conflicts(const struct listener *listener, const __u8 *address)
+{
+	const __u8 *own = listener->tuple.local;
+
+	return address_is_any(own) || address_is_any(address) || address_equal(own, address);
+}
+
+/*
+ * Without the fact, or where it found no process: a listener that has been seen on that port. With
+ * the fact only the very socket that it speaks of.
+ */
+static const struct listener *known_listener(const struct view *view, const struct ev_fact *holder)
 {
 	const struct listener *listener;
+	const __u8 *address = address_of(view->attempt);
 
-	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
-		if (listener->netns == view->attempt->netns && listener->owner_known &&
-		    listener->tuple.local_port == port_of(view->attempt))
+	for (size_t i = 0; (listener = join_listener(view->join, i)); i++) {
+		if (listener->netns != view->attempt->netns || !listener->owner_known ||
+		    listener->tuple.local_port != port_of(view->attempt) ||
+		    listener->since_ns > view->attempt->ended_ns)
+			continue;
+		if (holder ? address_equal(listener->tuple.local, holder->address) :
+			     conflicts(listener, address))
 			return listener;
+	}
 	return NULL;
+}
+
+static void add_listener(struct text *text, const struct listener *listener)
+{
+	words_owner(text, &listener->owner);
+	text_add(text, " has it: ");
+	address_print_port(text, listener->tuple.local, listener->tuple.local_port);
+	text_add(text, " in LISTEN");
+}
+
+/* Who has the port, and what would let both have it. */
+static void add_port_holder(struct text *text, const struct view *view, struct finding *finding)
+{
+	const struct ev_fact *holder = holder_of(view);
+	bool nobody = holder && !holder->pid && holder->number == STATE_LISTEN;
+	const struct listener *listener = holder && !nobody ? NULL : known_listener(view, holder);
+
+	if (listener) {
+		add_listener(text, listener);
+		words_party_listener(finding, listener, "holder");
+	} else if (holder) {
+		add_holder(text, holder);
+		add_holder_party(view, finding, holder);
+	} else {
+		text_add(text, "another socket has port %u", port_of(view->attempt));
+		return;
+	}
+	if (listener || holder->number == STATE_LISTEN)
+		text_add(text, "; SO_REUSEADDR would not do, only SO_REUSEPORT on both sockets");
+	else if (view->attempt->call.socket_flags & SOCKET_F_REUSEADDR)
+		text_add(text, "; the holder was made without SO_REUSEADDR");
+	else
+		text_add(text, "; SO_REUSEADDR, set before bind(), would do");
 }
 
 static void tell_port_in_use(const struct view *view, struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
-	const struct ev_fact *holder = holder_of(view);
-	const struct listener *listener = known_listener(view);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
 	add_call(&what, attempt);
-	if (holder) {
-		add_holder(&why, holder);
-		add_holder_party(view, finding, holder);
-		if (holder->number == STATE_LISTEN)
-			text_add(&why,
-				 "; SO_REUSEADDR would not do, only SO_REUSEPORT on both sockets");
-		else if (attempt->call.socket_flags & SOCKET_F_REUSEADDR)
-			text_add(&why, "; the holder was made without SO_REUSEADDR");
-		else
-			text_add(&why, "; SO_REUSEADDR, set before bind(), would do");
-	} else if (listener) {
-		words_owner(&why, &listener->owner);
-		text_add(&why, " listens on ");
-		address_print_port(&why, listener->tuple.local, listener->tuple.local_port);
-		words_party_listener(finding, listener, "holder");
-	} else {
-		text_add(&why, "another socket has port %u", port_of(attempt));
-	}
+	add_port_holder(&why, view, finding);
 	words_in_netns(&why, view->join, attempt->netns);
 	if (attempt->bound_other_later)
 		text_add(&why, "; the process then took another port");
@@ -397,23 +432,25 @@ static bool match_address_absent(const struct view *view, struct guess *guess)
 	return true;
 }
 
-static void add_addresses(struct text *text, const struct view *view, bool ipv4)
+/* What there is instead of @absent. */
+static void add_addresses(struct text *text, const struct view *view, bool ipv4, const __u8 *absent)
 {
 	const struct ev_fact *fact;
 	unsigned int told = 0;
 
 	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_ADDRESS, i)); i++) {
-		if ((fact->flags & FACT_F_ABSENT) || address_is_ipv4(fact->address) != ipv4)
+		if ((fact->flags & FACT_F_ABSENT) || address_is_ipv4(fact->address) != ipv4 ||
+		    address_equal(fact->address, absent))
 			continue;
 		if (told == 6) {
 			text_add(text, ", …");
 			return;
 		}
-		text_add(text, "%s", told++ ? ", " : "; there are ");
+		text_add(text, "%s", told++ ? ", " : "; the addresses here are ");
 		address_print(text, fact->address);
 	}
 	if (!told && attempt_fact(view->join, view->attempt, FACT_ADDRESS, 0))
-		text_add(text, "; there is none of that family");
+		text_add(text, "; there is no other of that family");
 }
 
 static void tell_address_absent(const struct view *view, struct finding *finding)
@@ -432,7 +469,7 @@ static void tell_address_absent(const struct view *view, struct finding *finding
 		const char *name = decode_errno_name(try->error);
 
 		text_add(&what, "connect() to ");
-		words_remote(&what, try);
+		words_remote(&what, view, try);
 		text_add(&what, " failed with %s before any packet was made",
 			 name ? name : "an error");
 	} else {
@@ -449,7 +486,7 @@ static void tell_address_absent(const struct view *view, struct finding *finding
 		text_add(&why, " is not an address of this host");
 	}
 	words_in_netns(&why, view->join, netns);
-	add_addresses(&why, view, ipv4);
+	add_addresses(&why, view, ipv4, address);
 	check = words_check(view, finding, netns);
 	text_add(&check.run, "ip %saddress show", ipv4 ? "-4 " : "-6 ");
 	words_check_end(&check, "the addresses there are");

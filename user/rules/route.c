@@ -84,7 +84,7 @@ static void tell_no_route(const struct view *view, struct finding *finding)
 	else
 		text_add(&what, "the kernel dropped the SYN for want of a route (IP_OUTNOROUTES)");
 	text_add(&why, "no route%s covers ", ipv4 ? "" : " of IPv6");
-	address_print(&why, try->tuple.remote);
+	words_host(&why, view, try);
 	words_in_netns(&why, view->join, try->netns);
 	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_ADDRESS, i)); i++) {
 		any = true;
@@ -154,7 +154,7 @@ static void tell_route_rejects(const struct view *view, struct finding *finding)
 		 name ? name : "an error");
 	if (route && !(route->flags & FACT_F_ABSENT)) {
 		text_add(&why, "a route of type %s matches ", rtm_name(route->port));
-		address_print(&why, try->tuple.remote);
+		words_host(&why, view, try);
 		if (route->text[0]) {
 			text_add(&why, ": ");
 			words_route(&why, view);
@@ -164,7 +164,7 @@ static void tell_route_rejects(const struct view *view, struct finding *finding)
 			 try->error == EHOSTUNREACH ? "unreachable" :
 			 try->error == EACCES	    ? "prohibit" :
 						      "blackhole");
-		address_print(&why, try->tuple.remote);
+		words_host(&why, view, try);
 	}
 	words_in_netns(&why, view->join, try->netns);
 	words_check_route(view, finding, "the kernel's answer for this destination");
@@ -281,11 +281,11 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 	if (who && address_equal(who, try->tuple.remote))
 		text_add(
 			&why,
-			"the host itself is not on that link: switched off, another network, or a wrong address");
+			"the host itself does not answer on that link: switched off, another network, or a wrong address");
 	else if (who)
 		text_add(
 			&why,
-			"the router is not on that link: switched off, another network, or a wrong gateway");
+			"the router does not answer on that link: switched off, another network, or a wrong gateway");
 	else
 		text_add(&why, "the next hop does not answer %s", question);
 	if (interface && interface->type[0])

@@ -193,8 +193,11 @@ void words_in_netns(struct text *text, const struct join *join, __u32 netns);
 /* "eth0", by number when the name is unknown. */
 void words_interface(struct text *text, const struct join *join, __u32 netns, __u32 ifindex);
 
-/* "10.0.0.1:80" of the far side */
-void words_remote(struct text *text, const struct try *try);
+/* "10.0.0.1" of the far side, "fe80::1%eth0" of a link-local one (RFC 4007 11) */
+void words_host(struct text *text, const struct view *view, const struct try *try);
+
+/* The same with its port: "10.0.0.1:80", "[fe80::1%eth0]:80" */
+void words_remote(struct text *text, const struct view *view, const struct try *try);
 
 /* "nginx[812]" */
 void words_owner(struct text *text, const struct event_owner *owner);

@@ -213,7 +213,7 @@ static __u32 holes_of(const struct try *try)
 		blind |= BLIND_LOST_RECORDS;
 	if (try->blind_hook)
 		blind |= BLIND_HOOK_MISSING;
-	if (try->blind_start)
+	if (try->blind_start || try->blind_wire_late)
 		blind |= BLIND_STARTED_LATE;
 	if (try->blind_wire)
 		blind |= BLIND_PACKETS_OUT_OF_SIGHT;
@@ -328,6 +328,22 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 
 /* ---- telling ---- */
 
+/* The verdict speaks of one address; that the others failed too belongs to what was observed. */
+static void add_others(const struct view *view, const struct verdict *verdict,
+		       struct finding *finding)
+{
+	size_t length = strnlen(finding->summary, sizeof(finding->summary));
+	char buffer[64];
+	struct text text = text_of(buffer);
+
+	if (view->wake != WAKE_FAILED || verdict->state != FINDING_FINAL ||
+	    view->attempt->tries_count < 2)
+		return;
+	text_add(&text, "; none of the %u addresses tried worked", view->attempt->tries_count);
+	if (length + text.length < sizeof(finding->summary))
+		memcpy(finding->summary + length, buffer, text.length + 1);
+}
+
 void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		const struct attempt *attempt, const struct verdict *verdict,
 		struct finding *finding)
@@ -345,6 +361,7 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		return;
 	}
 	verdict->rule->tell(&view, finding);
+	add_others(&view, verdict, finding);
 }
 
 __u64 rules_group(const struct join *join, const struct attempt *attempt,

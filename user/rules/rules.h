@@ -54,7 +54,9 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 	X(CHANGE_WINDOW, "change-window", "s", 60,                              \
 	  "changes of the host so long before an attempt are named")            \
 	X(RESET_YOUNG, "reset-young", "ms", 1000,                               \
-	  "a reset before any data counts to the handshake within this time")
+	  "a reset before any data counts to the handshake within this time")   \
+	X(SERVICE_YOUNG, "service-young", "s", 30,                              \
+	  "a service that is younger than this was starting when it refused")
 
 enum threshold {
 #define X(id, name, unit, value, what) THRESHOLD_##id,

@@ -93,9 +93,32 @@ void words_interface(struct text *text, const struct join *join, __u32 netns, __
 		text_add(text, "interface %u", ifindex);
 }
 
-void words_remote(struct text *text, const struct try *try)
+void words_host(struct text *text, const struct view *view, const struct try *try)
 {
-	address_print_port(text, try->tuple.remote, try->tuple.remote_port);
+	__u32 ifindex = try->bound_ifindex;
+	const struct interface *interface;
+
+	address_print(text, try->tuple.remote);
+	if (!address_is_link_local(try->tuple.remote) || address_is_ipv4(try->tuple.remote))
+		return;
+	if (!ifindex && try->syn_netns == try->netns)
+		ifindex = try->syn_ifindex;
+	interface = join_interface(view->join, try->netns, ifindex);
+	if (!interface || !interface->name[0])
+		return;
+	text_add(text, "%%");
+	text_add_foreign(text, interface->name, sizeof(interface->name));
+}
+
+void words_remote(struct text *text, const struct view *view, const struct try *try)
+{
+	bool brackets = try->tuple.remote_port && !address_is_ipv4(try->tuple.remote);
+
+	text_add(text, "%s", brackets ? "[" : "");
+	words_host(text, view, try);
+	text_add(text, "%s", brackets ? "]" : "");
+	if (try->tuple.remote_port)
+		text_add(text, ":%u", try->tuple.remote_port);
 }
 
 static bool is_plain(char c)
@@ -276,15 +299,29 @@ void words_check_end(struct words_check *check, const char *why, ...)
 	finding->checks_count++;
 }
 
+/* Where on this machine the far end was seen to be; 0: nowhere that is known. */
+static __u32 far_netns(const struct try *try)
+{
+	if (try->refused_here)
+		return try->refused_netns;
+	if (try->full.seen)
+		return try->full.netns;
+	if (address_is_loopback(try->tuple.remote) ||
+	    address_equal(try->tuple.local, try->tuple.remote))
+		return try->netns;
+	return try->reset_here ? try->reset_here_netns : 0;
+}
+
 void words_check_listener(const struct view *view, struct finding *finding, const struct try *try,
 			  const char *why)
 {
-	bool own = !try->captured && (address_is_loopback(try->tuple.remote) ||
-				      address_equal(try->tuple.local, try->tuple.remote));
+	__u32 netns = far_netns(try);
+	bool rewritten = try->refused_here && try->refused_rewritten;
 	struct words_check check =
-		own ? words_check(view, finding, try->netns) : words_check_remote(finding);
+		netns ? words_check(view, finding, netns) : words_check_remote(finding);
 
-	text_add(&check.run, "ss -ltnp 'sport = :%u'", try->tuple.remote_port);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'",
+		 rewritten ? try->refused_to_port : try->tuple.remote_port);
 	words_check_end(&check, "%s", why);
 }
 

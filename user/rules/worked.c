@@ -21,7 +21,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	struct words_check check;
 
 	text_add(&what, "the handshake with ");
-	words_remote(&what, try);
+	words_remote(&what, view, try);
 	text_add(&what, " took ");
 	words_duration(&what, look_lasted_ns(view));
 	text_add(&what, " and ");
@@ -135,8 +135,11 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 	size_t told = 0;
 
 	look_fallback(view, &first, &lost_ms);
-	words_remote(&what, view->try);
-	text_add(&what, " worked, after %llu ms lost at ", lost_ms);
+	words_remote(&what, view, view->try);
+	if (lost_ms)
+		text_add(&what, " worked, after %llu ms lost at ", lost_ms);
+	else
+		text_add(&what, " worked, after less than 1 ms lost at ");
 	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX && told < 3; i++) {
 		if (attempt->tries[i] == view->try || attempt->tries[i]->state != TRY_FAILED)
 			continue;
@@ -148,9 +151,9 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 			       "here; else the first was a wish of its own, which failed");
 	else
 		text_add(&why,
-			 "the name has an address that does not work %s; each "
-			 "connection tries it first",
-			 view->try->captured ? "there" : "from here");
+			 "the address tried before did not work%s; connections that try it first "
+			 "lose time",
+			 view->try->captured ? "" : " from here");
 	if (!first)
 		return;
 	check = words_check(view, finding, first->netns);

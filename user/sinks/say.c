@@ -247,7 +247,7 @@ void say_fact(struct text *text, const struct ev_fact *fact)
 	}
 	text_add(text, "%s", decode_fact_name(fact->what));
 	if (absent) {
-		text_add(text, ": none");
+		text_add(text, ": none found");
 		return;
 	}
 	before = text->length;
