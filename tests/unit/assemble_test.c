@@ -344,6 +344,40 @@ static void other_kinds(void **state)
 }
 
 /* Runs @text and gives what it wrote to standard error. */
+/* A capture: its start says so, its frames count themselves. */
+static void frames(void **state)
+{
+	struct taken *taken = assemble(
+		"0 start vantage=file\n0 clock\n"
+		"1 frame packet=\"10.0.0.1:45678 > 10.0.0.2:8080 SYN seq 5\"\n"
+		"2 frame out how=direction,tunnel vlan=7 link=113 packet=\"[fe80::1]:5 > [fe80::2]:80 "
+		"RST seq 9\"\n"
+		"3 frame unread=not-ip file=1 frame=40\n"
+		"4 frame unread=cut\n");
+	const struct event *e = taken->event;
+
+	(void)state;
+	assert_int_equal(taken->count, 6);
+	assert_int_equal(e[0].head.vantage, VANTAGE_FILE);
+	assert_int_equal(e[2].head.vantage, VANTAGE_FILE);
+	assert_int_equal(e[2].head.known, EVENT_K_PACKET);
+	assert_int_equal(e[2].frame.frame, 1);
+	assert_int_equal(e[2].packet.what, PACKET_TCP);
+	assert_int_equal(e[2].packet.seq, 5);
+	assert_int_equal(e[2].bytes_captured, e[2].frame.raw.captured_bytes);
+	assert_int_equal(e[3].frame.frame, 2);
+	assert_int_equal(e[3].frame.how, FRAME_F_DIRECTION | FRAME_F_TUNNEL);
+	assert_int_equal(e[3].frame.vlan, 7);
+	assert_int_equal(e[3].frame.link, 113);
+	assert_int_equal(e[3].head.flags, EVENT_F_OUT | EVENT_F_IPV6);
+	assert_int_equal(e[4].head.known, 0);
+	assert_int_equal(e[4].frame.unread, UNREAD_NOT_IP);
+	assert_int_equal(e[4].frame.frame, 40);
+	assert_int_equal(e[4].packet.what, PACKET_NONE);
+	assert_int_equal(e[5].frame.frame, 4);
+	assert_int_equal(e[5].frame.unread, UNREAD_CUT);
+}
+
 static void mistake_of(const char *text, char *said, size_t size)
 {
 	struct taken taken = { .count = 0 };
@@ -494,6 +528,7 @@ int main(void)
 		cmocka_unit_test(set_and_define),
 		cmocka_unit_test(lines_of_some_kernels_only),
 		cmocka_unit_test(other_kinds),
+		cmocka_unit_test(frames),
 		cmocka_unit_test(mistakes_have_a_line),
 		cmocka_unit_test(the_taker_ends_it),
 		cmocka_unit_test(both_preambles),

@@ -252,6 +252,32 @@ static void same_tuple_elsewhere_is_somebody_else(void **state)
 	assert_false(only_due(join)->tries[0]->refused_here);
 }
 
+static void frames_are_counted_by_what_became_of_them(void **state)
+{
+	struct event start = event(EVENT_START, 1, 0), frame = event(EVENT_FRAME, 2, 0);
+	const struct join_counters *counters = join_counters(*state);
+
+	join_event(*state, &start);
+	assert_false(join_is_capture(*state)); /* it is the agent's */
+	start.head.vantage = VANTAGE_FILE;
+	join_event(*state, &start);
+	assert_true(join_is_capture(*state));
+	frame.frame.unread = UNREAD_NOT_IP;
+	join_event(*state, &frame);
+	join_event(*state, &frame);
+	frame.frame.unread = UNREAD_NONE;
+	frame.packet.what = PACKET_TCP;
+	join_event(*state, &frame);
+	frame.packet.flags = PACKET_F_CUT;
+	join_event(*state, &frame);
+	assert_int_equal(counters->frames, 4);
+	assert_int_equal(counters->by_kind[EVENT_FRAME], 4);
+	assert_int_equal(counters->unread[UNREAD_NOT_IP], 2);
+	assert_int_equal(counters->unread[UNREAD_CUT], 0);
+	assert_int_equal(counters->cut, 1);
+	assert_int_equal(join_now_ns(*state), 2 * MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +296,7 @@ int main(void)
 		TEST(old_reset_does_not_refuse),
 		TEST(stray_of_another_namespace_is_found_by_sequence),
 		TEST(same_tuple_elsewhere_is_somebody_else),
+		TEST(frames_are_counted_by_what_became_of_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

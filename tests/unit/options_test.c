@@ -161,6 +161,9 @@ static void test_refused(void **state)
 		WORDS_OF("--ring-size", "1T"),
 		WORDS_OF("--ring-size", "17179869184G"),
 		WORDS_OF("read", "--record", "x"),
+		WORDS_OF("--since", "5"),
+		WORDS_OF("read", "--since", "never", "x"),
+		WORDS_OF("read", "--since", "5", "--until", "4", "x"),
 		WORDS_OF("explain", "--json"),
 		WORDS_OF("--json", "--text"),
 		WORDS_OF("run", "-c", "1"),
@@ -210,6 +213,56 @@ static void test_times(void **state)
 		assert_int_equal(options_time(bad[i], &ns), -EINVAL);
 }
 
+/* RFC 3339 5.8 has most of the good ones; what no calendar has is refused. */
+static void test_whens(void **state)
+{
+	static const struct {
+		const char *text;
+		bool relative;
+		__u64 ns;
+	} good[] = {
+		{ "1985-04-12T23:20:50.52Z", false, 482196050520000000ull },
+		{ "1996-12-19T16:39:57-08:00", false, 851042397000000000ull },
+		{ "2026-11-20 10:31:07Z", false, 1795170667000000000ull },
+		{ "2026-11-20t10:31:07.1234567891z", false, 1795170667123456789ull },
+		{ "2024-02-29T00:00:00+00:00", false, 1709164800000000000ull },
+		{ "1970-01-01T05:30:00+05:30", false, 0 },
+		{ "0", true, 0 },
+		{ "0.0001", true, 100000 },
+		{ "1.5", true, 1500000000 },
+		{ "90s", true, 90000000000ull },
+		{ "2h", true, 7200000000000ull },
+	};
+	static const char *const bad[] = {
+		"",
+		"now",
+		"-1",
+		"1e30",
+		"2023-02-29T00:00:00Z",
+		"2026-13-01T00:00:00Z",
+		"2026-11-20",
+		"2026-11-20T10:31Z",
+		"2026-11-20T10:61:07Z",
+		"2026-11-20T24:31:07Z",
+		"2026-11-20T10:31:07+2:00x",
+		"2026-11-20T10:31:07 Z",
+		"2026-11-20T10:31:07+25:00",
+		"1969-12-31T23:59:59Z",
+		"1970-01-01T00:00:00+01:00",
+	};
+	struct when when;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(options_when(good[i].text, &when), 0);
+		assert_true(when.given);
+		assert_int_equal(when.relative, good[i].relative);
+		assert_int_equal(when.ns, good[i].ns);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(options_when(bad[i], &when), -EINVAL);
+}
+
 static const char *word_at(void *ctx, size_t index)
 {
 	return ((const char *const *)ctx)[index];
@@ -251,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_run_leaves_the_commands_words_alone),
 		cmocka_unit_test(test_file_means_read),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_whens),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_errnos_name_findings),
 		cmocka_unit_test(test_refused),

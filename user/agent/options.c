@@ -138,7 +138,7 @@ static const struct option_row option_rows[] = {
 	{ "json", 0, .group = GROUP_OUTPUT, .commands = JUDGES | D, FLAG(json),
 	  .what = "JSON lines" },
 	{ NULL, 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
-	  .what = "events beside findings; run: the timeline of healthy connections too" },
+	  .what = "events beside findings; -vv: every packet of a capture; run: healthy connections too" },
 	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(quiet),
 	  .what = "only findings and errors" },
 	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(output, "FILE"),

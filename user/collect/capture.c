@@ -117,7 +117,7 @@ static void tell_end(struct captures *captures, const struct capture *capture, i
 				       "reading failed",
 		  frames, capture->why);
 	if (frames)
-		log_hint("the %llu packets before that were judged", frames);
+		log_hint("the %llu packets before that were read", frames);
 }
 
 /* Moves the file on to its next frame. Returns as captures_next(): 0 at its end, told. */

@@ -169,6 +169,7 @@ static int begin_frame(struct capture *capture, __u32 interface, size_t room)
 		return damaged(capture, "the next packet is longer than its block");
 	capture->on = interface;
 	capture->frame.direction_known = false;
+	capture->frame.out = false;
 	return 1;
 }
 

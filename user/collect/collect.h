@@ -116,7 +116,7 @@ struct capture_frame {
 	__u32 wire; /* how many it had, at least .captured */
 	__u32 file; /* in the order of captures_add(), from 0 */
 	__u32 interface; /* of its file, from 0, counted over all sections */
-	__u32 ifindex; /* the same counted over all files, from 1, in the order of first frames */
+	__u32 ifindex; /* the same counted over all files, from 1: no two have the same */
 	__u16 link; /* LINKTYPE_* */
 	bool time_known; /* else it is the time of the frame before */
 	bool direction_known;

@@ -115,15 +115,15 @@ static int open_input(struct input *input, const char *path)
 	bool standard = !strcmp(path, "-");
 	int err;
 
-	input->path = standard ? "standard input" : path;
 	input->own_fd = !standard;
 	input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (input->fd < 0)
 		return log_error_r(-errno, "%s", path);
+	input->path = strdup(standard ? "standard input" : path);
 	input->size = WINDOW_BYTES;
 	input->buffer = malloc(input->size);
-	if (!input->buffer)
-		return log_error_r(-ENOMEM, "%s", input->path);
+	if (!input->path || !input->buffer)
+		return log_error_r(-ENOMEM, "%s", path);
 	err = input_need(input, FIRST_BYTES);
 	if (err < 0)
 		return log_error_r(err, "%s: reading", input->path);
@@ -184,5 +184,6 @@ void input_close(struct input *input)
 		close(input->fd);
 	unpacker_free(input->unpacker);
 	free(input->buffer);
+	free(input->path);
 	free(input);
 }

@@ -24,7 +24,7 @@
 struct unpacker;
 
 struct input {
-	const char *path; /* as messages call it */
+	char *path; /* as messages call it */
 	int fd;
 	bool own_fd;
 	int result; /* 0: there may be more; -ENODATA the end; or what broke off */

@@ -20,6 +20,8 @@ struct unpacker {
 	bool ended; /* no packed bytes are left to read */
 	z_stream gzip;
 	ZSTD_DStream *zstd;
+	size_t first; /* packed bytes it wants at the begin of a frame */
+	size_t wanted; /* and next */
 	size_t at, length; /* in packed */
 	__u8 packed[PACKED_BYTES];
 };
@@ -52,6 +54,8 @@ int unpacker_new(struct unpacker **out, const __u8 *first, size_t size)
 	unpacker->is_zstd = is_zstd;
 	if (is_zstd)
 		unpacker->zstd = ZSTD_createDStream();
+	if (unpacker->zstd)
+		unpacker->first = unpacker->wanted = ZSTD_initDStream(unpacker->zstd);
 	if (is_zstd ? !unpacker->zstd : inflateInit2(&unpacker->gzip, GZIP_WINDOW) != Z_OK) {
 		unpacker_free(unpacker);
 		return -ENOMEM;
@@ -111,25 +115,33 @@ static ssize_t unpack_gzip(struct unpacker *unpacker, __u8 *to, size_t room, con
 	unpacker->at = unpacker->length - gzip->avail_in;
 	if (result == Z_STREAM_END)
 		unpacker->inside = false;
-	else if (result != Z_OK && result != Z_BUF_ERROR) {
+	else if (result != Z_OK && result != Z_BUF_ERROR && gzip->avail_out == room) {
+		/* else what it made comes first: the error stays and is told the next time */
 		*why = "its gzip data is damaged";
 		return -EBADMSG;
 	}
 	return (ssize_t)(room - gzip->avail_out);
 }
 
+/*
+ * Not more at once than the bytes of one block: what the blocks before gave is lost when the same
+ * call meets an error.
+ */
 static ssize_t unpack_zstd(struct unpacker *unpacker, __u8 *to, size_t room, const char **why)
 {
-	ZSTD_inBuffer in = { unpacker->packed, unpacker->length, unpacker->at };
+	size_t has = unpacker->length - unpacker->at;
+	ZSTD_inBuffer in = { unpacker->packed + unpacker->at,
+			     has < unpacker->wanted ? has : unpacker->wanted, 0 };
 	ZSTD_outBuffer out = { to, room, 0 };
 	size_t result = ZSTD_decompressStream(unpacker->zstd, &out, &in);
 
-	unpacker->at = in.pos;
+	unpacker->at += in.pos;
 	if (ZSTD_isError(result)) {
 		*why = "its zstd data is damaged";
 		return -EBADMSG;
 	}
 	unpacker->inside = result != 0; /* 0: a frame ended, and all of it was given */
+	unpacker->wanted = result ? result : unpacker->first;
 	return (ssize_t)out.pos;
 }
 

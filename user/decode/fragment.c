@@ -178,10 +178,8 @@ static enum fragment_result read_piece(const struct link *link, struct piece *pi
 {
 	enum fragment_result result;
 
-	/* nearly every packet: not even the fields below are to be cleared */
-	if (link->at[0] >> 4 == 4 && !(be16(link->at + 6) & 0x3fff))
-		return FRAGMENT_NONE;
-	if (link->at[0] >> 4 == 6 && (link->at[6] == IPPROTO_TCP || link->at[6] == IPPROTO_UDP))
+	/* nearly every one: nothing below is to be cleared for it */
+	if (link->at[0] >> 4 == 4 ? !(be16(link->at + 6) & 0x3fff) : link->at[6] == IPPROTO_UDP)
 		return FRAGMENT_NONE;
 	memset(piece, 0, sizeof(*piece));
 	result = link->at[0] >> 4 == 6 ? read_ipv6(link, piece) : read_ipv4(link, piece);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* frame.c - one frame of a capture file: from the link layer to a parsed packet */
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "decode/decode.h"
@@ -17,6 +18,16 @@ static size_t decode_unread(struct event *event, enum event_unread unread)
 	event->bytes = NULL;
 	event->bytes_captured = 0;
 	return offsetof(struct ev_frame, raw);
+}
+
+/* Nearly every packet: TCP or ICMP in one piece. At least the fixed part of the header is there. */
+static bool is_plain(const struct link *link)
+{
+	const __u8 *at = link->at;
+
+	if (at[0] >> 4 == 4)
+		return (at[9] == IPPROTO_TCP || at[9] == IPPROTO_ICMP) && !(at[6] & 0x3f) && !at[7];
+	return at[6] == IPPROTO_TCP || at[6] == IPPROTO_ICMPV6;
 }
 
 /* Takes tunnels off and puts fragments together, in whatever order they stand in each other. */
@@ -72,7 +83,7 @@ size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame
 	body->link = frame->link;
 	body->unread = UNREAD_NONE;
 	body->how = link.direction_known ? FRAME_F_DIRECTION : 0;
-	if (!unread)
+	if (!unread && !is_plain(&link))
 		unread = find_innermost(fragments, &link, event->head.ts_ns, &body->how);
 	body->vlan = link.vlan;
 	if (unread)

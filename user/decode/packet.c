@@ -76,6 +76,8 @@ static bool parse_ipv4(struct span span, size_t wire, __u8 *source, __u8 *destin
 		total = wire;
 	if (header < IPV4_HEADER || total < header)
 		return false;
+	if (total > wire && wire >= header)
+		total = wire; /* it was cut on its way: there is no more payload than that */
 	address_from_ipv4(source, span.at + 12);
 	address_from_ipv4(destination, span.at + 16);
 	upper->protocol = span.at[9];
@@ -130,7 +132,7 @@ static bool parse_ipv6(struct span span, size_t wire, __u8 *source, __u8 *destin
 	if (!span_has(&span, IPV6_HEADER) || span.at[0] >> 4 != 6)
 		return false;
 	payload = be16(span.at + 4);
-	if (!payload && wire > IPV6_HEADER)
+	if ((!payload || payload > wire - IPV6_HEADER) && wire > IPV6_HEADER)
 		payload = wire - IPV6_HEADER;
 	address_from_ipv6(source, span.at + 8);
 	address_from_ipv6(destination, span.at + 24);

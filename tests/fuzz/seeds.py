@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""seeds.py - writes the seeds of capture_fuzz, link_fuzz and tunnel_fuzz beside itself.
+
+They are built from the formats' descriptions, so that what stands in them is known; run it again
+after changing it, and commit what it wrote.
+"""
+import gzip
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent / "seeds"
+
+
+def write(target, name, content):
+    folder = HERE / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+# ---- packets ----
+
+def ipv4(protocol, payload, fragment=0, ident=7):
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, fragment, 64, protocol, 0,
+                       bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))) + payload
+
+
+def ipv6(protocol, payload):
+    return struct.pack(">IHBB16s16s", 6 << 28, len(payload), protocol, 64, b"\xfe\x80" + bytes(13) + b"\1",
+                       b"\xfe\x80" + bytes(13) + b"\2") + payload
+
+
+def udp(port, payload):
+    return struct.pack(">HHHH", 40000, port, 8 + len(payload), 0) + payload
+
+
+TCP = struct.pack(">HHIIBBHHH", 45678, 8080, 1000, 0, 0x80, 2, 64240, 0, 0) + bytes.fromhex("020405b40402010303070101")
+SYN4, SYN6 = ipv4(6, TCP), ipv6(6, TCP)
+MACS = bytes.fromhex("020000000001020000000002")
+
+
+def ethernet(ethertype, payload):
+    return MACS + struct.pack(">H", ethertype) + payload
+
+
+SLL = struct.pack(">HHH8s", 4, 1, 6, MACS[:8])
+SLL2 = struct.pack(">HIHBB8s", 0, 2, 1, 4, 6, MACS[:8])
+LABEL, LAST = bytes.fromhex("00010040"), bytes.fromhex("00010140")
+
+LINKS = {
+    "ethernet": (1, ethernet(0x0800, SYN4)),
+    "ethernet-v6": (1, ethernet(0x86dd, SYN6)),
+    "vlan": (1, ethernet(0x8100, b"\0\7\x08\0" + SYN4)),
+    "qinq": (1, ethernet(0x88a8, b"\0\7\x81\0\0\x08\x86\xdd" + SYN6)),
+    "snap": (1, ethernet(60, b"\xaa\xaa\3\0\0\0\x08\0" + SYN4)),
+    "mpls": (1, ethernet(0x8847, LABEL + LAST + SYN4)),
+    "pppoe": (1, ethernet(0x8864, b"\x11\0\0\1\0\x2a\0\x21" + SYN4)),
+    "arp": (1, ethernet(0x0806, bytes(28))),
+    "null": (0, b"\2\0\0\0" + SYN4),
+    "loop": (108, b"\0\0\0\x1e" + SYN6),
+    "raw": (101, SYN4),
+    "raw-v6": (229, SYN6),
+    "sll": (113, SLL + b"\x08\0" + SYN4),
+    "sll2": (276, b"\x08\0" + SLL2 + SYN4),
+    "ppp": (9, b"\xff\3\0\x21" + SYN4),
+    "ppp-hdlc": (50, b"\xff\3\x57" + SYN6),
+    "ppp-ether": (51, b"\x11\0\0\1\0\x2a\0\x21" + SYN4),
+    "ppp-direction": (204, b"\1\xff\3\0\x21" + SYN4),
+    "pppd": (166, b"\0\3\0\x21" + SYN4),
+    "c-hdlc": (104, b"\x0f\0\x08\0" + SYN4),
+    "mpls-alone": (219, LAST + SYN4),
+}
+
+VXLAN = bytes.fromhex("0800000000002a00")
+GENEVE = bytes.fromhex("01006558000000010102030400")[:8] + bytes(4)
+FIRST, SECOND = udp(53, bytes(range(200)))[:104], udp(53, bytes(range(200)))[104:]
+
+
+def fragment6(offset, more, payload):
+    return ipv6(44, struct.pack(">BBHI", 17, 0, offset | more, 9) + payload)
+
+
+TUNNELS = {
+    "ip-in-ip": [ipv4(4, SYN4)],
+    "6in4": [ipv4(41, SYN6)],
+    "gre": [ipv4(47, b"\xb0\0\x08\0" + bytes(12) + SYN4)],
+    "gre-ethernet": [ipv6(47, b"\0\0\x65\x58" + ethernet(0x0800, SYN4))],
+    "pptp": [ipv4(47, b"\x30\x81\x88\x0b" + bytes(12) + b"\xff\3\0\x21" + SYN4)],
+    "erspan": [ipv4(47, b"\x10\0\x88\xbe" + bytes(12) + ethernet(0x0800, SYN4))],
+    "vxlan": [ipv4(17, udp(4789, VXLAN + ethernet(0x0800, SYN4)))],
+    "vxlan-v6": [ipv6(17, udp(8472, VXLAN + ethernet(0x86dd, SYN6)))],
+    "geneve": [ipv4(17, udp(6081, GENEVE + ethernet(0x0800, SYN4)))],
+    "deep": [ipv4(4, ipv4(47, b"\0\0\x86\xdd" + ipv6(4, ipv4(17, udp(4789, VXLAN + ethernet(0x0800, SYN4))))))],
+    "fragments": [ipv4(17, FIRST, 0x2000), ipv4(17, SECOND, 104 // 8)],
+    "fragments-back": [ipv4(17, SECOND, 104 // 8), ipv4(17, FIRST, 0x2000)],
+    "fragments-v6": [fragment6(0, 1, FIRST), fragment6(104, 0, SECOND)],
+    "fragments-inside": [ipv4(4, ipv4(17, FIRST, 0x2000)), ipv4(4, ipv4(17, SECOND, 104 // 8))],
+    "fragments-outside": [ipv4(4, SYN4[:24], 0x2000), ipv4(4, SYN4[24:], 3)],
+    "fragment-alone": [ipv4(17, FIRST, 0x2000), SYN4],
+    "extensions": [ipv6(0, bytes((60, 0, 1, 4, 0, 0, 0, 0)) + bytes((6, 0, 1, 4, 0, 0, 0, 0)) + TCP)],
+}
+
+# ---- files ----
+
+
+def pcap(order, magic, link, frames):
+    out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
+    for number, frame in enumerate(frames):
+        out += struct.pack(order + "IIII", 1700000000 + number, number, len(frame), len(frame)) + frame
+    return out
+
+
+def option(order, code, value):
+    return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def block(order, kind, body):
+    body += bytes(-len(body) % 4)
+    return struct.pack(order + "II", kind, 12 + len(body)) + body + struct.pack(order + "I", 12 + len(body))
+
+
+def section(order, interfaces, blocks):
+    out = block(order, 0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1) + option(order, 1, b"comment"))
+    for link, options in interfaces:
+        out += block(order, 1, struct.pack(order + "HHI", link, 0, 96) + options)
+    return out + b"".join(blocks)
+
+
+def packet(order, interface, stamp, frame, options=b""):
+    body = struct.pack(order + "IIIII", interface, stamp >> 32, stamp & 0xffffffff, len(frame), len(frame))
+    return block(order, 6, body + frame + bytes(-len(frame) % 4) + options)
+
+
+def pcapng(order):
+    frame = LINKS["ethernet"][1]
+    interfaces = [(1, option(order, 2, b"eth0") + option(order, 9, b"\x09")),
+                  (113, option(order, 9, b"\x8a") + option(order, 14, struct.pack(order + "q", 5)))]
+    return section(order, interfaces, [
+        packet(order, 0, 1700000000 * 10**9, frame, option(order, 2, struct.pack(order + "I", 2)) + option(order, 0, b"")),
+        packet(order, 1, 1700000000 * 1024, LINKS["sll"][1]),
+        block(order, 3, struct.pack(order + "I", len(frame)) + frame),
+        block(order, 2, struct.pack(order + "HHIIII", 0, 1, 1, 1, 20, 20) + frame[:20]),
+        block(order, 5, struct.pack(order + "III", 0, 0, 0) + option(order, 5, struct.pack(order + "Q", 3))),
+        block(order, 4, bytes(4)),
+    ])
+
+
+def zstd(content):
+    """One frame with one raw block: RFC 8878 3.1.1."""
+    return bytes.fromhex("28b52ffd60") + struct.pack("<H", len(content) - 256) + (
+        len(content) << 3 | 1).to_bytes(3, "little") + content
+
+
+FRAMES = [frame for link, frame in LINKS.values() if link == 1]
+FILES = {
+    "micro": pcap("<", 0xa1b2c3d4, 1, FRAMES),
+    "micro-big": pcap(">", 0xa1b2c3d4, 1, FRAMES[:2]),
+    "nano": pcap("<", 0xa1b23c4d, 1, FRAMES[:2]),
+    "nano-big": pcap(">", 0xa1b23c4d, 101, [SYN4]),
+    "cut": pcap("<", 0xa1b2c3d4, 1, FRAMES)[:-5],
+    "pcapng": pcapng("<"),
+    "pcapng-big": pcapng(">"),
+    "pcapng-sections": pcapng("<") + pcapng(">"),
+    "gzip": gzip.compress(pcap("<", 0xa1b2c3d4, 1, FRAMES), mtime=0),
+    "zstd": zstd(pcapng("<")),
+}
+
+
+
+def record(body):
+    """A frame record: include/event.h."""
+    head = struct.pack("<QQIIIIHHHBB", 10**9, 0, 0, 1, 0, 1 << 6 if len(body) > 24 else 0, 29, 40 + len(body), 0, 8, 0)
+    return head + body
+
+
+write("decode", "frame", record(struct.pack("<QIIIHBBIHH", 1, 0, 0, 7, 1, 0, 1, len(SYN4), len(SYN4), 0) + SYN4))
+write("decode", "frame-unread", record(struct.pack("<QIIIHBB", 2, 0, 0, 0, 1, 2, 0)))
+for _name, (_link, _frame) in LINKS.items():
+    write("link", _name, struct.pack(">HH", _link, 0) + _frame)
+for _name, _frames in TUNNELS.items():
+    write("tunnel", _name, b"".join(struct.pack(">HBB", len(f), 0, 1) + f for f in _frames))
+for _name, _file in FILES.items():
+    write("capture", _name, struct.pack(">H", len(_file)) + _file)
+write("capture", "two", struct.pack(">H", len(FILES["micro"])) + FILES["micro"] + FILES["pcapng"])
