@@ -50,6 +50,35 @@ EXPECTED = {
         ("connect-refused", "likely", "198.202.88.52", "130.217.250.13:8810", 1)],
 }
 
+# Lookups and datagrams: (finding, severity, client, server, how often)
+DATAGRAMS = {
+    # PTR only
+    ZEEK + "nmap-vsn.pcap": [("dns-nxdomain", "info", "192.168.1.71", "192.168.1.1:53", 6)],
+    ZEEK + "conn-size.pcap": [("udp-port-unreachable", "warning", "192.150.186.15", "192.150.186.169:111", 2)],
+    # asked three times, SERVFAIL twice, and the last answer came after the asker had gone
+    "OISF+suricata-verify/tests/flow-drop-iponly-02/input.pcap": [
+        ("dns-servfail", "error", "192.168.10.31", "192.168.10.10:53", 1),
+        ("udp-port-unreachable", "info", "192.168.10.10", "192.168.10.31:58186", 1)],
+    # A and AAAA are warnings, SRV is not; one name was asked for twice
+    ARKIME + "dns-wiresharkrepo.pcap": [
+        ("dns-nxdomain", "info", "192.168.170.56", "217.13.4.24:53", 2),
+        ("dns-nxdomain", "warning", "192.168.170.56", "217.13.4.24:53", 2),
+        ("dns-nxdomain", "warning", "192.168.170.8", "192.168.170.20:53", 1)],
+    # three steps of a traceroute, and a late answer
+    ARKIME + "v6.pcap": [
+        ("udp-port-unreachable", "info", "3ffe:501:4819::42", "3ffe:507:0:1:200:86ff:fe05:80da:2410", 1),
+        *[("udp-port-unreachable", "info", "3ffe:507:0:1:200:86ff:fe05:80da",
+           f"3ffe:501:410:0:2c0:dfff:fe47:33e:{port}", 1) for port in (33444, 33445, 33446)]],
+    # inside GRE; the type is A6
+    ZEEK + "tunnels/gre-sample.pcap": [("dns-server-down", "info", "66.59.111.190", "172.28.2.3:53", 1)],
+    # an LLMNR answer
+    ZEEK + "smb/smb_v2_only_non_zero_reserved1.pcap": [
+        ("udp-port-unreachable", "info", "172.31.112.17", "172.31.112.16:52272", 1)],
+    # 124 lookups that all worked
+    PCPP + "example2.pcap": [],
+    PCPP + "raw_ip.pcap": [],
+}
+
 # Connections that were answered: of these some are one-sided (raw_ip, mixed-vlan-mpls), in one a
 # mirror port shows every packet up to three times (wireshark-retrans), one has 126 of them.
 ANSWERED = [
@@ -98,7 +127,18 @@ def test_who_was_answered_is_left_in_peace(name):
     assert not of_connecting(read(PCAPS / name))
 
 
-@pytest.mark.parametrize("name", [*EXPECTED, *ANSWERED])
+@pytest.mark.parametrize("name", DATAGRAMS)
+def test_lookups_and_datagrams(name):
+    found = {}
+    for finding in read(PCAPS / name):
+        if not finding["finding"].startswith("connect-"):
+            key, total = told(finding), finding["total"]
+            key = (key[0], finding["severity"], *key[2:4])
+            found[key] = found.get(key, 0) + total
+    assert sorted((*key, total) for key, total in found.items()) == DATAGRAMS[name]
+
+
+@pytest.mark.parametrize("name", sorted({*EXPECTED, *ANSWERED, *DATAGRAMS}))
 def test_a_capture_knows_no_host(name):
     """No process, no errno, none of the findings about this host, and none of its commands."""
     for finding in read(PCAPS / name):

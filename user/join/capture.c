@@ -76,13 +76,18 @@ static void note_destination(struct join *join, const struct packet *packet)
 		memcpy(seen, packet->destination, EVENT_ADDRESS_SIZE);
 }
 
+bool capture_sees(const struct join *join, const __u8 *address)
+{
+	return address_equal(seen_slot(join, address), address);
+}
+
 void capture_see_whole(struct join *join, struct try_slot *slot)
 {
 	struct try *try = &slot->try;
 
 	try->blind_start = !try->seen_whole;
 	try->blind_lost = join->counters.lost;
-	try->blind_wire = !address_equal(seen_slot(join, try->tuple.local), try->tuple.local);
+	try->blind_wire = !capture_sees(join, try->tuple.local);
 }
 
 /* ---- the end ---- */
@@ -479,8 +484,10 @@ static void take_quoted(struct join *join, const struct event *event)
 	const struct packet *packet = &event->packet;
 	struct try_slot *slot;
 
-	if (packet->inner.protocol != IPPROTO_TCP)
+	if (packet->inner.protocol != IPPROTO_TCP) {
+		lookup_quoted(join, event);
 		return;
+	}
 	slot = find_live(join, packet->inner.source, packet->inner.source_port,
 			 packet->inner.destination, packet->inner.destination_port);
 	if (!slot || slot->try.state != TRY_CONNECTING ||
@@ -500,6 +507,8 @@ void capture_event(struct join *join, const struct event *event)
 	note_destination(join, packet);
 	if (packet->what == PACKET_TCP)
 		take_tcp(join, event);
+	else if (packet->what == PACKET_UDP)
+		lookup_datagram(join, event);
 	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
 		take_quoted(join, event);
 }

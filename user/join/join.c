@@ -72,17 +72,20 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
+	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->by_cookie || !join->by_tuple ||
 	    !join->attempts || !join->attempts_free || !join->by_owner || !join->evidence ||
 	    !join->strays || !join->strays_by_tuple || !join->strays_by_isn || !join->listeners ||
 	    !join->scopes || !join->scopes_by_address || !join->interfaces || !join->names ||
-	    !join->processes) {
+	    !join->lookups || !join->processes) {
 		join_free(join);
 		return -ENOMEM;
 	}
 	TAILQ_INIT(&join->live);
 	TAILQ_INIT(&join->retired);
+	TAILQ_INIT(&join->lookups_waiting);
+	TAILQ_INIT(&join->lookups_free);
 	TAILQ_INIT(&join->due);
 	TAILQ_INIT(&join->scopes_by_use);
 	for (int i = 0; i < TIMER_COUNT; i++)
@@ -111,6 +114,7 @@ void join_free(struct join *join)
 	free(join->scopes_by_address);
 	free(join->interfaces);
 	free(join->names);
+	free(join->lookups);
 	free(join->processes);
 	free(join);
 }
@@ -151,8 +155,10 @@ typedef void handle_fn(struct join *join, const struct event *event);
 
 static void handle_tick(struct join *join, const struct event *event)
 {
-	if (join->capture)
+	if (join->capture) {
 		capture_expire(join, event->head.ts_ns);
+		lookup_run_timers(join, event->head.ts_ns);
+	}
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_tries(join);
 }
@@ -258,6 +264,7 @@ struct attempt *join_due(struct join *join)
 void join_finish(struct join *join)
 {
 	capture_finish(join);
+	lookup_finish(join);
 	attempt_run_timers(join, UINT64_MAX);
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)

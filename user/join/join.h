@@ -63,6 +63,8 @@ extern const struct join_limits join_limits_default;
 
 /* ---- evidence: one thing that was seen, compact ---- */
 
+enum evidence_dns { EVIDENCE_NO_DNS, EVIDENCE_QUERY, EVIDENCE_ANSWER };
+
 enum evidence_direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
 
 struct evidence {
@@ -97,6 +99,9 @@ struct evidence {
 	__u8 wscale;
 	__u8 icmp_type;
 	__u8 icmp_code;
+	__u16 dns_type;
+	__u8 dns; /* enum evidence_dns */
+	__u8 dns_rcode;
 	__u64 frame; /* of a capture: which of its file, from 1; 0 none */
 	__u8 address[EVENT_ADDRESS_SIZE]; /* icmp: its sender; neighbor: who did not answer */
 };
@@ -253,11 +258,37 @@ try {
 
 /* ---- an attempt ---- */
 
+/* What a client wanted to know of a name; without a name: a datagram that nobody took. */
+struct lookup {
+	__u8 client[EVENT_ADDRESS_SIZE];
+	__u8 server[EVENT_ADDRESS_SIZE]; /* the last one asked, or the one that answered */
+	__u8 sender[EVENT_ADDRESS_SIZE]; /* of the ICMP error about a datagram without a name */
+	__u16 client_port;
+	__u16 server_port; /* 0: DNS */
+	__u16 type; /* asked last */
+	__u8 asked; /* bit 0 A, bit 1 AAAA, bit 2 another type */
+	__u8 rcode; /* 0: no answer */
+	bool unreachable; /* ICMP port unreachable came */
+	bool other_servers; /* several were asked */
+	bool blind_wire; /* nothing that goes to the client is captured */
+	bool blind_lost;
+	__u32 queries;
+	__u32 expansions; /* names of the same search list that do not exist either */
+	__u64 started_ns;
+	__u64 asked_ns; /* the last query */
+	__u64 answer_ns;
+	__u64 ended_ns;
+	char name[DNS_NAME_SIZE];
+};
+
+enum { LOOKUP_A = 1 << 0, LOOKUP_AAAA = 1 << 1, LOOKUP_OTHER = 1 << 2 };
+
 enum attempt_kind {
 	ATTEMPT_CONNECT,
 	ATTEMPT_BIND,
 	ATTEMPT_LISTEN,
 	ATTEMPT_OVERFLOW,
+	ATTEMPT_LOOKUP, /* of a name, in a capture; or another datagram that nobody took */
 	ATTEMPT_KIND_COUNT
 };
 
@@ -284,6 +315,7 @@ struct attempt {
 	bool at_ack; /* overflow: at the handshake's last ACK */
 	union { /* ten thousand attempts may wait at once */
 		struct ev_syscall call; /* ATTEMPT_BIND and _LISTEN */
+		const struct lookup *lookup; /* ATTEMPT_LOOKUP */
 		struct { /* ATTEMPT_OVERFLOW: the listener and who suffered */
 			const struct listener *listener; /* NULL: never seen to listen */
 			struct event_tuple listener_tuple;

@@ -31,6 +31,9 @@
 #define JOIN_CAPTURED_BUCKETS 65536 /* powers of two */
 #define JOIN_SEEN_MAX 4096
 #define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
+#define JOIN_LOOKUPS_MAX 4096
+#define JOIN_LOOKUP_EVIDENCE 8
+#define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
 #define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
 
 struct attempt_slot;
@@ -100,6 +103,18 @@ struct attempt_slot {
 	__u32 clients_count;
 };
 
+struct lookup_slot {
+	struct lookup lookup; /* first */
+	LIST_ENTRY(lookup_slot) by_name;
+	TAILQ_ENTRY(lookup_slot)
+	by_time; /* in the order of the first query, or free; told: in none */
+	__u64 failed_ns; /* every type was answered, none without error; 0: not */
+	__u8 answered; /* LOOKUP_* */
+	__u32 evidence_count;
+	__u32 evidence_omitted;
+	struct evidence evidence[JOIN_LOOKUP_EVIDENCE];
+};
+
 struct listener_slot {
 	struct listener listener; /* first */
 	bool used;
@@ -167,6 +182,8 @@ LIST_HEAD(try_list, try_slot);
 LIST_HEAD(alias_list, alias);
 LIST_HEAD(sighting_list, sighting);
 LIST_HEAD(owner_list, attempt_slot);
+LIST_HEAD(lookup_list, lookup_slot);
+TAILQ_HEAD(lookup_queue, lookup_slot);
 LIST_HEAD(scope_list, scope_slot);
 TAILQ_HEAD(try_queue, try_slot);
 TAILQ_HEAD(attempt_queue, attempt_slot);
@@ -235,6 +252,13 @@ struct join {
 
 	struct ev_start start;
 	bool started;
+	struct lookup_slot *lookups;
+	size_t lookups_touched;
+	struct lookup_list lookups_by_name[JOIN_LOOKUPS_MAX];
+	struct lookup_queue lookups_waiting;
+	struct lookup_queue lookups_free;
+	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
+	size_t datagrams_next;
 	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* live tries of a capture, by their two ends */
 	__u8 seen[JOIN_SEEN_MAX][EVENT_ADDRESS_SIZE]; /* destinations of captured packets */
 	bool capture; /* the start record says that frames follow */
@@ -286,6 +310,7 @@ void attempt_call(struct join *join, const struct event *event); /* bind, listen
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
+bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
 void attempt_evict(struct join *join, struct attempt_slot *slot);
 void attempt_hurry(struct join *join); /* judges the oldest settling one early */
 void attempt_run_timers(struct join *join, __u64 now_ns);
@@ -314,6 +339,15 @@ void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must hav
 struct attempt_slot *capture_end_oldest(struct join *join);
 void capture_finish(struct join *join); /* the capture ends: so does what was seen of every try */
 void capture_forget(struct join *join, const struct try_slot *slot);
+
+bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
+
+/* lookup.c */
+void lookup_datagram(struct join *join, const struct event *event);
+void lookup_quoted(struct join *join, const struct event *event);
+void lookup_run_timers(struct join *join, __u64 now_ns);
+void lookup_finish(struct join *join);
+void lookup_release(struct join *join, const struct lookup *lookup); /* it was told */
 
 /* listener.c */
 void listener_open(struct join *join, const struct event *event);

@@ -257,7 +257,7 @@ static struct words_check begin_check(struct finding *finding, const char *on)
 
 struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns)
 {
-	bool captured = view->try && view->try->captured;
+	bool captured = join_is_capture(view->join);
 	struct words_check check = begin_check(finding, captured ? "client" : "local");
 	const char *name = join_netns_name(view->join, netns);
 	__u32 pid;
