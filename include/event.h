@@ -505,7 +505,7 @@ enum {
 	FRAME_F_DIRECTION = 1 << 0, /* EVENT_F_OUT is known: the capture tells who sent it */
 	FRAME_F_TUNNEL = 1 << 1, /* raw is the innermost packet of a tunnel */
 	FRAME_F_WHOLE = 1 << 2, /* raw is put together from fragments, of which this was the last */
-	FRAME_F_NO_TIME = 1 << 3, /* the file has no time for it: the time of the one before */
+	FRAME_F_NO_TIME = 1 << 3, /* the file has none for it, or a wrong one: of the one before */
 };
 
 /*

@@ -251,13 +251,13 @@ def test_window(capture, schema, args, wanted):
                                 capture(pcap([(100, ethernet(tcp(2, source=9)))]), "late"))
     assert [port for port in ports(lines) if port != 9] == wanted
     assert summary["packets"] == 11 and summary["outside"] == 11 - len(ports(lines))
-    assert summary["outside"] == 0 or f"{summary['outside']} outside --since and --until" in done.err
+    assert summary["outside"] == 0 or f", {summary['outside']} left out by --since" in done.err
 
 
 def test_window_of_local_time(capture):
     """Without an offset it is the time of this machine, as text shows it."""
     done = sockwhy("read", "-vv", "--since", "2026-11-20T19:31:11", capture(PLAIN), env={"TZ": "Asia/Tokyo"})
-    assert "8 outside" in done.err and "19:31:11.000 event frame" in done.out
+    assert "8 left out" in done.err and "19:31:11.000 event frame" in done.out
 
 
 def test_window_refused(capture, case):
@@ -278,6 +278,15 @@ def test_filter(capture, schema):
         lines, summary, _ = read(schema, "-vv", "-f", expression, path)
         assert ports(lines) == wanted and summary["packets"] == 10
     assert sockwhy("read", "-f", "ether host 1", path).returncode == 2
+
+
+def test_interface(capture, schema):
+    """-i: packets of other interfaces are left out, and counted; one without a name is not known to be another."""
+    path = capture(pcapng([(1, b"eth0"), (1, b"eth1"), (1, b"")], [(at, n % 3, f) for n, (at, f) in enumerate(FRAMES)]))
+    lines, summary, done = read(schema, "-vv", "-i", "eth1", path)
+    assert ports(lines) == [1001, 1002, 1004, 1005, 1007, 1008] and summary["outside"] == 4
+    assert "4 left out by --since, --until or -i" in done.err
+    assert ports(read(schema, "-vv", "-i", "eth1", capture(PLAIN, "plain"))[0]) == ALL
 
 
 def test_recordings_stay(capture, case, schema):

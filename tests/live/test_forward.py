@@ -35,6 +35,22 @@ def test_dropped_by_forward_chain(lab, watch, container, family, rule, v4, v6):
         assert found["connection"]["netns"] == container.inode
 
 
+@pytest.mark.parametrize("kind,v4,v6", [("blackhole", "ETIMEDOUT", "ETIMEDOUT"), ("unreachable", "EHOSTUNREACH", "ENETUNREACH"),
+                                        ("prohibit", "EHOSTUNREACH", "EACCES")], ids=lambda v: v if v.islower() else None)
+def test_a_route_refuses(lab, watch, container, family, kind, v4, v6):
+    """In the namespace that forwards; where it only leads on, test_forwarded is the nearest miss."""
+    net, port = container.internet, free_port()
+    there = net.host(family, "accept")
+    lab.host.ip(f"route add {kind} {there}/{128 if family == 6 else 32}")
+    agent = watch()
+    saw = lab.fault("-U", 1500, "connect", there, port, ns=container)
+    assert saw["errno"] == (v6 if family == 6 else v4) and not net.syns(there)
+    found = agent.assert_only("local-forward-dropped", pid=saw["pid"], errno=saw["errno"], remote=(there, port))
+    if found:
+        # IPv6 answers an unreachable route as it answers none at all
+        assert ("no route" if (kind, family) == ("unreachable", 6) else kind) in found["cause"]
+
+
 def test_forwarding_is_off(lab, watch, container, family):
     net, port = container.internet, free_port()
     there = net.host(family, "accept")

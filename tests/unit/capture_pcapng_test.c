@@ -274,6 +274,33 @@ static void simple_packets(void **state)
 	assert_end(captures, 0);
 }
 
+/* As in a pcap file; what follows may be another kind of block, and then nothing is known. */
+static void damaged_time(void **state)
+{
+	struct file *file = *state;
+	const struct capture_frame *frame;
+	struct captures *captures;
+
+	put_section(file, true);
+	put_interface(file, 1);
+	put_packet(file, 0, 1000000, 20);
+	put_packet(file, 0, 2894531997000000, 20);
+	put_packet(file, 0, 2000000, 20);
+	put_packet(file, 0, 2894531997000000, 20);
+	put_simple(file, 20, 20);
+	captures = captures_of(file);
+	assert_int_equal(next_frame(captures)->ts_ns, SECOND_NS);
+	frame = next_frame(captures);
+	assert_int_equal(frame->ts_ns, SECOND_NS);
+	assert_false(frame->time_known);
+	frame = next_frame(captures);
+	assert_int_equal(frame->ts_ns, 2 * SECOND_NS);
+	assert_true(frame->time_known);
+	assert_int_equal(next_frame(captures)->ts_ns, 2894531997 * SECOND_NS);
+	assert_false(next_frame(captures)->time_known);
+	assert_end(captures, 0);
+}
+
 static void old_packets(void **state)
 {
 	struct file *file = *state;
@@ -462,9 +489,9 @@ int main(void)
 		FILE_TEST(plain),	   FILE_TEST(sections_and_interfaces),
 		FILE_TEST(units_of_time),  FILE_TEST(impossible_units),
 		FILE_TEST(simple_packets), FILE_TEST(old_packets),
-		FILE_TEST(directions),	   FILE_TEST(other_blocks),
-		FILE_TEST(truncated),	   FILE_TEST(damaged),
-		FILE_TEST(no_interface),
+		FILE_TEST(damaged_time),   FILE_TEST(directions),
+		FILE_TEST(other_blocks),   FILE_TEST(truncated),
+		FILE_TEST(damaged),	   FILE_TEST(no_interface),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,36 @@ static void window_slides(void **state)
 	assert_end(captures, 0);
 }
 
+/* A stamp far ahead of both neighbours is damage; a leap that stays, or goes back, is not. */
+static void damaged_time(void **state)
+{
+	static const struct {
+		__u32 stamp, seconds;
+		bool known;
+	} rows[] = {
+		{ 4000000000, 1000, false }, /* the first of all: as the one behind it */
+		{ 1000, 1000, true },	     { 2894531997, 1000, false },
+		{ 1001, 1001, true },	     { 1001 + 86399, 87400, true },
+		{ 1002, 1002, true },	     { 3000000, 3000000, true },
+		{ 3000001, 3000001, true },  { 5, 5, true },
+		{ 3000002, 3000002, true },  { 4000000000, 4000000000, true },
+	};
+	struct file *file = *state;
+	struct captures *captures;
+
+	put_pcap(file, MICROSECONDS, ETHERNET);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		put_record(file, rows[i].stamp, 0, 10, 10, 'a');
+	captures = captures_of(file);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct capture_frame *frame = next_frame(captures);
+
+		assert_int_equal(frame->ts_ns, rows[i].seconds * SECOND_NS);
+		assert_int_equal(frame->time_known, rows[i].known);
+	}
+	assert_end(captures, 0);
+}
+
 /* ---- several files ---- */
 
 static void add(struct captures *captures, struct file *file, const __u32 *times, size_t count)
@@ -237,7 +267,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FILE_TEST(every_kind),	     FILE_TEST(odd_headers),	   FILE_TEST(truncated),
 		FILE_TEST(header_too_short), FILE_TEST(impossible_length), FILE_TEST(window_slides),
-		FILE_TEST(merged_by_time),   FILE_TEST(many_files),	   FILE_TEST(damage_of_one),
+		FILE_TEST(damaged_time),     FILE_TEST(merged_by_time),	   FILE_TEST(many_files),
+		FILE_TEST(damage_of_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,7 +101,7 @@ static void add_frames(struct text *text, const struct join_counters *counters,
 	if (capture->files > 1)
 		text_add(text, " in %u files", capture->files);
 	if (capture->outside)
-		text_add(text, ", %llu outside --since and --until", capture->outside);
+		text_add(text, ", %llu left out by --since, --until or -i", capture->outside);
 	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
 		if (counters->unread[i])
 			text_add(text, ", %llu %s", counters->unread[i], decode_unread_meaning(i));

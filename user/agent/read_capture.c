@@ -25,6 +25,9 @@
 
 #define TICK_NS 20000000ull /* as the ring's */
 
+/* Of a longer name only so much is kept: those of other systems are no IFNAMSIZ. */
+#define INTERFACE_NAME_KEPT (sizeof(((struct ev_interface *)0)->name) - 1)
+
 struct reading {
 	struct pipeline *pipeline;
 	struct captures *captures;
@@ -137,6 +140,21 @@ static int begin_window(struct reading *reading, __u64 first_ns)
 	return give_start(reading, first_ns > reading->since_ns ? first_ns : reading->since_ns);
 }
 
+/* One of a file that does not name its interfaces is not known to be another. */
+static bool is_wanted(const struct reading *reading, const struct capture_frame *frame)
+{
+	const struct words *names = &reading->pipeline->options->interfaces;
+
+	if (frame->ts_ns < reading->since_ns || frame->ts_ns > reading->until_ns)
+		return false;
+	if (!names->count || !frame->name[0])
+		return true;
+	for (size_t i = 0; i < names->count; i++)
+		if (!strncmp(frame->name, names->at[i], INTERFACE_NAME_KEPT))
+			return true;
+	return false;
+}
+
 static int take_frame(struct reading *reading, const struct capture_frame *frame)
 {
 	int err = 0;
@@ -147,7 +165,7 @@ static int take_frame(struct reading *reading, const struct capture_frame *frame
 		err = give_interface(reading, frame);
 	if (err)
 		return err;
-	if (frame->ts_ns < reading->since_ns || frame->ts_ns > reading->until_ns) {
+	if (!is_wanted(reading, frame)) {
 		reading->pipeline->capture.outside++;
 		return 0;
 	}
@@ -195,9 +213,7 @@ static int judge_frames(struct reading *reading, struct output *output)
 	int err;
 
 	pipeline->sink = output->sink;
-	err = read_frames(reading);
-	if (err && err != -ECANCELED)
-		log_error_r(err, "reading captures");
+	err = read_frames(reading); /* what broke off has been told */
 	summary->files = (__u32)captures_count(reading->captures);
 	summary->damaged = (__u32)captures_damaged(reading->captures);
 	summary->partial = fragments_abandoned(reading->fragments);

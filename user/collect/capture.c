@@ -8,6 +8,8 @@
 #include "collect/capture.h"
 #include "util/log.h"
 
+#define LEAP_NS 86400000000000ull /* files that are put together leap, but they do not come back */
+
 /* A heap by the time of the front frames; of the same time the file given first. */
 struct captures {
 	struct capture **heap;
@@ -47,13 +49,8 @@ struct capture_interface *capture_add_interface(struct capture *capture)
 
 int capture_end(struct capture *capture, int result)
 {
-	if (!result || result == -EPIPE) {
-		capture->why =
-			result ? capture->input->why : "the file ends in the middle of the next";
-		return -EPIPE;
-	}
-	capture->why = result == -ENOMEM ? "memory" : capture->input->why;
-	return result;
+	capture->why = result ? capture->input->why : "the file ends in the middle of the next";
+	return result ? result : -EPIPE;
 }
 
 static void capture_free(struct capture *capture)
@@ -109,15 +106,35 @@ int captures_add(struct captures *captures, struct input *input)
 static void tell_end(struct captures *captures, const struct capture *capture, int result)
 {
 	unsigned long long frames = capture->frame.number;
+	const char *path = capture->input->path;
 
 	captures->damaged++;
-	log_error("%s: %s after packet %llu: %s", capture->input->path,
-		  result == -EPIPE   ? "truncated" :
-		  result == -EBADMSG ? "damaged" :
-				       "reading failed",
-		  frames, capture->why);
+	if (result == -EPIPE || result == -EBADMSG)
+		log_error("%s: %s after packet %llu: %s", path,
+			  result == -EPIPE ? "truncated" : "damaged", frames, capture->why);
+	else
+		log_error_r(result, "%s: reading, after packet %llu", path, frames);
 	if (frames)
 		log_hint("the %llu packets before that were read", frames);
+}
+
+/*
+ * A damaged time stamp far ahead of both its neighbours would end every wait for an answer, and
+ * all that follows would lie before that end. Such a frame is given the time of the one before.
+ */
+static void mend_time(struct capture *capture, __u64 before_ns)
+{
+	struct capture_frame *frame = &capture->frame;
+	__u64 next_ns;
+
+	if (!capture->peek(capture, &next_ns) || frame->ts_ns < next_ns + LEAP_NS)
+		return;
+	if (!frame->number)
+		before_ns = next_ns;
+	if (frame->ts_ns < before_ns + LEAP_NS)
+		return;
+	frame->ts_ns = before_ns;
+	frame->time_known = false;
 }
 
 /* Moves the file on to its next frame. Returns as captures_next(): 0 at its end, told. */
@@ -125,12 +142,17 @@ static int advance(struct captures *captures, struct capture *capture)
 {
 	struct capture_frame *frame = &capture->frame;
 	struct capture_interface *interface;
-	int result = capture->next(capture);
+	__u64 before_ns = frame->ts_ns;
+	int result;
 
+	frame->time_known = true;
+	result = capture->next(capture);
 	if (result < 0)
 		tell_end(captures, capture, result);
 	if (result != 1)
 		return result == -ENOMEM ? result : 0;
+	if (frame->ts_ns >= before_ns + LEAP_NS)
+		mend_time(capture, before_ns);
 	interface = &capture->interface[capture->on];
 	frame->interface = capture->interface_base + capture->on;
 	frame->number++;

@@ -32,6 +32,8 @@ struct capture {
 	struct capture_interface *interface;
 	/* Gives the next frame: 1; 0 at the end; -EPIPE it ends early; -EBADMSG damaged. */
 	int (*next)(struct capture *capture);
+	/* The time of the frame behind that one, if its bytes are at hand: nothing is read for it. */
+	bool (*peek)(struct capture *capture, __u64 *ts_ns);
 };
 
 static inline __u16 capture_u16(const struct capture *capture, const __u8 *at)

@@ -11,6 +11,20 @@
 #define MAGIC_MICROSECONDS 0xa1b2c3d4
 #define MAGIC_NANOSECONDS 0xa1b23c4d
 
+static __u64 time_of(const struct capture *capture, const __u8 *record)
+{
+	return capture_u32(capture, record) * 1000000000ull +
+	       capture_u32(capture, record + 4) * capture->interface->factor;
+}
+
+static bool peek_pcap(struct capture *capture, __u64 *ts_ns)
+{
+	if (input_has(capture->input) < capture->pending + RECORD_HEADER)
+		return false;
+	*ts_ns = time_of(capture, input_at(capture->input) + capture->pending);
+	return true;
+}
+
 static int next_pcap(struct capture *capture)
 {
 	struct capture_frame *frame = &capture->frame;
@@ -35,8 +49,7 @@ static int next_pcap(struct capture *capture)
 	at = input_at(capture->input); /* it may have moved */
 	capture->pending = RECORD_HEADER + frame->captured;
 	frame->bytes = at + RECORD_HEADER;
-	frame->ts_ns = capture_u32(capture, at) * 1000000000ull +
-		       capture_u32(capture, at + 4) * capture->interface->factor;
+	frame->ts_ns = time_of(capture, at);
 	return 1;
 }
 
@@ -56,8 +69,8 @@ int capture_open_pcap(struct capture *capture)
 	interface->factor = capture_u32(capture, at) == MAGIC_NANOSECONDS ? 1 : 1000;
 	/* above the link type stand the length of a frame check sequence, and what IETF reserved */
 	interface->link = (__u16)capture_u32(capture, at + 20);
-	capture->frame.time_known = true;
 	capture->pending = FILE_HEADER;
 	capture->next = next_pcap;
+	capture->peek = peek_pcap;
 	return 0;
 }

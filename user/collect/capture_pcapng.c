@@ -132,17 +132,32 @@ static __u64 time_of(const struct capture_interface *interface, __u64 stamp)
 	return ns > INT64_MAX ? INT64_MAX : (__u64)ns;
 }
 
-static void note_time(struct capture *capture, const struct capture_interface *interface,
-		      __u32 high, __u32 low)
+/* @at: the two halves of the stamp. */
+static __u64 read_time(const struct capture *capture, const struct capture_interface *interface,
+		       const __u8 *at)
 {
-	__u64 stamp = (__u64)high << 32 | low;
+	__u64 stamp = (__u64)capture_u32(capture, at) << 32 | capture_u32(capture, at + 4);
 
-	capture->frame.time_known = true;
 	/* nearly every file: no division; a stamp this small cannot overflow */
 	if (interface->factor && !interface->offset && stamp < INT64_MAX / 1000000000)
-		capture->frame.ts_ns = stamp * interface->factor;
-	else
-		capture->frame.ts_ns = time_of(interface, stamp);
+		return stamp * interface->factor;
+	return time_of(interface, stamp);
+}
+
+/* Only of what nearly always follows: another enhanced packet. */
+static bool peek_pcapng(struct capture *capture, __u64 *ts_ns)
+{
+	const __u8 *at = input_at(capture->input) + capture->pending;
+	__u32 interface;
+
+	if (input_has(capture->input) < capture->pending + 8 + ENHANCED_BODY ||
+	    capture_u32(capture, at) != BLOCK_ENHANCED)
+		return false;
+	interface = capture_u32(capture, at + 8);
+	if (interface >= capture->interfaces)
+		return false;
+	*ts_ns = read_time(capture, &capture->interface[interface], at + 12);
+	return true;
 }
 
 static void take_packet_option(struct capture *capture, void *into, __u16 code, const __u8 *value,
@@ -190,8 +205,7 @@ static int take_enhanced(struct capture *capture, const __u8 *body, size_t size,
 	if (err != 1)
 		return err;
 	frame->bytes = body + ENHANCED_BODY;
-	note_time(capture, &capture->interface[interface], capture_u32(capture, body + 4),
-		  capture_u32(capture, body + 8));
+	frame->ts_ns = read_time(capture, &capture->interface[interface], body + 4);
 	used = ENHANCED_BODY + padded(frame->captured);
 	if (used < size)
 		walk_options(capture, body + used, size - used, take_packet_option, frame);
@@ -346,5 +360,6 @@ int capture_open_pcapng(struct capture *capture)
 	if (input_need(capture->input, BLOCK_OVERHEAD) != 1)
 		return -EPIPE;
 	capture->next = next_pcapng;
+	capture->peek = peek_pcapng;
 	return 0;
 }

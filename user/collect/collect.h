@@ -103,7 +103,8 @@ void record_reader_close(struct record_reader *reader);
  * and because it has no answer but "error" where a file ends early.
  *
  * Several files are merged by time, as they would be by mergecap: the earliest frame at the front
- * of any file is next. Within a file the order stays as it is, even where time runs backwards.
+ * of any file is next. Within a file the order stays as it is, even where time runs backwards. A
+ * stamp more than a day ahead of both its neighbours is damage: the one before has the better time.
  */
 
 struct captures;
@@ -118,7 +119,7 @@ struct capture_frame {
 	__u32 interface; /* of its file, from 0, counted over all sections */
 	__u32 ifindex; /* the same counted over all files, from 1: no two have the same */
 	__u16 link; /* LINKTYPE_* */
-	bool time_known; /* else it is the time of the frame before */
+	bool time_known; /* else it is the time of the frame before: the file has none, or a wrong one */
 	bool direction_known;
 	bool out;
 	bool first; /* of its interface */

@@ -11,7 +11,7 @@
 
 #include "collect/input.h"
 
-#define PACKED_BYTES ((size_t)256 << 10) /* at least what input.c reads before it knows */
+#define PACKED_BYTES ((size_t)64 << 10) /* at least what input.c reads before it knows */
 #define GZIP_WINDOW (15 + 16) /* the largest window, gzip's header and checksum (zlib.h) */
 
 struct unpacker {

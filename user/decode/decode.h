@@ -19,6 +19,10 @@
  * The packet parser works on raw bytes from the IP header on and is the same for records of the
  * TC hook, for the segment inside a drop or reset record, and for capture files.
  *
+ * A frame of a capture file passes decode_frame() instead: link layers (link.c) and tunnels
+ * (tunnel.c) are taken off, fragments put together (fragment.c), and the packet parser sees the
+ * innermost packet. What cannot be read is an event, too, with the reason in .frame.unread.
+ *
  * Every kind has a table of its fields (name, type, offset): printing a record, assembling one
  * from text in tests and the documentation all walk it, so no sink knows a kind.
  */
@@ -201,7 +205,7 @@ const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
 const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
-const char *decode_unread_name(unsigned int unread); /* "not-ip"; NULL of UNREAD_NONE */
+const char *decode_unread_name(unsigned int unread); /* "not-ip"; empty of UNREAD_NONE */
 const char *decode_unread_meaning(unsigned int unread); /* "not IP" */
 /* The errno that Linux gives a connecting socket for an ICMP destination unreachable; 0 none. */
 int decode_icmp_errno(bool ipv6, unsigned int type, unsigned int code);

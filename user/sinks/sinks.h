@@ -38,7 +38,7 @@ struct sink_options {
 struct capture_summary {
 	__u32 files;
 	__u32 damaged; /* of them: they end early, or hold what cannot be */
-	__u64 outside; /* frames before --since or after --until */
+	__u64 outside; /* frames that --since, --until or -i leave out */
 	__u64 partial; /* packets of which a fragment is missing */
 };
 
