@@ -3,7 +3,9 @@
 # make            build/sockwhy
 # make setup      install the Debian packages that are missing (root, when any is)
 # make demo       ten real connections, eight of them broken, explained live (root)
-# make test       every test; also test-unit test-replay test-cli test-check test-fuzz test-bpf test-live
+# make test       every test; also test-unit test-replay test-cli test-check
+#                 test-agree test-fuzz test-bpf test-live
+# make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
 # make arm64      compile the BPF object for arm64
@@ -213,7 +215,7 @@ tests-build: $(UNIT_TESTS) $(FUZZERS) $(BPF_TESTS) $(TOOLS) $(APPS)
 # what takes long is built on every CPU, unless the caller said how many
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: setup test test-unit test-replay test-cli test-check test-fuzz test-bpf test-live
+.PHONY: setup test test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-live
 setup:
 	$(Q)sh packaging/setup.sh
 
@@ -222,7 +224,7 @@ setup:
 test:
 	$(Q)$(MAKE) setup
 	$(Q)$(MAKE) $(JOBS) all arm64 clang static tests-build
-	$(Q)tests/run.sh unit replay cli check fuzz bpf live
+	$(Q)tests/run.sh unit replay cli check agree fuzz bpf live
 
 test-unit: $(UNIT_TESTS)
 	$(Q)tests/run.sh unit
@@ -232,6 +234,8 @@ test-cli: all $(TOOLS)
 	$(Q)tests/run.sh cli
 test-check: all
 	$(Q)tests/run.sh check
+test-agree: all
+	$(Q)tests/run.sh agree
 test-fuzz: $(FUZZERS)
 	$(Q)tests/run.sh fuzz
 test-bpf: all $(BPF_TESTS)
@@ -239,7 +243,9 @@ test-bpf: all $(BPF_TESTS)
 test-live: all static $(filter $(BUILD)/tests/live/%,$(APPS))
 	$(Q)tests/run.sh live
 
-.PHONY: demo bench
+.PHONY: demo bench agree
+agree: all
+	$(Q)/usr/bin/python3 -B tests/agree/agree.py
 demo:
 	$(Q)$(MAKE) setup
 	$(Q)$(MAKE) $(JOBS) all

@@ -141,7 +141,7 @@ for suite in "$@"; do
 	echo "== $suite"
 	case $suite in
 	unit | replay | fuzz) "suite_$suite" ;;
-	cli | check) suite_pytest "$suite" ;;
+	cli | check | agree) suite_pytest "$suite" ;;
 	bpf | live) suite_root "$suite" ;;
 	*)
 		echo "run.sh: unknown suite '$suite'" >&2

@@ -178,7 +178,7 @@ static void packets(void **state)
 
 	e = assemble_one(
 		"1 packet packet=\"1.1.1.1:1 > 2.2.2.2:2 FIN,PSH,ACK seq 9 len 10 cut 24\"");
-	assert_int_equal(e->packet.flags, PACKET_F_CUT);
+	assert_int_equal(e->packet.flags, PACKET_F_CUT | PACKET_F_SHORT);
 	assert_int_equal(e->packet.source_port, 1);
 	assert_int_equal(e->packet_raw.raw.wire_bytes, 50);
 

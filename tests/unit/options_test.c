@@ -21,8 +21,8 @@
 #define WORDS_OF(...) ((char *[]){ "sockwhy", __VA_ARGS__, NULL })
 
 static const struct command_row commands[COMMAND_COUNT] = {
-	{ "watch", "", "", NULL },   { "run", "", "", NULL },	 { "read", "", "", NULL },
-	{ "explain", "", "", NULL }, { "doctor", "", "", NULL },
+	{ "watch", "", "", NULL }, { "run", "", "", NULL },	{ "read", "", "", NULL },
+	{ "flows", "", "", NULL }, { "explain", "", "", NULL }, { "doctor", "", "", NULL },
 };
 
 static int parse(struct options *options, char **argv)

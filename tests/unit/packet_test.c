@@ -384,6 +384,62 @@ static void print_rest(void **state)
 	assert_int_equal(p.what, PACKET_UNPARSED);
 }
 
+/* RFC 2883 4: below the acknowledgment, or inside the second block. */
+static void duplicate_sack(void **state)
+{
+#define BLOCK(left, right) 0, 0, 0, left, 0, 0, 0, right
+	static const struct {
+		__u8 options[20];
+		bool told;
+	} cases[] = {
+		{ { 5, 10, BLOCK(1, 7), 1, 1 }, true }, /* the acknowledgment is 7 */
+		{ { 5, 10, BLOCK(1, 8), 1, 1 }, false },
+		{ { 5, 10, BLOCK(7, 7), 1, 1 }, false }, /* an empty block is none */
+		{ { 5, 10, BLOCK(9, 3), 1, 1 }, false },
+		{ { 5, 18, BLOCK(20, 30), BLOCK(10, 30), 1, 1 }, true },
+		{ { 5, 18, BLOCK(20, 30), BLOCK(21, 40), 1, 1 }, false },
+		{ { 5, 18, BLOCK(20, 30), BLOCK(10, 29), 1, 1 }, false },
+		{ { 5, 9, BLOCK(1, 7), 1, 1, 1 }, false }, /* no whole block */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__u8 bytes[60] = { V4(6, 60), TCP(10, 0x10) };
+		struct packet p;
+
+		memcpy(bytes + 40, cases[i].options, 20);
+		p = PARSE(bytes);
+		assert_int_equal(!!(p.flags & PACKET_F_DSACK), cases[i].told);
+	}
+}
+
+/* Of a frame that ends before its datagram only what it can have held was sent in it. */
+static void frame_shorter_than_datagram(void **state)
+{
+	static const __u8 v4[] = { V4(6, 140), TCP(5, 0x10), 1, 2, 3 };
+	static const __u8 v6[] = { V6(6, 120), TCP(5, 0x10), 1, 2, 3 };
+
+	(void)state;
+	/* wire: what stood on the wire, of which less may have been captured */
+	assert_int_equal(parse(v4, sizeof(v4), 140).payload_bytes, 100);
+	assert_int_equal(parse(v4, sizeof(v4), 141).payload_bytes, 100);
+	assert_int_equal(parse(v4, sizeof(v4), 139).payload_bytes, 99);
+	assert_int_equal(parse(v4, sizeof(v4), sizeof(v4)).payload_bytes, 3);
+	assert_int_equal(parse(v6, sizeof(v6), 160).payload_bytes, 100);
+	assert_int_equal(parse(v6, sizeof(v6), 159).payload_bytes, 99);
+}
+
+static void short_header(void **state)
+{
+	static const __u8 bytes[] = { V4(6, 60), TCP(10, 2), 2, 4, 5, 0xb4 };
+
+	(void)state;
+	assert_int_equal(parse(bytes, 39, 60).flags, PACKET_F_CUT | PACKET_F_SHORT);
+	/* cut in its options: the numbers are whole */
+	assert_int_equal(parse(bytes, 40, 60).flags, PACKET_F_CUT);
+	assert_int_equal(parse(bytes, 44, 60).flags, PACKET_F_CUT | PACKET_F_MSS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +459,9 @@ int main(void)
 		cmocka_unit_test(ipv6_fragments),
 		cmocka_unit_test(ipv6_chain_malformed),
 		cmocka_unit_test(print_rest),
+		cmocka_unit_test(duplicate_sack),
+		cmocka_unit_test(frame_shorter_than_datagram),
+		cmocka_unit_test(short_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -499,6 +499,11 @@ static bool event_tuple_of(const struct event *event, struct event_tuple *tuple)
 	return true;
 }
 
+bool filter_tuple(struct filter *filter, const struct event_tuple *tuple)
+{
+	return expression_match(filter->expression, tuple);
+}
+
 bool filter_event(struct filter *filter, const struct event *event)
 {
 	const struct event_owner *owner = event_owner_of(event);

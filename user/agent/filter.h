@@ -31,4 +31,5 @@ void filter_learn(struct filter *filter, const struct event *event);
 bool filter_attempt(struct filter *filter, const struct join *join, const struct attempt *attempt);
 bool filter_verdict(struct filter *filter, const struct join *join, const struct attempt *attempt,
 		    const struct verdict *verdict);
+bool filter_tuple(struct filter *filter, const struct event_tuple *tuple);
 bool filter_event(struct filter *filter, const struct event *event);

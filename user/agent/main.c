@@ -17,6 +17,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
 			  "start a command, follow it, then explain what failed", command_run },
 	[COMMAND_READ] = { "read", "[OPTION...] FILE...",
 			   "judge captures and recordings, without root", command_read },
+	[COMMAND_FLOWS] = { "flows", "[OPTION...] FILE...",
+			    "a table of the TCP connections of captures", command_flows },
 	[COMMAND_EXPLAIN] = { "explain", "[ID|ERRNO|STATE]", "what it means and what to check",
 			      command_explain },
 	[COMMAND_DOCTOR] = { "doctor", "[--clean [--dry-run]] [--json]",

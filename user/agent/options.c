@@ -44,11 +44,13 @@ enum {
 	W = BIT(COMMAND_WATCH),
 	R = BIT(COMMAND_RUN),
 	O = BIT(COMMAND_READ),
+	F = BIT(COMMAND_FLOWS),
 	E = BIT(COMMAND_EXPLAIN),
 	D = BIT(COMMAND_DOCTOR),
 	LIVE = W | R,
 	JUDGES = W | R | O,
-	EVERY = W | R | O | E | D,
+	TABLES = JUDGES | F,
+	EVERY = W | R | O | F | E | D,
 };
 
 static const char *const severity_names[] = { "info", "warning", "error", NULL };
@@ -96,7 +98,7 @@ struct option_row {
 
 /* clang-format off */
 static const struct option_row option_rows[] = {
-	{ NULL, 'f', .group = GROUP_WHICH, .commands = JUDGES, TEXT(expression, "EXPR"),
+	{ NULL, 'f', .group = GROUP_WHICH, .commands = TABLES, TEXT(expression, "EXPR"),
 	  .what = "the filter as an option: a pcap-filter expression over addresses and ports" },
 	{ NULL, 'p', .group = GROUP_WHICH, .commands = W | O, LIST(pids, "PID"),
 	  .what = "connections of this process and its descendants" },
@@ -112,11 +114,11 @@ static const struct option_row option_rows[] = {
 	  .what = "of processes whose cgroup path begins so" },
 	{ "netns", 0, .group = GROUP_WHICH, .commands = LIVE, WORDS(netns, "PATH|all"),
 	  .what = "also the packets of this network namespace, by path or ip-netns name" },
-	{ NULL, 'i', .group = GROUP_WHICH, .commands = JUDGES, WORDS(interfaces, "IFACE"),
+	{ NULL, 'i', .group = GROUP_WHICH, .commands = TABLES, WORDS(interfaces, "IFACE"),
 	  .what = "only the packets of this interface (repeatable)" },
-	{ "since", 0, .group = GROUP_WHICH, .commands = O, WHEN(since),
+	{ "since", 0, .group = GROUP_WHICH, .commands = O | F, WHEN(since),
 	  .what = "of captures: packets from then on (2026-11-20T10:31:07Z, or 90s: after the first)" },
-	{ "until", 0, .group = GROUP_WHICH, .commands = O, WHEN(until),
+	{ "until", 0, .group = GROUP_WHICH, .commands = O | F, WHEN(until),
 	  .what = "of captures: packets up to then" },
 
 	{ "finding", 0, .group = GROUP_FINDINGS, .commands = JUDGES, LIST(findings, "ID[,ID...]"),
@@ -135,26 +137,30 @@ static const struct option_row option_rows[] = {
 	  .what = "text for people (the default)" },
 	{ "brief", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(brief),
 	  .what = "one line a finding" },
-	{ "json", 0, .group = GROUP_OUTPUT, .commands = JUDGES | D, FLAG(json),
+	{ "json", 0, .group = GROUP_OUTPUT, .commands = TABLES | D, FLAG(json),
 	  .what = "JSON lines" },
+	{ "csv", 0, .group = GROUP_OUTPUT, .commands = F, FLAG(csv),
+	  .what = "comma-separated values, with a first line of names" },
+	{ "sort", 0, .group = GROUP_OUTPUT, .commands = F, TEXT(sort, "FIELD"),
+	  .what = "the greatest first: bytes, retransmissions, duration_us, server_rtt_mean_us ..." },
 	{ NULL, 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
 	  .what = "events beside findings; -vv: every packet of a capture; run: healthy connections too" },
-	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(quiet),
+	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = TABLES, FLAG(quiet),
 	  .what = "only findings and errors" },
-	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(output, "FILE"),
+	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = TABLES, TEXT(output, "FILE"),
 	  .what = "write findings to a new file of mode 0600" },
 	{ "record", 0, .group = GROUP_OUTPUT, .commands = LIVE, TEXT(record, "FILE"),
 	  .what = "keep every record in a new file, for read" },
-	{ "force", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(force),
+	{ "force", 0, .group = GROUP_OUTPUT, .commands = TABLES, FLAG(force),
 	  .what = "overwrite the files of -o and --record" },
-	{ "utc", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(utc),
+	{ "utc", 0, .group = GROUP_OUTPUT, .commands = TABLES, FLAG(utc),
 	  .what = "times in UTC" },
 	{ "color", 0, .group = GROUP_OUTPUT, .commands = JUDGES,
 	  CHOICE(color, "auto|always|never", color_names, COLOR_AUTO),
 	  .what = "colour: on a terminal, unless NO_COLOR is set (auto)" },
 
-	{ NULL, 'c', .group = GROUP_HOW, .commands = W | O, NUMBER(findings_max, 0, 1, 1000000000),
-	  .what = "end after so many findings" },
+	{ NULL, 'c', .group = GROUP_HOW, .commands = W | O | F, NUMBER(findings_max, 0, 1, 1000000000),
+	  .what = "end after so many findings; flows: so many rows" },
 	{ "duration", 0, .group = GROUP_HOW, .commands = W, TIME(duration_ns),
 	  .what = "end after so long (30s, 5m, 8h)" },
 	{ "fail-on", 0, .group = GROUP_HOW, .commands = JUDGES,
@@ -172,7 +178,7 @@ static const struct option_row option_rows[] = {
 	{ "ring-size", 0, .group = GROUP_HOW, .commands = LIVE,
 	  BYTES(ring_bytes, 4 << 20, 4096, 256 << 20),
 	  .what = "the buffer between kernel and program (4M)" },
-	{ "max-connections", 0, .group = GROUP_HOW, .commands = JUDGES,
+	{ "max-connections", 0, .group = GROUP_HOW, .commands = TABLES,
 	  NUMBER(connections_max, 65536, 16, 4 << 20),
 	  .what = "connections held in memory at once (65536)" },
 
@@ -479,8 +485,8 @@ static int parser_check(const struct parser *parser)
 		log_hint("sockwhy %s --help lists them", command->name);
 		return -EINVAL;
 	}
-	if (options->text + options->brief + options->json > 1) {
-		log_error("--text, --brief, --json: only one of them");
+	if (options->text + options->brief + options->json + options->csv > 1) {
+		log_error("--text, --brief, --json, --csv: only one of them");
 		log_hint("-o FILE keeps one of them in a file");
 		return -EINVAL;
 	}

@@ -21,6 +21,7 @@ enum command {
 	COMMAND_WATCH,
 	COMMAND_RUN,
 	COMMAND_READ,
+	COMMAND_FLOWS,
 	COMMAND_EXPLAIN,
 	COMMAND_DOCTOR,
 	COMMAND_COUNT,
@@ -71,6 +72,8 @@ struct options {
 	bool text;
 	bool brief;
 	bool json;
+	bool csv;
+	const char *sort; /* flows: a column, NULL as they come */
 	unsigned int verbose;
 	bool quiet;
 	bool utc;

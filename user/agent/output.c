@@ -68,6 +68,13 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	return err;
 }
 
+void output_attach(struct output *output, struct pipeline *pipeline)
+{
+	pipeline->sink = output->sink;
+	pipeline->flows = output->flows;
+	pipeline->flows_file = output->file;
+}
+
 int output_close(struct output *output)
 {
 	int err = output->sink ? sink_close(output->sink) : 0;
@@ -112,6 +119,25 @@ static void add_frames(struct text *text, const struct join_counters *counters,
 	text_add(text, "; ");
 }
 
+/* "12 connections, 3 of them not shown; 2 made room before their end (--max-connections)" */
+static void log_flows(const struct pipeline *pipeline)
+{
+	const struct streams *streams = join_streams(pipeline->join);
+	__u64 seen = streams_seen(streams), untold = flows_untold(pipeline->flows);
+	char buffer[600];
+	struct text text = text_of(buffer);
+
+	if (join_is_capture(pipeline->join))
+		add_frames(&text, join_counters(pipeline->join), &pipeline->capture);
+	text_add(&text, "%llu connection%s", seen, seen == 1 ? "" : "s");
+	if (untold)
+		text_add(&text, ", %llu not shown", untold);
+	if (streams_evicted(streams))
+		text_add(&text, "; %llu made room for later ones (--max-connections)",
+			 streams_evicted(streams));
+	log_info("%s", buffer);
+}
+
 void output_log_summary(const struct pipeline *pipeline, bool early)
 {
 	const struct join_counters *counters = join_counters(pipeline->join);
@@ -121,6 +147,10 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	struct text text = text_of(buffer);
 	size_t before;
 
+	if (pipeline->flows) {
+		log_flows(pipeline);
+		return;
+	}
 	text_add(&text, "%llu.%llu s: ", ms / 1000, ms % 1000 / 100);
 	if (capture)
 		add_frames(&text, counters, &pipeline->capture);

@@ -8,6 +8,7 @@
 
 struct output {
 	struct sink *sink;
+	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* opened here, or standard output */
 	char *held; /* run: what is said at the end */
 	size_t held_size;
@@ -20,6 +21,9 @@ struct output {
  * error. Logs what is wrong. Returns 0 or a negative errno.
  */
 int output_open(struct output *output, const struct options *options, bool hold);
+
+/* What @pipeline tells goes here. */
+void output_attach(struct output *output, struct pipeline *pipeline);
 
 /* Returns 0 or the error of the last write, not yet told. */
 int output_close(struct output *output);

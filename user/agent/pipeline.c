@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/flows.h"
 #include "agent/limits.h"
 #include "agent/pipeline.h"
 #include "util/array.h"
@@ -45,6 +46,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 		return -EINVAL;
 	}
 	limits.connections = (__u32)options->connections_max;
+	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
+		limits.streams = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);
 	if (err)
 		return err;
@@ -359,8 +362,13 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	pipeline->opened |= (event->head.flags & EVENT_F_FOLLOWED) &&
 			    (event->head.kind == EVENT_OPEN || event->head.kind == EVENT_SYSCALL);
 	filter_learn(pipeline->filter, event);
+	if (pipeline->flows)
+		return flows_take(pipeline);
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
+	if (pipeline->options->verbose && join_look(pipeline->join)->flags &&
+	    filter_event(pipeline->filter, event))
+		note_write(pipeline, sink_look(pipeline->sink, pipeline->join, event));
 	if (pipeline->depth)
 		return 0;
 
@@ -399,6 +407,10 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 {
 	struct summary summary = { .early_end = early };
 
+	if (pipeline->flows) {
+		note_write(pipeline, flows_tell(pipeline));
+		return;
+	}
 	/* a replay has no record left that could answer, so nobody asks here */
 	pipeline->facts.fetch = NULL;
 	join_finish(pipeline->join);

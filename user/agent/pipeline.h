@@ -20,6 +20,8 @@ struct pipeline {
 	struct filter *filter;
 	struct groups *groups;
 	struct sink *sink; /* NULL: nothing is told */
+	struct flows *flows; /* not NULL: rows of it are all that is told */
+	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */
 	struct facts facts; /* .fetch NULL: none to be had */
 	struct finding *finding; /* the one being told */

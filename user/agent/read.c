@@ -56,7 +56,7 @@ static int read_recording(const struct options *options, struct output *output, 
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
 	replay.reader = reader;
-	pipeline.sink = output->sink;
+	output_attach(output, &pipeline);
 	pipeline.facts = (struct facts){ .fetch = facts_replay_fetch, .ctx = &replay };
 
 	err = read_records(reader, &sink, path);
@@ -129,9 +129,22 @@ static int read_files(const struct options *options, struct output *output,
 	return worst;
 }
 
-int command_read(const struct options *options)
+int read_all(const struct options *options, struct output *output)
 {
 	struct captures *captures;
+	int status, err = captures_new(&captures);
+
+	if (err) {
+		log_error_r(err, "captures");
+		return EXIT_FAILED;
+	}
+	status = read_files(options, output, captures);
+	captures_free(captures);
+	return status;
+}
+
+int command_read(const struct options *options)
+{
 	struct output output;
 	int worst, err;
 
@@ -144,12 +157,7 @@ int command_read(const struct options *options)
 		output_close(&output);
 		return EXIT_FAILED;
 	}
-	err = captures_new(&captures);
-	worst = err ? EXIT_FAILED : read_files(options, &output, captures);
-	if (err)
-		log_error_r(err, "captures");
-	else
-		captures_free(captures);
+	worst = read_all(options, &output);
 	err = output_close(&output);
 	if (err && err != -EPIPE) {
 		log_error_r(err, "output: writing");

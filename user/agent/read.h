@@ -6,5 +6,8 @@
 #include "agent/output.h"
 #include "collect/collect.h"
 
+/* Reads every file of the command line into @output. Returns an exit status. */
+int read_all(const struct options *options, struct output *output);
+
 /* Judges all capture files as one stream, merged by time. Returns an exit status. */
 int read_captures(const struct options *options, struct output *output, struct captures *captures);

@@ -212,7 +212,7 @@ static int judge_frames(struct reading *reading, struct output *output)
 	bool early;
 	int err;
 
-	pipeline->sink = output->sink;
+	output_attach(output, pipeline);
 	err = read_frames(reading); /* what broke off has been told */
 	summary->files = (__u32)captures_count(reading->captures);
 	summary->damaged = (__u32)captures_damaged(reading->captures);

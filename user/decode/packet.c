@@ -180,6 +180,22 @@ static bool parse_ip(struct span span, size_t wire, __u8 *source, __u8 *destinat
 	return parse_ipv4(span, wire, source, destination, upper);
 }
 
+/*
+ * RFC 2883 4: the first block tells of a duplicate if it ends at or before the acknowledgment, or
+ * lies inside the second. Sequence numbers are compared modulo 2^32.
+ */
+static bool is_dsack(const __u8 *blocks, size_t count, __u32 ack)
+{
+	__u32 left = be32(blocks), right = be32(blocks + 4);
+
+	if ((__s32)(right - left) <= 0)
+		return false;
+	if ((__s32)(right - ack) <= 0)
+		return true;
+	return count > 1 && (__s32)(left - be32(blocks + 8)) >= 0 &&
+	       (__s32)(be32(blocks + 12) - right) >= 0;
+}
+
 /* RFC 9293 3.1, RFC 7323, RFC 2018. */
 static void parse_tcp_option(const __u8 *option, size_t length, struct packet *packet)
 {
@@ -202,6 +218,11 @@ static void parse_tcp_option(const __u8 *option, size_t length, struct packet *p
 	case 4:
 		if (syn && length == 2)
 			packet->flags |= PACKET_F_SACK;
+		break;
+	case 5:
+		if (length >= 10 && length % 8 == 2 &&
+		    is_dsack(option + 2, (length - 2) / 8, packet->ack))
+			packet->flags |= PACKET_F_DSACK;
 		break;
 	case 8:
 		if (length == 10) {
@@ -276,7 +297,7 @@ static void parse_tcp(struct span span, size_t wire, struct packet *packet)
 	if (span_has(&span, 16))
 		packet->window = be16(span.at + 14);
 	if (!span_has(&span, TCP_HEADER)) {
-		packet->flags |= PACKET_F_CUT;
+		packet->flags |= PACKET_F_CUT | PACKET_F_SHORT;
 		return;
 	}
 	span_skip(&span, TCP_HEADER);
@@ -387,6 +408,9 @@ void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet
 		packet->what = PACKET_UNPARSED;
 		return;
 	}
+	/* a frame that ends before its datagram: what it cannot have held was not sent in it */
+	if (!upper.cut && upper.wire_bytes > wire - (size_t)(upper.span.at - bytes))
+		upper.wire_bytes = wire - (size_t)(upper.span.at - bytes);
 	packet->what = PACKET_OTHER;
 	packet->protocol = upper.protocol;
 	packet->ttl = upper.ttl;

@@ -73,12 +73,14 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
+	if (limits->streams && streams_new(&join->streams, limits->streams))
+		join->streams = NULL;
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->by_cookie || !join->by_tuple ||
 	    !join->attempts || !join->attempts_free || !join->by_owner || !join->evidence ||
 	    !join->strays || !join->strays_by_tuple || !join->strays_by_isn || !join->listeners ||
 	    !join->scopes || !join->scopes_by_address || !join->interfaces || !join->names ||
-	    !join->lookups || !join->processes) {
+	    !join->lookups || !join->processes || (limits->streams && !join->streams)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -116,6 +118,7 @@ void join_free(struct join *join)
 	free(join->names);
 	free(join->lookups);
 	free(join->processes);
+	streams_free(join->streams);
 	free(join);
 }
 
@@ -212,6 +215,24 @@ static void handle_fact(struct join *join, const struct event *event)
 	join->facts[join->facts_count++] = *fact;
 }
 
+/* Of a selection of a connection's packets every other one would look lost. */
+static void follow_stream(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	__u64 frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0;
+
+	if (join->streams && packet->what == PACKET_TCP)
+		join->look = stream_packet(join->streams, packet, event->head.ts_ns, frame,
+					   event->head.netns);
+}
+
+static void handle_packet(struct join *join, const struct event *event)
+{
+	if (event->head.flags & EVENT_F_FOLLOWED)
+		follow_stream(join, event);
+	wire_event(join, event);
+}
+
 static void handle_frame(struct join *join, const struct event *event)
 {
 	join->counters.frames++;
@@ -220,6 +241,7 @@ static void handle_frame(struct join *join, const struct event *event)
 	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
 		join->counters.cut++;
 	capture_event(join, event);
+	follow_stream(join, event);
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
@@ -227,7 +249,7 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_ERROR] = try_socket,	     [EVENT_RETRANSMIT] = try_socket,
 	[EVENT_RESET_RECEIVED] = try_socket, [EVENT_SYNACK_RETRANSMIT] = wire_listener,
 	[EVENT_LISTEN_FULL] = wire_listener, [EVENT_RESET_SENT] = wire_event,
-	[EVENT_DROP] = wire_event,	     [EVENT_PACKET] = wire_event,
+	[EVENT_DROP] = wire_event,	     [EVENT_PACKET] = handle_packet,
 	[EVENT_ICMP_SENT] = wire_event,	     [EVENT_SYSCALL] = handle_syscall,
 	[EVENT_SOCKET] = handle_snapshot,    [EVENT_TICK] = handle_tick,
 	[EVENT_FACT] = handle_fact,	     [EVENT_NEIGHBOR] = host_event,
@@ -242,12 +264,24 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 void join_event(struct join *join, const struct event *event)
 {
 	join->counters.records++;
+	join->look.stream = NULL;
+	join->look.flags = 0;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
 	note_lost(join, &event->head);
 	if (handlers[event->head.kind])
 		handlers[event->head.kind](join, event);
+}
+
+const struct streams *join_streams(const struct join *join)
+{
+	return join->streams;
+}
+
+const struct stream_look *join_look(const struct join *join)
+{
+	return &join->look;
 }
 
 struct attempt *join_due(struct join *join)

@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/stream.h"
 
 /*
  * Theory of operation
@@ -46,6 +47,7 @@ struct join;
 /* Every number join compares with, and the bounds of its tables. */
 struct join_limits {
 	__u32 connections; /* tries held at once */
+	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
 	__u32 listeners;
 	__u32 strays; /* records kept that have no try yet */
 	__u64 settle_ns; /* a final waits so long for late evidence */
@@ -374,6 +376,17 @@ bool join_settling(const struct join *join);
 
 /* How many connects are under way. Walks the table: not for every record. */
 size_t join_connecting(const struct join *join);
+
+/* ---- TCP connections, segment by segment: stream.h ---- */
+
+/*
+ * Every connection of a capture, and under run those of the followed processes: of others the
+ * kernel side shows a few packets only. NULL: none is followed.
+ */
+const struct streams *join_streams(const struct join *join);
+
+/* What the last record's packet was in its connection; .stream NULL: in none. */
+const struct stream_look *join_look(const struct join *join);
 
 /* ---- what else is known ---- */
 

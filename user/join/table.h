@@ -250,6 +250,9 @@ struct join {
 	size_t facts_count;
 	__u64 facts_request;
 
+	struct streams *streams;
+	struct stream_look look; /* at the last record */
+
 	struct ev_start start;
 	bool started;
 	struct lookup_slot *lookups;

@@ -78,6 +78,8 @@ static void json_event(struct sink *sink, const struct join *join, const struct 
 		interface = join_interface(join, event->head.netns, event->head.ifindex);
 	json_put_begin(&json, join, "event", event->head.ts_ns);
 	json_pair(&json, "event", decode_kind_name(event->head.kind));
+	if (event->head.kind == EVENT_FRAME)
+		json_pair_unsigned(&json, "frame", event->frame.frame);
 	json_pair(&json, "vantage", decode_vantage_name(event->head.vantage));
 	if (event->head.netns)
 		json_pair_unsigned(&json, "netns", event->head.netns);
@@ -96,6 +98,41 @@ static void json_event(struct sink *sink, const struct join *join, const struct 
 	json_close(&json, '}');
 	if (!json.cut)
 		fprintf(sink->options.file, "%s\n", line);
+}
+
+static void json_look(struct sink *sink, const struct join *join, const struct event *event,
+		      unsigned int flag)
+{
+	const struct stream_look *look = join_look(join);
+	const struct stream *stream = look->stream;
+	const struct interface *interface = NULL;
+	char line[2048];
+	struct json json = json_in(line, sizeof(line));
+
+	if (event->head.ifindex)
+		interface = join_interface(join, event->head.netns, event->head.ifindex);
+	json_put_begin(&json, join, "event", event->head.ts_ns);
+	json_pair(&json, "event", stream_flag_name(flag));
+	if (event->head.kind == EVENT_FRAME)
+		json_pair_unsigned(&json, "frame", event->frame.frame);
+	json_pair(&json, "vantage", decode_vantage_name(event->head.vantage));
+	if (event->head.netns)
+		json_pair_unsigned(&json, "netns", event->head.netns);
+	if (interface)
+		json_pair_of(&json, "interface", interface->name, sizeof(interface->name));
+	put_packet(&json, &event->packet);
+	json_key(&json, "fields");
+	json_open(&json, '{');
+	if (event->head.kind == EVENT_FRAME)
+		json_pair_unsigned(&json, "file", event->frame.file);
+	json_pair_unsigned(&json, "stream", stream->number);
+	if (stream->client_known)
+		json_pair(&json, "from", look->from == stream->client ? "client" : "server");
+	if (look->copy)
+		json_pair_unsigned(&json, "copy", 1);
+	json_close(&json, '}');
+	json_close(&json, '}');
+	fprintf(sink->options.file, "%s\n", line);
 }
 
 static void put_kinds(struct json *json, const char *key, const __u64 *by_kind)
@@ -162,6 +199,8 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_pair_unsigned(&json, "attempts", counters->attempts);
 	json_pair_unsigned(&json, "failures", counters->failures);
 	json_pair_unsigned(&json, "connections", counters->tries);
+	if (join_streams(join))
+		json_pair_unsigned(&json, "streams", streams_seen(join_streams(join)));
 	json_pair_unsigned(&json, "lost", counters->lost);
 	json_pair_unsigned(&json, "suppressed", counters->suppressed);
 	json_pair_unsigned(&json, "bad", counters->bad);
@@ -177,6 +216,7 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 
 const struct sink_ops sink_json_ops = {
 	.event = json_event,
+	.look = json_look,
 	.lost = json_lost,
 	.finding = json_finding,
 	.summary = json_summary,

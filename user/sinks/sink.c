@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sinks/sink.h"
+#include "util/array.h"
 
 static const struct sink_ops *const sink_formats[] = {
 	[OUTPUT_TEXT] = &sink_text_ops,
@@ -70,6 +71,16 @@ int sink_event(struct sink *sink, const struct join *join, const struct event *e
 	/* many, so that they are not flushed one by one: the tick does it */
 	if (sink->options.events && sink->ops->event)
 		sink->ops->event(sink, join, event);
+	return 0;
+}
+
+int sink_look(struct sink *sink, const struct join *join, const struct event *event)
+{
+	__u32 flags = join_look(join)->flags;
+
+	for (unsigned int flag = 0; flag < STREAM_FLAG_COUNT && sink->options.events; flag++)
+		if ((flags & BIT(flag)) && sink->ops->look)
+			sink->ops->look(sink, join, event, flag);
 	return 0;
 }
 

@@ -15,6 +15,9 @@ struct sink {
 /* A format's functions write to options.file; sink.c looks at the file's errors. NULL: says nothing. */
 struct sink_ops {
 	void (*event)(struct sink *sink, const struct join *join, const struct event *event);
+	/* @flag: enum stream_flag; the rest of what is known of the packet: join_look() */
+	void (*look)(struct sink *sink, const struct join *join, const struct event *event,
+		     unsigned int flag);
 	/* by kind, since the start; @total: their sum; the sum grew since the last call */
 	void (*lost)(struct sink *sink, const struct join *join, const struct event *event,
 		     __u64 total);

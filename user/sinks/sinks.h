@@ -55,12 +55,38 @@ struct sink;
 int sink_open(struct sink **out, const struct sink_options *options);
 /* All return 0 or the error of this write (negative errno): -EPIPE a closed pipe. */
 int sink_event(struct sink *sink, const struct join *join, const struct event *event);
+/* What the packet of @event was in its TCP connection, by join_look(): one line a flag (-v). */
+int sink_look(struct sink *sink, const struct join *join, const struct event *event);
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
 /* An attempt that worked, with its timeline (run -v); only text has a form for it. */
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
 int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary);
 int sink_flush(struct sink *sink); /* at a tick */
 int sink_close(struct sink *sink); /* frees; the file stays the caller's */
+
+/* ---- a table of connections ---- */
+
+enum flows_format { FLOWS_TEXT, FLOWS_JSON, FLOWS_CSV };
+
+struct flows_options {
+	enum flows_format format;
+	FILE *file;
+	bool ascii;
+	bool utc;
+	const char *sort; /* a column of numbers, the greatest first; NULL: as they come */
+	size_t room; /* rows kept for sorting: of more the first ones */
+	__u64 rows_most; /* written; 0 without end */
+};
+
+struct flows;
+
+/* Returns 0, -ENOMEM, or -EINVAL for a .sort that is no column of numbers. */
+int flows_new(struct flows **out, const struct flows_options *options);
+void flows_free(struct flows *flows);
+void flows_add(struct flows *flows, const struct join *join, const struct stream *stream);
+void flows_finish(struct flows *flows, const struct join *join); /* writes what was kept */
+__u64 flows_untold(const struct flows *flows); /* rows added and not written */
+const char *flows_sort_name(size_t index); /* of the connection's columns; NULL at the end */
 
 /* ---- groups ---- */
 

@@ -373,6 +373,23 @@ static void text_event(struct sink *sink, const struct join *join, const struct 
 		decode_kind_name(event->head.kind), buffer, color(sink, "\033[0m"));
 }
 
+static void text_look(struct sink *sink, const struct join *join, const struct event *event,
+		      unsigned int flag)
+{
+	const struct stream_look *look = join_look(join);
+	char time[40], buffer[1200];
+	struct text text = text_of(time);
+
+	say_time(&text, join, event->head.ts_ns, sink->options.utc);
+	text = text_of(buffer);
+	if (event->head.kind == EVENT_FRAME)
+		text_add(&text, "  frame %llu", event->frame.frame);
+	print_packet(sink, &text, &event->packet);
+	fprintf(sink->options.file, "%s%s event %s%s%s%s\n", color(sink, "\033[2m"), time,
+		stream_flag_name(flag), buffer, look->copy ? "  captured twice" : "",
+		color(sink, "\033[0m"));
+}
+
 static void text_lost(struct sink *sink, const struct join *join, const struct event *event,
 		      __u64 total)
 {
@@ -391,6 +408,7 @@ static void text_lost(struct sink *sink, const struct join *join, const struct e
 
 const struct sink_ops sink_text_ops = {
 	.event = text_event,
+	.look = text_look,
 	.lost = text_lost,
 	.finding = text_finding,
 	.worked = text_worked,

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* flow_columns.h - the figures of a connection by name; private to this folder */
+#pragma once
+
+#include "join/join.h"
+
+enum flow_type {
+	FLOW_NUMBER,
+	FLOW_TIME, /* of a record */
+	FLOW_WORD,
+	FLOW_ADDRESS,
+	FLOW_TRUTH,
+};
+
+/* What a column holds for one connection. */
+struct flow_value {
+	bool known;
+	__u64 number; /* FLOW_NUMBER, FLOW_TIME, FLOW_TRUTH */
+	const char *word;
+	const __u8 *address;
+};
+
+struct flow_column {
+	const char *name;
+	__u8 type; /* enum flow_type */
+	bool ascending; /* --sort: the smallest first, which is no figure but a place */
+	/* @side: index of the side, for the columns of one side */
+	void (*get)(const struct stream *stream, __u8 side, struct flow_value *value);
+};
+
+/* Of the connection, and of each of its sides; ended by a row without a name. */
+extern const struct flow_column flow_columns[];
+extern const struct flow_column flow_side_columns[];
+
+struct flow_value flow_get(const struct flow_column *column, const struct stream *stream,
+			   __u8 side);
