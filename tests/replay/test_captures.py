@@ -44,9 +44,8 @@ EXPECTED = {
     # host unreachable about the SYN/ACK decides nothing; the server's reset after the handshake does
     "packetdrill-run/google_tcp_fastopen_server_icmp-baseline.pcap": [
         ("connect-reset-in-handshake", "likely", "192.0.2.1", "192.168.0.1:8080", 1)],
-    # time leaps by years, backwards too
+    # two thirds of it have damaged times: of the one SYN before them nobody knows how long it waited
     PCPP + "pcapng-example.pcapng": [
-        ("connect-no-answer", "possible", "127.0.0.1", "127.0.0.1:3306", 1),
         ("connect-refused", "likely", "198.202.88.52", "130.217.250.13:8810", 1)],
 }
 
