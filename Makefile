@@ -228,7 +228,7 @@ test:
 
 test-unit: $(UNIT_TESTS)
 	$(Q)tests/run.sh unit
-test-replay: $(BUILD)/san/tests/unit/replay_test
+test-replay: all $(TOOLS) $(BUILD)/san/tests/unit/replay_test
 	$(Q)tests/run.sh replay
 test-cli: all $(TOOLS)
 	$(Q)tests/run.sh cli

@@ -86,10 +86,12 @@ suite_unit()
 	suite_programs unit "${sources[@]}"
 }
 
-# Every case in tests/replay/cases: records as text, and the finding they must give.
+# Every case in tests/replay/cases: records as text, and the finding they must give; the same
+# through the program, and real captures where they are.
 suite_replay()
 {
 	suite_programs unit tests/unit/replay_test.c
+	suite_pytest replay
 }
 
 suite_fuzz()

@@ -20,6 +20,8 @@ struct words {
 	__u8 tcp_flags;
 	bool sack;
 	bool ts;
+	__u8 payload[160];
+	size_t payload_length;
 	__s64 seq, ack, win, mss, wscale, ttl, id, len, cut, mtu, type, code, ts_value, ts_echo;
 };
 
@@ -192,6 +194,54 @@ static const char *read_protocol(char **rest, bool ipv6, struct words *words)
 	return NULL;
 }
 
+static void put_name(struct build *build, const char *name)
+{
+	while (*name) {
+		size_t length = strcspn(name, ".");
+
+		put(build, length, 1);
+		for (size_t i = 0; i < length; i++)
+			put(build, (__u8)name[i], 1);
+		name += length + (name[length] == '.');
+	}
+	put(build, 0, 1);
+}
+
+/* "7,A,db.internal", "7,A,NXDOMAIN,db.internal": RFC 1035 4.1, one question and nothing else */
+static const char *read_dns(char *word, struct words *words)
+{
+	char *rest = NULL, *id = word ? strtok_r(word, ",", &rest) : NULL;
+	char *type = id ? strtok_r(NULL, ",", &rest) : NULL;
+	char *name = type ? strtok_r(NULL, ",", &rest) : NULL;
+	char *last = name ? strtok_r(NULL, ",", &rest) : NULL;
+	struct build build = { .length = 0 };
+	unsigned int code = 1, rcode = 0;
+	__s64 number;
+
+	if (!name || !value_number(id, &number))
+		return "dns ID,TYPE,NAME or ID,TYPE,RCODE,NAME expected";
+	while (code < 256 && (!dns_type_name(code) || strcmp(dns_type_name(code), type) != 0))
+		code++;
+	while (last && rcode < 16 &&
+	       (!dns_rcode_name(rcode) || strcmp(dns_rcode_name(rcode), name) != 0))
+		rcode++;
+	if (code == 256 || rcode == 16)
+		return "dns: unknown type or rcode";
+	put(&build, (__u64)number, 2);
+	put(&build, last ? 0x8180 | rcode : 0x0100, 2);
+	put(&build, 1, 2);
+	put(&build, 0, 6);
+	put_name(&build, last ? last : name);
+	put(&build, code, 2);
+	put(&build, 1, 2);
+	if (build.length > sizeof(words->payload))
+		return "dns: the name is too long";
+	memcpy(words->payload, build.bytes, build.length);
+	words->payload_length = build.length;
+	words->len = (__s64)build.length;
+	return NULL;
+}
+
 /* "seq 5 win 64240 …" up to the end or "of"; *@of tells which. */
 static const char *read_numbers(char **rest, struct words *words, bool *of)
 {
@@ -213,6 +263,13 @@ static const char *read_numbers(char **rest, struct words *words, bool *of)
 		if (!strcmp(word, "of")) {
 			*of = true;
 			return NULL;
+		}
+		if (!strcmp(word, "dns")) {
+			const char *wrong = read_dns(strtok_r(NULL, " \t", rest), words);
+
+			if (wrong)
+				return wrong;
+			continue;
 		}
 		if (!strcmp(word, "sack")) {
 			words->sack = true;
@@ -340,6 +397,8 @@ const char *packet_assemble(char *text, struct ev_raw *raw)
 		put(&whole, upper.bytes[i], 1);
 	for (size_t i = 0; i < inner.length; i++)
 		put(&whole, inner.bytes[i], 1);
+	for (size_t i = 0; i < words.payload_length; i++)
+		put(&whole, words.payload[i], 1);
 	if (words.cut >= 0 && (size_t)words.cut < whole.length)
 		whole.length = (size_t)words.cut;
 	memcpy(raw->bytes, whole.bytes, whole.length);

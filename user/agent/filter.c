@@ -354,6 +354,17 @@ static struct event_tuple tuple_of_overflow(const struct attempt *attempt)
 	return tuple;
 }
 
+static struct event_tuple tuple_of_lookup(const struct lookup *lookup)
+{
+	struct event_tuple tuple = { .local_port = lookup->client_port,
+				     .remote_port = lookup->name[0] ? 53 : lookup->server_port,
+				     .protocol = IPPROTO_UDP };
+
+	memcpy(tuple.local, lookup->client, sizeof(tuple.local));
+	memcpy(tuple.remote, lookup->server, sizeof(tuple.remote));
+	return tuple;
+}
+
 static bool expression_matches(const struct filter *filter, const struct attempt *attempt)
 {
 	struct event_tuple tuple;
@@ -375,8 +386,11 @@ static bool expression_matches(const struct filter *filter, const struct attempt
 	}
 	if (attempt->kind == ATTEMPT_CONNECT)
 		return false;
-	tuple = attempt->kind == ATTEMPT_OVERFLOW ? tuple_of_overflow(attempt) :
-						    tuple_of_call(attempt);
+	if (attempt->kind == ATTEMPT_LOOKUP)
+		tuple = tuple_of_lookup(attempt->lookup);
+	else
+		tuple = attempt->kind == ATTEMPT_OVERFLOW ? tuple_of_overflow(attempt) :
+							    tuple_of_call(attempt);
 	return expression_match(filter->expression, &tuple);
 }
 

@@ -25,6 +25,8 @@ static const struct limit_row rows[] = {
 	  "a connection that lived so long worked" },
 	{ "join.episode", "ms", offsetof(struct join_limits, episode_ns), MS,
 	  "a listener's overflow is told after so long" },
+	{ "join.unanswered", "ms", offsetof(struct join_limits, unanswered_ns), MS,
+	  "a SYN of a capture is unanswered when nothing came for so long" },
 	{ "join.expire", "s", offsetof(struct join_limits, expire_ns), SEC,
 	  "a try whose end was never seen is let go after so long" },
 };

@@ -171,6 +171,31 @@ size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame
 /* "SYN seq 3812440907 win 64240 mss 1460 sack ts wscale 7 ttl 64"; "ICMP 3/1 host unreachable …" */
 void packet_print(struct text *text, const struct packet *packet);
 
+/* ---- payloads ---- */
+
+#define DNS_NAME_SIZE \
+	256 /* as text, lower case, escaped as RFC 1035 5.1 does; longer ones are refused */
+enum { DNS_TYPE_A = 1, DNS_TYPE_AAAA = 28 };
+enum { DNS_NOERROR = 0, DNS_FORMERR, DNS_SERVFAIL, DNS_NXDOMAIN, DNS_NOTIMP, DNS_REFUSED };
+
+struct dns {
+	__u16 id;
+	__u16 type; /* of the question */
+	__u16 answers;
+	__u8 rcode;
+	bool response;
+	bool truncated;
+	char name[DNS_NAME_SIZE]; /* of the question, without the last dot; "." is the root */
+};
+
+/*
+ * Parses a DNS message of @captured bytes, as UDP carries it (RFC 1035 4.1): header and question.
+ * Returns false for what is no standard query or answer with one question, or is cut in it.
+ */
+bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns);
+const char *dns_rcode_name(unsigned int rcode); /* "NXDOMAIN"; NULL unknown */
+const char *dns_type_name(unsigned int type); /* "AAAA"; NULL unknown */
+
 /* ---- names ---- */
 
 const char *decode_kind_name(unsigned int kind); /* "state"; "kind-77" is NULL */

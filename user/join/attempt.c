@@ -44,7 +44,8 @@ static struct attempt_slot *take_slot(struct join *join, enum attempt_kind kind,
 	}
 	memset(slot, 0, sizeof(*slot));
 	slot->used = true;
-	join->counters.attempts++;
+	if (kind != ATTEMPT_LOOKUP) /* those that work are none */
+		join->counters.attempts++;
 	slot->attempt.kind = kind;
 	slot->attempt.netns = netns;
 	slot->attempt.owner = *owner;
@@ -109,6 +110,8 @@ static void free_slot(struct join *join, struct attempt_slot *slot)
 		else
 			tries_retire(join, try);
 	}
+	if (slot->attempt.kind == ATTEMPT_LOOKUP)
+		lookup_release(join, slot->attempt.lookup);
 	slot->used = false;
 	join->attempts_free[join->attempts_free_count++] = slot;
 }
@@ -148,6 +151,8 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot, co
 	overlapping =
 		slot->live && try->started_ns >= slot->last_begin_ns + join->limits.stagger_ns;
 	other_family = address_is_ipv4(last->tuple.remote) != address_is_ipv4(try->tuple.remote);
+	if (try->captured) /* other clients of the host are not told apart */
+		overlapping = false;
 	return (after_failure || overlapping) && (other_family || attempt->owner.tid == owner->tid);
 }
 
@@ -258,7 +263,7 @@ static void finish(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 
 	set_timer(join, slot, TIMER_NONE, 0);
 	attempt->state = ATTEMPT_FINAL;
-	if (!attempt->worked && !attempt->unknown)
+	if (!attempt->worked && !attempt->unknown && attempt->kind != ATTEMPT_LOOKUP)
 		join->counters.failures++;
 	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX; i++) {
 		const struct try *try = attempt->tries[i];
@@ -308,6 +313,8 @@ void attempt_hurry(struct join *join)
 
 	if (!slot)
 		slot = TAILQ_FIRST(&join->timers[TIMER_PROVEN]);
+	if (!slot)
+		slot = capture_end_oldest(join);
 	if (!slot)
 		return;
 	if (slot->timer == TIMER_PROVEN)
@@ -480,6 +487,31 @@ static void overflow_due(struct join *join, struct attempt_slot *slot, __u64 now
 		finish(join, slot, now_ns);
 	else
 		free_slot(join, slot);
+}
+
+/* ---- a lookup ---- */
+
+bool attempt_lookup(struct join *join, const struct lookup_slot *from)
+{
+	const struct lookup *lookup = &from->lookup;
+	const struct event_owner nobody = {
+		.tgid = (__u32)join_hash_bytes(lookup->client_port, lookup->name,
+					       sizeof(lookup->name)),
+		.tid = (__u32)join_hash_bytes(0, lookup->client, sizeof(lookup->client)),
+	};
+	struct attempt_slot *slot =
+		take_slot(join, ATTEMPT_LOOKUP, &nobody, false, 0, 0, lookup->started_ns);
+
+	if (!slot)
+		return false;
+	slot->attempt.owner = (struct event_owner){ 0 }; /* it only made the id */
+	slot->attempt.lookup = lookup;
+	slot->attempt.ended_ns = lookup->ended_ns;
+	for (size_t i = 0; i < from->evidence_count; i++)
+		attempt_append_evidence(join, slot, &from->evidence[i]);
+	slot->attempt.evidence_count += from->evidence_omitted;
+	finish(join, slot, lookup->ended_ns);
+	return true;
 }
 
 /* ---- time ---- */

@@ -18,6 +18,7 @@ const struct join_limits join_limits_default = {
 	.stagger_ns = 10 * 1000000ull, /* RFC 8305 5: never less between two attempts */
 	.proven_ns = 1000 * 1000000ull,
 	.episode_ns = 1500 * 1000000ull, /* a local client's first SYN retransmit comes at 1 s */
+	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
 	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
 };
 
@@ -71,6 +72,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
+	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
@@ -78,12 +80,14 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->attempts || !join->attempts_free || !join->by_owner || !join->evidence ||
 	    !join->strays || !join->strays_by_tuple || !join->strays_by_isn || !join->listeners ||
 	    !join->scopes || !join->scopes_by_address || !join->interfaces || !join->names ||
-	    !join->processes || (limits->streams && !join->streams)) {
+	    !join->lookups || !join->processes || (limits->streams && !join->streams)) {
 		join_free(join);
 		return -ENOMEM;
 	}
 	TAILQ_INIT(&join->live);
 	TAILQ_INIT(&join->retired);
+	TAILQ_INIT(&join->lookups_waiting);
+	TAILQ_INIT(&join->lookups_free);
 	TAILQ_INIT(&join->due);
 	TAILQ_INIT(&join->scopes_by_use);
 	for (int i = 0; i < TIMER_COUNT; i++)
@@ -112,6 +116,7 @@ void join_free(struct join *join)
 	free(join->scopes_by_address);
 	free(join->interfaces);
 	free(join->names);
+	free(join->lookups);
 	free(join->processes);
 	streams_free(join->streams);
 	free(join);
@@ -153,6 +158,10 @@ typedef void handle_fn(struct join *join, const struct event *event);
 
 static void handle_tick(struct join *join, const struct event *event)
 {
+	if (join->capture) {
+		capture_expire(join, event->head.ts_ns);
+		lookup_run_timers(join, event->head.ts_ns);
+	}
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_tries(join);
 }
@@ -231,6 +240,7 @@ static void handle_frame(struct join *join, const struct event *event)
 		join->counters.unread[event->frame.unread]++;
 	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
 		join->counters.cut++;
+	capture_event(join, event);
 	follow_stream(join, event);
 }
 
@@ -287,6 +297,8 @@ struct attempt *join_due(struct join *join)
 
 void join_finish(struct join *join)
 {
+	capture_finish(join);
+	lookup_finish(join);
 	attempt_run_timers(join, UINT64_MAX);
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)

@@ -56,13 +56,16 @@ struct join_limits {
 	__u64 stagger_ns; /* overlapping tries begun closer than this are separate wishes */
 	__u64 proven_ns; /* an established connection worked when it lived so long */
 	__u64 episode_ns; /* a listener's overflow is told after so long */
+	__u64 unanswered_ns; /* a SYN of a capture is unanswered when nothing came for so long */
 	__u64 expire_ns; /* a try whose end was never seen is let go after so long */
 };
 
-/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, 65536 tries */
+/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, 65536 tries */
 extern const struct join_limits join_limits_default;
 
 /* ---- evidence: one thing that was seen, compact ---- */
+
+enum evidence_dns { EVIDENCE_NO_DNS, EVIDENCE_QUERY, EVIDENCE_ANSWER };
 
 enum evidence_direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
 
@@ -98,6 +101,10 @@ struct evidence {
 	__u8 wscale;
 	__u8 icmp_type;
 	__u8 icmp_code;
+	__u16 dns_type;
+	__u8 dns; /* enum evidence_dns */
+	__u8 dns_rcode;
+	__u64 frame; /* of a capture: which of its file, from 1; 0 none */
 	__u8 address[EVENT_ADDRESS_SIZE]; /* icmp: its sender; neighbor: who did not answer */
 };
 
@@ -117,6 +124,9 @@ enum try_end {
 	END_CANCELED, /* the application closed it while connecting, .error 0 */
 	END_KILLED, /* closed by the exit of a process that a signal ended (.signal) */
 	END_EXITED, /* closed by the exit of the process, no signal */
+	/* of a capture, where no errno is known: */
+	END_ANSWERED, /* a packet of the far end ended it */
+	END_UNSEEN, /* not seen: .ended_ns is how long it was watched */
 };
 
 /* One place where packets of the try were dropped or refused by this machine's own kernel. */
@@ -157,6 +167,7 @@ try {
 	bool asked_known; /* and differs from the peer: something rewrote it */
 	bool bound_port; /* the application chose the source port */
 	bool mptcp;
+	bool captured; /* from packets alone: no socket, process, errno or host is known */
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
 	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
@@ -186,6 +197,12 @@ try {
 	__u64 syn_first_ns;
 	__u64 syn_last_ns;
 	__s32 retransmit_error; /* the last send's own error (6.18 on), 0 none */
+
+	/* captures: the far end's first number, the client's own resets, the latest packets */
+	__u32 peer_isn;
+	bool peer_isn_known;
+	__u16 reset_out;
+	__u64 wire_last_ns;
 
 	/* what came back */
 	__u16 synack_in; /* at our namespace's ingress, or on lo */
@@ -234,7 +251,7 @@ try {
 	} full;
 
 	/* coverage: what could have been seen */
-	bool blind_wire; /* no packet hook at the interfaces its packets pass, or none attached in time */
+	bool blind_wire; /* no packet hook where its packets pass, or not in time; captures: one-sided */
 	bool blind_wire_late; /* and that is because they were attached after it began */
 	bool blind_lost; /* records were lost while it lived */
 	bool blind_start; /* it began before the hooks were attached */
@@ -243,11 +260,37 @@ try {
 
 /* ---- an attempt ---- */
 
+/* What a client wanted to know of a name; without a name: a datagram that nobody took. */
+struct lookup {
+	__u8 client[EVENT_ADDRESS_SIZE];
+	__u8 server[EVENT_ADDRESS_SIZE]; /* the last one asked, or the one that answered */
+	__u8 sender[EVENT_ADDRESS_SIZE]; /* of the ICMP error about a datagram without a name */
+	__u16 client_port;
+	__u16 server_port; /* 0: DNS */
+	__u16 type; /* asked last */
+	__u8 asked; /* bit 0 A, bit 1 AAAA, bit 2 another type */
+	__u8 rcode; /* 0: no answer */
+	bool unreachable; /* ICMP port unreachable came */
+	bool other_servers; /* several were asked */
+	bool blind_wire; /* nothing that goes to the client is captured */
+	bool blind_lost;
+	__u32 queries;
+	__u32 expansions; /* names of the same search list that do not exist either */
+	__u64 started_ns;
+	__u64 asked_ns; /* the last query */
+	__u64 answer_ns;
+	__u64 ended_ns;
+	char name[DNS_NAME_SIZE];
+};
+
+enum { LOOKUP_A = 1 << 0, LOOKUP_AAAA = 1 << 1, LOOKUP_OTHER = 1 << 2 };
+
 enum attempt_kind {
 	ATTEMPT_CONNECT,
 	ATTEMPT_BIND,
 	ATTEMPT_LISTEN,
 	ATTEMPT_OVERFLOW,
+	ATTEMPT_LOOKUP, /* of a name, in a capture; or another datagram that nobody took */
 	ATTEMPT_KIND_COUNT
 };
 
@@ -274,6 +317,7 @@ struct attempt {
 	bool at_ack; /* overflow: at the handshake's last ACK */
 	union { /* ten thousand attempts may wait at once */
 		struct ev_syscall call; /* ATTEMPT_BIND and _LISTEN */
+		const struct lookup *lookup; /* ATTEMPT_LOOKUP */
 		struct { /* ATTEMPT_OVERFLOW: the listener and who suffered */
 			const struct listener *listener; /* NULL: never seen to listen */
 			struct event_tuple listener_tuple;

@@ -28,6 +28,12 @@
 #define JOIN_MEDIAN_OF 9
 #define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
 #define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
+#define JOIN_CAPTURED_BUCKETS 65536 /* powers of two */
+#define JOIN_SEEN_MAX 4096
+#define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
+#define JOIN_LOOKUPS_MAX 4096
+#define JOIN_LOOKUP_EVIDENCE 8
+#define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
 #define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
 
 struct attempt_slot;
@@ -45,6 +51,11 @@ struct alias {
 
 enum { ALIAS_OWN, ALIAS_LEARNED, ALIAS_COUNT };
 
+struct captured_packet {
+	__u64 ts_ns;
+	__u32 print; /* of what tells it from every other packet but its copies */
+};
+
 struct try_slot {
 	struct try try; /* first: a struct try * of ours is a slot */
 	LIST_ENTRY(try_slot) by_cookie;
@@ -53,6 +64,8 @@ struct try_slot {
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
 	bool retired;
 	__u8 index; /* in its attempt */
+	__u8 last_next; /* captures: the place of the next packet */
+	struct captured_packet last[JOIN_COPIES_OF];
 };
 
 struct evidence_slot {
@@ -88,6 +101,18 @@ struct attempt_slot {
 	__u32 evidence_kept;
 	struct client clients[JOIN_CLIENTS_MAX];
 	__u32 clients_count;
+};
+
+struct lookup_slot {
+	struct lookup lookup; /* first */
+	LIST_ENTRY(lookup_slot) by_name;
+	TAILQ_ENTRY(lookup_slot)
+	by_time; /* in the order of the first query, or free; told: in none */
+	__u64 failed_ns; /* every type was answered, none without error; 0: not */
+	__u8 answered; /* LOOKUP_* */
+	__u32 evidence_count;
+	__u32 evidence_omitted;
+	struct evidence evidence[JOIN_LOOKUP_EVIDENCE];
 };
 
 struct listener_slot {
@@ -157,6 +182,8 @@ LIST_HEAD(try_list, try_slot);
 LIST_HEAD(alias_list, alias);
 LIST_HEAD(sighting_list, sighting);
 LIST_HEAD(owner_list, attempt_slot);
+LIST_HEAD(lookup_list, lookup_slot);
+TAILQ_HEAD(lookup_queue, lookup_slot);
 LIST_HEAD(scope_list, scope_slot);
 TAILQ_HEAD(try_queue, try_slot);
 TAILQ_HEAD(attempt_queue, attempt_slot);
@@ -228,6 +255,15 @@ struct join {
 
 	struct ev_start start;
 	bool started;
+	struct lookup_slot *lookups;
+	size_t lookups_touched;
+	struct lookup_list lookups_by_name[JOIN_LOOKUPS_MAX];
+	struct lookup_queue lookups_waiting;
+	struct lookup_queue lookups_free;
+	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
+	size_t datagrams_next;
+	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* live tries of a capture, by their two ends */
+	__u8 seen[JOIN_SEEN_MAX][EVENT_ADDRESS_SIZE]; /* destinations of captured packets */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
 	bool clock_known;
@@ -277,6 +313,7 @@ void attempt_call(struct join *join, const struct event *event); /* bind, listen
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
+bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
 void attempt_evict(struct join *join, struct attempt_slot *slot);
 void attempt_hurry(struct join *join); /* judges the oldest settling one early */
 void attempt_run_timers(struct join *join, __u64 now_ns);
@@ -292,6 +329,28 @@ void wire_find_strays(struct join *join, struct try_slot *slot);
 void wire_find_rewritten(struct join *join, struct try_slot *slot);
 void wire_note_full(struct join *join, struct try_slot *slot, const struct evidence *evidence,
 		    __u64 listener_cookie, bool at_ack);
+
+/* Fills in what the packet tells of itself. */
+void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
+void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
+
+/* capture.c: tries from packets alone */
+void capture_event(struct join *join, const struct event *event);
+void capture_see_whole(struct join *join, struct try_slot *slot);
+void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
+/* Lets go of the try that waits the longest, to make room. Its attempt, NULL: none waits. */
+struct attempt_slot *capture_end_oldest(struct join *join);
+void capture_finish(struct join *join); /* the capture ends: so does what was seen of every try */
+void capture_forget(struct join *join, const struct try_slot *slot);
+
+bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
+
+/* lookup.c */
+void lookup_datagram(struct join *join, const struct event *event);
+void lookup_quoted(struct join *join, const struct event *event);
+void lookup_run_timers(struct join *join, __u64 now_ns);
+void lookup_finish(struct join *join);
+void lookup_release(struct join *join, const struct lookup *lookup); /* it was told */
 
 /* listener.c */
 void listener_open(struct join *join, const struct event *event);

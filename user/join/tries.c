@@ -131,6 +131,8 @@ static void free_slot(struct join *join, struct try_slot *slot)
 
 void tries_retire(struct join *join, struct try_slot *slot)
 {
+	if (slot->try.captured)
+		capture_forget(join, slot);
 	TAILQ_REMOVE(&join->live, slot, by_age);
 	slot->attempt = NULL;
 	slot->retired = true;

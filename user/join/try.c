@@ -401,6 +401,10 @@ void try_see_whole(struct join *join, struct try_slot *slot)
 	const struct neighbor_failure *failure;
 	struct try *try = &slot->try;
 
+	if (try->captured) {
+		capture_see_whole(join, slot);
+		return;
+	}
 	if (!try->syn_left && try->syn_sent)
 		wire_find_rewritten(join, slot);
 	try->blind_start = !try->seen_whole;

@@ -35,7 +35,7 @@ static bool is_reset(const struct evidence *evidence)
 	return evidence->packet_what == PACKET_TCP && (evidence->tcp_flags & TCP_F_RST);
 }
 
-static void sight_packet(struct sighting *sighting, const struct packet *packet)
+void wire_sight_packet(struct sighting *sighting, const struct packet *packet)
 {
 	struct evidence *evidence = &sighting->evidence;
 
@@ -94,7 +94,7 @@ static void sight(struct sighting *sighting, const struct event *event)
 	sighting->evidence = evidence_of(event);
 	sighting->cookie = event->head.cookie;
 	if (event->packet.what != PACKET_NONE)
-		sight_packet(sighting, &event->packet);
+		wire_sight_packet(sighting, &event->packet);
 	if (event->head.kind == EVENT_RESET_SENT) {
 		sight_reset(sighting, event);
 	} else if (event->head.kind == EVENT_ICMP_SENT) {
@@ -133,7 +133,7 @@ static void note_syn(struct join *join, struct try_slot *slot, const struct sigh
 	try->syn_last_ns = evidence->ts_ns;
 }
 
-static void note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
+void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
 
@@ -152,7 +152,7 @@ static void note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
 
 static void note_icmp_here(struct try *try, const struct sighting *sighting)
 {
-	note_icmp(&try->icmp_here, sighting);
+	wire_note_icmp(&try->icmp_here, sighting);
 	if (try->icmp_here.count == 1)
 		try->icmp_here_netns = sighting->evidence.netns;
 }
@@ -293,7 +293,7 @@ static void apply_quoted(struct try *try, const struct sighting *sighting)
 	else if (evidence->flags & EVENT_F_LOOPBACK)
 		note_icmp_here(try, sighting); /* nobody but this machine sends on lo */
 	else if (evidence->netns == try->netns)
-		note_icmp(&try->icmp_in, sighting);
+		wire_note_icmp(&try->icmp_in, sighting);
 }
 
 static void apply(struct join *join, struct try_slot *slot, const struct sighting *sighting,

@@ -31,7 +31,7 @@ static void add_way_out(struct text *text, const struct view *view)
 {
 	const struct try *try = view->try;
 
-	if (!try->syn_ifindex)
+	if (!try->syn_ifindex || try->captured)
 		return;
 	text_add(text, ", handed to ");
 	words_interface(text, view->join, try->syn_netns, try->syn_ifindex);
@@ -40,12 +40,29 @@ static void add_way_out(struct text *text, const struct view *view)
 
 /* ---- connect-no-answer ---- */
 
+/*
+ * Of a capture: join calls a try failed only if it was watched for so long that a SYN is sent
+ * again. One SYN alone may be a scanner's: the silence is a fact, its weight is less.
+ */
+static bool match_silence(const struct view *view, struct guess *guess)
+{
+	const struct try *try = view->try;
+
+	if (try->end != END_UNSEEN)
+		return false;
+	guess->absence = true;
+	guess->confidence = try->syn_sent > 1 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	return true;
+}
+
 static bool match_no_answer(const struct view *view, struct guess *guess)
 {
 	const struct try *try = view->try;
 
 	if (!look_unanswered(view) || !look_nothing_back(try) || held_here(try))
 		return false;
+	if (try->captured)
+		return match_silence(view, guess);
 	if (try->syn_sent < 2 && try->error != ETIMEDOUT)
 		return false;
 	guess->absence = true;
@@ -85,11 +102,22 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 
 	add_syns(&what, try);
 	add_way_out(&what, view);
-	text_add(&what, "%s got no answer", try->syn_ifindex ? "," : "");
-	if (try->blind_wire)
+	text_add(&what, "%s got no answer", try->syn_ifindex && !try->captured ? "," : "");
+	if (try->captured && try->blind_wire)
+		text_add(&what, ", and the capture shows no packet to ");
+	if (try->captured && try->blind_wire)
+		address_print(&what, try->tuple.local);
+	else if (try->blind_wire)
 		text_add(&what, " that the socket saw");
 	words_end(&what, view);
-	if (!try->syn_left && try->syn_elsewhere) {
+	if (try->captured) {
+		text_add(&why, "the SYN or its answer is lost or dropped on the way, or ");
+		address_print(&why, try->tuple.remote);
+		text_add(&why,
+			 " is off or does not answer on port %u; how far the SYN came, one "
+			 "capture does not tell",
+			 try->tuple.remote_port);
+	} else if (!try->syn_left && try->syn_elsewhere) {
 		text_add(&why, "the SYNs went into ");
 		words_netns(&why, view->join, try->syn_netns);
 		text_add(&why, " and were not seen to leave this machine");
@@ -138,7 +166,7 @@ static bool match_reply_dropped(const struct view *view, struct guess *guess)
 {
 	const struct try *try = view->try;
 
-	if (!look_unanswered(view) || held_here(try))
+	if (try->captured || !look_unanswered(view) || held_here(try))
 		return false;
 	if (look_reply_dropped(try))
 		return true;
@@ -328,7 +356,7 @@ static bool match_canceled(const struct view *view, struct guess *guess)
 {
 	const struct try *try = view->try;
 
-	if (try->end == END_ERRNO || try->end == END_NONE || try->established_ns ||
+	if (try->captured || try->end == END_ERRNO || try->end == END_NONE || try->established_ns ||
 	    try->syn_sent != 1 || !look_nothing_back(try) || held_here(try))
 		return false;
 	guess->absence = true;

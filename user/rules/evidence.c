@@ -10,7 +10,7 @@ const char *evidence_layer(const struct evidence *evidence)
 {
 	switch (evidence->kind) {
 	case EVENT_PACKET:
-		return "packet";
+		return evidence->dns ? "dns" : "packet";
 	case EVENT_DROP:
 		return "drop";
 	case EVENT_SYSCALL:
@@ -28,6 +28,8 @@ const char *evidence_layer(const struct evidence *evidence)
 
 static const char *packet_event(const struct evidence *evidence)
 {
+	if (evidence->dns)
+		return evidence->dns == EVIDENCE_QUERY ? "query" : "answer";
 	if (evidence->packet_what == PACKET_ICMP)
 		return "icmp";
 	if (evidence->packet_what != PACKET_TCP)
@@ -150,6 +152,27 @@ static void add_icmp(struct text *text, const struct evidence *evidence)
 		text_add(text, " %s", name);
 }
 
+static void add_dns(struct text *text, const struct evidence *evidence)
+{
+	const char *type = dns_type_name(evidence->dns_type);
+	const char *rcode = dns_rcode_name(evidence->dns_rcode);
+	bool query = evidence->dns == EVIDENCE_QUERY;
+
+	text_add(text, "%s ", query ? "query" : "answer");
+	if (type)
+		text_add(text, "%s", type);
+	else
+		text_add(text, "type %u", evidence->dns_type);
+	if (!query && rcode)
+		text_add(text, " %s", rcode);
+	else if (!query)
+		text_add(text, " rcode %u", evidence->dns_rcode);
+	if (query)
+		return; /* to whom is in the head; an answer may come from any server */
+	text_add(text, " from ");
+	address_print(text, evidence->address);
+}
+
 static void add_packet(struct text *text, const struct evidence *evidence, bool ascii)
 {
 	add_direction(text, evidence, ascii);
@@ -163,11 +186,15 @@ static void add_packet(struct text *text, const struct evidence *evidence, bool 
 		add_icmp(text, evidence);
 		text_add(text, " from ");
 		address_print(text, evidence->address);
+	} else if (evidence->dns) {
+		add_dns(text, evidence);
 	} else {
 		text_add(text, "a packet");
 	}
 	if (evidence->ttl)
 		text_add(text, "  ttl %u", evidence->ttl);
+	if (evidence->frame)
+		text_add(text, "  frame %llu", evidence->frame);
 }
 
 /* Where: only for what was not seen in the agent's own namespace. */

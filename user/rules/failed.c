@@ -95,8 +95,42 @@ static void add_connect_suspects(struct text *text, const struct view *view)
 
 static bool match_connect_failed(const struct view *view, struct guess *guess)
 {
+	const struct try *try = view->try;
+
 	guess->confidence = CONFIDENCE_POSSIBLE;
-	return view->try;
+	/* the client itself would not have it: a scanner, or one that no longer waits */
+	if (try && try->captured && try->reset_out)
+		guess->severity = SEVERITY_INFO;
+	return try;
+}
+
+/* What a capture shows instead of an errno. */
+static void add_ended(struct text *text, const struct view *view)
+{
+	const struct try *try = view->try;
+
+	if (try->reset_out) {
+		text_add(text, " was ended by a reset of ");
+		address_print(text, try->tuple.local);
+	} else {
+		text_add(text, " came to nothing");
+	}
+	if (try->end == END_UNSEEN)
+		words_end(text, view);
+}
+
+static void add_captured_suspects(struct text *text, const struct try *try)
+{
+	if (try->reset_out && try->synack_in)
+		text_add(text, "the client no longer wanted it, did not ask for it, or only scans");
+	else if (try->synack_in)
+		text_add(text, "the SYN/ACK does not reach the client, or its ACK is not captured");
+	else if (try->ack_in)
+		text_add(
+			text,
+			"the far end still holds an old connection with these ports (RFC 9293 3.5.1)");
+	else
+		text_add(text, "no cause could be established");
 }
 
 /* What was seen of it on the way, so that the reader can go on from there. */
@@ -111,13 +145,17 @@ static void add_seen(struct text *text, const struct view *view)
 	}
 	text_add(text, "; ");
 	words_syns(text, try);
-	if (try->syn_handed || try->syn_elsewhere)
+	if (try->captured)
+		;
+	else if (try->syn_handed || try->syn_elsewhere)
 		text_add(text, ", seen on an interface");
 	else if (!try->blind_wire)
 		text_add(text, ", none seen on an interface");
 	if (try->synack_in)
 		text_add(text, ", SYN/ACK seen");
-	if (try->reset_in || try->reset_other_in || try->reset_seen)
+	if (try->captured && try->reset_other_in)
+		text_add(text, ", a reset that does not acknowledge the SYN (it refuses nothing)");
+	else if (try->reset_in || try->reset_other_in || try->reset_seen)
 		text_add(text, ", reset seen");
 	if (try->ack_in)
 		text_add(text, ", a plain ACK came instead of a SYN/ACK");
@@ -143,12 +181,17 @@ static void tell_connect_failed(const struct view *view, struct finding *finding
 	if (try->error) {
 		text_add(&what, " failed with ");
 		add_meaning(&what, try->error, connect_meaning(try->error));
+	} else if (try->captured) {
+		add_ended(&what, view);
 	} else {
 		text_add(&what, " did not end");
 		words_end(&what, view);
 	}
 	add_seen(&what, view);
-	add_connect_suspects(&why, view);
+	if (try->captured)
+		add_captured_suspects(&why, try);
+	else
+		add_connect_suspects(&why, view);
 	words_check_route(view, finding, "the way to it as the kernel sees it");
 	if (try->error != EACCES && try->error != EPERM)
 		return;

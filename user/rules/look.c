@@ -61,7 +61,7 @@ bool look_unanswered(const struct view *view)
 {
 	const struct try *try = view->try;
 
-	if (try->established_ns)
+	if (try->established_ns || try->end == END_ANSWERED)
 		return false;
 	if (view->wake == WAKE_PENDING || try->end != END_ERRNO)
 		return true;
@@ -85,6 +85,8 @@ bool look_remote_is_own(const struct view *view)
 	const struct try *try = view->try;
 	const struct ev_fact *route = look_route(view);
 
+	if (try->captured)
+		return false; /* whose address it is, a capture does not tell */
 	if (address_is_loopback(try->tuple.remote))
 		return true;
 	if (!address_is_any(try->tuple.local) && address_equal(try->tuple.local, try->tuple.remote))
@@ -188,7 +190,7 @@ static bool failed_before(const struct try *failed, const struct try *worked)
 {
 	if (failed->state != TRY_FAILED || failed == worked)
 		return false;
-	if (failed->end == END_ERRNO)
+	if (failed->end == END_ERRNO || failed->end == END_ANSWERED)
 		return failed->ended_ns <= worked->established_ns + CLOCK_SLACK_NS;
 	/* no slack: the thread that gave one up and began the next saw one clock */
 	return failed->ended_ns <= worked->started_ns;

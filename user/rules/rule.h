@@ -18,6 +18,7 @@ enum wake {
 	WAKE_WORKED = 1 << 2, /* connect: a try worked */
 	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
+	WAKE_LOOKUP = 1 << 5, /* a lookup of a capture failed, or a datagram found nobody */
 };
 
 struct view {
@@ -95,6 +96,12 @@ extern const struct rule rule_local_port_privileged;
 extern const struct rule rule_local_address_absent;
 /* accept.c */
 extern const struct rule rule_accept_queue_full;
+/* dns.c */
+extern const struct rule rule_dns_no_answer;
+extern const struct rule rule_dns_server_down;
+extern const struct rule rule_dns_servfail;
+extern const struct rule rule_dns_nxdomain;
+extern const struct rule rule_udp_port_unreachable;
 /* failed.c */
 extern const struct rule rule_connect_failed;
 extern const struct rule rule_bind_failed;

@@ -31,6 +31,11 @@ static const struct rule *const table[] = {
 	&rule_connect_failed,
 	&rule_connect_fallback,
 	&rule_accept_queue_full,
+	&rule_dns_no_answer,
+	&rule_dns_server_down,
+	&rule_dns_servfail,
+	&rule_dns_nxdomain,
+	&rule_udp_port_unreachable,
 };
 
 const struct rule *rules_row(size_t index)
@@ -188,6 +193,10 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 		view->wake = WAKE_OVERFLOW;
 		return true;
 	}
+	if (attempt->kind == ATTEMPT_LOOKUP) {
+		view->wake = WAKE_LOOKUP;
+		return true;
+	}
 	if (attempt->worked) {
 		view->wake = WAKE_WORKED;
 		view->try = attempt_decider(attempt);
@@ -234,7 +243,7 @@ static void weigh(struct verdict *verdict, const struct guess *guess)
 	__u32 holes = guess->errno_alone ? 0 : holes_of(verdict->try);
 
 	verdict->confidence = at_most(guess->confidence, verdict->rule->cap);
-	if (holes & BLIND_LOST_RECORDS)
+	if ((holes | guess->blind) & BLIND_LOST_RECORDS)
 		verdict->confidence = CONFIDENCE_POSSIBLE;
 	if (holes)
 		verdict->confidence = at_most(verdict->confidence, CONFIDENCE_LIKELY);

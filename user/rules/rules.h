@@ -144,7 +144,7 @@ bool rules_facts_decide(const struct verdict *verdict);
 /* ---- telling ---- */
 
 struct check {
-	char on[8]; /* "local" or "remote" */
+	char on[8]; /* "local", "remote"; of a capture "client", "remote" */
 	char run[200];
 	char why[160];
 };
@@ -191,6 +191,7 @@ struct finding {
 	__u64 cookie;
 	__u32 netns;
 	struct event_tuple tuple;
+	bool captured; /* from packets of a file alone: no process can be known */
 	bool asked_known;
 	__u8 asked[EVENT_ADDRESS_SIZE];
 	__u16 asked_port;

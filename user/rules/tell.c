@@ -15,6 +15,7 @@ static void tell_connection(const struct view *view, struct finding *finding)
 	struct text text = text_of(finding->interface);
 
 	finding->cookie = try->cookie;
+	finding->captured = try->captured;
 	finding->netns = try->netns;
 	finding->tuple = try->tuple;
 	finding->asked_known = try->asked_known;
@@ -57,13 +58,28 @@ static void tell_call(const struct attempt *attempt, struct finding *finding)
 	finding->error = attempt->call.error;
 }
 
+static void tell_lookup(const struct lookup *lookup, struct finding *finding)
+{
+	struct event_tuple *tuple = &finding->tuple;
+
+	finding->captured = true;
+	memcpy(tuple->local, lookup->client, sizeof(tuple->local));
+	memcpy(tuple->remote, lookup->server, sizeof(tuple->remote));
+	tuple->local_port = lookup->client_port;
+	tuple->remote_port = lookup->name[0] ? 53 : lookup->server_port;
+	tuple->family = address_is_ipv4(tuple->local) ? 2 : 10; /* AF_INET, AF_INET6 */
+	tuple->protocol = 17; /* IPPROTO_UDP */
+}
+
 static void tell_who(const struct view *view, const struct verdict *verdict,
 		     struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
 	const struct ev_process *process;
 
-	finding->role = attempt->kind == ATTEMPT_CONNECT ? "client" : "listener";
+	finding->role = attempt->kind == ATTEMPT_CONNECT || attempt->kind == ATTEMPT_LOOKUP ?
+				"client" :
+				"listener";
 	finding->owner_known = attempt->owner_known;
 	finding->owner = attempt->owner;
 	finding->netns = attempt->netns;
@@ -72,6 +88,8 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 		finding->end = verdict->state == FINDING_CLEARED ? END_NONE : view->try->end;
 		finding->error = view->try->error;
 		finding->signal = view->try->signal;
+	} else if (attempt->kind == ATTEMPT_LOOKUP) {
+		tell_lookup(attempt->lookup, finding);
 	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
 		finding->tuple = attempt->listener_tuple;
 		finding->cookie = attempt->listener_cookie;
@@ -278,9 +296,18 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 	h = hash(h, &attempt->kind, sizeof(attempt->kind));
 	h = hash(h, &attempt->netns,
 		 sizeof(attempt->netns)); /* an address means another host there */
+	if (verdict->try && verdict->try->captured) { /* clients are told apart by address alone */
+		h = hash(h, verdict->try->tuple.local, EVENT_ADDRESS_SIZE);
+		h = hash(h, &verdict->severity, sizeof(verdict->severity));
+	}
 	if (verdict->try) {
 		h = hash(h, verdict->try->tuple.remote, EVENT_ADDRESS_SIZE);
 		h = hash(h, &verdict->try->tuple.remote_port, sizeof(__u16));
+	} else if (attempt->kind == ATTEMPT_LOOKUP) {
+		h = hash(h, attempt->lookup->client, EVENT_ADDRESS_SIZE);
+		h = hash(h, attempt->lookup->server, EVENT_ADDRESS_SIZE);
+		h = hash(h, &attempt->lookup->server_port, sizeof(__u16));
+		h = hash_text(h, attempt->lookup->name, sizeof(attempt->lookup->name));
 	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
 		h = hash(h, attempt->listener_tuple.local, EVENT_ADDRESS_SIZE);
 		h = hash(h, &attempt->listener_tuple.local_port, sizeof(__u16));

@@ -42,6 +42,8 @@ void words_who(struct text *text, const struct attempt *attempt)
 		text_add_foreign(text, attempt->owner.leader, sizeof(attempt->owner.leader));
 	else if (attempt->owner_known && attempt->owner.comm[0])
 		text_add_foreign(text, attempt->owner.comm, sizeof(attempt->owner.comm));
+	else if (attempt->tries_count && attempt->tries[0]->captured)
+		address_print(text, attempt->tries[0]->tuple.local);
 	else
 		text_add(text, "the process");
 }
@@ -168,6 +170,11 @@ void words_end(struct text *text, const struct view *view)
 	const char *signal = decode_signal_name(try->signal);
 
 	text_add(text, "; ");
+	if (try->end == END_UNSEEN) {
+		text_add(text, "watched for ");
+		words_duration(text, look_lasted_ns(view));
+		return;
+	}
 	if (view->wake == WAKE_PENDING) {
 		words_who(text, view->attempt);
 		text_add(text, " still waits");
@@ -250,7 +257,8 @@ static struct words_check begin_check(struct finding *finding, const char *on)
 
 struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns)
 {
-	struct words_check check = begin_check(finding, "local");
+	bool captured = join_is_capture(view->join);
+	struct words_check check = begin_check(finding, captured ? "client" : "local");
 	const char *name = join_netns_name(view->join, netns);
 	__u32 pid;
 

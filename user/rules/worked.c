@@ -37,6 +37,9 @@ static void tell_slow(const struct view *view, struct finding *finding)
 			 try->full.backlog, try->full.backlog_max);
 	else if (look_drop_is_filter(view->join, &try->drop_out))
 		text_add(&why, "this host dropped a SYN of it");
+	else if (try->captured && (try->reset_other_in || try->ack_in || try->icmp_in.count))
+		text_add(&why,
+			 "what answered before did not end the wait, and the SYN was sent again");
 	else if (try->syn_sent > 1 && try->synack_in > 1)
 		text_add(&why, "SYN/ACKs were lost or dropped, or this host did not take them");
 	else if (try->syn_sent > 1)
@@ -98,6 +101,9 @@ static bool match_fallback(const struct view *view, struct guess *guess)
 			return false; /* then that is what is worth a word */
 		guess->severity = SEVERITY_INFO;
 	}
+	if (view->try->captured)
+		guess->confidence =
+			CONFIDENCE_LIKELY; /* of loopback: one host, but which process? */
 	return true;
 }
 
@@ -107,7 +113,10 @@ static void add_try(struct text *text, const struct try *try)
 	const char *name = decode_errno_name(try->error);
 
 	address_print_port(text, try->tuple.remote, try->tuple.remote_port);
-	text_add(text, " %s", try->end == END_ERRNO && name ? name : "given up");
+	if (try->end == END_ANSWERED)
+		text_add(text, " refused");
+	else
+		text_add(text, " %s", try->end == END_ERRNO && name ? name : "given up");
 	if (try->ended_ns > try->started_ns) {
 		text_add(text, " (");
 		words_duration(text, try->ended_ns - try->started_ns);
@@ -141,8 +150,10 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 		text_add(&why, "if both are addresses of one name, one of them does not work from "
 			       "here; else the first was a wish of its own, which failed");
 	else
-		text_add(&why, "the address tried before did not work from here; connections that "
-			       "try it first lose time");
+		text_add(&why,
+			 "the address tried before did not work%s; connections that try it first "
+			 "lose time",
+			 view->try->captured ? "" : " from here");
 	if (!first)
 		return;
 	check = words_check(view, finding, first->netns);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* json.c - a finding as one line of JSON */
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "sinks/community.h"
@@ -44,7 +45,7 @@ static void put_connection(struct json *json, const char *role, __u32 netns, __u
 
 	json_key(json, "connection");
 	json_open(json, '{');
-	json_pair(json, "protocol", "tcp");
+	json_pair(json, "protocol", tuple->protocol == IPPROTO_UDP ? "udp" : "tcp");
 	json_pair(json, "role", role);
 	if (netns)
 		json_pair_unsigned(json, "netns", netns);

@@ -66,6 +66,8 @@ const char *say_ended(const struct finding *finding)
 		return "canceled";
 	case END_KILLED:
 		return "killed";
+	case END_ANSWERED:
+	case END_UNSEEN:
 	case END_NONE:
 		break;
 	}
@@ -101,6 +103,8 @@ void say_owner(struct text *text, const struct finding *finding)
 {
 	const struct event_owner *owner = &finding->owner;
 
+	if (finding->captured)
+		return;
 	if (!finding->owner_known) {
 		text_add(text, "unknown process");
 		return;

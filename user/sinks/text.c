@@ -52,7 +52,7 @@ static void print_head(struct sink *sink, const struct join *join, const struct 
 
 	text = text_of(buffer);
 	say_owner(&text, finding);
-	fprintf(file, "  %s", buffer);
+	fprintf(file, "%s%s", buffer[0] ? "  " : "", buffer);
 	text = text_of(buffer);
 	say_connection(&text, finding, sink->options.ascii);
 	fprintf(file, "%s%s", buffer[0] ? "  " : "", buffer);
@@ -186,9 +186,10 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 		char buffer[512];
 		struct text text = text_of(buffer);
 
-		if (!strcmp(check->on, "remote")) {
+		if (strcmp(check->on, "local") != 0) {
 			text_add(&text, "on ");
-			address_print(&text, finding->tuple.remote);
+			address_print(&text, strcmp(check->on, "client") ? finding->tuple.remote :
+									   finding->tuple.local);
 			text_add(&text, ": ");
 		}
 		text_add(&text, "%s", check->run);
@@ -251,6 +252,7 @@ static void text_worked(struct sink *sink, const struct join *join, const struct
 	shown.owner_known = attempt->owner_known;
 	shown.owner = attempt->owner;
 	shown.tuple = try->tuple;
+	shown.captured = try->captured;
 	say_time(&text, join, attempt->started_ns, sink->options.utc);
 	text = text_of(owner);
 	say_owner(&text, &shown);
@@ -259,8 +261,8 @@ static void text_worked(struct sink *sink, const struct join *join, const struct
 	text = text_of(duration);
 	if (try->established_ns > try->started_ns)
 		say_duration(&text, (try->established_ns - try->started_ns) / 1000);
-	fprintf(sink->options.file, "%s connected  %s  %s%s%s\n", time, owner, connection,
-		duration[0] ? "  after " : "", duration);
+	fprintf(sink->options.file, "%s connected  %s%s%s%s%s\n", time, owner, owner[0] ? "  " : "",
+		connection, duration[0] ? "  after " : "", duration);
 	count = attempt_evidence(join, attempt, evidence, ARRAY_SIZE(evidence));
 	print_evidence(sink, join, evidence, count,
 		       attempt->evidence_count > count ? attempt->evidence_count - count : 0,

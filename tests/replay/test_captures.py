@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Real captures of others, read in place: what is known to be in each, and nothing else, is found."""
+
+import json
+import pathlib
+import subprocess
+
+import jsonschema
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOCKWHY = ROOT / "build/sockwhy"
+SCHEMA = json.loads((ROOT / "schema/sockwhy.schema.json").read_text())
+PCAPS = next((p for p in (parent / "shared/pcaps" for parent in ROOT.parents) if p.is_dir()), None)
+
+pytestmark = pytest.mark.skipif(not PCAPS, reason="no shared/pcaps beside the project: real captures not read")
+
+ZEEK = "zeek+zeek/testing/btest/Traces/"
+PCPP = "seladb+PcapPlusPlus/Tests/Pcap++Test/PcapExamples/"
+ARKIME = "arkime+arkime/tests/pcap/"
+
+# file: (finding, confidence, client, server, how often)
+EXPECTED = {
+    # a SYN, and then nothing of its direction for half a year
+    ZEEK + "conn-size.pcap": [("connect-no-answer", "possible", "141.42.64.125", "125.190.109.199:12345", 1)],
+    # SYNs of the last 0.7 s are nobody's failure
+    ZEEK + "nmap-vsn.pcap": [
+        ("connect-no-answer", "possible", "192.168.1.71", "192.168.1.63:80", 1),
+        ("connect-no-answer", "possible", "192.168.1.71", "192.168.1.68:80", 1),
+        ("connect-refused", "likely", "192.168.1.71", "192.168.1.1:80", 1),
+        ("connect-refused", "likely", "192.168.1.71", "192.168.1.50:80", 1),
+        ("connect-refused", "likely", "192.168.1.71", "192.168.1.65:443", 2),
+        ("connect-refused", "likely", "192.168.1.71", "192.168.1.65:80", 2)],
+    # ::1 refuses twice, 127.0.0.1 works
+    ZEEK + "redis/attr.pcap": [("connect-fallback", "likely", "127.0.0.1", "127.0.0.1:6379", 2)],
+    "OISF+suricata-verify/tests/output-multi-eve/input.pcap": [
+        ("connect-refused", "likely", "172.16.238.10", "10.10.10.31:9001", 1)],
+    # SYN/ACK three times, never acknowledged; a plain ACK to the SYN; the client's own reset (info)
+    ARKIME + "tcp_handshake_synthetic.pcap": [
+        ("connect-failed", "possible", "192.0.2.10", "198.51.100.5:8080", 1),
+        ("connect-failed", "possible", "192.0.2.10", "198.51.100.5:8080", 2)],
+    # a reset without ACK refuses nothing: the SYN was sent again, and there the capture ends
+    "packetdrill-run/ligurio_reset_rst-syn-sent.pcap": [],
+    # host unreachable about the SYN/ACK decides nothing; the server's reset after the handshake does
+    "packetdrill-run/google_tcp_fastopen_server_icmp-baseline.pcap": [
+        ("connect-reset-in-handshake", "likely", "192.0.2.1", "192.168.0.1:8080", 1)],
+    # two thirds of it have damaged times: of the one SYN before them nobody knows how long it waited
+    PCPP + "pcapng-example.pcapng": [
+        ("connect-refused", "likely", "198.202.88.52", "130.217.250.13:8810", 1)],
+}
+
+# Lookups and datagrams: (finding, severity, client, server, how often)
+DATAGRAMS = {
+    # PTR only
+    ZEEK + "nmap-vsn.pcap": [("dns-nxdomain", "info", "192.168.1.71", "192.168.1.1:53", 6)],
+    ZEEK + "conn-size.pcap": [("udp-port-unreachable", "warning", "192.150.186.15", "192.150.186.169:111", 2)],
+    # asked three times, SERVFAIL twice, and the last answer came after the asker had gone
+    "OISF+suricata-verify/tests/flow-drop-iponly-02/input.pcap": [
+        ("dns-servfail", "error", "192.168.10.31", "192.168.10.10:53", 1),
+        ("udp-port-unreachable", "info", "192.168.10.10", "192.168.10.31:58186", 1)],
+    # A and AAAA are warnings, SRV is not; one name was asked for twice
+    ARKIME + "dns-wiresharkrepo.pcap": [
+        ("dns-nxdomain", "info", "192.168.170.56", "217.13.4.24:53", 2),
+        ("dns-nxdomain", "warning", "192.168.170.56", "217.13.4.24:53", 2),
+        ("dns-nxdomain", "warning", "192.168.170.8", "192.168.170.20:53", 1)],
+    # three steps of a traceroute, and a late answer
+    ARKIME + "v6.pcap": [
+        ("udp-port-unreachable", "info", "3ffe:501:4819::42", "3ffe:507:0:1:200:86ff:fe05:80da:2410", 1),
+        *[("udp-port-unreachable", "info", "3ffe:507:0:1:200:86ff:fe05:80da",
+           f"3ffe:501:410:0:2c0:dfff:fe47:33e:{port}", 1) for port in (33444, 33445, 33446)]],
+    # inside GRE; the type is A6
+    ZEEK + "tunnels/gre-sample.pcap": [("dns-server-down", "info", "66.59.111.190", "172.28.2.3:53", 1)],
+    # an LLMNR answer
+    ZEEK + "smb/smb_v2_only_non_zero_reserved1.pcap": [
+        ("udp-port-unreachable", "info", "172.31.112.17", "172.31.112.16:52272", 1)],
+    # 124 lookups that all worked
+    PCPP + "example2.pcap": [],
+    PCPP + "raw_ip.pcap": [],
+}
+
+# Connections that were answered: of these some are one-sided (raw_ip, mixed-vlan-mpls), in one a
+# mirror port shows every packet up to three times (wireshark-retrans), one has 126 of them.
+ANSWERED = [
+    ZEEK + "mixed-vlan-mpls.pcap", ZEEK + "http/206_example_b.pcap", ZEEK + "tcp/reassembly.pcap",
+    ZEEK + "krb/kerberos_tso.pcapng", ZEEK + "smb/smb_v2_only_non_zero_reserved1.pcap",
+    ZEEK + "tunnels/vxlan-encapsulated-http.pcap", ZEEK + "tunnels/gre-sample.pcap",
+    ZEEK + "ipv6-http-atomic-frag.pcap", ZEEK + "tls/tls-1.2-handshake-failure.pcap",
+    ARKIME + "wireshark-retrans.pcap", ARKIME + "socks5-http-302-frag.pcap", ARKIME + "v6.pcap",
+    PCPP + "raw_ip.pcap", PCPP + "example2.pcap", PCPP + "one_http_stream_rst.pcap",
+    "lwerdna+filesamples/simple_http_sll2.pcap",
+    "packetdrill-run/google_tcp_slow_start_slow-start-after-win-update.pcap",
+]
+
+
+def read(path):
+    """The findings of a file in valid JSON, the last line of each group, which counts its repeats."""
+    done = subprocess.run([SOCKWHY, "read", path, "--json", "--all"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    groups = {}
+    for line in done.stdout.splitlines():
+        line = json.loads(line)
+        jsonschema.validate(line, SCHEMA)
+        if line["type"] == "finding":
+            groups[line["group"]] = line
+    return list(groups.values())
+
+
+def told(finding):
+    local, remote = finding["connection"]["local"], finding["connection"]["remote"]
+    return (finding["finding"], finding["confidence"], local["address"],
+            f"{remote['address']}:{remote['port']}", finding["total"])
+
+
+def of_connecting(findings):
+    return sorted(told(f) for f in findings if f["finding"].startswith("connect-"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_in_it_is_found(name):
+    assert of_connecting(read(PCAPS / name)) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_who_was_answered_is_left_in_peace(name):
+    assert not of_connecting(read(PCAPS / name))
+
+
+@pytest.mark.parametrize("name", DATAGRAMS)
+def test_lookups_and_datagrams(name):
+    found = {}
+    for finding in read(PCAPS / name):
+        if not finding["finding"].startswith("connect-"):
+            key, total = told(finding), finding["total"]
+            key = (key[0], finding["severity"], *key[2:4])
+            found[key] = found.get(key, 0) + total
+    assert sorted((*key, total) for key, total in found.items()) == DATAGRAMS[name]
+
+
+@pytest.mark.parametrize("name", sorted({*EXPECTED, *ANSWERED, *DATAGRAMS}))
+def test_a_capture_knows_no_host(name):
+    """No process, no errno, none of the findings about this host, and none of its commands."""
+    for finding in read(PCAPS / name):
+        assert not {"process", "errno", "path"} & finding.keys()
+        assert not finding["finding"].startswith("local-")
+        assert "this host" not in finding["summary"] + finding["cause"]
+        assert all(check["on"] != "local" for check in finding["check"])

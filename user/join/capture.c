@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* capture.c - tries from packets alone: what a capture file tells of a connect */
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "join/table.h"
+#include "util/address.h"
+
+/*
+ * A capture has no sockets. A SYN makes a try; its repetitions, its answer and its end are told by
+ * packets of the same two ends. What is not on the wire stays unknown: who asked, with what errno
+ * it ended, and when a client that waits in vain gave up.
+ *
+ *   SYN ── SYN/ACK ── the client's ACK ──► established, then proven as live, or reset young
+ *    │ ├── RST that acknowledges it ─────► failed (RFC 9293 3.10.7.3: one that does not is nothing)
+ *    │ └── the client's RST after a SYN/ACK ─► given up
+ *    └── a SYN of another number, 130 s, or the end of the capture ─► its end was not seen
+ *
+ * Where the packets were taken is not known: at the client, at the server or between them. Of one
+ * direction alone nothing can be said to be missing, so it is kept which addresses packets go to.
+ */
+
+/*
+ * A mirrored packet follows its twin at once, and no TCP sends a SYN again so soon (RFC 6298 2.1:
+ * 1 s). An IP id tells copies apart by itself; many stacks leave it 0.
+ */
+#define COPY_NS 1000000
+#define COPY_ID_NS 100000000
+/* Linux gives up 127 s after the first SYN (tcp_syn_retries 6), and it is the last to do so. */
+#define GIVEN_UP_NS (130 * 1000000000ull)
+/* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
+#define FIRST_FLIGHT 65535
+
+/* ---- which packets may be of a live try ---- */
+
+static __u32 live_bucket(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
+{
+	__u64 h = hash_mix(join_hash_bytes(0, a, EVENT_ADDRESS_SIZE), a_port) ^
+		  hash_mix(join_hash_bytes(0, b, EVENT_ADDRESS_SIZE), b_port);
+
+	return h & (JOIN_CAPTURED_BUCKETS - 1);
+}
+
+static __u16 *live_count(struct join *join, const struct event_tuple *tuple)
+{
+	return &join->captured[live_bucket(tuple->local, tuple->local_port, tuple->remote,
+					   tuple->remote_port)];
+}
+
+void capture_forget(struct join *join, const struct try_slot *slot)
+{
+	__u16 *count = live_count(join, &slot->try.tuple);
+
+	if (*count && *count < UINT16_MAX) /* one that was full once stays so */
+		--*count;
+}
+
+/* ---- which directions are seen at all ---- */
+
+static __u8 *seen_slot(const struct join *join, const __u8 *address)
+{
+	__u64 h = join_hash_bytes(0, address, EVENT_ADDRESS_SIZE);
+
+	return (__u8 *)join->seen[h & (JOIN_SEEN_MAX - 1)];
+}
+
+/* The last address of a bucket is known: one that was pushed out counts as not seen. */
+static void note_destination(struct join *join, const struct packet *packet)
+{
+	__u8 *seen = seen_slot(join, packet->destination);
+
+	if (!address_equal(seen, packet->destination))
+		memcpy(seen, packet->destination, EVENT_ADDRESS_SIZE);
+}
+
+bool capture_sees(const struct join *join, const __u8 *address)
+{
+	return address_equal(seen_slot(join, address), address);
+}
+
+void capture_see_whole(struct join *join, struct try_slot *slot)
+{
+	struct try *try = &slot->try;
+
+	try->blind_start = !try->seen_whole;
+	try->blind_lost = join->counters.lost;
+	try->blind_wire = !capture_sees(join, try->tuple.local);
+}
+
+/* ---- the end ---- */
+
+static void end_try(struct join *join, struct try_slot *slot, enum try_end end, __u64 now_ns)
+{
+	struct try *try = &slot->try;
+
+	try->state = TRY_FAILED;
+	try->end = end;
+	try->ended_ns = now_ns > try->started_ns ? now_ns : try->started_ns;
+	attempt_note_failure(join, slot);
+}
+
+/*
+ * Nothing more of it will be looked for. It failed if it was watched for long enough to say that
+ * no answer came, or nothing after the one that did; else it is not known how it ended. What an
+ * ICMP error decided was over with that.
+ */
+static void let_go(struct join *join, struct try_slot *slot, __u64 now_ns)
+{
+	struct try *try = &slot->try;
+	bool answered = try->synack_in || try->ack_in || try->reset_other_in;
+	__u64 since_ns = answered ? try->wire_last_ns : try->started_ns;
+
+	if (try->icmp_in.count) {
+		end_try(join, slot, END_UNSEEN, try->wire_last_ns);
+	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
+		end_try(join, slot, END_UNSEEN, now_ns);
+	} else {
+		try->state = TRY_UNKNOWN;
+		try->ended_ns = now_ns;
+		if (slot->attempt)
+			attempt_evict(join, slot->attempt);
+		else
+			tries_retire(join, slot);
+	}
+}
+
+static bool waits(const struct try_slot *slot)
+{
+	return slot->try.captured && slot->try.state == TRY_CONNECTING;
+}
+
+void capture_expire(struct join *join, __u64 now_ns)
+{
+	struct try_slot *slot = TAILQ_FIRST(&join->live), *next;
+
+	for (; slot && slot->try.started_ns + GIVEN_UP_NS < now_ns; slot = next) {
+		next = TAILQ_NEXT(slot, by_age);
+		if (waits(slot))
+			let_go(join, slot, slot->try.started_ns + GIVEN_UP_NS);
+	}
+}
+
+struct attempt_slot *capture_end_oldest(struct join *join)
+{
+	struct try_slot *slot;
+
+	TAILQ_FOREACH(slot, &join->live, by_age) {
+		if (!waits(slot) || !slot->attempt)
+			continue;
+		let_go(join, slot, join->now_ns);
+		return slot->attempt;
+	}
+	return NULL;
+}
+
+void capture_finish(struct join *join)
+{
+	struct try_slot *slot, *next;
+
+	for (slot = TAILQ_FIRST(&join->live); slot; slot = next) {
+		next = TAILQ_NEXT(slot, by_age);
+		if (waits(slot))
+			let_go(join, slot, join->now_ns);
+	}
+}
+
+/* ---- copies ---- */
+
+/*
+ * Mirror ports and "any" show a packet twice or more: the same numbers, IP id and direction.
+ */
+static bool is_copy(struct try_slot *slot, const struct packet *packet, __u64 ts_ns)
+{
+	__u32 seq = packet->what == PACKET_ICMP ? packet->inner.seq : packet->seq;
+	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS;
+	__u64 h = hash_mix(packet->ip_id, (__u64)seq << 32 | packet->ack);
+
+	h = hash_mix(h, (__u64)packet->ts_value << 32 | packet->tcp_flags << 8 | packet->what);
+	h = join_hash_bytes(h, packet->source, sizeof(packet->source));
+	for (size_t i = 0; i < JOIN_COPIES_OF; i++) {
+		const struct captured_packet *last = &slot->last[i];
+		__u64 apart = last->ts_ns > ts_ns ? last->ts_ns - ts_ns : ts_ns - last->ts_ns;
+
+		if (apart < window_ns && last->print == (__u32)h)
+			return true;
+	}
+	slot->last[slot->last_next++ % JOIN_COPIES_OF] =
+		(struct captured_packet){ .ts_ns = ts_ns, .print = (__u32)h };
+	return false;
+}
+
+/* ---- what a packet tells ---- */
+
+static void add_evidence(struct join *join, struct try_slot *slot, const struct event *event,
+			 enum evidence_direction direction)
+{
+	struct sighting sighting = { .evidence = evidence_of(event) };
+
+	wire_sight_packet(&sighting, &event->packet);
+	sighting.evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
+	sighting.evidence.frame = event->frame.frame;
+	sighting.evidence.direction = direction;
+	attempt_add_evidence(join, slot, &sighting.evidence);
+}
+
+static void note_syn(struct try *try, __u64 ts_ns)
+{
+	try->syn_sent++;
+	try->syn_handed++;
+	if (!try->syn_first_ns)
+		try->syn_first_ns = ts_ns;
+	try->syn_last_ns = ts_ns;
+}
+
+static void establish(struct join *join, struct try_slot *slot, __u64 ts_ns)
+{
+	struct try *try = &slot->try;
+
+	try->state = TRY_ESTABLISHED;
+	try->established_ns = ts_ns > try->started_ns ? ts_ns : try->started_ns;
+	attempt_note_established(join, slot);
+}
+
+/*
+ * The client's ACK ends the handshake when it acknowledges the SYN/ACK. Without a SYN/ACK in sight
+ * its sequence number tells: nobody sends what follows a SYN before that was answered. Data and
+ * FIN say the same whatever they acknowledge: what came between may not have been captured.
+ */
+static bool completes(const struct try *try, const struct packet *packet)
+{
+	__u32 sent = packet->seq - (try->isn + 1);
+
+	if (!(packet->tcp_flags & TCP_F_ACK) || sent > FIRST_FLIGHT)
+		return false;
+	if (packet->payload_bytes || (packet->tcp_flags & TCP_F_FIN) || !try->peer_isn_known)
+		return true;
+	return packet->ack - (try->peer_isn + 1) <= FIRST_FLIGHT;
+}
+
+static void take_from_client(struct join *join, struct try_slot *slot, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct try *try = &slot->try;
+	bool established = try->established_ns;
+
+	if (packet->tcp_flags & TCP_F_RST) {
+		add_evidence(join, slot, event, DIRECTION_OUT);
+		try->reset_out++;
+		/* the reset of a challenge has the number of that: the client will ask again */
+		if (!established && (try->synack_in || packet->seq - try->isn <= 1))
+			end_try(join, slot, END_CANCELED, event->head.ts_ns);
+		return;
+	}
+	if (packet->tcp_flags & TCP_F_SYN)
+		return; /* a SYN/ACK: both opened at once, and the other try tells it */
+	if (established && try->peer_isn_known && packet->ack - (try->peer_isn + 1) <= INT32_MAX &&
+	    packet->ack != try->peer_isn + 1)
+		try->bytes_received = packet->ack - (try->peer_isn + 1);
+	if (established || !completes(try, packet)) {
+		if (!established)
+			add_evidence(join, slot, event, DIRECTION_OUT);
+		return;
+	}
+	add_evidence(join, slot, event, DIRECTION_OUT);
+	establish(join, slot, event->head.ts_ns);
+}
+
+static void note_answer(struct try *try, const struct event *event)
+{
+	if (try->answer_ns)
+		return;
+	try->answer_ns = event->head.ts_ns;
+	try->answer_ttl = event->packet.ttl;
+}
+
+/*
+ * RFC 9293 3.10.7.3: while the SYN waits, only a reset that acknowledges it counts; 3.5.3: after
+ * the SYN/ACK the sequence number decides.
+ */
+static bool resets(const struct try *try, const struct packet *packet)
+{
+	if (packet->tcp_flags & TCP_F_ACK)
+		return packet->ack - (try->isn + 1) <= FIRST_FLIGHT;
+	return try->peer_isn_known && packet->seq == try->peer_isn + 1;
+}
+
+static void take_reset(struct join *join, struct try_slot *slot, const struct event *event)
+{
+	struct try *try = &slot->try;
+
+	add_evidence(join, slot, event, DIRECTION_IN);
+	if (!resets(try, &event->packet)) {
+		try->reset_other_in++;
+		return;
+	}
+	try->reset_in++;
+	note_answer(try, event);
+	/* what comes after data, or after the client's own reset, is not a matter of connecting */
+	if (!try->bytes_sent && !try->bytes_received && !try->reset_out)
+		end_try(join, slot, END_ANSWERED, event->head.ts_ns);
+}
+
+static void take_syn_ack(struct join *join, struct try_slot *slot, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct try *try = &slot->try;
+
+	add_evidence(join, slot, event, DIRECTION_IN);
+	/* with Fast Open it acknowledges data of the SYN as well (RFC 7413 3) */
+	if (packet->ack - (try->isn + 1) > FIRST_FLIGHT)
+		return; /* of an older connection with these ends */
+	try->synack_in++;
+	try->peer_isn = packet->seq;
+	try->peer_isn_known = true;
+	note_answer(try, event);
+}
+
+static void take_from_server(struct join *join, struct try_slot *slot, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct try *try = &slot->try;
+	__u32 acked = packet->ack - (try->isn + 1);
+
+	if (packet->tcp_flags & TCP_F_RST) {
+		take_reset(join, slot, event);
+		return;
+	}
+	if (packet->tcp_flags & TCP_F_SYN) {
+		if ((packet->tcp_flags & TCP_F_ACK) && !try->established_ns)
+			take_syn_ack(join, slot, event);
+		return;
+	}
+	if (try->established_ns) {
+		if ((packet->tcp_flags & TCP_F_ACK) && acked && acked <= INT32_MAX)
+			try->bytes_sent = acked;
+		if (packet->payload_bytes)
+			try->bytes_received = packet->payload_bytes;
+		return;
+	}
+	if (!(packet->tcp_flags & TCP_F_ACK))
+		return;
+	add_evidence(join, slot, event, DIRECTION_IN);
+	if (packet->payload_bytes && acked <= FIRST_FLIGHT)
+		establish(join, slot, event->head.ts_ns); /* only the ACK was not captured */
+	else if (!try->synack_in)
+		try->ack_in++; /* a challenge (RFC 9293 3.5.1) */
+}
+
+static void take_icmp(struct join *join, struct try_slot *slot, const struct event *event)
+{
+	struct sighting sighting = { .evidence = evidence_of(event) };
+
+	wire_sight_packet(&sighting, &event->packet);
+	wire_note_icmp(&slot->try.icmp_in, &sighting);
+	add_evidence(join, slot, event, DIRECTION_IN);
+}
+
+/* ---- whose it is ---- */
+
+/* On loopback both families are one host's, and a failure of the one leads to the other. */
+static bool attach(struct join *join, struct try_slot *slot)
+{
+	const struct event_tuple *tuple = &slot->try.tuple;
+	bool loopback = address_is_loopback(tuple->local);
+	__u64 h = hash_mix(join_hash_bytes(slot->try.isn, tuple, sizeof(*tuple)), loopback);
+	const struct event_owner owner = { .start_ns = loopback, .tid = (__u32)h };
+	struct attempt_slot *attempt;
+
+	attempt = attempt_for_try(join, slot, &owner, loopback);
+	if (!attempt)
+		return false;
+	attempt->attempt.owner_known = false; /* it only tells attempts apart */
+	return true;
+}
+
+static void open_try(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct try_slot *slot = tries_take(join);
+	struct event_tuple *tuple;
+	__u16 *count;
+
+	if (!slot)
+		return;
+	join->counters.tries++;
+	slot->try.captured = true;
+	slot->try.seen_whole = true;
+	slot->try.started_ns = event->head.ts_ns;
+	slot->try.wire_last_ns = event->head.ts_ns;
+	slot->try.tcp_state = 2;
+	slot->try.isn = packet->seq;
+	slot->try.isn_known = true;
+	slot->try.isn_from_wire = true;
+	slot->try.syn_ifindex = event->head.ifindex;
+	tuple = &slot->try.tuple;
+	memcpy(tuple->local, packet->source, sizeof(tuple->local));
+	memcpy(tuple->remote, packet->destination, sizeof(tuple->remote));
+	tuple->local_port = packet->source_port;
+	tuple->remote_port = packet->destination_port;
+	tuple->family = address_is_ipv4(packet->source) ? AF_INET : AF_INET6;
+	tuple->protocol = IPPROTO_TCP;
+	tries_set_alias(join, slot, ALIAS_OWN, tuple->local, tuple->local_port, tuple->remote,
+			tuple->remote_port);
+	count = live_count(join, tuple);
+	if (*count < UINT16_MAX)
+		++*count;
+	if (!attach(join, slot)) {
+		tries_retire(join, slot);
+		return;
+	}
+	is_copy(slot, packet, event->head.ts_ns);
+	note_syn(&slot->try, event->head.ts_ns);
+	add_evidence(join, slot, event, DIRECTION_OUT);
+}
+
+static void take_syn(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct alias *walk = NULL;
+	struct try_slot *slot = tries_by_tuple(join, &walk, packet->source, packet->source_port,
+					       packet->destination, packet->destination_port);
+
+	if (slot && slot->try.isn == packet->seq) {
+		if (slot->retired || is_copy(slot, packet, event->head.ts_ns))
+			return;
+		slot->try.wire_last_ns = event->head.ts_ns;
+		add_evidence(join, slot, event, DIRECTION_OUT);
+		if (slot->try.state == TRY_CONNECTING)
+			note_syn(&slot->try, event->head.ts_ns);
+		return;
+	}
+	if (slot && !slot->retired && slot->try.state == TRY_CONNECTING)
+		let_go(join, slot, event->head.ts_ns);
+	open_try(join, event);
+}
+
+/* The try that goes from @local to @remote, if it is not over. */
+static struct try_slot *find_live(struct join *join, const __u8 *local, __u16 local_port,
+				  const __u8 *remote, __u16 remote_port)
+{
+	struct alias *walk = NULL;
+	struct try_slot *slot = tries_by_tuple(join, &walk, local, local_port, remote, remote_port);
+
+	if (!slot || slot->retired ||
+	    (slot->try.state != TRY_CONNECTING && slot->try.state != TRY_ESTABLISHED))
+		return NULL;
+	return slot;
+}
+
+static void take_tcp(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct try_slot *slot;
+
+	if ((packet->flags & PACKET_F_FRAGMENT) || !packet->source_port)
+		return;
+	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN)) == TCP_F_SYN) {
+		take_syn(join, event);
+		return;
+	}
+	if (!join->captured[live_bucket(packet->source, packet->source_port, packet->destination,
+					packet->destination_port)])
+		return;
+	slot = find_live(join, packet->source, packet->source_port, packet->destination,
+			 packet->destination_port);
+	if (slot && !is_copy(slot, packet, event->head.ts_ns)) {
+		slot->try.wire_last_ns = event->head.ts_ns;
+		take_from_client(join, slot, event);
+	}
+	slot = find_live(join, packet->destination, packet->destination_port, packet->source,
+			 packet->source_port);
+	if (slot && !is_copy(slot, packet, event->head.ts_ns)) {
+		slot->try.wire_last_ns = event->head.ts_ns;
+		take_from_server(join, slot, event);
+	}
+}
+
+/* An error about a SYN of a try that still waits for its answer. */
+static void take_quoted(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct try_slot *slot;
+
+	if (packet->inner.protocol != IPPROTO_TCP) {
+		lookup_quoted(join, event);
+		return;
+	}
+	slot = find_live(join, packet->inner.source, packet->inner.source_port,
+			 packet->inner.destination, packet->inner.destination_port);
+	if (!slot || slot->try.state != TRY_CONNECTING ||
+	    ((packet->flags & PACKET_F_INNER_SEQ) && packet->inner.seq != slot->try.isn) ||
+	    is_copy(slot, packet, event->head.ts_ns))
+		return;
+	slot->try.wire_last_ns = event->head.ts_ns;
+	take_icmp(join, slot, event);
+}
+
+void capture_event(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+
+	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
+		return;
+	note_destination(join, packet);
+	if (packet->what == PACKET_TCP)
+		take_tcp(join, event);
+	else if (packet->what == PACKET_UDP)
+		lookup_datagram(join, event);
+	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
+		take_quoted(join, event);
+}
