@@ -129,9 +129,11 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	err = err ? err : check_interfaces(options);
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
-	if (find_namespaces(live) || output_open(&live->output, options, hold))
+	if (find_namespaces(live) || output_open(&live->output, options, hold) ||
+	    output_open_report(&live->output, options))
 		return EXIT_FAILED;
 	live->pipeline.sink = live->output.sink;
+	live->pipeline.report = live->output.report;
 	if (options->record && record_writer_open(&live->writer, options->record, options->force))
 		return EXIT_FAILED;
 	live->pipeline.writer = live->writer;

@@ -12,6 +12,9 @@
 #include "util/own.h"
 #include "util/text.h"
 
+/* Files named in the title of a report. */
+#define SUBJECT_FILES_MOST 8
+
 static bool wants_color(const struct options *options, FILE *file, bool hold)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -23,16 +26,16 @@ static bool wants_color(const struct options *options, FILE *file, bool hold)
 	return isatty(hold ? STDERR_FILENO : fileno(file));
 }
 
-static FILE *open_file(const struct options *options)
+static FILE *open_file(const char *path, bool force)
 {
-	_cleanup_close_ int fd = file_create(options->output, options->force);
+	_cleanup_close_ int fd = file_create(path, force);
 	FILE *file;
 
 	if (fd < 0)
 		return NULL;
 	file = fdopen(fd, "w");
 	if (!file) {
-		log_error_r(-errno, "%s", options->output);
+		log_error_r(-errno, "%s", path);
 		return NULL;
 	}
 	take_fd(&fd);
@@ -54,7 +57,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 
 	*output = (struct output){ .holds = hold && !options->output, .file = stdout };
 	if (options->output)
-		output->file = open_file(options);
+		output->file = open_file(options->output, options->force);
 	else if (output->holds)
 		output->file = open_memstream(&output->held, &output->held_size);
 	if (!output->file)
@@ -68,9 +71,87 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	return err;
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/*
+ * "sockwhy read client.pcap, server.pcap", "sockwhy run curl": a report is made to be handed on, and neither
+ * where the files were nor what the command was told concerns who reads it.
+ */
+static void say_subject(FILE *file, const struct options *options)
+{
+	size_t count = options->command == COMMAND_READ && options->command_given ?
+			       options->rest_count :
+			       0;
+
+	if (options->command == COMMAND_RUN) {
+		fprintf(file, "sockwhy run %s",
+			options->rest_count ? last_part(options->rest[0]) : "");
+		return;
+	}
+	fputs(options->command == COMMAND_READ ? "sockwhy read" : "sockwhy watch", file);
+	if (options->file)
+		fprintf(file, " %s%s", last_part(options->file), count ? "," : "");
+	for (size_t i = 0; i < count && i < SUBJECT_FILES_MOST; i++)
+		fprintf(file, " %s%s", last_part(options->rest[i]), i + 1 < count ? "," : "");
+	if (count > SUBJECT_FILES_MOST)
+		fprintf(file, " and %zu more", count - SUBJECT_FILES_MOST);
+}
+
+int output_open_report(struct output *output, const struct options *options)
+{
+	struct sink_options sink = { .utc = options->utc };
+	bool html = false;
+	size_t size;
+	FILE *subject;
+	int err;
+
+	if (!options->report)
+		return 0;
+	options_report(options->report, &html);
+	sink.format = html ? OUTPUT_HTML : OUTPUT_MARKDOWN;
+	subject = open_memstream(&output->subject, &size);
+	if (!subject)
+		return log_error_r(-ENOMEM, "--report");
+	say_subject(subject, options);
+	if (fclose(subject))
+		return log_error_r(-ENOMEM, "--report");
+	output->report_file = open_file(options->report, options->force);
+	if (!output->report_file)
+		return -EIO;
+	sink.subject = output->subject;
+	sink.file = output->report_file;
+	err = sink_open(&output->report, &sink);
+	if (err)
+		log_error_r(err, "--report");
+	return err;
+}
+
+int output_close_report(struct output *output, const struct options *options)
+{
+	int err = output->report ? sink_close(output->report) : 0;
+
+	if (output->report_file && fclose(output->report_file) && !err)
+		err = errno ? -errno : -EIO;
+	free(output->subject);
+	output->report = NULL;
+	output->report_file = NULL;
+	output->subject = NULL;
+	if (!err)
+		return EXIT_DONE;
+	log_error_r(err, "%s: writing", options->report);
+	log_hint("the report is not whole");
+	return EXIT_FAILED;
+}
+
 void output_attach(struct output *output, struct pipeline *pipeline)
 {
 	pipeline->sink = output->sink;
+	pipeline->report = output->report;
 	pipeline->flows = output->flows;
 	pipeline->flows_file = output->file;
 }

@@ -8,6 +8,9 @@
 
 struct output {
 	struct sink *sink;
+	struct sink *report; /* --report, else NULL */
+	FILE *report_file;
+	char *subject; /* of the report */
 	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* opened here, or standard output */
 	char *held; /* run: what is said at the end */
@@ -21,6 +24,12 @@ struct output {
  * error. Logs what is wrong. Returns 0 or a negative errno.
  */
 int output_open(struct output *output, const struct options *options, bool hold);
+
+/* Opens --report FILE, if given, beside an open output. Logs what is wrong. Returns 0 or a negative errno. */
+int output_open_report(struct output *output, const struct options *options);
+
+/* Writes the report, if there is one, and closes it. Returns EXIT_DONE or, logged, EXIT_FAILED. */
+int output_close_report(struct output *output, const struct options *options);
 
 /* What @pipeline tells goes here. */
 void output_attach(struct output *output, struct pipeline *pipeline);

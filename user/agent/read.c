@@ -153,11 +153,13 @@ int command_read(const struct options *options)
 		log_hint("sockwhy read FILE, or - for standard input");
 		return EXIT_USAGE;
 	}
-	if (output_open(&output, options, false)) {
+	if (output_open(&output, options, false) || output_open_report(&output, options)) {
 		output_close(&output);
+		output_close_report(&output, options);
 		return EXIT_FAILED;
 	}
 	worst = read_all(options, &output);
+	worst = worse_status(worst, output_close_report(&output, options));
 	err = output_close(&output);
 	if (err && err != -EPIPE) {
 		log_error_r(err, "output: writing");
