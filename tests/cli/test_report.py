@@ -125,10 +125,10 @@ def test_time_sequence(record, tmp_path, form):
         return
     page = Page(text)
     assert [svg["class"] for svg in page.all("svg")] == ["ladder", "graph"]
-    classes = [attrs.get("class") for attrs in page.all("g", "path", "rect")]
-    for mark in ("again", "reset", "win", "odd", "data", "acks", "window", "zero"):
+    classes = [attrs.get("class") for attrs in page.all("g", "path", "rect", "circle")]
+    for mark in ("again", "reset", "win", "odd", "data", "acks", "window", "zero", "pause"):
         assert mark in classes, mark
-    assert "◆ sent again: 1" in text and "✕ reset: 1" in text and "■ window closed: 2" in text
+    assert "◆ sent again: 1" in text and "✕ reset: 1" in text and "● window closed: 2" in text
     for number in re.findall(r'[ "](?:x|y|cx|cy|d)="([^"]*)"', text):
         assert re.fullmatch(r"[MmLlHhVvz0-9 .-]+", number), number
 

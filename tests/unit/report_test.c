@@ -108,6 +108,7 @@ static void bench_begin(struct bench *bench, enum output_format format)
 
 	*bench = (struct bench){ .ns = 1000000000ull };
 	limits.connections = 256;
+	limits.streams = 256;
 	assert_int_equal(join_new(&bench->join, &limits), 0);
 	bench->file = open_memstream(&bench->out, &bench->size);
 	options.file = bench->file;
@@ -405,6 +406,38 @@ static void test_flat_pictures(void **state)
 	bench_end(&bench);
 }
 
+/* Ten days of silence between two bursts, and time that goes back: bounded, and inside of the frame. */
+static void test_long_pause(void **state)
+{
+	struct bench bench;
+	const char *at;
+	int x, y;
+
+	(void)state;
+	bench_begin(&bench, OUTPUT_HTML);
+	for (__u32 i = 0; i < 20; i++) {
+		bench_packet(&bench, true, TCP_F_ACK, 1 + i * 100, 1, 100, 45678);
+		if (i == 9)
+			bench.ns += 864000ull * 1000000000;
+		else if (i == 15)
+			bench.ns -= 3000;
+	}
+	bench_finding(&bench, 1, SEVERITY_ERROR);
+	bench_tell(&bench);
+	bench_write(&bench);
+	assert_int_equal(count_of(bench.out, "<rect class=\"pause\""), 1);
+	assert_has(&bench, ">864000 s<");
+	assert_true(bench.size < 40000);
+	at = strstr(bench.out, "<path class=\"data\" d=\"");
+	assert_non_null(at);
+	while ((at = strchr(at, 'M')) && sscanf(at, "M%d.%*d %d", &x, &y) == 2) {
+		assert_in_range(x, 70, 890);
+		assert_in_range(y, 20, 290);
+		at++;
+	}
+	bench_end(&bench);
+}
+
 /* ---- every text that a finding has ---- */
 
 static void fill_hostile(struct finding *finding)
@@ -475,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_only_its_own_packets),
 		cmocka_unit_test(test_sources_stay_apart),
 		cmocka_unit_test(test_flat_pictures),
+		cmocka_unit_test(test_long_pause),
 		cmocka_unit_test(test_hostile_texts),
 	};
 

@@ -15,6 +15,9 @@ enum {
 	TOP = 26,
 	BOTTOM = 286,
 	TICKS_MOST = 7,
+	TICK_WIDTH = 62, /* of a label */
+	PAUSE_WIDTH = 40, /* however long it was */
+	PAUSES_MOST = 6,
 	SEGMENTS_LEAST = 3, /* a line of two points says nothing that the ladder does not */
 };
 
@@ -22,15 +25,33 @@ enum {
 	(BIT(STREAM_RETRANSMISSION) | BIT(STREAM_FAST_RETRANSMISSION) | \
 	 BIT(STREAM_SPURIOUS_RETRANSMISSION))
 
+struct pause {
+	__u64 from_ns, to_ns;
+};
+
 /* One direction. */
 struct panel {
 	const struct report_entry *entry;
 	bool from_left; /* whose bytes */
 	__s64 *at; /* of every point: where it lies in this direction's bytes */
 	__u64 from_ns, to_ns;
+	struct pause pauses[PAUSES_MOST]; /* in the order of time, drawn short */
+	size_t pauses_count;
+	__u64 active_ns; /* the rest of the time, to scale */
 	__s64 low, high;
-	size_t segments, again, out_of_order, resets, closed;
+	size_t segments, again, odd, resets, closed;
 };
+
+/* Which data: sent once, again, or out of order. */
+enum shape { SHAPE_DATA, SHAPE_AGAIN, SHAPE_ODD };
+
+static enum shape shape_of(const struct report_point *point)
+{
+	if (point->flags & FLAGS_AGAIN)
+		return SHAPE_AGAIN;
+	return point->flags & (BIT(STREAM_OUT_OF_ORDER) | BIT(STREAM_LOST_SEGMENT)) ? SHAPE_ODD :
+										      SHAPE_DATA;
+}
 
 /*
  * Sequence numbers wrap: each lies where it is nearest to the highest one before it (RFC 9293 3.4).
@@ -76,8 +97,8 @@ static void panel_measure(struct panel *panel)
 		panel->high = !begun || high > panel->high ? high : panel->high;
 		begun = true;
 		panel->segments += own && point->length;
-		panel->again += own && (point->flags & FLAGS_AGAIN);
-		panel->out_of_order += own && (point->flags & BIT(STREAM_OUT_OF_ORDER));
+		panel->again += own && point->length && shape_of(point) == SHAPE_AGAIN;
+		panel->odd += own && point->length && shape_of(point) == SHAPE_ODD;
 		panel->resets += !!(point->tcp_flags & TCP_F_RST);
 		panel->closed += !own && (point->flags & BIT(STREAM_ZERO_WINDOW));
 		if (!own && point->ack_known && point->window != STREAM_WINDOW_UNKNOWN &&
@@ -93,10 +114,70 @@ static void panel_measure(struct panel *panel)
 	panel->to_ns += panel->to_ns == panel->from_ns;
 }
 
+/* ---- time: a wait that would squeeze all the rest is drawn short, and marked ---- */
+
+static bool is_pause(const struct panel *panel, __u64 from_ns)
+{
+	for (size_t i = 0; i < panel->pauses_count; i++)
+		if (panel->pauses[i].from_ns == from_ns)
+			return true;
+	return false;
+}
+
+/* The longest time without a packet that is not a pause yet. */
+static struct pause find_pause(const struct panel *panel)
+{
+	const struct report_entry *entry = panel->entry;
+	struct pause longest = { 0 };
+	__u64 before_ns = panel->from_ns;
+
+	for (size_t i = 0; i < entry->points_count; i++) {
+		__u64 ts_ns = entry->points[i].ts_ns;
+
+		if (ts_ns <= before_ns) /* times may go back */
+			continue;
+		if (ts_ns - before_ns > longest.to_ns - longest.from_ns &&
+		    !is_pause(panel, before_ns))
+			longest = (struct pause){ before_ns, ts_ns };
+		before_ns = ts_ns;
+	}
+	return longest;
+}
+
+static void panel_pause(struct panel *panel)
+{
+	panel->active_ns = panel->to_ns - panel->from_ns;
+	while (panel->pauses_count < PAUSES_MOST) {
+		struct pause pause = find_pause(panel);
+		__u64 length_ns = pause.to_ns - pause.from_ns;
+		size_t at = panel->pauses_count;
+
+		if (length_ns <= panel->active_ns / 4 || length_ns == panel->active_ns)
+			return;
+		for (; at && panel->pauses[at - 1].from_ns > pause.from_ns; at--)
+			panel->pauses[at] = panel->pauses[at - 1];
+		panel->pauses[at] = pause;
+		panel->pauses_count++;
+		panel->active_ns -= length_ns;
+	}
+}
+
 static double x_of(const struct panel *panel, __u64 ts_ns)
 {
-	return LEFT + (double)(ts_ns - panel->from_ns) * (RIGHT - LEFT) /
-			      (double)(panel->to_ns - panel->from_ns);
+	double width = RIGHT - LEFT - (double)panel->pauses_count * PAUSE_WIDTH;
+	double x = LEFT;
+	__u64 active_ns = ts_ns - panel->from_ns;
+
+	for (size_t i = 0; i < panel->pauses_count; i++) {
+		const struct pause *pause = &panel->pauses[i];
+		__u64 length_ns = pause->to_ns - pause->from_ns;
+		__u64 gone_ns = ts_ns > pause->from_ns ? ts_ns - pause->from_ns : 0;
+
+		gone_ns = gone_ns > length_ns ? length_ns : gone_ns;
+		active_ns -= gone_ns;
+		x += (double)gone_ns * PAUSE_WIDTH / (double)length_ns;
+	}
+	return x + (double)active_ns * width / (double)panel->active_ns;
 }
 
 static double y_of(const struct panel *panel, __s64 at)
@@ -120,28 +201,64 @@ static __u64 tick_step(__u64 span)
 				return power * factors[i];
 }
 
-static void put_time_axis(FILE *file, const struct panel *panel)
+static void put_time(FILE *file, double x, __u64 us, __u64 step)
 {
-	__u64 span_us = (panel->to_ns - panel->from_ns) / 1000;
-	__u64 step = tick_step(span_us ? span_us : 1);
+	fprintf(file,
+		"<path class=\"grid\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" class=\"t m\">",
+		x, TOP, BOTTOM, x, BOTTOM + 16);
+	if (step >= 1000000)
+		fprintf(file, "%llu s", us / 1000000);
+	else if (step >= 100000)
+		fprintf(file, "%llu.%llu s", us / 1000000, us / 100000 % 10);
+	else if (step >= 1000)
+		fprintf(file, "%llu ms", us / 1000);
+	else
+		fprintf(file, "%llu.%03llu ms", us / 1000, us % 1000);
+	fputs("</text>\n", file);
+}
 
-	for (__u64 us = 0; us <= span_us; us += step) {
+/* Between two pauses, or an end and a pause; @last_x: of the label before. */
+static void put_times(FILE *file, const struct panel *panel, __u64 from_ns, __u64 to_ns,
+		      double *last_x)
+{
+	__u64 step = tick_step(panel->active_ns / 1000 ?: 1);
+	__u64 us = (from_ns - panel->from_ns + 999) / 1000;
+
+	for (us = (us + step - 1) / step * step; us <= (to_ns - panel->from_ns) / 1000;
+	     us += step) {
 		double x = x_of(panel, panel->from_ns + us * 1000);
 
-		fprintf(file,
-			"<path class=\"grid\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" "
-			"class=\"t m\">",
-			x, TOP, BOTTOM, x, BOTTOM + 16);
-		if (step >= 1000000)
-			fprintf(file, "%llu s", us / 1000000);
-		else if (step >= 100000)
-			fprintf(file, "%llu.%llu s", us / 1000000, us / 100000 % 10);
-		else if (step >= 1000)
-			fprintf(file, "%llu ms", us / 1000);
-		else
-			fprintf(file, "%llu.%03llu ms", us / 1000, us % 1000);
-		fputs("</text>\n", file);
+		if (x < *last_x + TICK_WIDTH)
+			continue;
+		put_time(file, x, us, step);
+		*last_x = x;
 	}
+}
+
+static void put_pause(FILE *file, const struct panel *panel, const struct pause *pause)
+{
+	double x = x_of(panel, pause->from_ns);
+	char words[32];
+	struct text text = text_of(words);
+
+	say_duration(&text, (pause->to_ns - pause->from_ns) / 1000);
+	fprintf(file,
+		"<rect class=\"pause\" x=\"%.1f\" y=\"%d\" width=\"%d\" height=\"%d\"/>"
+		"<text x=\"%.1f\" y=\"%d\" class=\"w m\">%s</text>\n",
+		x, TOP, PAUSE_WIDTH, BOTTOM - TOP, x + PAUSE_WIDTH / 2.0, TOP - 7, words);
+}
+
+static void put_time_axis(FILE *file, const struct panel *panel)
+{
+	__u64 from_ns = panel->from_ns;
+	double last_x = 0;
+
+	for (size_t i = 0; i < panel->pauses_count; i++) {
+		put_pause(file, panel, &panel->pauses[i]);
+		put_times(file, panel, from_ns, panel->pauses[i].from_ns, &last_x);
+		from_ns = panel->pauses[i].to_ns;
+	}
+	put_times(file, panel, from_ns, panel->to_ns, &last_x);
 }
 
 static void put_byte_axis(FILE *file, const struct panel *panel)
@@ -199,17 +316,6 @@ static void put_receiver(FILE *file, const struct panel *panel, bool window)
 	fputs("\"/>\n", file);
 }
 
-/* Which data: sent once, again, or out of order. */
-enum shape { SHAPE_DATA, SHAPE_AGAIN, SHAPE_ODD };
-
-static enum shape shape_of(const struct report_point *point)
-{
-	if (point->flags & FLAGS_AGAIN)
-		return SHAPE_AGAIN;
-	return point->flags & (BIT(STREAM_OUT_OF_ORDER) | BIT(STREAM_LOST_SEGMENT)) ? SHAPE_ODD :
-										      SHAPE_DATA;
-}
-
 static void put_data(FILE *file, const struct panel *panel, enum shape shape)
 {
 	static const char *const classes[] = { "data", "again", "odd" };
@@ -250,8 +356,8 @@ static void put_events(FILE *file, const struct panel *panel)
 				x, TOP, BOTTOM, x - 5, TOP - 5);
 		else if (!is_own(panel, point) && (point->flags & BIT(STREAM_ZERO_WINDOW)))
 			fprintf(file,
-				"<rect class=\"zero\" x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\"/>\n",
-				x - 4, y - 4);
+				"<circle class=\"zero\" cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\"/>\n", x,
+				y);
 		else if (is_own(panel, point) && (point->tcp_flags & (TCP_F_SYN | TCP_F_FIN)))
 			fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" class=\"t m\">%s</text>\n", x,
 				y - 6, point->tcp_flags & TCP_F_SYN ? "SYN" : "FIN");
@@ -260,20 +366,20 @@ static void put_events(FILE *file, const struct panel *panel)
 
 static void put_desc(FILE *file, const struct panel *panel, size_t number)
 {
-	const char *from = panel->from_left ? panel->entry->left : panel->entry->right;
+	char side = panel->from_left ? 'a' : 'b';
 
 	fprintf(file,
 		"<figure><svg class=\"graph\" viewBox=\"0 0 %d %d\" role=\"img\" "
 		"aria-labelledby=\"gt%zu%c gd%zu%c\">\n<title id=\"gt%zu%c\">Finding %zu: bytes over "
 		"time, sent by ",
-		WIDTH, HEIGHT, number, "ba"[panel->from_left], number, "ba"[panel->from_left],
-		number, "ba"[panel->from_left], number);
-	report_put_html(file, from);
+		WIDTH, HEIGHT, number, side, number, side, number, side, number);
+	report_put_html(file, panel->from_left ? panel->entry->left : panel->entry->right);
 	fprintf(file,
 		"</title>\n<desc id=\"gd%zu%c\">%zu segments with data, %zu of them sent again, %zu "
-		"out of order; resets: %zu; acknowledgments with a closed window: %zu.</desc>\n",
-		number, "ba"[panel->from_left], panel -> segments, panel -> again,
-		panel -> out_of_order, panel -> resets, panel -> closed);
+		"out of order or behind a gap; resets: %zu; acknowledgments with a closed window: "
+		"%zu.</desc>\n",
+		number, side, panel->segments, panel->again, panel->odd, panel->resets,
+		panel->closed);
 }
 
 static void put_caption(FILE *file, const struct panel *panel)
@@ -285,14 +391,16 @@ static void put_caption(FILE *file, const struct panel *panel)
 	      file);
 	if (panel->again)
 		fprintf(file, " <span class=\"key again\">◆ sent again: %zu</span>", panel->again);
-	if (panel->out_of_order)
-		fprintf(file, " <span class=\"key odd\">■ out of order: %zu</span>",
-			panel->out_of_order);
+	if (panel->odd)
+		fprintf(file, " <span class=\"key odd\">■ out of order or behind a gap: %zu</span>",
+			panel->odd);
 	if (panel->closed)
-		fprintf(file, " <span class=\"key zero\">■ window closed: %zu</span>",
+		fprintf(file, " <span class=\"key zero\">● window closed: %zu</span>",
 			panel->closed);
 	if (panel->resets)
 		fprintf(file, " <span class=\"key reset\">✕ reset: %zu</span>", panel->resets);
+	if (panel->pauses_count)
+		fputs(" <span class=\"key\">▒ pause, drawn short</span>", file);
 	fputs("</figcaption></figure>\n", file);
 }
 
@@ -328,6 +436,7 @@ bool report_draw_graph(FILE *file, const struct report_entry *entry, size_t numb
 			return any;
 		panel_place(&panel);
 		panel_measure(&panel);
+		panel_pause(&panel);
 		if (panel.segments >= SEGMENTS_LEAST) {
 			put_panel(file, &panel, number);
 			any = true;
