@@ -250,7 +250,7 @@ static void names_by_number(void **state)
 	CHECK_NAMES(decode_syscall_name, "socket", "bind", "listen", "connect", "accept");
 	CHECK_NAMES(decode_vantage_name, "user", "socket", "syscall", "tc-in", "tc-out",
 		    "cgroup-in", "cgroup-out", "iterator", "file");
-	CHECK_NAMES(decode_unread_name, NULL, "link", "not-ip", "cut", "malformed", "fragment");
+	CHECK_NAMES(decode_unread_name, "", "link", "not-ip", "cut", "malformed", "fragment");
 	CHECK_NAMES(decode_unread_meaning, NULL, "of an unknown link type", "not IP",
 		    "cut short before the IP header", "malformed", "fragments of others");
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",

@@ -2,6 +2,7 @@
 /* options_value.c - numbers, times and words as people write them */
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static int stamp_parse(const char *text, __u64 *ns)
 	    same.tm_min != tm.tm_min || hours > 23 || minutes > 59)
 		return -EINVAL;
 	time -= (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-	if (time < 0)
+	if (time < 0 || time >= INT64_MAX / 1000000000) /* no capture has time before or after */
 		return -EINVAL;
 	*ns = (__u64)time * 1000000000 + fraction;
 	return 0;

@@ -47,13 +47,8 @@ struct capture_interface *capture_add_interface(struct capture *capture)
 
 int capture_end(struct capture *capture, int result)
 {
-	if (!result || result == -EPIPE) {
-		capture->why =
-			result ? capture->input->why : "the file ends in the middle of the next";
-		return -EPIPE;
-	}
-	capture->why = result == -ENOMEM ? "memory" : capture->input->why;
-	return result;
+	capture->why = result ? capture->input->why : "the file ends in the middle of the next";
+	return result ? result : -EPIPE;
 }
 
 static void capture_free(struct capture *capture)
@@ -109,13 +104,14 @@ int captures_add(struct captures *captures, struct input *input)
 static void tell_end(struct captures *captures, const struct capture *capture, int result)
 {
 	unsigned long long frames = capture->frame.number;
+	const char *path = capture->input->path;
 
 	captures->damaged++;
-	log_error("%s: %s after packet %llu: %s", capture->input->path,
-		  result == -EPIPE   ? "truncated" :
-		  result == -EBADMSG ? "damaged" :
-				       "reading failed",
-		  frames, capture->why);
+	if (result == -EPIPE || result == -EBADMSG)
+		log_error("%s: %s after packet %llu: %s", path,
+			  result == -EPIPE ? "truncated" : "damaged", frames, capture->why);
+	else
+		log_error_r(result, "%s: reading, after packet %llu", path, frames);
 	if (frames)
 		log_hint("the %llu packets before that were read", frames);
 }

@@ -182,7 +182,7 @@ const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
 const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
-const char *decode_unread_name(unsigned int unread); /* "not-ip"; NULL of UNREAD_NONE */
+const char *decode_unread_name(unsigned int unread); /* "not-ip"; empty of UNREAD_NONE */
 const char *decode_unread_meaning(unsigned int unread); /* "not IP" */
 /* The errno that Linux gives a connecting socket for an ICMP destination unreachable; 0 none. */
 int decode_icmp_errno(bool ipv6, unsigned int type, unsigned int code);

@@ -81,9 +81,9 @@ const char *decode_fact_name(unsigned int what)
 
 const char *decode_unread_name(unsigned int unread)
 {
-	static const char *const names[] = {
+	static const char *const names[] = { [UNREAD_NONE] = "",
 #define X(id, text, what) [UNREAD_##id] = text,
-		EVENT_UNREADS(X)
+					     EVENT_UNREADS(X)
 #undef X
 	};
 	_Static_assert(ARRAY_SIZE(names) == UNREAD_COUNT, "a name for every reason");
