@@ -47,6 +47,7 @@ struct report_point {
 	__u32 window; /* bytes, or STREAM_WINDOW_UNKNOWN */
 	__u16 flags; /* BIT(enum stream_flag) */
 	__u8 tcp_flags;
+	__u8 ttl; /* 0 unknown */
 	bool ack_known;
 	bool lower; /* sent by the end that sorts first; in an entry: by its left end */
 	bool copy;

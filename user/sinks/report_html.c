@@ -68,7 +68,7 @@ static void put_overview(FILE *file, const struct report *report)
 {
 	if (!report->count)
 		return;
-	fputs("<div class=\"scroll\"><table>\n<caption>Findings, the gravest first</caption>\n"
+	fputs("<div class=\"scroll\"><table class=\"overview\">\n<caption>Findings, the gravest first</caption>\n"
 	      "<thead><tr><th scope=\"col\">No.</th><th scope=\"col\">Severity</th>"
 	      "<th scope=\"col\">Finding</th><th scope=\"col\">Connection</th>"
 	      "<th scope=\"col\">What happened</th></tr></thead>\n<tbody>\n",

@@ -98,6 +98,7 @@ void report_note_packet(struct report *report, const struct join *join, const st
 		.window = window_bytes(packet, side),
 		.flags = (__u16)look->flags,
 		.tcp_flags = packet->tcp_flags,
+		.ttl = packet->ttl,
 		.ack_known = (packet->tcp_flags & TCP_F_ACK) && (other->state & SIDE_BEGUN),
 		.lower = sorts_first(packet->source, packet->source_port, packet->destination,
 				     packet->destination_port),

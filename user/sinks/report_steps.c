@@ -92,6 +92,8 @@ static void step_of_point(struct report_step *step, const struct report_point *p
 		text_add(&text, " win %u", point->window);
 	if (point->length)
 		text_add(&text, " len %u", point->length);
+	if (point->ttl)
+		text_add(&text, "  ttl %u", point->ttl);
 	for (unsigned int flag = 0; flag < STREAM_FLAG_COUNT; flag++) {
 		if (!(point->flags & BIT(flag)))
 			continue;

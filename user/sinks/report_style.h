@@ -51,6 +51,7 @@ static const char report_style[] =
 	"thead th{border-bottom:2px solid var(--rule);font-size:.8rem;color:var(--soft)}\n"
 	"tr>:first-child,thead th{white-space:nowrap}\n"
 	"th[scope=row]{font-weight:600;white-space:nowrap}\n"
+	"table.overview a{white-space:nowrap}\n"
 	"table.facts th{width:9.5rem;color:var(--soft)}\n"
 	"table.steps{font-size:.8rem}table.steps td{padding:.2rem .5rem}\n"
 	"table.steps td.time,table.steps td.number{white-space:nowrap;text-align:right}\n"
