@@ -271,7 +271,7 @@ def test_hostile_markdown(hostile, tmp_path):
         assert len(columns) == 1, table
 
 
-def test_bounded(record, tmp_path):
+def test_bounded(record, case, tmp_path):
     """Of 130 findings 100 are told and 25 drawn, and the report says so."""
     path = record("".join(f"{100 + n * 3000} syscall cookie=7 call=bind asked=10.0.0.1 asked_port={80 + n} "
                           f"error=EADDRINUSE owner=web[{500 + n}]\ntick {1800 + n * 3000}\n" for n in range(130)))
@@ -279,6 +279,10 @@ def test_bounded(record, tmp_path):
     assert text.count('<section class="finding') == 100 and text.count("<svg") == 25
     assert "Left out: 30 more findings" in text and text.count("Not drawn:") == 75
     assert "130 errors." in text
+    refused = case("connect-refused")
+    for form in FORMATS:
+        text = report(tmp_path, form, *[refused] * 18, name="many")
+        assert "Left out: 2 more recordings." in text and "18 times" in text
 
 
 def test_accessible(record, case, tmp_path):

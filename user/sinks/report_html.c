@@ -122,6 +122,9 @@ static void put_sources(FILE *file, const struct report *report)
 		fputs("</td></tr>\n", file);
 	}
 	fputs("</tbody></table></div>\n", file);
+	if (report->sources_count > kept)
+		fprintf(file, "<p class=\"soft\">Left out: %zu more recordings.</p>\n",
+			report->sources_count - kept);
 }
 
 static void put_summary(FILE *file, const struct report *report)

@@ -75,6 +75,9 @@ static void put_sources(FILE *file, const struct report *report)
 		fputc('\n', file);
 	}
 	fputc('\n', file);
+	if (report->sources_count > REPORT_SOURCES_MAX)
+		fprintf(file, "Left out: %zu more recordings.\n\n",
+			report->sources_count - REPORT_SOURCES_MAX);
 }
 
 static void put_summary(FILE *file, const struct report *report)

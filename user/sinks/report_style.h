@@ -96,5 +96,5 @@ static const char report_style[] =
 	"--rule:#bbb;--error:#b3261e;--warning:#8a5300;--info:#0b5cad;--link:#000;"
 	"--data:#0b5cad;--acks:#1a7032;--window:#57606a;--again:#b3261e;--odd:#8a5300;"
 	"--reset:#b3261e;--zero:#7d3c98}@page{margin:16mm}body{max-width:none;padding:0;"
-	"font-size:10.5pt}h2,h3,h4,caption{break-after:avoid}svg,tr,pre,.box{break-inside:avoid}"
+	"font-size:10.5pt}h2,h3,h4,caption{break-after:avoid}svg,tr,pre,.box{break-inside:avoid}svg{max-height:240mm}"
 	"thead{display:table-header-group}.scroll{overflow:visible}}\n";
