@@ -157,6 +157,8 @@ int live_finish(struct live *live)
 	status = pipeline_status(&live->pipeline);
 	if (live->options->command == COMMAND_WATCH && live->pipeline.write_error != -EPIPE)
 		output_log_summary(&live->pipeline, false);
+	if (report_close(&live->output.report, live->options))
+		status = EXIT_FAILED;
 	err = output_close(&live->output);
 	if (err && err != -EPIPE && status != EXIT_FAILED) {
 		log_error_r(err, "output: writing");
@@ -177,6 +179,7 @@ void live_close(struct live *live)
 	if (live->proc)
 		proc_close(live->proc);
 	record_writer_close(live->writer);
+	report_close(&live->output.report, live->options);
 	output_close(&live->output);
 	pipeline_close(&live->pipeline);
 	for (size_t i = 0; i < ARRAY_SIZE(live->namespace_paths); i++)

@@ -131,10 +131,12 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	err = err ? err : check_interfaces(options);
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
-	if (find_namespaces(live) || output_open(&live->output, options, hold))
+	if (find_namespaces(live) || output_open(&live->output, options, hold) ||
+	    report_open(&live->output.report, options, live->output.mask))
 		return EXIT_FAILED;
 	live->pipeline.sink = live->output.sink;
 	live->pipeline.mask = live->output.mask;
+	live->pipeline.report = live->output.report.sink;
 	if (options->record && record_writer_open(&live->writer, options->record, &limits))
 		return EXIT_FAILED;
 	live->pipeline.writer = live->writer;

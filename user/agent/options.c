@@ -163,8 +163,10 @@ static const struct option_row option_rows[] = {
 	  .what = "-o, -w, --record: FILE.00001, FILE.00002, ... of so many bytes" },
 	{ "files", 0, .group = GROUP_OUTPUT, .commands = JUDGES, NUMBER(files_max, 0, 2, 10000),
 	  .what = "--rotate: keep the last so many" },
+	{ "report", 0, .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(report, "FILE.html|FILE.md"),
+	  .what = "write a report to a new file: findings, evidence drawn, causes, what to do" },
 	{ "force", 0, .group = GROUP_OUTPUT, .commands = TABLES, FLAG(force),
-	  .what = "overwrite the files of -o, -w and --record" },
+	  .what = "overwrite the files of -o, -w, --record and --report" },
 	{ "utc", 0, .group = GROUP_OUTPUT, .commands = TABLES, FLAG(utc),
 	  .what = "times in UTC" },
 	{ "color", 0, .group = GROUP_OUTPUT, .commands = JUDGES,
@@ -495,6 +497,11 @@ static int parser_check(const struct parser *parser)
 		row_print(row, name, sizeof(name));
 		log_error("%s: not an option of %s", name, command->name);
 		log_hint("sockwhy %s --help lists them", command->name);
+		return -EINVAL;
+	}
+	if (options->report && options_report(options->report, NULL)) {
+		log_error("--report %s: neither .html nor .md", options->report);
+		log_hint("the name's end says which form the report has");
 		return -EINVAL;
 	}
 	if (options->text + options->brief + options->json + options->csv > 1) {

@@ -86,6 +86,7 @@ struct options {
 	__u64 snap_bytes; /* 0: headers */
 	const char *keylog;
 	bool mask;
+	const char *report; /* ends in .html, .htm or .md */
 	bool force;
 
 	__u64 findings_max; /* -c, 0 without end */
@@ -146,6 +147,9 @@ int options_time(const char *text, __u64 *ns);
  * time zone without; or as options_time() from the first packet on, 0 included. Returns 0 or -EINVAL.
  */
 int options_when(const char *text, struct when *when);
+
+/* The form of a report by the end of its name; @html may be NULL. Returns 0 or -EINVAL. */
+int options_report(const char *path, bool *html);
 
 /* The word of @words nearest to @word in spelling; NULL when none is near. */
 const char *options_nearest(const char *word, const char *(*words)(void *ctx, size_t index),

@@ -80,6 +80,7 @@ void output_attach(struct output *output, struct pipeline *pipeline)
 	pipeline->sink = output->sink;
 	pipeline->packets = output->write.packets;
 	pipeline->mask = output->mask;
+	pipeline->report = output->report.sink;
 	pipeline->flows = output->flows;
 	pipeline->flows_file = output->file;
 }

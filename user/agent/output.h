@@ -5,11 +5,13 @@
 #include "agent/options.h"
 #include "agent/pipeline.h"
 #include "agent/lines.h"
+#include "agent/report.h"
 #include "agent/write.h"
 #include "sinks/sinks.h"
 
 struct output {
 	struct sink *sink;
+	struct report report; /* --report */
 	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* what the sink writes to */
 	struct lines *lines; /* -o FILE, --mask: whose file that is; NULL: it is as it is */

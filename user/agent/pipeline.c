@@ -90,7 +90,7 @@ static void note_write(struct pipeline *pipeline, int err)
 		log_hint("sockwhy goes on; what could not be written is counted");
 	}
 	pipeline->write_error = err;
-	pipeline->stop |= err == -EPIPE;
+	pipeline->stop |= err == -EPIPE && !pipeline->report; /* a report is to be whole */
 }
 
 static void keep_record(struct pipeline *pipeline, const void *record, size_t size)
@@ -213,6 +213,14 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 
 /* ---- telling ---- */
 
+/* The report writes when it is closed; until then nothing of it can fail. */
+static void tell_sinks(struct pipeline *pipeline, const struct finding *finding)
+{
+	note_write(pipeline, sink_finding(pipeline->sink, pipeline->join, finding));
+	if (pipeline->report)
+		sink_finding(pipeline->report, pipeline->join, finding);
+}
+
 static void tell_finding(struct pipeline *pipeline, const struct attempt *attempt,
 			 struct verdict *verdict, bool fetched, __u64 count, __u64 total)
 {
@@ -229,7 +237,7 @@ static void tell_finding(struct pipeline *pipeline, const struct attempt *attemp
 	rules_tell(pipeline->join, &pipeline->thresholds, attempt, verdict, finding);
 	finding->count = count;
 	finding->total = total;
-	note_write(pipeline, sink_finding(pipeline->sink, pipeline->join, finding));
+	tell_sinks(pipeline, finding);
 	if (finding->state != FINDING_FINAL)
 		return;
 	pipeline->told++;
@@ -268,8 +276,7 @@ static void keep_pending(struct pipeline *pipeline, const struct attempt *attemp
 static void tell_pending(struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < pipeline->pending_count; i++) {
-		note_write(pipeline,
-			   sink_finding(pipeline->sink, pipeline->join, pipeline->pending[i]));
+		tell_sinks(pipeline, pipeline->pending[i]);
 		free(pipeline->pending[i]);
 	}
 	pipeline->pending_count = 0;
@@ -366,7 +373,7 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 			process = join_process(pipeline->join, finding->owner.tgid,
 					       finding->owner.start_ns);
 		finding->process = process ? *process : (struct ev_process){ 0 };
-		note_write(pipeline, sink_finding(pipeline->sink, pipeline->join, finding));
+		tell_sinks(pipeline, finding);
 	}
 }
 
@@ -424,6 +431,8 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		return flows_take(pipeline);
 	if (pipeline->packets)
 		take_packet(pipeline, event);
+	if (pipeline->report)
+		sink_packet(pipeline->report, pipeline->join, event);
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
 	if (pipeline->options->verbose && join_look(pipeline->join)->flags &&
@@ -486,6 +495,8 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	summary.capture = pipeline->capture;
 	if (pipeline->packets)
 		note_packets(pipeline, packets_finish(pipeline->packets, pipeline->join));
+	if (pipeline->report)
+		sink_summary(pipeline->report, pipeline->join, &summary);
 	if (pipeline->write_error != -EPIPE)
 		note_write(pipeline, sink_summary(pipeline->sink, pipeline->join, &summary));
 }

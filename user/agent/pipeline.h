@@ -21,6 +21,7 @@ struct pipeline {
 	struct filter *filter;
 	struct groups *groups;
 	struct sink *sink; /* NULL: nothing is told */
+	struct sink *report; /* --report, else NULL: told the same, and every packet */
 	struct flows *flows; /* not NULL: rows of it are all that is told */
 	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */

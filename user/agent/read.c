@@ -204,11 +204,14 @@ int command_read(const struct options *options)
 	}
 	if (write_check(options))
 		return EXIT_USAGE;
-	if (output_open(&output, options, false)) {
+	if (output_open(&output, options, false) ||
+	    report_open(&output.report, options, output.mask)) {
+		report_close(&output.report, options);
 		output_close(&output);
 		return EXIT_FAILED;
 	}
 	worst = read_all(options, &output);
+	worst = worse_status(worst, report_close(&output.report, options));
 	err = output_close(&output);
 	if (err && err != -EPIPE) {
 		log_error_r(err, "output: writing");

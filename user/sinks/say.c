@@ -299,3 +299,52 @@ const char *say_reason(const struct join *join, const struct evidence *evidence)
 		return join_name(join, NAME_RESET_REASON, evidence->reason);
 	return NULL;
 }
+
+bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *fact)
+{
+	return finding->related_count && (fact->what == FACT_HOLDER || fact->what == FACT_LISTENER);
+}
+
+void say_party(struct text *text, const struct join *join, const struct finding *finding,
+	       const struct party *party)
+{
+	const char *name;
+
+	if (party->owner_known) {
+		text_add_foreign(text,
+				 party->owner.leader[0] ? party->owner.leader : party->owner.comm,
+				 sizeof(party->owner.leader));
+		text_add(text, "[%u] ", party->owner.tgid);
+	}
+	address_print_port(text, party->tuple.local, party->tuple.local_port);
+	if (party->state)
+		text_add(text, " %s", decode_state_name(party->state) ?: "");
+	if (!party->netns || !finding->netns || party->netns == finding->netns)
+		return;
+	name = join_netns_name(join, party->netns);
+	text_add(text, " in namespace ");
+	if (name)
+		text_add_foreign(text, name, strlen(name));
+	else
+		text_add(text, "%u", party->netns);
+}
+
+void say_changed(struct text *text, const struct finding *finding, const struct change *change)
+{
+	if (finding->started_ns > change->ts_ns) {
+		say_duration(text, (finding->started_ns - change->ts_ns) / 1000);
+		text_add(text, " before: ");
+	}
+	/* the others say themselves what happened */
+	if (change->what == CHANGE_ROUTE || change->what == CHANGE_ADDRESS)
+		text_add(text, "%s %s: ", say_change(change),
+			 change->removed ? "removed" : "added");
+	text_add_foreign(text, change->text, sizeof(change->text));
+}
+
+void say_blind(struct text *text, const struct finding *finding)
+{
+	for (unsigned int bit = 0; bit < BLIND_COUNT; bit++)
+		if (finding->blind & BIT(bit))
+			text_add(text, "%s%s", text->length ? ", " : "", blind_name(bit));
+}

@@ -8,29 +8,39 @@
 #include "util/array.h"
 
 static const struct sink_ops *const sink_formats[] = {
-	[OUTPUT_TEXT] = &sink_text_ops,
-	[OUTPUT_BRIEF] = &sink_brief_ops,
-	[OUTPUT_JSON] = &sink_json_ops,
+	[OUTPUT_TEXT] = &sink_text_ops,	      [OUTPUT_BRIEF] = &sink_brief_ops,
+	[OUTPUT_JSON] = &sink_json_ops,	      [OUTPUT_HTML] = &sink_report_ops,
+	[OUTPUT_MARKDOWN] = &sink_report_ops,
 };
 
 int sink_open(struct sink **out, const struct sink_options *options)
 {
 	struct sink *sink = calloc(1, sizeof(*sink));
+	int err;
 
 	if (!sink)
 		return -ENOMEM;
 	sink->ops = sink_formats[options->format];
 	sink->options = *options;
-	*out = sink;
-	return 0;
+	err = sink->ops->open ? sink->ops->open(sink) : 0;
+	if (err)
+		free(sink);
+	else
+		*out = sink;
+	return err;
 }
 
 int sink_close(struct sink *sink)
 {
-	int err = sink ? sink_flush(sink) : 0;
+	int err = 0, flushed;
 
+	if (!sink)
+		return 0;
+	if (sink->ops->close)
+		err = sink->ops->close(sink);
+	flushed = sink_flush(sink);
 	free(sink);
-	return err;
+	return err ? err : flushed;
 }
 
 /*
@@ -74,6 +84,12 @@ int sink_event(struct sink *sink, const struct join *join, const struct event *e
 	if (sink->options.events && sink->ops->event)
 		sink->ops->event(sink, join, event);
 	return 0;
+}
+
+void sink_packet(struct sink *sink, const struct join *join, const struct event *event)
+{
+	if (sink->ops->packet)
+		sink->ops->packet(sink, join, event);
 }
 
 int sink_look(struct sink *sink, const struct join *join, const struct event *event)

@@ -10,10 +10,15 @@ struct sink {
 	struct sink_options options;
 	__u64 lost; /* told so far */
 	__u64 suppressed;
+	void *state; /* of a format that has one: what .open made */
 };
 
 /* A format's functions write to options.file; sink.c looks at the file's errors. NULL: says nothing. */
 struct sink_ops {
+	int (*open)(struct sink *sink); /* 0 or -ENOMEM */
+	int (*close)(struct sink *sink); /* frees .state; 0 or the error of a write */
+	/* every packet of a TCP connection that is followed: join_look() */
+	void (*packet)(struct sink *sink, const struct join *join, const struct event *event);
 	void (*event)(struct sink *sink, const struct join *join, const struct event *event);
 	/* @flag: enum stream_flag; the rest of what is known of the packet: join_look() */
 	void (*look)(struct sink *sink, const struct join *join, const struct event *event,
@@ -29,6 +34,7 @@ struct sink_ops {
 extern const struct sink_ops sink_text_ops;
 extern const struct sink_ops sink_brief_ops;
 extern const struct sink_ops sink_json_ops;
+extern const struct sink_ops sink_report_ops; /* HTML and Markdown */
 
 /* ---- words ---- */
 
@@ -58,6 +64,19 @@ void say_fact(struct text *text, const struct ev_fact *fact);
 
 /* "dev eth0 src 10.0.0.1 via 10.0.0.254 (REACHABLE) mtu 1500" */
 void say_path(struct text *text, const struct finding *finding);
+
+/* The parties of a finding are told with more than the fact has. */
+bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *fact);
+
+/* "nginx[30102] 127.0.0.1:8080 LISTEN in namespace web" */
+void say_party(struct text *text, const struct join *join, const struct finding *finding,
+	       const struct party *party);
+
+/* "2.0 s before: route added: 10.0.0.0/24 dev eth0" */
+void say_changed(struct text *text, const struct finding *finding, const struct change *change);
+
+/* "lost-records, started-late"; "" */
+void say_blind(struct text *text, const struct finding *finding);
 
 const char *say_change(const struct change *change); /* "route added", "link" … */
 const char *say_neighbor_state(unsigned int nud); /* NULL unknown */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sinks.h - tells findings and events: text, brief, JSON lines */
+/* sinks.h - tells findings and events: text, brief, JSON lines, a report */
 #pragma once
 
 #include <stdbool.h>
@@ -18,12 +18,15 @@
  * events and writes them. It does not know how a rule decided or how an event arrived: events are
  * printed by walking their kind's field table, evidence by rules/'s words.
  *
+ * A report (HTML, Markdown) is a sink that keeps what it is told, within bounds, and writes all of
+ * it when it is closed; it alone wants to see every packet of the connections, to draw them.
+ *
  * Before the sinks stands the group table: repeats of a group are printed at once, then after
  * 1, 2, 4 … 60 s; in between they are counted. A group that falls idle is told once more with its
  * count, and so is every group at the end.
  */
 
-enum output_format { OUTPUT_TEXT, OUTPUT_BRIEF, OUTPUT_JSON };
+enum output_format { OUTPUT_TEXT, OUTPUT_BRIEF, OUTPUT_JSON, OUTPUT_HTML, OUTPUT_MARKDOWN };
 
 struct sink_options {
 	enum output_format format;
@@ -41,6 +44,7 @@ struct sink_options {
 	 * were made of addresses become others. NULL: nothing is masked.
 	 */
 	struct mask *mask;
+	const char *subject; /* of a report: what was looked at; outlives the sink */
 };
 
 /* What only the reading of captures knows; no file: it was no capture. */
@@ -64,6 +68,8 @@ struct sink;
 int sink_open(struct sink **out, const struct sink_options *options);
 /* All return 0 or the error of this write (negative errno): -EPIPE a closed pipe. */
 int sink_event(struct sink *sink, const struct join *join, const struct event *event);
+/* Every packet of a TCP connection that join follows (join_look().stream), shown or not. */
+void sink_packet(struct sink *sink, const struct join *join, const struct event *event);
 /* What the packet of @event was in its TCP connection, by join_look(): one line a flag (-v). */
 int sink_look(struct sink *sink, const struct join *join, const struct event *event);
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
@@ -71,7 +77,7 @@ int sink_finding(struct sink *sink, const struct join *join, const struct findin
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
 int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary);
 int sink_flush(struct sink *sink); /* at a tick */
-int sink_close(struct sink *sink); /* frees; the file stays the caller's */
+int sink_close(struct sink *sink); /* writes a report, frees; the file stays the caller's */
 
 /* ---- a table of connections ---- */
 

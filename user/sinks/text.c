@@ -113,49 +113,21 @@ static void print_evidence(struct sink *sink, const struct join *join,
 static void print_related(struct sink *sink, const struct join *join, const struct finding *finding)
 {
 	for (size_t i = 0; i < finding->related_count; i++) {
-		const struct party *party = &finding->related[i];
 		char buffer[256];
 		struct text text = text_of(buffer);
 
-		if (party->owner_known) {
-			text_add_foreign(&text,
-					 party->owner.leader[0] ? party->owner.leader :
-								  party->owner.comm,
-					 sizeof(party->owner.leader));
-			text_add(&text, "[%u] ", party->owner.tgid);
-		}
-		address_print_port(&text, party->tuple.local, party->tuple.local_port);
-		if (party->state)
-			text_add(&text, " %s", decode_state_name(party->state) ?: "");
-		if (party->netns && finding->netns && party->netns != finding->netns) {
-			const char *name = join_netns_name(join, party->netns);
-
-			text_add(&text, " in namespace ");
-			if (name)
-				text_add_foreign(&text, name, strlen(name));
-			else
-				text_add(&text, "%u", party->netns);
-		}
-		line(sink, party->role, buffer);
+		say_party(&text, join, finding, &finding->related[i]);
+		line(sink, finding->related[i].role, buffer);
 	}
 }
 
 static void print_changed(struct sink *sink, const struct finding *finding)
 {
 	for (size_t i = 0; i < finding->changed_count; i++) {
-		const struct change *change = &finding->changed[i];
 		char buffer[256];
 		struct text text = text_of(buffer);
 
-		if (finding->started_ns > change->ts_ns) {
-			say_duration(&text, (finding->started_ns - change->ts_ns) / 1000);
-			text_add(&text, " before: ");
-		}
-		/* the others say themselves what happened */
-		if (change->what == CHANGE_ROUTE || change->what == CHANGE_ADDRESS)
-			text_add(&text, "%s %s: ", say_change(change),
-				 change->removed ? "removed" : "added");
-		text_add_foreign(&text, change->text, sizeof(change->text));
+		say_changed(&text, finding, &finding->changed[i]);
 		line(sink, i ? "" : "changed", buffer);
 	}
 }
@@ -169,9 +141,7 @@ static void print_facts(struct sink *sink, const struct finding *finding)
 		char buffer[320];
 		struct text text = text_of(buffer);
 
-		/* the parties stand above, with more */
-		if (finding->related_count &&
-		    (fact->what == FACT_HOLDER || fact->what == FACT_LISTENER))
+		if (say_fact_stands_above(finding, fact))
 			continue;
 		say_fact(&text, fact);
 		line(sink, first ? "host" : "", buffer);
@@ -204,9 +174,7 @@ static void print_blind(struct sink *sink, const struct finding *finding)
 	char buffer[200];
 	struct text text = text_of(buffer);
 
-	for (unsigned int bit = 0; bit < BLIND_COUNT; bit++)
-		if (finding->blind & (1u << bit))
-			text_add(&text, "%s%s", text.length ? ", " : "", blind_name(bit));
+	say_blind(&text, finding);
 	line(sink, "blind", buffer);
 }
 

@@ -33,9 +33,10 @@ const char *text_add(struct text *text, const char *format, ...)
 	return text->at;
 }
 
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if there is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
+size_t text_utf8_length(const char *bytes, size_t left)
 {
+	const unsigned char *s = (const unsigned char *)bytes;
+
 	size_t n = s[0] < 0x80		       ? 1 :
 		   s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
 		   (s[0] & 0xf0) == 0xe0       ? 3 :
@@ -62,7 +63,7 @@ const char *text_add_foreign(struct text *text, const char *foreign, size_t size
 	size_t left = strnlen(foreign, size);
 
 	while (left) {
-		size_t n = utf8_length(s, left);
+		size_t n = text_utf8_length((const char *)s, left);
 
 		if (n == 1 && (s[0] < 0x20 || s[0] == 0x7f || strchr("\\\"'`$", s[0])))
 			n = 0;

@@ -26,3 +26,9 @@ const char *text_add(struct text *text, const char *format, ...)
  * @size: at most so many bytes are read; stops at a NUL.
  */
 const char *text_add_foreign(struct text *text, const char *foreign, size_t size);
+
+/*
+ * Length of the well-formed UTF-8 sequence at @bytes (RFC 3629), 0 if there is none or if it is a C1
+ * control character. @left: bytes that are there, at least 1.
+ */
+size_t text_utf8_length(const char *bytes, size_t left);
