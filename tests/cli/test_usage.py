@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import sockwhy
+from conftest import ROOT, sockwhy
 
 
 def complains(status, *args, words=(), **kwargs):

@@ -53,7 +53,7 @@ static __u32 find_interface(struct packets *packets, const struct join *join,
 	return pcapng_interface(packets->pcapng, held->of.netns, key, name, about);
 }
 
-static void say_party(struct text *text, const char *what, const struct party_name *name)
+static void comment_party(struct text *text, const char *what, const struct party_name *name)
 {
 	if (!name->pid)
 		return;
@@ -93,8 +93,8 @@ int packets_write(struct packets *packets, const struct join *join, const struct
 		.wire = held->wire,
 	};
 
-	say_party(&text, "from", &held->sender);
-	say_party(&text, "to", &held->receiver);
+	comment_party(&text, "from", &held->sender);
+	comment_party(&text, "to", &held->receiver);
 	if (party[0])
 		packet.comments[packet.comments_count++] = party;
 	text = text_of(drop);
