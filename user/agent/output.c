@@ -62,6 +62,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	output->opened = output->file != stdout;
 	sink.file = output->file;
 	sink.color = wants_color(options, output->file, output->holds);
+	output->options = sink;
 	err = sink_open(&output->sink, &sink);
 	if (err)
 		log_error_r(err, "output");

@@ -8,6 +8,7 @@
 
 struct output {
 	struct sink *sink;
+	struct sink_options options; /* what .sink was opened with */
 	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* opened here, or standard output */
 	char *held; /* run: what is said at the end */
