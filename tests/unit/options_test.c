@@ -21,8 +21,13 @@
 #define WORDS_OF(...) ((char *[]){ "sockwhy", __VA_ARGS__, NULL })
 
 static const struct command_row commands[COMMAND_COUNT] = {
-	{ "watch", "", "", NULL }, { "run", "", "", NULL },	{ "read", "", "", NULL },
-	{ "flows", "", "", NULL }, { "explain", "", "", NULL }, { "doctor", "", "", NULL },
+	[COMMAND_WATCH] = { "watch", "", "", NULL },
+	[COMMAND_RUN] = { "run", "", "", NULL },
+	[COMMAND_READ] = { "read", "", "", NULL },
+	[COMMAND_FLOWS] = { "flows", "", "", NULL },
+	[COMMAND_COMPARE] = { "compare", "", "", NULL },
+	[COMMAND_EXPLAIN] = { "explain", "", "", NULL },
+	[COMMAND_DOCTOR] = { "doctor", "", "", NULL },
 };
 
 static int parse(struct options *options, char **argv)

@@ -444,7 +444,7 @@ static void fill_hostile(struct finding *finding)
 {
 	static const char evil[] = "</td><script>x</script><b a='|`";
 
-#define EVIL(array) snprintf(array, sizeof(array), "%s", evil)
+#define EVIL(array) snprintf(array, sizeof(array), "%.*s", (int)sizeof(array) - 1, evil)
 	EVIL(finding->summary);
 	EVIL(finding->cause);
 	EVIL(finding->scope_text);

@@ -6,205 +6,17 @@
 #include <string.h>
 
 #include "agent/options.h"
-#include "attach/attach.h"
+#include "agent/options_table.h"
 #include "rules/rules.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
-
-enum option_type {
-	OPTION_FLAG, /* bool */
-	OPTION_COUNT, /* unsigned int: how often */
-	OPTION_TEXT, /* const char * */
-	OPTION_WORDS, /* struct words, repeatable */
-	OPTION_LIST, /* struct words, repeatable and split at commas */
-	OPTION_NUMBER, /* __u64 */
-	OPTION_BYTES, /* __u64, k and M */
-	OPTION_TIME, /* __u64 ns */
-	OPTION_WHEN, /* struct when */
-	OPTION_CHOICE, /* int: index in .names */
-};
-
-enum option_group {
-	GROUP_WHICH,
-	GROUP_FINDINGS,
-	GROUP_OUTPUT,
-	GROUP_HOW,
-	GROUP_DOCTOR,
-	GROUP_COUNT
-};
 
 static const char *const group_titles[] = {
 	[GROUP_WHICH] = "Which connections", [GROUP_FINDINGS] = "Which findings",
 	[GROUP_OUTPUT] = "Output",	     [GROUP_HOW] = "How long and how",
 	[GROUP_DOCTOR] = "doctor",
 };
-
-enum {
-	W = BIT(COMMAND_WATCH),
-	R = BIT(COMMAND_RUN),
-	O = BIT(COMMAND_READ),
-	F = BIT(COMMAND_FLOWS),
-	E = BIT(COMMAND_EXPLAIN),
-	D = BIT(COMMAND_DOCTOR),
-	LIVE = W | R,
-	JUDGES = W | R | O,
-	TABLES = JUDGES | F,
-	EVERY = W | R | O | F | E | D,
-};
-
-static const char *const severity_names[] = { "info", "warning", "error", NULL };
-static const char *const color_names[] = { "auto", "always", "never", NULL };
-static const char *const packets_names[] = { "tc", "cgroup", "none", NULL };
-
-_Static_assert(SEVERITY_INFO == 0 && SEVERITY_ERROR == 2, "severity_names is indexed by it");
-_Static_assert(PACKETS_TC == 0 && PACKETS_NONE == 2, "packets_names is indexed by it");
-
-#define NONE_GIVEN (-1)
-
-struct option_row {
-	const char *name;
-	char letter; /* 0: none */
-	__u8 type; /* enum option_type */
-	__u8 group; /* enum option_group */
-	__u8 commands; /* BIT(COMMAND_*) that take it */
-	size_t offset; /* in struct options */
-	const char *value; /* how --help calls the value */
-	const char *const *names; /* OPTION_CHOICE */
-	__s64 preset; /* OPTION_CHOICE, _NUMBER, _BYTES */
-	__u64 least, most; /* OPTION_NUMBER, _BYTES */
-	const char *what;
-};
-
-/* Where the value goes; does not compile when the member's type is not the row's. */
-#define INTO(member, c_type)                         \
-	.offset = offsetof(struct options, member) + \
-		  0 * sizeof((c_type *)0 == &((struct options *)0)->member)
-#define FLAG(member) .type = OPTION_FLAG, INTO(member, bool)
-#define COUNT(member) .type = OPTION_COUNT, INTO(member, unsigned int)
-#define TEXT(member, meta) .type = OPTION_TEXT, .value = meta, INTO(member, const char *)
-#define WORDS(member, meta) .type = OPTION_WORDS, .value = meta, INTO(member, struct words)
-#define LIST(member, meta) .type = OPTION_LIST, .value = meta, INTO(member, struct words)
-#define TIME(member) .type = OPTION_TIME, .value = "TIME", INTO(member, __u64)
-#define WHEN(member) .type = OPTION_WHEN, .value = "TIME", INTO(member, struct when)
-#define CHOICE(member, meta, list, first) \
-	.type = OPTION_CHOICE, .value = meta, .names = list, .preset = first, INTO(member, int)
-#define NUMBER(member, first, low, high)                                                  \
-	.type = OPTION_NUMBER, .value = "N", .preset = first, .least = low, .most = high, \
-	INTO(member, __u64)
-#define BYTES(member, first, low, high)                                                      \
-	.type = OPTION_BYTES, .value = "BYTES", .preset = first, .least = low, .most = high, \
-	INTO(member, __u64)
-
-/* clang-format off */
-static const struct option_row option_rows[] = {
-	{ NULL, 'f', .group = GROUP_WHICH, .commands = TABLES, TEXT(expression, "EXPR"),
-	  .what = "the filter as an option: a pcap-filter expression over addresses and ports" },
-	{ NULL, 'p', .group = GROUP_WHICH, .commands = W | O, LIST(pids, "PID"),
-	  .what = "connections of this process and its descendants" },
-	{ "comm", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(comms, "NAME"),
-	  .what = "of processes with this command name (* and ? as in the shell)" },
-	{ "uid", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(uids, "UID"),
-	  .what = "of processes of this user" },
-	{ "unit", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(units, "UNIT"),
-	  .what = "of this systemd unit (* and ?)" },
-	{ "container", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(containers, "ID"),
-	  .what = "of the container whose id begins so" },
-	{ "cgroup", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(cgroups, "PREFIX"),
-	  .what = "of processes whose cgroup path begins so" },
-	{ "netns", 0, .group = GROUP_WHICH, .commands = LIVE, WORDS(netns, "PATH|all"),
-	  .what = "also the packets of this network namespace, by path or ip-netns name" },
-	{ NULL, 'i', .group = GROUP_WHICH, .commands = TABLES, WORDS(interfaces, "IFACE"),
-	  .what = "only the packets of this interface (repeatable)" },
-	{ "since", 0, .group = GROUP_WHICH, .commands = O | F, WHEN(since),
-	  .what = "of captures: packets from then on (2026-11-20T10:31:07Z, or 90s: after the first)" },
-	{ "until", 0, .group = GROUP_WHICH, .commands = O | F, WHEN(until),
-	  .what = "of captures: packets up to then" },
-
-	{ "finding", 0, .group = GROUP_FINDINGS, .commands = JUDGES, LIST(findings, "ID[,ID...]"),
-	  .what = "only these, also those that are made on request only" },
-	{ "severity", 0, .group = GROUP_FINDINGS, .commands = JUDGES,
-	  CHOICE(severity, "X", severity_names, NONE_GIVEN),
-	  .what = "error, warning or info: this one and worse" },
-	{ "mute", 0, .group = GROUP_FINDINGS, .commands = JUDGES, LIST(mutes, "ID"),
-	  .what = "not these" },
-	{ "all", 0, .group = GROUP_FINDINGS, .commands = JUDGES, FLAG(all),
-	  .what = "also findings of severity info and those that are made on request only" },
-	{ "set", 0, .group = GROUP_FINDINGS, .commands = JUDGES, WORDS(thresholds, "THRESHOLD=VALUE"),
-	  .what = "change a number that a rule compares with; explain lists them" },
-
-	{ "text", 0, .group = GROUP_OUTPUT, .commands = EVERY, FLAG(text),
-	  .what = "text for people (the default)" },
-	{ "brief", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(brief),
-	  .what = "one line a finding" },
-	{ "json", 0, .group = GROUP_OUTPUT, .commands = TABLES | D, FLAG(json),
-	  .what = "JSON lines" },
-	{ "csv", 0, .group = GROUP_OUTPUT, .commands = F, FLAG(csv),
-	  .what = "comma-separated values, with a first line of names" },
-	{ "sort", 0, .group = GROUP_OUTPUT, .commands = F, TEXT(sort, "FIELD"),
-	  .what = "the greatest first: bytes, retransmissions, duration_us, server_rtt_mean_us ..." },
-	{ NULL, 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
-	  .what = "events beside findings; -vv: every packet of a capture; run: healthy connections too" },
-	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = TABLES, FLAG(quiet),
-	  .what = "only findings and errors" },
-	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = TABLES, TEXT(output, "FILE"),
-	  .what = "write findings to a new file of mode 0600" },
-	{ "record", 0, .group = GROUP_OUTPUT, .commands = LIVE, TEXT(record, "FILE"),
-	  .what = "keep every record in a new file, for read" },
-	{ NULL, 'w', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(write, "FILE"),
-	  .what = "packets into a new pcapng file; read: those of findings (-v: every one)" },
-	{ "snaplen", 0, .group = GROUP_OUTPUT, .commands = JUDGES, BYTES(snap_bytes, 0, 16, 262144),
-	  .what = "-w: so many bytes of a packet (headers, DNS, TLS hellos); live at most 256" },
-	{ "keylog", 0, .group = GROUP_OUTPUT, .commands = O, TEXT(keylog, "FILE"),
-	  .what = "-w: embed a TLS key log, so that Wireshark decrypts" },
-	{ "mask", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(mask),
-	  .what = "other addresses and names, the same for the same: output to be shared" },
-	{ "rotate", 0, .group = GROUP_OUTPUT, .commands = JUDGES, BYTES(rotate_bytes, 0, 1 << 16, 1ll << 50),
-	  .what = "-o, -w, --record: FILE.00001, FILE.00002, ... of so many bytes" },
-	{ "files", 0, .group = GROUP_OUTPUT, .commands = JUDGES, NUMBER(files_max, 0, 2, 10000),
-	  .what = "--rotate: keep the last so many" },
-	{ "report", 0, .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(report, "FILE.html|FILE.md"),
-	  .what = "write a report to a new file: findings, evidence drawn, causes, what to do" },
-	{ "force", 0, .group = GROUP_OUTPUT, .commands = TABLES, FLAG(force),
-	  .what = "overwrite the files of -o, -w, --record and --report" },
-	{ "utc", 0, .group = GROUP_OUTPUT, .commands = TABLES, FLAG(utc),
-	  .what = "times in UTC" },
-	{ "color", 0, .group = GROUP_OUTPUT, .commands = JUDGES,
-	  CHOICE(color, "auto|always|never", color_names, COLOR_AUTO),
-	  .what = "colour: on a terminal, unless NO_COLOR is set (auto)" },
-
-	{ NULL, 'c', .group = GROUP_HOW, .commands = W | O | F, NUMBER(findings_max, 0, 1, 1000000000),
-	  .what = "end after so many findings; flows: so many rows" },
-	{ "duration", 0, .group = GROUP_HOW, .commands = W, TIME(duration_ns),
-	  .what = "end after so long (30s, 5m, 8h)" },
-	{ "fail-on", 0, .group = GROUP_HOW, .commands = JUDGES,
-	  CHOICE(fail_on, "SEVERITY", severity_names, NONE_GIVEN),
-	  .what = "exit with status 3 if such a finding, or a worse one, was made" },
-	{ NULL, 'u', .group = GROUP_HOW, .commands = R, TEXT(user, "USER"),
-	  .what = "start the command as this user" },
-	{ NULL, 'r', .group = GROUP_HOW, .commands = W | O, TEXT(file, "FILE"),
-	  .what = "as read FILE" },
-	{ "packets", 0, .group = GROUP_HOW, .commands = LIVE | D,
-	  CHOICE(packets, "tc|cgroup|none", packets_names, PACKETS_TC),
-	  .what = "where packets are watched (tc)" },
-	{ "without", 0, .group = GROUP_HOW, .commands = LIVE | D, LIST(without, "HOOK[,HOOK...]"),
-	  .what = "leave hooks out, as if the kernel lacked them; doctor lists them" },
-	{ "ring-size", 0, .group = GROUP_HOW, .commands = LIVE,
-	  BYTES(ring_bytes, 4 << 20, 4096, 256 << 20),
-	  .what = "the buffer between kernel and program (4M)" },
-	{ "max-connections", 0, .group = GROUP_HOW, .commands = TABLES,
-	  NUMBER(connections_max, 65536, 16, 4 << 20),
-	  .what = "connections held in memory at once (65536)" },
-
-	{ "clean", 0, .group = GROUP_DOCTOR, .commands = D, FLAG(clean),
-	  .what = "list and remove what ended agents left behind" },
-	{ "dry-run", 0, .group = GROUP_DOCTOR, .commands = D, FLAG(dry_run),
-	  .what = "with --clean: only list" },
-
-	{ "help", 'h', .group = GROUP_HOW, .commands = EVERY, FLAG(help), .what = "this text" },
-	{ "version", 0, .group = GROUP_HOW, .commands = EVERY, FLAG(version), .what = "the version" },
-};
-/* clang-format on */
 
 static void *row_value(const struct option_row *row, struct options *options)
 {
@@ -229,7 +41,7 @@ static const char *row_print(const struct option_row *row, char *buffer, size_t 
 static const char *row_name_at(void *ctx, size_t index)
 {
 	(void)ctx;
-	if (index >= ARRAY_SIZE(option_rows))
+	if (index >= option_rows_count)
 		return NULL;
 	return option_rows[index].name ? option_rows[index].name : "";
 }
@@ -360,7 +172,7 @@ struct parser {
 	char **argv;
 	int argc;
 	int at;
-	const struct option_row *given[ARRAY_SIZE(option_rows)]; /* for the check against commands */
+	const struct option_row *given[OPTIONS_MAX]; /* for the check against commands */
 	size_t given_count;
 };
 
@@ -379,7 +191,7 @@ static int parse_long(struct parser *parser, const char *word)
 	const struct option_row *row = NULL;
 	char name[40];
 
-	for (size_t i = 0; i < ARRAY_SIZE(option_rows) && !row; i++)
+	for (size_t i = 0; i < option_rows_count && !row; i++)
 		if (option_rows[i].name && strlen(option_rows[i].name) == length &&
 		    !strncmp(option_rows[i].name, word, length))
 			row = &option_rows[i];
@@ -418,7 +230,7 @@ static int parse_letters(struct parser *parser, const char *word)
 		const char *value = NULL;
 		int err;
 
-		for (size_t i = 0; i < ARRAY_SIZE(option_rows) && !row; i++)
+		for (size_t i = 0; i < option_rows_count && !row; i++)
 			if (option_rows[i].letter && option_rows[i].letter == *letter)
 				row = &option_rows[i];
 		if (!row) {
@@ -530,7 +342,7 @@ int options_parse(struct options *options, const struct command_row *commands, i
 	text = text_of(options->arguments);
 	for (int i = 1; i < argc; i++)
 		text_add(&text, "%s%s", i > 1 ? " " : "", argv[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+	for (size_t i = 0; i < option_rows_count; i++) {
 		const struct option_row *row = &option_rows[i];
 
 		if (row->type == OPTION_CHOICE)
@@ -576,7 +388,7 @@ static void help_row(FILE *file, const struct option_row *row)
 
 void options_help(FILE *file, const struct command_row *commands, enum command command)
 {
-	__u8 wanted = command == COMMAND_COUNT ? EVERY : BIT(command);
+	__u8 wanted = command == COMMAND_COUNT ? 0xff : BIT(command);
 
 	fputs("sockwhy tells why a connection failed.\n\n", file);
 	for (int i = 0; i < COMMAND_COUNT; i++) {
@@ -592,7 +404,7 @@ void options_help(FILE *file, const struct command_row *commands, enum command c
 	for (int group = 0; group < GROUP_COUNT; group++) {
 		bool any = false;
 
-		for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+		for (size_t i = 0; i < option_rows_count; i++) {
 			if (option_rows[i].group != group || !(option_rows[i].commands & wanted))
 				continue;
 			if (!any)

@@ -22,6 +22,7 @@ enum command {
 	COMMAND_RUN,
 	COMMAND_READ,
 	COMMAND_FLOWS,
+	COMMAND_COMPARE,
 	COMMAND_EXPLAIN,
 	COMMAND_DOCTOR,
 	COMMAND_COUNT,
@@ -50,7 +51,7 @@ struct when {
 struct options {
 	enum command command;
 	bool command_given;
-	char **rest; /* FILTER words; run: the command; read: files; explain: what */
+	char **rest; /* FILTER words; run: the command; read, compare: files; explain: what */
 	size_t rest_count;
 
 	const char *expression;

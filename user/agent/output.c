@@ -69,6 +69,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	sink.take_error = output->lines ? lines_take_error : NULL;
 	sink.ctx = output->lines;
 	sink.color = wants_color(options, hold);
+	output->sink_options = sink;
 	err = sink_open(&output->sink, &sink);
 	if (err)
 		log_error_r(err, "output");

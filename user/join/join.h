@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/compare.h"
 #include "join/stream.h"
 
 /*

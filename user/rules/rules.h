@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "join/join.h"
+#include "rules/comparison.h"
 
 /*
  * Theory of operation

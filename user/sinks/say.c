@@ -12,21 +12,26 @@
 
 #define NSEC_PER_SEC 1000000000ull
 
-void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
+void say_realtime(struct text *text, __u64 real_ns, bool utc)
 {
-	__u64 real_ns = join_realtime_ns(join, ns);
 	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
 	struct tm tm;
 	char date[32];
 
-	if (!real_ns) {
-		text_add(text, "+%llu.%03llu", ns / NSEC_PER_SEC, ns / 1000000 % 1000);
-		return;
-	}
 	if (!(utc ? gmtime_r(&seconds, &tm) : localtime_r(&seconds, &tm)))
 		return;
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
 	text_add(text, "%s.%03llu%s", date, real_ns / 1000000 % 1000, utc ? "Z" : "");
+}
+
+void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
+{
+	__u64 real_ns = join_realtime_ns(join, ns);
+
+	if (real_ns)
+		say_realtime(text, real_ns, utc);
+	else
+		text_add(text, "+%llu.%03llu", ns / NSEC_PER_SEC, ns / 1000000 % 1000);
 }
 
 bool say_rfc3339(struct text *text, __u64 real_ns)

@@ -41,6 +41,9 @@ extern const struct sink_ops sink_report_ops; /* HTML and Markdown */
 /* "2026-11-20 10:31:07.412" local or UTC; "+12.345" since the start while the clock is unknown */
 void say_time(struct text *text, const struct join *join, __u64 ns, bool utc);
 
+/* The same of a time since the epoch. */
+void say_realtime(struct text *text, __u64 real_ns, bool utc);
+
 /* "2026-11-20T10:31:07.412345678Z"; false when @realtime_ns is 0, unknown */
 bool say_rfc3339(struct text *text, __u64 realtime_ns);
 
