@@ -172,8 +172,10 @@ void capture_finish(struct join *join)
 /*
  * Mirror ports and "any" show a packet twice or more: the same numbers, IP id and direction.
  */
-static bool is_copy(struct try_slot *slot, const struct packet *packet, __u64 ts_ns)
+static bool is_copy(struct join *join, const struct try_slot *slot, const struct packet *packet,
+		    __u64 ts_ns)
 {
+	struct captured_last *last = &join->tries_last[slot - join->tries];
 	__u32 seq = packet->what == PACKET_ICMP ? packet->inner.seq : packet->seq;
 	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS;
 	__u64 h = hash_mix(packet->ip_id, (__u64)seq << 32 | packet->ack);
@@ -181,13 +183,13 @@ static bool is_copy(struct try_slot *slot, const struct packet *packet, __u64 ts
 	h = hash_mix(h, (__u64)packet->ts_value << 32 | packet->tcp_flags << 8 | packet->what);
 	h = join_hash_bytes(h, packet->source, sizeof(packet->source));
 	for (size_t i = 0; i < JOIN_COPIES_OF; i++) {
-		const struct captured_packet *last = &slot->last[i];
-		__u64 apart = last->ts_ns > ts_ns ? last->ts_ns - ts_ns : ts_ns - last->ts_ns;
+		const struct captured_packet *before = &last->packets[i];
+		__u64 apart = before->ts_ns > ts_ns ? before->ts_ns - ts_ns : ts_ns - before->ts_ns;
 
-		if (apart < window_ns && last->print == (__u32)h)
+		if (apart < window_ns && before->print == (__u32)h)
 			return true;
 	}
-	slot->last[slot->last_next++ % JOIN_COPIES_OF] =
+	last->packets[last->next++ % JOIN_COPIES_OF] =
 		(struct captured_packet){ .ts_ns = ts_ns, .print = (__u32)h };
 	return false;
 }
@@ -411,7 +413,8 @@ static void open_try(struct join *join, const struct event *event)
 		tries_retire(join, slot);
 		return;
 	}
-	is_copy(slot, packet, event->head.ts_ns);
+	join->tries_last[slot - join->tries] = (struct captured_last){ 0 };
+	is_copy(join, slot, packet, event->head.ts_ns);
 	note_syn(&slot->try, event->head.ts_ns);
 	add_evidence(join, slot, event, DIRECTION_OUT);
 }
@@ -424,7 +427,7 @@ static void take_syn(struct join *join, const struct event *event)
 					       packet->destination, packet->destination_port);
 
 	if (slot && slot->try.isn == packet->seq) {
-		if (slot->retired || is_copy(slot, packet, event->head.ts_ns))
+		if (slot->retired || is_copy(join, slot, packet, event->head.ts_ns))
 			return;
 		slot->try.wire_last_ns = event->head.ts_ns;
 		add_evidence(join, slot, event, DIRECTION_OUT);
@@ -466,13 +469,13 @@ static void take_tcp(struct join *join, const struct event *event)
 		return;
 	slot = find_live(join, packet->source, packet->source_port, packet->destination,
 			 packet->destination_port);
-	if (slot && !is_copy(slot, packet, event->head.ts_ns)) {
+	if (slot && !is_copy(join, slot, packet, event->head.ts_ns)) {
 		slot->try.wire_last_ns = event->head.ts_ns;
 		take_from_client(join, slot, event);
 	}
 	slot = find_live(join, packet->destination, packet->destination_port, packet->source,
 			 packet->source_port);
-	if (slot && !is_copy(slot, packet, event->head.ts_ns)) {
+	if (slot && !is_copy(join, slot, packet, event->head.ts_ns)) {
 		slot->try.wire_last_ns = event->head.ts_ns;
 		take_from_server(join, slot, event);
 	}
@@ -492,7 +495,7 @@ static void take_quoted(struct join *join, const struct event *event)
 			 packet->inner.destination, packet->inner.destination_port);
 	if (!slot || slot->try.state != TRY_CONNECTING ||
 	    ((packet->flags & PACKET_F_INNER_SEQ) && packet->inner.seq != slot->try.isn) ||
-	    is_copy(slot, packet, event->head.ts_ns))
+	    is_copy(join, slot, packet, event->head.ts_ns))
 		return;
 	slot->try.wire_last_ns = event->head.ts_ns;
 	take_icmp(join, slot, event);

@@ -58,6 +58,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->evidence_room = 4 * n;
 	join->tries = calloc(n, sizeof(*join->tries));
 	join->tries_free = calloc(n, sizeof(*join->tries_free));
+	join->tries_last = calloc(n, sizeof(*join->tries_last));
 	join->by_cookie = calloc(join->buckets, sizeof(*join->by_cookie));
 	join->by_tuple = calloc(join->buckets, sizeof(*join->by_tuple));
 	join->attempts = calloc(n, sizeof(*join->attempts));
@@ -76,11 +77,12 @@ int join_new(struct join **out, const struct join_limits *limits)
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
-	if (!join->tries || !join->tries_free || !join->by_cookie || !join->by_tuple ||
-	    !join->attempts || !join->attempts_free || !join->by_owner || !join->evidence ||
-	    !join->strays || !join->strays_by_tuple || !join->strays_by_isn || !join->listeners ||
-	    !join->scopes || !join->scopes_by_address || !join->interfaces || !join->names ||
-	    !join->lookups || !join->processes || (limits->streams && !join->streams)) {
+	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
+	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
+	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
+	    !join->listeners || !join->scopes || !join->scopes_by_address || !join->interfaces ||
+	    !join->names || !join->lookups || !join->processes ||
+	    (limits->streams && !join->streams)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -102,6 +104,7 @@ void join_free(struct join *join)
 		return;
 	free(join->tries);
 	free(join->tries_free);
+	free(join->tries_last);
 	free(join->by_cookie);
 	free(join->by_tuple);
 	free(join->attempts);

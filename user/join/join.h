@@ -72,7 +72,10 @@ enum evidence_direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
 
 struct evidence {
 	__u64 ts_ns;
-	__u64 location; /* drop */
+	union { /* ten thousand attempts keep some each */
+		__u64 location; /* drop */
+		__u64 frame; /* packet, of a capture: which of its file, from 1; 0 none */
+	};
 	__u32 netns; /* where it was seen */
 	__u32 ifindex;
 	__u8 kind; /* enum event_kind */
@@ -88,7 +91,14 @@ struct evidence {
 	__u32 reason; /* drop: NAME_DROP_REASON, reset-sent: NAME_RESET_REASON */
 	__u32 known; /* EVENT_K_* */
 	__u32 count; /* retransmits, backlog */
-	__u32 limit; /* backlog_max */
+	union {
+		__u32 limit; /* backlog_max */
+		struct { /* packet, of a capture */
+			__u16 dns_type;
+			__u8 dns; /* enum evidence_dns */
+			__u8 dns_rcode;
+		};
+	};
 	/* packet, drop, reset-sent, icmp-sent */
 	__u32 seq;
 	__u32 ack;
@@ -102,10 +112,6 @@ struct evidence {
 	__u8 wscale;
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u16 dns_type;
-	__u8 dns; /* enum evidence_dns */
-	__u8 dns_rcode;
-	__u64 frame; /* of a capture: which of its file, from 1; 0 none */
 	__u8 address[EVENT_ADDRESS_SIZE]; /* icmp: its sender; neighbor: who did not answer */
 };
 

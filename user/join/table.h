@@ -56,6 +56,12 @@ struct captured_packet {
 	__u32 print; /* of what tells it from every other packet but its copies */
 };
 
+/* The last packets of a try of a capture, beside its slot: a live one needs no room for them. */
+struct captured_last {
+	struct captured_packet packets[JOIN_COPIES_OF];
+	__u8 next; /* the place of the next one */
+};
+
 struct try_slot {
 	struct try try; /* first: a struct try * of ours is a slot */
 	LIST_ENTRY(try_slot) by_cookie;
@@ -64,8 +70,6 @@ struct try_slot {
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
 	bool retired;
 	__u8 index; /* in its attempt */
-	__u8 last_next; /* captures: the place of the next packet */
-	struct captured_packet last[JOIN_COPIES_OF];
 };
 
 struct evidence_slot {
@@ -196,6 +200,7 @@ struct join {
 
 	struct try_slot *tries;
 	struct try_slot **tries_free;
+	struct captured_last *tries_last; /* beside .tries */
 	size_t tries_free_count;
 	size_t tries_touched;
 	struct try_list *by_cookie;

@@ -6,11 +6,16 @@
 
 enum { STATE_SYN_SENT = 2 };
 
+static bool is_dns(const struct evidence *evidence)
+{
+	return evidence->kind == EVENT_PACKET && evidence->dns;
+}
+
 const char *evidence_layer(const struct evidence *evidence)
 {
 	switch (evidence->kind) {
 	case EVENT_PACKET:
-		return evidence->dns ? "dns" : "packet";
+		return is_dns(evidence) ? "dns" : "packet";
 	case EVENT_DROP:
 		return "drop";
 	case EVENT_SYSCALL:
@@ -28,7 +33,7 @@ const char *evidence_layer(const struct evidence *evidence)
 
 static const char *packet_event(const struct evidence *evidence)
 {
-	if (evidence->dns)
+	if (is_dns(evidence))
 		return evidence->dns == EVIDENCE_QUERY ? "query" : "answer";
 	if (evidence->packet_what == PACKET_ICMP)
 		return "icmp";
@@ -186,14 +191,14 @@ static void add_packet(struct text *text, const struct evidence *evidence, bool 
 		add_icmp(text, evidence);
 		text_add(text, " from ");
 		address_print(text, evidence->address);
-	} else if (evidence->dns) {
+	} else if (is_dns(evidence)) {
 		add_dns(text, evidence);
 	} else {
 		text_add(text, "a packet");
 	}
 	if (evidence->ttl)
 		text_add(text, "  ttl %u", evidence->ttl);
-	if (evidence->frame)
+	if (evidence->kind == EVENT_PACKET && evidence->frame)
 		text_add(text, "  frame %llu", evidence->frame);
 }
 
