@@ -92,6 +92,11 @@ void capture_see_whole(struct join *join, struct try_slot *slot)
 
 /* ---- the end ---- */
 
+static struct captured_last *last_of(struct join *join, const struct try_slot *slot)
+{
+	return &join->tries_last[slot - join->tries];
+}
+
 static void end_try(struct join *join, struct try_slot *slot, enum try_end end, __u64 now_ns)
 {
 	struct try *try = &slot->try;
@@ -111,10 +116,10 @@ static void let_go(struct join *join, struct try_slot *slot, __u64 now_ns)
 {
 	struct try *try = &slot->try;
 	bool answered = try->synack_in || try->ack_in || try->reset_other_in;
-	__u64 since_ns = answered ? try->wire_last_ns : try->started_ns;
+	__u64 since_ns = answered ? last_of(join, slot)->seen_ns : try->started_ns;
 
 	if (try->icmp_in.count) {
-		end_try(join, slot, END_UNSEEN, try->wire_last_ns);
+		end_try(join, slot, END_UNSEEN, last_of(join, slot)->seen_ns);
 	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
 		end_try(join, slot, END_UNSEEN, now_ns);
 	} else {
@@ -175,7 +180,7 @@ void capture_finish(struct join *join)
 static bool is_copy(struct join *join, const struct try_slot *slot, const struct packet *packet,
 		    __u64 ts_ns)
 {
-	struct captured_last *last = &join->tries_last[slot - join->tries];
+	struct captured_last *last = last_of(join, slot);
 	__u32 seq = packet->what == PACKET_ICMP ? packet->inner.seq : packet->seq;
 	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS;
 	__u64 h = hash_mix(packet->ip_id, (__u64)seq << 32 | packet->ack);
@@ -391,7 +396,7 @@ static void open_try(struct join *join, const struct event *event)
 	slot->try.captured = true;
 	slot->try.seen_whole = true;
 	slot->try.started_ns = event->head.ts_ns;
-	slot->try.wire_last_ns = event->head.ts_ns;
+	*last_of(join, slot) = (struct captured_last){ .seen_ns = event->head.ts_ns };
 	slot->try.tcp_state = 2;
 	slot->try.isn = packet->seq;
 	slot->try.isn_known = true;
@@ -413,7 +418,6 @@ static void open_try(struct join *join, const struct event *event)
 		tries_retire(join, slot);
 		return;
 	}
-	join->tries_last[slot - join->tries] = (struct captured_last){ 0 };
 	is_copy(join, slot, packet, event->head.ts_ns);
 	note_syn(&slot->try, event->head.ts_ns);
 	add_evidence(join, slot, event, DIRECTION_OUT);
@@ -429,7 +433,7 @@ static void take_syn(struct join *join, const struct event *event)
 	if (slot && slot->try.isn == packet->seq) {
 		if (slot->retired || is_copy(join, slot, packet, event->head.ts_ns))
 			return;
-		slot->try.wire_last_ns = event->head.ts_ns;
+		last_of(join, slot)->seen_ns = event->head.ts_ns;
 		add_evidence(join, slot, event, DIRECTION_OUT);
 		if (slot->try.state == TRY_CONNECTING)
 			note_syn(&slot->try, event->head.ts_ns);
@@ -470,13 +474,13 @@ static void take_tcp(struct join *join, const struct event *event)
 	slot = find_live(join, packet->source, packet->source_port, packet->destination,
 			 packet->destination_port);
 	if (slot && !is_copy(join, slot, packet, event->head.ts_ns)) {
-		slot->try.wire_last_ns = event->head.ts_ns;
+		last_of(join, slot)->seen_ns = event->head.ts_ns;
 		take_from_client(join, slot, event);
 	}
 	slot = find_live(join, packet->destination, packet->destination_port, packet->source,
 			 packet->source_port);
 	if (slot && !is_copy(join, slot, packet, event->head.ts_ns)) {
-		slot->try.wire_last_ns = event->head.ts_ns;
+		last_of(join, slot)->seen_ns = event->head.ts_ns;
 		take_from_server(join, slot, event);
 	}
 }
@@ -497,7 +501,7 @@ static void take_quoted(struct join *join, const struct event *event)
 	    ((packet->flags & PACKET_F_INNER_SEQ) && packet->inner.seq != slot->try.isn) ||
 	    is_copy(join, slot, packet, event->head.ts_ns))
 		return;
-	slot->try.wire_last_ns = event->head.ts_ns;
+	last_of(join, slot)->seen_ns = event->head.ts_ns;
 	take_icmp(join, slot, event);
 }
 

@@ -154,10 +154,10 @@ struct icmp_seen {
 	__u32 count;
 	__u8 type;
 	__u8 code;
-	bool ipv6;
+	bool ipv6 : 1;
+	bool mixed : 1; /* later ones were of another type or code */
 	__u8 sender[EVENT_ADDRESS_SIZE];
 	__u8 ttl;
-	bool mixed; /* later ones were of another type or code */
 	__u64 first_ns;
 };
 
@@ -205,11 +205,10 @@ try {
 	__u64 syn_last_ns;
 	__s32 retransmit_error; /* the last send's own error (6.18 on), 0 none */
 
-	/* captures: the far end's first number, the client's own resets, the latest packets */
+	/* captures: the far end's first number, the client's own resets */
 	__u32 peer_isn;
 	bool peer_isn_known;
 	__u16 reset_out;
-	__u64 wire_last_ns;
 
 	/* what came back */
 	__u16 synack_in; /* at our namespace's ingress, or on lo */

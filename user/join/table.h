@@ -60,6 +60,7 @@ struct captured_packet {
 struct captured_last {
 	struct captured_packet packets[JOIN_COPIES_OF];
 	__u8 next; /* the place of the next one */
+	__u64 seen_ns; /* the latest packet of the try */
 };
 
 struct try_slot {
