@@ -247,7 +247,7 @@ test-live: all static $(filter $(BUILD)/tests/live/%,$(APPS))
 agree: all
 	$(Q)/usr/bin/python3 -B tests/agree/agree.py
 demo:
-	$(Q)$(MAKE) setup
+	$(Q)sh packaging/setup.sh demo
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo/demo.sh $(BUILD)/sockwhy
 

@@ -1,14 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# setup.sh [bench] - install the Debian packages of packages.txt that are missing.
+# setup.sh [demo|bench] - install the Debian packages of packages.txt that are missing: for building
+# and tests, for the demo alone, or for the benchmarks as well.
 #
 # Asks nothing, needs root only when something is missing, touches no network when nothing is.
 set -eu
 
 here=$(dirname "$0")
-want='^(build|test)$'
-[ "${1:-}" = bench ] && want='^(build|test|bench)$'
+case "${1:-}" in
+demo) want='^(build|demo)$' ;;
+bench) want='^(build|demo|test|bench)$' ;;
+*) want='^(build|demo|test)$' ;;
+esac
 packages=$(awk -v want="$want" '!/^#/ && $2 ~ want { print $1 }' "$here/packages.txt")
 
 # A package that stands in for another: nginx of any flavour is a server, and so on.
