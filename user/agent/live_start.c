@@ -134,13 +134,10 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	if (find_namespaces(live) || output_open(&live->output, options, hold) ||
 	    report_open(&live->output.report, options, live->output.mask))
 		return EXIT_FAILED;
-	live->pipeline.sink = live->output.sink;
-	live->pipeline.mask = live->output.mask;
-	live->pipeline.report = live->output.report.sink;
+	output_attach(&live->output, &live->pipeline);
 	if (options->record && record_writer_open(&live->writer, options->record, &limits))
 		return EXIT_FAILED;
 	live->pipeline.writer = live->writer;
-	live->pipeline.packets = live->output.write.packets;
 	return EXIT_DONE;
 }
 

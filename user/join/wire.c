@@ -15,9 +15,6 @@
 
 enum { STATE_LISTEN = 10 };
 
-/* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
-#define CLOCK_SLACK_NS 2000000
-
 static bool is_syn(const struct evidence *evidence)
 {
 	return evidence->packet_what == PACKET_TCP &&
@@ -461,7 +458,7 @@ static bool is_of(const struct try *try, const struct sighting *stray)
 {
 	const struct event_tuple *tuple = &try->tuple;
 
-	if (stray->evidence.ts_ns + CLOCK_SLACK_NS < try->started_ns)
+	if (stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS < try->started_ns)
 		return false; /* before it began */
 	if (stray->source_port == tuple->local_port &&
 	    stray->destination_port == tuple->remote_port &&
@@ -510,7 +507,7 @@ void wire_find_rewritten(struct join *join, struct try_slot *slot)
 		return;
 	LIST_FOREACH(stray, isn_bucket(join, slot->try.isn), by_isn)
 		if (n < sizeof(found) / sizeof(found[0]) && stray->seq == slot->try.isn &&
-		    stray->evidence.ts_ns + CLOCK_SLACK_NS >= slot->try.started_ns)
+		    stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS >= slot->try.started_ns)
 			found[n++] = stray;
 	while (n--) {
 		stray = found[n];

@@ -13,12 +13,9 @@ bool look_call_alone(const struct try *try)
 	return try->call_error && !try->syn_sent;
 }
 
-/* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
-#define CLOCK_SLACK_NS 2000000ull
-
 bool look_in_time(const struct try *try, __u64 ns)
 {
-	return !try->ended_ns || !ns || ns <= try->ended_ns + CLOCK_SLACK_NS;
+	return !try->ended_ns || !ns || ns <= try->ended_ns + JOIN_CLOCK_SLACK_NS;
 }
 
 bool look_nothing_back(const struct try *try)
@@ -191,7 +188,7 @@ static bool failed_before(const struct try *failed, const struct try *worked)
 	if (failed->state != TRY_FAILED || failed == worked)
 		return false;
 	if (failed->end == END_ERRNO || failed->end == END_ANSWERED)
-		return failed->ended_ns <= worked->established_ns + CLOCK_SLACK_NS;
+		return failed->ended_ns <= worked->established_ns + JOIN_CLOCK_SLACK_NS;
 	/* no slack: the thread that gave one up and began the next saw one clock */
 	return failed->ended_ns <= worked->started_ns;
 }

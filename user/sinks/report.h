@@ -158,6 +158,8 @@ void report_say_gaps(struct text *text, const struct report_source *source);
 /* "4 packets of a capture, 1 connection", "3 attempts, 1 failed" */
 void report_say_seen(struct text *text, const struct report_source *source);
 const char *report_mark_name(enum report_mark mark); /* "sent again"; of MARK_PLAIN "" */
+const char *report_step_note(const struct report_step *step); /* its own, else its mark's name */
+const char *report_step_arrow(const struct report_step *step); /* "→", "←"; "" no direction */
 
 /* report_escape.c: text of any origin, so that it stays text */
 void report_put_html(FILE *file, const char *text);

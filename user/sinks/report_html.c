@@ -154,8 +154,6 @@ static void put_summary(FILE *file, const struct report *report)
 
 static void put_step(FILE *file, const struct report_step *step, bool frames)
 {
-	static const char *const arrows[] = { "", "→", "←" };
-
 	if (step->skipped)
 		fprintf(file,
 			"<tr class=\"gap\"><td colspan=\"%d\">%u packet%s of this connection not "
@@ -164,10 +162,10 @@ static void put_step(FILE *file, const struct report_step *step, bool frames)
 	fputs("<tr><td class=\"time mono\">", file);
 	report_put_html(file, step->offset);
 	fprintf(file, "</td><td>%s</td><td>%s</td><td class=\"mono\">", step->layer,
-		step->direction < ARRAY_SIZE(arrows) ? arrows[step->direction] : "");
+		report_step_arrow(step));
 	report_put_html(file, step->text);
 	fprintf(file, "</td><td class=\"%s\">", mark_classes[step->mark]);
-	report_put_html(file, step->note[0] ? step->note : report_mark_name(step->mark));
+	report_put_html(file, report_step_note(step));
 	fputs("</td>", file);
 	if (frames && step->frame)
 		fprintf(file, "<td class=\"number\">%llu</td>", step->frame);

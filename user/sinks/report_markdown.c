@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "sinks/report.h"
-#include "util/array.h"
 
 static void put_item(FILE *file, const char *name, const char *text)
 {
@@ -105,17 +104,14 @@ static void put_summary(FILE *file, const struct report *report)
 
 static void put_step(FILE *file, const struct report_step *step)
 {
-	static const char *const arrows[] = { "", "→", "←" };
-
 	if (step->skipped)
 		fprintf(file, "| … | | | %u packet%s of this connection not shown | | |\n",
 			step->skipped, step->skipped == 1 ? "" : "s");
 	fputs("|", file);
 	put_cell(file, step->offset);
-	fprintf(file, " %s | %s |", step->layer,
-		step->direction < ARRAY_SIZE(arrows) ? arrows[step->direction] : "");
+	fprintf(file, " %s | %s |", step->layer, report_step_arrow(step));
 	put_cell(file, step->text);
-	put_cell(file, step->note[0] ? step->note : report_mark_name(step->mark));
+	put_cell(file, report_step_note(step));
 	if (step->frame)
 		fprintf(file, " %llu |\n", step->frame);
 	else

@@ -32,6 +32,18 @@ const char *report_mark_name(enum report_mark mark)
 	return names[mark];
 }
 
+const char *report_step_note(const struct report_step *step)
+{
+	return step->note[0] ? step->note : report_mark_name(step->mark);
+}
+
+const char *report_step_arrow(const struct report_step *step)
+{
+	static const char *const arrows[] = { "", "→", "←" };
+
+	return step->direction < ARRAY_SIZE(arrows) ? arrows[step->direction] : "";
+}
+
 static void say_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
 	bool before = ts_ns < started_ns;
