@@ -5,16 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "agent/keylog.h"
 #include "sinks/mask_packet.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void mask_as_packet(struct mask *mask, const uint8_t *data, size_t size)
 {

@@ -5,39 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "packet_bytes.h"
+#include "mask_fixture.h"
 #include "sinks/mask_packet.h"
-
-static int make_mask(void **state)
-{
-	struct mask *mask;
-	int err = mask_new(&mask);
-
-	*state = mask;
-	return err;
-}
-
-static int free_mask(void **state)
-{
-	mask_free(*state);
-	return 0;
-}
-
-static void parse_address(const char *printed, __u8 *address)
-{
-	__u8 four[4];
-
-	if (inet_pton(AF_INET, printed, four) == 1)
-		address_from_ipv4(address, four);
-	else
-		assert_int_equal(inet_pton(AF_INET6, printed, address), 1);
-}
 
 static __u16 sum(const __u8 *bytes, size_t size, __u32 start)
 {

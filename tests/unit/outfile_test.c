@@ -15,42 +15,13 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "collect/collect.h"
 #include "util/outfile.h"
 
-struct folder {
-	char path[64];
-	char file[96];
-	char name[160];
-};
-
 static int make_folder(void **state)
 {
-	struct folder *folder = calloc(1, sizeof(*folder));
-
-	strcpy(folder->path, "/tmp/sockwhy-outfile-XXXXXX");
-	if (!mkdtemp(folder->path))
-		return -1;
-	snprintf(folder->file, sizeof(folder->file), "%s/out.txt", folder->path);
-	*state = folder;
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	struct folder *folder = *state;
-	char pattern[80];
-	glob_t found;
-
-	snprintf(pattern, sizeof(pattern), "%s/*", folder->path);
-	if (!glob(pattern, 0, NULL, &found)) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-		globfree(&found);
-	}
-	rmdir(folder->path);
-	free(folder);
-	return 0;
+	return folder_make(state, "out.txt");
 }
 
 static const char *name_of(struct folder *folder, const char *base)
@@ -228,13 +199,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(numbers_grow_and_the_oldest_go, make_folder,
-						remove_folder),
+						folder_remove),
 		cmocka_unit_test_setup_teardown(a_file_that_was_replaced_stays, make_folder,
-						remove_folder),
+						folder_remove),
 		cmocka_unit_test_setup_teardown(names_without_an_extension, make_folder,
-						remove_folder),
-		cmocka_unit_test_setup_teardown(never_through_a_link, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(rotated_recording, make_folder, remove_folder),
+						folder_remove),
+		cmocka_unit_test_setup_teardown(never_through_a_link, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(rotated_recording, make_folder, folder_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "sinks/pcapng.h"
 
 enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6, JOURNAL = 9, SECRETS = 10 };
@@ -24,38 +25,9 @@ enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6, JOURNAL = 9, SECRETS = 1
 static const struct outfile_limits plain;
 static const struct pcapng_about about = { .hardware = "x86_64", .os = "Linux 6.18" };
 
-struct folder {
-	char path[64];
-	char file[96];
-};
-
 static int make_folder(void **state)
 {
-	struct folder *folder = calloc(1, sizeof(*folder));
-
-	strcpy(folder->path, "/tmp/sockwhy-pcapng-XXXXXX");
-	if (!mkdtemp(folder->path))
-		return -1;
-	snprintf(folder->file, sizeof(folder->file), "%s/out.pcapng", folder->path);
-	*state = folder;
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	struct folder *folder = *state;
-	char pattern[80];
-	glob_t found;
-
-	snprintf(pattern, sizeof(pattern), "%s/*", folder->path);
-	if (!glob(pattern, 0, NULL, &found)) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-		globfree(&found);
-	}
-	rmdir(folder->path);
-	free(folder);
-	return 0;
+	return folder_make(state, "out.pcapng");
 }
 
 struct file {
@@ -399,12 +371,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_block_as_the_format_has_it, make_folder,
-						remove_folder),
-		cmocka_unit_test_setup_teardown(every_length, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(too_much_is_cut, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(many_interfaces, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(rotation, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(room_comes_back, make_folder, remove_folder),
+						folder_remove),
+		cmocka_unit_test_setup_teardown(every_length, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(too_much_is_cut, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(many_interfaces, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(rotation, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(room_comes_back, make_folder, folder_remove),
 		cmocka_unit_test(full_disk_shows_at_once),
 	};
 
