@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "decode/first.h"
 #include "join/stream.h"
 
 /*
@@ -43,9 +44,11 @@ struct connection_burst {
 	__u32 end_seq; /* behind its last byte */
 	__u32 bytes;
 	__u8 side;
+	__u8 class; /* enum first_class of its first bytes: a request that is owed an answer? */
 };
 
 struct connection_side {
+	struct first opening; /* what its first bytes are */
 	struct connection_mark first; /* the first packet with payload */
 	struct connection_mark data; /* the last one with payload that was not sent before */
 	struct connection_mark fin;
@@ -88,6 +91,7 @@ struct connection {
 	__u64 answer_ns;
 	struct connection_mark asked;
 	struct connection_mark answered;
+	__u8 asked_class; /* enum first_class */
 
 	__u64 ended_ns; /* the last packet, or the end of the capture */
 };
@@ -102,6 +106,7 @@ struct connection_wait {
 	__u64 until_ns; /* its FIN or RST, the other side's, or the end */
 	__u64 idle_ns; /* before the burst */
 	__u32 bytes; /* of the burst */
+	__u8 class; /* enum first_class, of its first bytes */
 	bool acked; /* the other host has acknowledged all of it */
 };
 
