@@ -219,32 +219,38 @@ static void handle_fact(struct join *join, const struct event *event)
 }
 
 /* Of a selection of a connection's packets every other one would look lost. */
-static void follow_stream(struct join *join, const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	__u64 frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0;
-
-	if (join->streams && packet->what == PACKET_TCP)
-		join->look = stream_packet(join->streams, packet, event->head.ts_ns, frame,
-					   event->head.netns);
-}
-
+/* Of a selection of a connection's packets every other one would look lost. */
 static void handle_packet(struct join *join, const struct event *event)
 {
-	if (event->head.flags & EVENT_F_FOLLOWED)
-		follow_stream(join, event);
+	const struct packet *packet = &event->packet;
+
+	if ((event->head.flags & EVENT_F_FOLLOWED) && join->streams && packet->what == PACKET_TCP)
+		join->look = stream_packet(join->streams, packet, event->head.ts_ns, 0,
+					   event->head.netns);
 	wire_event(join, event);
 }
 
 static void handle_frame(struct join *join, const struct event *event)
 {
+	const struct packet *packet = &event->packet;
+	struct ends ends;
+
 	join->counters.frames++;
 	if (event->frame.unread)
 		join->counters.unread[event->frame.unread]++;
-	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
-		join->counters.cut++;
-	capture_event(join, event);
-	follow_stream(join, event);
+	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
+		return;
+	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
+	if (packet->what != PACKET_TCP) {
+		capture_event(join, event, NULL);
+		return;
+	}
+	ends = ends_of(packet->source, packet->source_port, packet->destination,
+		       packet->destination_port);
+	capture_event(join, event, &ends);
+	if (join->streams)
+		join->look = stream_packet_of(join->streams, packet, &ends, event->head.ts_ns,
+					      event->frame.frame, event->head.netns);
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {

@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "join/ends.h"
 #include "join/join.h"
 
 /*
@@ -70,6 +71,7 @@ struct try_slot {
 	struct alias alias[ALIAS_COUNT];
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
 	bool retired;
+	bool watched; /* counted in join.captured */
 	__u8 index; /* in its attempt */
 };
 
@@ -268,7 +270,7 @@ struct join {
 	struct lookup_queue lookups_free;
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
-	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* live tries of a capture, by their two ends */
+	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
 	__u8 seen[JOIN_SEEN_MAX][EVENT_ADDRESS_SIZE]; /* destinations of captured packets */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
@@ -277,16 +279,6 @@ struct join {
 	__u32 lost_by_cpu[JOIN_CPUS_MAX];
 	__u64 lost_ns; /* when a loss was last noticed, 0 never */
 };
-
-/* Mixes a key into a hash value (splitmix64). */
-static inline __u64 hash_mix(__u64 h, __u64 value)
-{
-	h ^= value;
-	h += 0x9e3779b97f4a7c15ull;
-	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ull;
-	h = (h ^ (h >> 27)) * 0x94d049bb133111ebull;
-	return h ^ (h >> 31);
-}
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
 
@@ -341,13 +333,14 @@ void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
 void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
 
 /* capture.c: tries from packets alone */
-void capture_event(struct join *join, const struct event *event);
+/* @ends: of what is TCP, else not looked at */
+void capture_event(struct join *join, const struct event *event, const struct ends *ends);
 void capture_see_whole(struct join *join, struct try_slot *slot);
 void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
 /* Lets go of the try that waits the longest, to make room. Its attempt, NULL: none waits. */
 struct attempt_slot *capture_end_oldest(struct join *join);
 void capture_finish(struct join *join); /* the capture ends: so does what was seen of every try */
-void capture_forget(struct join *join, const struct try_slot *slot);
+void capture_unwatch(struct join *join, struct try_slot *slot);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
 

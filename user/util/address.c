@@ -6,7 +6,7 @@
 
 #include "util/address.h"
 
-static const __u8 mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+static const __u8 mapped_prefix[12] = { ADDRESS_MAPPED_PREFIX };
 
 bool address_is_ipv4(const __u8 *address)
 {
@@ -36,22 +36,6 @@ bool address_is_link_local(const __u8 *address)
 	if (address_is_ipv4(address))
 		return address[12] == 169 && address[13] == 254;
 	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
-}
-
-bool address_equal(const __u8 *a, const __u8 *b)
-{
-	return !memcmp(a, b, EVENT_ADDRESS_SIZE);
-}
-
-void address_from_ipv4(__u8 *address, const void *four_bytes)
-{
-	memcpy(address, mapped_prefix, sizeof(mapped_prefix));
-	memcpy(address + 12, four_bytes, 4);
-}
-
-void address_from_ipv6(__u8 *address, const void *sixteen_bytes)
-{
-	memcpy(address, sixteen_bytes, EVENT_ADDRESS_SIZE);
 }
 
 void address_print(struct text *text, const __u8 *address)
