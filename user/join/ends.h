@@ -56,13 +56,15 @@ static inline bool end_is_less(const __u8 *a, __u16 a_port, const __u8 *b, __u16
 static inline struct ends ends_of(const __u8 *source, __u16 source_port, const __u8 *destination,
 				  __u16 destination_port)
 {
-	struct ends ends;
+	bool less = end_is_less(source, source_port, destination, destination_port);
+	const __u8 *first = less ? destination : source, *second = less ? source : destination;
+	__u16 first_port = less ? destination_port : source_port;
+	__u16 second_port = less ? source_port : destination_port;
 
-	ends.from = end_is_less(source, source_port, destination, destination_port);
-	ends.address[ends.from] = source;
-	ends.address[!ends.from] = destination;
-	ends.port[ends.from] = source_port;
-	ends.port[!ends.from] = destination_port;
-	ends.hash = ends_hash(ends.address[0], ends.port[0], ends.address[1], ends.port[1]);
-	return ends;
+	return (struct ends){
+		.address = { first, second },
+		.port = { first_port, second_port },
+		.from = less,
+		.hash = ends_hash(first, first_port, second, second_port),
+	};
 }
