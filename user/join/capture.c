@@ -40,12 +40,12 @@
  * Any packet may, until both ends have spoken on an established connection; then only a SYN or a
  * reset. All other packets, nearly all there are, cost a look into this table.
  */
-static __u16 *watch_count(struct join *join, const struct ends *ends)
+static __u8 *watch_count(struct join *join, const struct ends *ends)
 {
 	return &join->captured[ends->hash & (JOIN_CAPTURED_BUCKETS - 1)];
 }
 
-static __u16 *watch_count_of(struct join *join, const struct event_tuple *tuple)
+static __u8 *watch_count_of(struct join *join, const struct event_tuple *tuple)
 {
 	struct ends ends =
 		ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
@@ -55,41 +55,38 @@ static __u16 *watch_count_of(struct join *join, const struct event_tuple *tuple)
 
 static void watch(struct join *join, struct try_slot *slot)
 {
-	__u16 *count = watch_count_of(join, &slot->try.tuple);
+	__u8 *count = watch_count_of(join, &slot->try.tuple);
 
 	slot->watched = true;
-	if (*count < UINT16_MAX)
+	if (*count < UINT8_MAX)
 		++*count;
 }
 
 void capture_unwatch(struct join *join, struct try_slot *slot)
 {
-	__u16 *count = watch_count_of(join, &slot->try.tuple);
+	__u8 *count = watch_count_of(join, &slot->try.tuple);
 
-	if (slot->watched && *count && *count < UINT16_MAX) /* one that was full once stays so */
+	if (slot->watched && *count && *count < UINT8_MAX) /* one that was full once stays so */
 		--*count;
 	slot->watched = false;
 }
 
 /* ---- which directions are seen at all ---- */
 
-static __u8 *seen_slot(const struct join *join, const __u8 *address)
-{
-	return (__u8 *)join->seen[ends_hash(address, 0, address, 0) & (JOIN_SEEN_MAX - 1)];
-}
-
 /* The last address of a bucket is known: one that was pushed out counts as not seen. */
 static void note_destination(struct join *join, const struct packet *packet)
 {
-	__u8 *seen = seen_slot(join, packet->destination);
+	__u64 h = address_hash(packet->destination);
 
-	if (!address_equal(seen, packet->destination))
-		memcpy(seen, packet->destination, EVENT_ADDRESS_SIZE);
+	join->seen[h & (JOIN_SEEN_MAX - 1)] = (__u32)(h >> 32);
 }
 
+/* One in 2^32 is taken for another that is. */
 bool capture_sees(const struct join *join, const __u8 *address)
 {
-	return address_equal(seen_slot(join, address), address);
+	__u64 h = address_hash(address);
+
+	return join->seen[h & (JOIN_SEEN_MAX - 1)] == (__u32)(h >> 32);
 }
 
 void capture_see_whole(struct join *join, struct try_slot *slot)

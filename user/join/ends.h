@@ -28,6 +28,14 @@ static inline __u64 hash_mix(__u64 h, __u64 value)
 	return h ^ (h >> 31);
 }
 
+static inline __u64 address_hash(const __u8 *address)
+{
+	__u64 words[2];
+
+	memcpy(words, address, EVENT_ADDRESS_SIZE);
+	return hash_mix(words[0] * 0x9e3779b97f4a7c15ull, words[1]);
+}
+
 /* Of two ends in this order. A factor for every word, one mix at the end: 3 ns for 15 of a mix a word. */
 static inline __u64 ends_hash(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
 {

@@ -29,7 +29,7 @@
 #define JOIN_MEDIAN_OF 9
 #define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
 #define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
-#define JOIN_CAPTURED_BUCKETS 65536 /* powers of two */
+#define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
 #define JOIN_SEEN_MAX 4096
 #define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
 #define JOIN_LOOKUPS_MAX 4096
@@ -270,8 +270,8 @@ struct join {
 	struct lookup_queue lookups_free;
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
-	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
-	__u8 seen[JOIN_SEEN_MAX][EVENT_ADDRESS_SIZE]; /* destinations of captured packets */
+	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
+	__u32 seen[JOIN_SEEN_MAX]; /* destinations of captured packets, by their hash; 0 none */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
 	bool clock_known;
