@@ -70,7 +70,8 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->strays_by_isn = calloc(join->buckets, sizeof(*join->strays_by_isn));
 	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
 	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
-	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
+	join->scopes_by_port = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_port));
+	join->scopes_by_address = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
@@ -80,9 +81,9 @@ int join_new(struct join **out, const struct join_limits *limits)
 	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
 	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
-	    !join->listeners || !join->scopes || !join->scopes_by_address || !join->interfaces ||
-	    !join->names || !join->lookups || !join->processes ||
-	    (limits->streams && !join->streams)) {
+	    !join->listeners || !join->scopes || !join->scopes_by_port ||
+	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
+	    !join->processes || (limits->streams && !join->streams)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -116,6 +117,7 @@ void join_free(struct join *join)
 	free(join->strays_by_isn);
 	free(join->listeners);
 	free(join->scopes);
+	free(join->scopes_by_port);
 	free(join->scopes_by_address);
 	free(join->interfaces);
 	free(join->names);

@@ -30,7 +30,7 @@
 #define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
 #define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
 #define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
-#define JOIN_SEEN_MAX 4096
+#define JOIN_SEEN_MAX 16384
 #define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
 #define JOIN_LOOKUPS_MAX 4096
 #define JOIN_LOOKUP_EVIDENCE 8
@@ -175,8 +175,11 @@ struct name_slot {
 };
 
 struct scope_slot {
-	LIST_ENTRY(scope_slot) link; /* by namespace and address */
+	LIST_ENTRY(scope_slot) by_port; /* by namespace, address and port */
+	LIST_ENTRY(scope_slot)
+	by_address; /* by namespace and address, once one of its tries worked */
 	TAILQ_ENTRY(scope_slot) by_use;
+	__u64 number; /* in the order of first tries */
 	__u32 netns;
 	__u16 port;
 	__u8 remote[EVENT_ADDRESS_SIZE];
@@ -236,6 +239,8 @@ struct join {
 
 	struct scope_slot *scopes;
 	size_t scopes_touched;
+	__u64 scopes_seen;
+	struct scope_list *scopes_by_port;
 	struct scope_list *scopes_by_address;
 	struct scope_queue scopes_by_use;
 

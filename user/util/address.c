@@ -38,14 +38,30 @@ bool address_is_link_local(const __u8 *address)
 	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
 }
 
+static void print_ipv4(struct text *text, const __u8 *four)
+{
+	char printed[INET_ADDRSTRLEN], *at = printed;
+
+	for (int i = 0; i < 4; i++) {
+		if (four[i] >= 100)
+			*at++ = (char)('0' + four[i] / 100);
+		if (four[i] >= 10)
+			*at++ = (char)('0' + four[i] / 10 % 10);
+		*at++ = (char)('0' + four[i] % 10);
+		*at++ = '.';
+	}
+	text_put(text, printed, (size_t)(at - 1 - printed));
+}
+
 void address_print(struct text *text, const __u8 *address)
 {
 	char printed[INET6_ADDRSTRLEN];
 
-	if (address_is_ipv4(address))
-		inet_ntop(AF_INET, address + 12, printed, sizeof(printed));
-	else
-		inet_ntop(AF_INET6, address, printed, sizeof(printed));
+	if (address_is_ipv4(address)) {
+		print_ipv4(text, address + sizeof(mapped_prefix));
+		return;
+	}
+	inet_ntop(AF_INET6, address, printed, sizeof(printed));
 	text_add(text, "%s", printed);
 }
 
