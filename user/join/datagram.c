@@ -282,6 +282,11 @@ static bool is_port_unreachable(const struct packet *packet)
 	return packet->icmp_type == 3 && packet->icmp_code == 3;
 }
 
+static bool is_unreachable(const struct packet *packet)
+{
+	return packet->icmp_type == (packet->protocol == IPPROTO_ICMPV6 ? 1 : 3);
+}
+
 /* RFC 1191 4, RFC 4443 3.2 */
 static bool is_too_big(const struct packet *packet)
 {
@@ -297,8 +302,8 @@ void datagram_quoted(struct join *join, const struct event *event)
 	struct lookup_slot *slot;
 
 	if (packet->inner.protocol != IPPROTO_UDP || !packet->inner.destination_port ||
-	    (!too_big && !is_port_unreachable(packet)) || lookup_is_copy(join, event) ||
-	    lookup_quoted(join, event, too_big))
+	    (!too_big && !is_unreachable(packet)) || lookup_is_copy(join, event) ||
+	    lookup_quoted(join, event, too_big) || (!too_big && !is_port_unreachable(packet)))
 		return;
 	if (too_big) {
 		take_too_big(join, event);

@@ -296,7 +296,7 @@ struct lookup {
 	__u8 client[EVENT_ADDRESS_SIZE];
 	__u8 server[EVENT_ADDRESS_SIZE]; /* the last one asked, or the one that answered */
 	__u8 first_server[EVENT_ADDRESS_SIZE];
-	/* of a datagram: who sent the ICMP error, or the answer */
+	/* who sent the ICMP error; of a datagram also who answered it */
 	__u8 sender[EVENT_ADDRESS_SIZE];
 	__u16 client_port;
 	__u16 server_port; /* 0: DNS */
@@ -312,7 +312,8 @@ struct lookup {
 	bool truncated; /* an answer did not fit (TC), and nothing better came over UDP */
 	bool too_big; /* an answer was too big for its path, as an ICMP error tells */
 	bool half_lost; /* one of two queries sent together was not answered until asked again */
-	bool unreachable; /* ICMP port unreachable came */
+	bool unreachable; /* ICMP destination unreachable came, of .icmp_code, from .sender */
+	__u8 icmp_code;
 	bool other_servers; /* several were asked */
 	bool blind_wire; /* nothing that goes to the client is captured */
 	bool blind_tcp; /* the capture holds no TCP at all */

@@ -28,7 +28,7 @@
 enum { PORT_DNS = 53 };
 
 #define SILENCE_NS (10 * 1000000000ull) /* glibc repeats after 5 s (RES_TIMEOUT) */
-#define TOGETHER_NS 1000000 /* glibc sends A and AAAA some ten microseconds apart */
+#define TOGETHER_NS 100000000 /* glibc sends AAAA behind A without waiting, on a busy host later */
 #define COPY_NS 1000000
 #define COPY_ID_NS 100000000
 #define ADDRESSES (LOOKUP_A | LOOKUP_AAAA)
@@ -403,7 +403,7 @@ static void note_query(struct lookup_slot *slot, const struct packet *packet, __
 	struct lookup *lookup = &slot->lookup;
 	__u8 bit = asked_bit(type), both = slot->answered & ADDRESSES;
 
-	if (lookup->queries == 1 && (lookup->asked | bit) == ADDRESSES &&
+	if (lookup->queries == 1 && (lookup->asked | bit) == ADDRESSES && !slot->answered &&
 	    lookup->client_port == packet->source_port &&
 	    now_ns <= lookup->started_ns + TOGETHER_NS)
 		slot->paired = true;
@@ -556,10 +556,13 @@ bool lookup_quoted(struct join *join, const struct event *event, bool too_big)
 				    packet->inner.source);
 	if (!slot)
 		return false;
-	if (too_big)
+	if (too_big) {
 		slot->lookup.too_big = true;
-	else
+	} else {
 		slot->lookup.unreachable = true;
+		slot->lookup.icmp_code = packet->icmp_code;
+		memcpy(slot->lookup.sender, packet->source, sizeof(slot->lookup.sender));
+	}
 	evidence = lookup_evidence(event, DIRECTION_IN);
 	lookup_add_evidence(slot, &evidence);
 	return true;

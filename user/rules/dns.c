@@ -154,9 +154,17 @@ static bool match_server_down(const struct view *view, struct guess *guess)
 	return true;
 }
 
+/* RFC 792, RFC 4443 3.1: who hears of it has reached the host, and no program on it. */
+static bool is_port_closed(const struct lookup *lookup)
+{
+	return lookup->icmp_code == (address_is_ipv4(lookup->server) ? 3 : 4);
+}
+
 static void tell_server_down(const struct view *view, struct finding *finding)
 {
 	const struct lookup *lookup = view->attempt->lookup;
+	bool ipv6 = !address_is_ipv4(lookup->server);
+	const char *name = decode_icmp_name(ipv6, ipv6 ? 1 : 3, lookup->icmp_code);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -164,13 +172,26 @@ static void tell_server_down(const struct view *view, struct finding *finding)
 	add_queries(&what, lookup);
 	text_add(&what, " to ");
 	add_server(&what, lookup);
-	text_add(&what, " got ICMP port unreachable");
-	text_add(&why, "no DNS server runs on port 53 of ");
-	address_print(&why, lookup->server);
-	text_add(&why, ", or a packet filter refuses for it");
-	check = words_check_remote(finding);
-	text_add(&check.run, "ss -lunp 'sport = :53'");
-	words_check_end(&check, "what listens there, on which address");
+	text_add(&what, " got ICMP %s", name ? name : "destination unreachable");
+	if (!address_equal(lookup->sender, lookup->server)) {
+		text_add(&what, " from ");
+		address_print(&what, lookup->sender);
+	}
+	if (is_port_closed(lookup)) {
+		text_add(&why, "no DNS server runs on port 53 of ");
+		address_print(&why, lookup->server);
+		text_add(&why, ", or a packet filter refuses for it");
+		check = words_check_remote(finding);
+		text_add(&check.run, "ss -lunp 'sport = :53'");
+		words_check_end(&check, "what listens there, on which address");
+	} else {
+		address_print(&why, lookup->sender);
+		text_add(&why, " has no way to that server, or may not let the query pass");
+		check = words_check(view, finding, 0);
+		text_add(&check.run, "ip %sroute get ", ipv6 ? "-6 " : "");
+		address_print(&check.run, lookup->server);
+		words_check_end(&check, "which way queries take");
+	}
 	check_resolvers(view, finding, "whether that server is the one meant");
 }
 
@@ -183,9 +204,9 @@ const struct rule rule_dns_server_down = {
 	.wakes = WAKE_LOOKUP,
 	.match = match_server_down,
 	.tell = tell_server_down,
-	.means = "the DNS server's port is closed",
+	.means = "the DNS server's port is closed, or there is no way to it",
 	.evidence =
-		"ICMP port unreachable about a query, and no server answered that lookup; so far of captures only",
+		"ICMP destination unreachable about a query, and no server answered that lookup; so far of captures only",
 	.gate = "a server that is down while another one answers is none",
 	.general_check = "ss -lunp 'sport = :53' on the server; the client's resolv.conf",
 	.kernels = "captures only so far: live, lookups are not joined yet",
