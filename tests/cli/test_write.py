@@ -180,7 +180,9 @@ def test_keylog_too_long(tmp_path):
 @pytest.mark.parametrize("args,words", [
     (["read", "--snaplen", "100", "x"], ["--snaplen", "-w"]),
     (["read", "--snaplen", "1", "-w", "y", "x"], ["--snaplen", "'1'"]),
-    (["watch", "--snaplen", "257", "-w", "y"], ["--snaplen", "256", "tcpdump"]),
+    (["run", "--snaplen", "262145", "-w", "y", "--", "true"], ["--snaplen", "'262145'"]),
+    (["run", "--keylog", "k", "-w", "y", "--", "true"], ["--keylog", "--snaplen"]),
+    (["run", "--keylog", "k", "--", "true"], ["--keylog", "-w"]),
     (["read", "--keylog", "k", "x"], ["--keylog", "-w"]),
     (["read", "--keylog", "k", "--mask", "-w", "y", "x"], ["--keylog", "--mask"]),
     (["watch", "--keylog", "k", "-w", "y"], ["--keylog", "watch"]),
