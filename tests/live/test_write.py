@@ -231,6 +231,21 @@ def test_nearly_full(lab, option, name):
         sh("umount", small)
 
 
+def test_standard_input_on_a_small_disk(lab):
+    """What does not fit beside the reserve is not read, and nothing is left there."""
+    small, path = lab.dir / "small", lab.dir / "out.pcapng"
+    small.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=512k", "none", small)
+    try:
+        done = subprocess.run([SOCKWHY, "read", "-w", path, "-"], input=bytes.fromhex("d4c3b2a1") + bytes(1 << 20),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False,
+                              env={**os.environ, "TMPDIR": str(small)})
+        assert done.returncode == 1 and b"standard input: cannot be kept in" in done.stderr, done.stderr
+        assert not list(small.iterdir()) and int(sh("df", "--output=used", "-B1", small).splitlines()[-1]) == 0
+    finally:
+        sh("umount", small)
+
+
 def test_killed(lab):
     """SIGKILL: what was written is whole blocks."""
     path = lab.dir / "out.pcapng"

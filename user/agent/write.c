@@ -39,12 +39,12 @@ static bool overwrites_input(const struct options *options)
 {
 	const char *written[] = { options->output, options->write };
 
-	if (!options->force || options->command != COMMAND_READ)
+	if (!options->force || (options->command != COMMAND_READ && !options->keylog))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
 		if (same_file(options->file, written[i]) || same_file(options->keylog, written[i]))
 			return true;
-		for (size_t k = 0; k < options->rest_count; k++)
+		for (size_t k = 0; options->command == COMMAND_READ && k < options->rest_count; k++)
 			if (same_file(options->rest[k], written[i]))
 				return true;
 	}
@@ -57,7 +57,7 @@ static int check_keylog(const struct options *options)
 		return 0;
 	if (options->command == COMMAND_RUN && options->write && !options->snap_bytes)
 		return refuse("--keylog: without --snaplen no payload is kept that it could open",
-			      "--snaplen 65535");
+			      "--snaplen 262144");
 	if (!options->write)
 		return refuse("--keylog: there is no file to embed it in", "-w FILE makes one");
 	if (options->mask)
@@ -83,8 +83,8 @@ int write_check(const struct options *options)
 		return refuse("--force: would overwrite what is to be read",
 			      "give the file that is written another name");
 	if (same(options->output, options->write) || same(options->output, options->record) ||
-	    same(options->write, options->record))
-		return refuse("-o, -w, --record: the same file twice",
+	    same(options->write, options->record) || same(options->write, options->keylog))
+		return refuse("-o, -w, --record, --keylog: the same file twice",
 			      "give each a name of its own");
 	return check_keylog(options);
 }
@@ -93,11 +93,12 @@ int write_check_input(const char *path)
 {
 	struct stat status;
 
-	if (strcmp(path, "-") && (stat(path, &status) || S_ISREG(status.st_mode)))
+	if (stat(path, &status) || S_ISREG(status.st_mode))
 		return 0; /* what cannot be opened is told by who opens it */
-	log_error("%s: -w reads twice: first to judge, then to write",
-		  strcmp(path, "-") ? path : "standard input");
-	log_hint("keep it in a file and read that");
+	log_error("%s: -w reads twice: first to judge, then to write", path);
+	log_hint(
+		"keep it in a file and read that, or give it as standard input: sockwhy read -w FILE - < %s",
+		path);
 	return -ESPIPE;
 }
 
