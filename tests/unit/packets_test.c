@@ -433,7 +433,7 @@ static void pieces_end_at_the_snap_length(void **state)
 				    bool) = pass ? packets_pick : packets_event;
 			struct event piece;
 
-			if (pass != (i & 1))
+			if (pass != (int)(i & 1))
 				continue;
 			assert_int_equal(take(lab->packets, lab->join, &packet, true), 0);
 			for (__u32 at = 256; at < 3000; at += EVENT_PIECE_MAX) {
