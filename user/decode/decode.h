@@ -105,6 +105,7 @@ struct event {
 		struct ev_icmp icmp;
 		struct ev_neighbor neighbor;
 		struct ev_task task;
+		struct ev_piece piece;
 		struct ev_start start;
 		struct ev_hook hook;
 		struct ev_clock clock;

@@ -330,6 +330,7 @@ struct join {
 	__u32 own_netns;
 	__u32 lost_by_cpu[JOIN_CPUS_MAX];
 	__u64 lost_ns; /* when a loss was last noticed, 0 never */
+	__u64 lost_seen[2]; /* records lost and shed so far, but for pieces of packets */
 };
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
