@@ -22,6 +22,8 @@ struct knobs {
 	__u8 all_packets; /* every packet of followed connections */
 	__u8 accepts; /* a record for every accepted connection */
 	__u8 fins; /* packet records of FINs too */
+	__u8 flows; /* begin, end and figures of every connection */
+	__u8 pad;
 	__u16 snap_bytes; /* of a packet, where that is more than its headers; 0: headers */
 };
 
