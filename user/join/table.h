@@ -264,6 +264,7 @@ struct join {
 	__u64 facts_request;
 
 	struct streams *streams;
+	struct flow_table *flows; /* NULL: none is kept */
 	struct stream_look look; /* at the last record */
 	struct connection *connections; /* of captures, a slot for every slot of .streams */
 	struct connection connection_gone; /* the one whose slot the last record took */
@@ -373,6 +374,11 @@ void listener_open(struct join *join, const struct event *event);
 void listener_snapshot(struct join *join, const struct event *event);
 void listener_close(struct join *join, const struct event *event);
 struct listener_slot *listener_by_cookie(struct join *join, __u64 cookie);
+
+/* flow.c */
+int flow_table_new(struct flow_table **out, size_t room);
+void flow_table_free(struct flow_table *table);
+void flow_event(struct join *join, const struct event *event);
 
 /* scope.c */
 void scope_note(struct join *join, const struct try *try, bool worked);
