@@ -92,7 +92,7 @@ const struct option_row option_rows[] = {
 	  .what = "text for people (the default)" },
 	{ "brief", 0, .group = GROUP_OUTPUT, .commands = VERDICTS_OF, FLAG(brief),
 	  .what = "one line a finding, or a connection" },
-	{ "json", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | D, FLAG(json),
+	{ "json", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | E | D, FLAG(json),
 	  .what = "JSON lines" },
 	{ "csv", 0, .group = GROUP_OUTPUT, .commands = F, FLAG(csv),
 	  .what = "comma-separated values, with a first line of names" },
