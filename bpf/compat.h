@@ -96,6 +96,12 @@ static __always_inline struct pt_regs *compat_task_registers(void)
 	return (struct pt_regs *)(stack + 16384 - bpf_core_type_size(struct pt_regs));
 }
 
+/* 6.7 counts how often the retransmission timer ran out. */
+static __always_inline bool compat_counts_timeouts(const struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->total_rto);
+}
+
 /* 5.12: cookies of sockets in tracing programs. Before, the address mixed with a secret. */
 static __always_inline __u64 compat_socket_cookie(const void *sk)
 {

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* iter.bpf.c - sockets that are open already, and who holds them, read as records */
-#include "fill.h"
+#include "flow.h"
 
 struct snapshot_record {
 	struct event_header head;
 	struct ev_snapshot body;
 };
 
+#define SNAPSHOT_RECORD_SIZE FLOW_RECORD_SIZE(struct snapshot_record)
+
 static __always_inline void snapshot_begin(struct snapshot_record *record)
 {
 	__builtin_memset(record, 0, sizeof(*record));
 	record->head.ts_ns = bpf_ktime_get_ns();
 	record->head.kind = EVENT_SOCKET;
-	record->head.size = sizeof(*record);
+	record->head.size = SNAPSHOT_RECORD_SIZE;
 	record->head.cpu = bpf_get_smp_processor_id();
 	record->head.vantage = VANTAGE_ITERATOR;
 }
@@ -32,6 +34,8 @@ static __always_inline void snapshot_fill_full(struct snapshot_record *record,
 		record->body.backlog_max = sk->sk_max_ack_backlog;
 		record->head.known |= EVENT_K_BACKLOG;
 	}
+	if (knobs.flows && record->body.state != TCP_LISTEN)
+		record->head.known |= flow_fill(&record->body.flow, tp, record->body.state);
 	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
 	record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;
 }
@@ -56,7 +60,7 @@ int snapshot_tcp(struct bpf_iter__tcp *ctx)
 		record.head.known = EVENT_K_TUPLE | EVENT_K_STATE;
 	}
 	record.head.cookie = compat_socket_cookie(common);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
 	return 0;
 }
 
@@ -90,6 +94,6 @@ int snapshot_owners(struct bpf_iter__task_file *ctx)
 	if (record.body.owner.exe[0])
 		record.head.known |= EVENT_K_EXE;
 	record.head.cookie = compat_socket_cookie(sk);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
 	return 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
-#include "emit.h"
-#include "fill.h"
+#include "flow.h"
 
 struct open_record {
 	struct event_header head;
@@ -12,6 +11,8 @@ struct socket_record {
 	struct event_header head;
 	struct ev_socket body;
 };
+
+#define SOCKET_RECORD_SIZE __builtin_offsetof(struct socket_record, body.flow)
 
 struct listener_record {
 	struct event_header head;
@@ -182,10 +183,9 @@ static __always_inline __u32 socket_fill(struct ev_socket *body, const struct so
 }
 
 static __always_inline struct socket_record *socket_reserve(struct emit_cpu *cpu, __u16 kind,
-							    const struct sock *sk)
+							    const struct sock *sk, __u64 size)
 {
-	struct socket_record *record =
-		(void *)emit_reserve(cpu, kind, sizeof(*record), VANTAGE_SOCKET);
+	struct socket_record *record = (void *)emit_reserve(cpu, kind, size, VANTAGE_SOCKET);
 
 	if (!record)
 		return NULL;
@@ -206,10 +206,12 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	if (!cpu)
 		return;
 	is_reset = knobs.has_reset_hook && socket_take_reset(cpu, sk);
-	record = socket_reserve(cpu, EVENT_STATE, sk);
+	record = socket_reserve(cpu, EVENT_STATE, sk, FLOW_RECORD_SIZE(struct socket_record));
 	if (!record)
 		return;
 	known = socket_fill(&record->body, sk, tp, old_state, new_state);
+	if (knobs.flows)
+		known |= flow_fill(&record->body.flow, tp, old_state);
 	if (knobs.has_reset_hook)
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
@@ -225,11 +227,17 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	emit_submit(cpu, &record->head);
 }
 
-/* What is told beside openings: how an active opening ends, and every end with an error. */
+/*
+ * What is told beside openings: how an active opening ends, and every end with an error; for flows
+ * every end and the begin of a connection that comes in.
+ */
 static __always_inline bool socket_is_told(const struct sock *sk, int old_state, int new_state)
 {
 	if (old_state == TCP_SYN_SENT)
 		return true;
+	if (knobs.flows)
+		return new_state == TCP_CLOSE ||
+		       (old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED);
 	if (new_state == TCP_CLOSE)
 		return old_state == TCP_LISTEN || sk->sk_err;
 	/* simultaneous opening: a passive one has no struct socket before accept() */
@@ -270,7 +278,7 @@ int BPF_PROG(on_error, const struct sock *sk)
 	cpu = emit_cpu();
 	if (!tp || !cpu)
 		return 0;
-	record = socket_reserve(cpu, EVENT_ERROR, sk);
+	record = socket_reserve(cpu, EVENT_ERROR, sk, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
 	record->head.known = socket_fill(&record->body, sk, tp, TCP_SYN_SENT, TCP_SYN_SENT);
@@ -290,7 +298,7 @@ int BPF_PROG(on_retransmit, const struct sock *sk)
 	cpu = emit_cpu();
 	if (!tp || !cpu)
 		return 0;
-	record = socket_reserve(cpu, EVENT_RETRANSMIT, sk);
+	record = socket_reserve(cpu, EVENT_RETRANSMIT, sk, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
 	record->head.known = socket_fill(&record->body, sk, tp, state, state);
@@ -321,7 +329,7 @@ int BPF_PROG(on_reset_received, struct sock *sk)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk);
+	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
 	record->head.known = socket_fill(&record->body, sk, tp, state, state);

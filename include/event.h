@@ -22,6 +22,8 @@
 #include <linux/types.h>
 #endif
 
+#include "event_flow.h"
+
 #define EVENT_ADDRESS_SIZE 16 /* IPv4 is mapped: ::ffff:a.b.c.d */
 #define EVENT_COMM_SIZE 16
 #define EVENT_PACKET_MAX 256 /* most bytes of one packet a record carries, from the IP header on */
@@ -155,6 +157,8 @@ enum {
 	EVENT_K_RESET_SEEN = 1 << 11, /* ev_socket: F_RESET in .how would be set (hook attached) */
 	EVENT_K_STATE = 1 << 12, /* the socket's state is known */
 	EVENT_K_PIECES = 1 << 13, /* packet: more bytes of it follow in piece records */
+	EVENT_K_FLOW = 1 << 14, /* struct event_flow; start: sockets are told with it (flows) */
+	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 };
 
 enum event_open_how {
@@ -210,6 +214,7 @@ struct ev_socket {
 	__u8 probes;
 	__u8 how; /* SOCKET_F_* */
 	__u8 pad[3];
+	struct event_flow flow; /* state */
 };
 
 /* synack-retransmit, listen-full: the listener and, as remote, the client */
@@ -413,6 +418,7 @@ struct ev_snapshot { /* header: cookie, netns */
 	__u8 state;
 	__u8 flags; /* SOCKET_F_* */
 	__u8 pad[2];
+	struct event_flow flow;
 };
 
 /*
@@ -551,7 +557,7 @@ EVENT_ASSERT_SIZE(event_header, 40);
 EVENT_ASSERT_SIZE(event_tuple, 40);
 EVENT_ASSERT_SIZE(event_owner, 96);
 EVENT_ASSERT_SIZE(ev_open, 168);
-EVENT_ASSERT_SIZE(ev_socket, 104);
+EVENT_ASSERT_SIZE(ev_socket, 224);
 EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
@@ -570,7 +576,7 @@ EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
 EVENT_ASSERT_SIZE(ev_process, 400);
-EVENT_ASSERT_SIZE(ev_snapshot, 152);
+EVENT_ASSERT_SIZE(ev_snapshot, 272);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);
 EVENT_ASSERT_SIZE(ev_lost, 256);

@@ -22,6 +22,7 @@ struct knobs {
 	__u8 all_packets; /* every packet of followed connections */
 	__u8 accepts; /* a record for every accepted connection */
 	__u8 fins; /* packet records of FINs too */
+	__u8 flows; /* begin, end and figures of every connection */
 	/*
 	 * Of a packet, where that is more than its headers; 0: headers. With .all_packets only of
 	 * followed connections. More than EVENT_PACKET_MAX: the rest in piece records.

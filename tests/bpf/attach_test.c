@@ -423,7 +423,7 @@ static const struct ev_snapshot *read_snapshot(const struct lab *lab, enum attac
 					       struct event_header *head, char *buffer)
 {
 	int fd = attach_iterate(lab->attach, which);
-	const size_t size = sizeof(struct event_header) + sizeof(struct ev_snapshot);
+	const size_t size = sizeof(struct event_header) + offsetof(struct ev_snapshot, flow);
 	const struct ev_snapshot *found = NULL;
 
 	assert_true(fd >= 0);

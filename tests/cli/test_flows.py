@@ -146,11 +146,14 @@ def test_evicted_are_told(tmp_path, schema):
 
 
 def test_usage(tmp_path):
-    done = sockwhy("flows")
-    assert done.returncode == 2 and "no file given" in done.err
+    done = sockwhy("flows", "--since", "5s")  # no file: of this host
+    assert done.returncode == 2 and "of captures" in done.err
     path = pcap(tmp_path, *connection())
     assert sockwhy("flows", "--json", "--csv", path).returncode == 2
     assert sockwhy("read", "--csv", path).returncode == 2
+    for args in (("--duration", "5s"), ("--record", tmp_path / "rec"), ("--netns", "all"), ("--without", "state")):
+        done = sockwhy("flows", *args, path)
+        assert (done.returncode, done.out) == (2, "") and args[0] in done.err and "not of a file" in done.err
     done = sockwhy("flows", tmp_path / "absent")
     assert done.returncode == 1 and "absent" in done.err
     done = sockwhy("flows", "--csv", "-o", tmp_path / "out.csv", path)

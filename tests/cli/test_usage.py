@@ -96,6 +96,28 @@ def test_files_that_cannot_be(tmp_path):
     complains(2, "-i", "nosuchif0", words=["nosuchif0", "lo"])
 
 
+def test_explain_json(schema):
+    """An object for every row that the text has, with the same words."""
+    done = sockwhy("explain", "--json")
+    assert done.returncode == 0
+    rows = [schema.check(line) for line in done.out.splitlines()]
+    text = sockwhy("explain").out
+    for row in rows:
+        assert row["of"] in ("finding", "threshold")
+        name = row["name"] + ("" if row["of"] == "finding" else f"={row['value']}")
+        assert f"  {name} " in text and row["means"] in text
+    assert len(rows) == sum(line.startswith("  ") for line in text.splitlines())
+    row, = (schema.check(line) for line in sockwhy("explain", "--json", "connect-refused").out.splitlines())
+    assert row == next(r for r in rows if r["name"] == "connect-refused")
+    assert {"severity", "most_confident", "stage", "decides", "check", "kernels"} <= set(row)
+    errno, plain, state = (schema.check(line) for line in
+                           sockwhy("explain", "--json", "ECONNREFUSED", "EPIPE", "syn-sent").out.splitlines())
+    assert (errno["of"], errno["number"], errno["causes"][0]) == ("errno", 111, "connect-refused")
+    assert "causes" not in plain and (state["of"], state["name"]) == ("state", "SYN_SENT")
+    done = sockwhy("explain", "--json", "nonsense")
+    assert (done.returncode, done.out) == (2, "")
+
+
 def test_explain():
     done = sockwhy("explain")
     ids = re.findall(r"^  ([a-z]+(?:-[a-z]+)+) ", done.out, re.M)

@@ -176,6 +176,8 @@ static const struct flag_name known_flags[] = {
 	{ "error", EVENT_K_ERROR },
 	{ "reset-seen", EVENT_K_RESET_SEEN },
 	{ "state", EVENT_K_STATE },
+	{ "flow", EVENT_K_FLOW },
+	{ "timeouts", EVENT_K_TIMEOUTS },
 	{ "none", 0 },
 	{ 0 },
 };

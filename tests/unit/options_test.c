@@ -169,7 +169,7 @@ static void test_refused(void **state)
 		WORDS_OF("--since", "5"),
 		WORDS_OF("read", "--since", "never", "x"),
 		WORDS_OF("read", "--since", "5", "--until", "4", "x"),
-		WORDS_OF("explain", "--json"),
+		WORDS_OF("explain", "--csv"),
 		WORDS_OF("--json", "--text"),
 		WORDS_OF("run", "-c", "1"),
 		WORDS_OF("--set"),

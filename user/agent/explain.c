@@ -11,11 +11,13 @@
 #include "agent/limits.h"
 #include "decode/decode.h"
 #include "rules/rules.h"
+#include "sinks/json_write.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
 
 #define WIDTH 96
+#define JSON_BYTES 16384 /* most of a line, as of every other */
 
 /* Which findings end a call with that errno; the order is from the likely to the rare. */
 static const struct explain_errno errno_rows[] = {
@@ -119,6 +121,100 @@ static void print_wrapped(const char *label, const char *text)
 	putchar('\n');
 }
 
+/* ---- JSON: one object for each, with the same words ---- */
+
+static struct json explanation(char *line, const char *of, const char *name)
+{
+	struct json json = json_in(line, JSON_BYTES);
+
+	json_open(&json, '{');
+	json_pair(&json, "type", "explanation");
+	json_pair_unsigned(&json, "schema", 1);
+	json_pair(&json, "of", of);
+	json_pair(&json, "name", name);
+	return json;
+}
+
+static void print_explanation(struct json *json)
+{
+	json_close(json, '}');
+	puts(json->at);
+}
+
+static void explain_rule_json(const struct rule *rule)
+{
+	char line[JSON_BYTES];
+	struct json json = explanation(line, "finding", rule_id(rule));
+
+	json_pair(&json, "severity", severity_name(rule_severity(rule)));
+	json_pair(&json, "most_confident", confidence_name(rule_cap(rule)));
+	json_pair(&json, "stage", rule_stage(rule));
+	json_pair(&json, "means", rule_means(rule));
+	json_pair(&json, "decides", rule_evidence(rule));
+	json_pair(&json, "silent", rule_gate(rule));
+	json_pair(&json, "check", rule_check(rule));
+	json_pair(&json, "kernels", rule_kernels(rule));
+	print_explanation(&json);
+}
+
+static void explain_threshold_json(const char *name, __u64 value, const char *unit,
+				   const char *what)
+{
+	char line[JSON_BYTES];
+	struct json json = explanation(line, "threshold", name);
+
+	json_pair_unsigned(&json, "value", value);
+	json_pair(&json, "unit", unit);
+	json_pair(&json, "means", what);
+	print_explanation(&json);
+}
+
+static void explain_errno_json(int error, const struct explain_errno *row)
+{
+	char line[JSON_BYTES];
+	struct json json = explanation(line, "errno", decode_errno_name(error));
+
+	json_pair_unsigned(&json, "number", (__u64)error);
+	json_pair(&json, "means", decode_errno_meaning(error));
+	if (row) {
+		json_key(&json, "causes");
+		json_open(&json, '[');
+		for (size_t i = 0; row->findings[i]; i++)
+			json_string(&json, row->findings[i]);
+		json_close(&json, ']');
+		json_pair(&json, "check", row->check);
+	}
+	print_explanation(&json);
+}
+
+static void explain_state_json(const char *name, const char *means, const char *check)
+{
+	char line[JSON_BYTES];
+	struct json json = explanation(line, "state", name);
+
+	json_pair(&json, "means", means);
+	json_pair(&json, "check", check);
+	print_explanation(&json);
+}
+
+static void explain_catalogue_json(void)
+{
+	const struct threshold_row *threshold;
+	const struct limit_row *limit;
+	const struct rule *rule;
+
+	for (size_t i = 0; (rule = rules_row(i)); i++)
+		explain_rule_json(rule);
+	for (size_t i = 0; (threshold = threshold_row(i)); i++)
+		explain_threshold_json(threshold->name, threshold->value, threshold->unit,
+				       threshold->what);
+	for (size_t i = 0; (limit = limits_row(i)); i++)
+		explain_threshold_json(limit->name, limits_value(&join_limits_default, limit),
+				       limit->unit, limit->what);
+}
+
+/* ---- text ---- */
+
 static void explain_rule(const struct rule *rule)
 {
 	printf("%s  (%s, at most %s)\n", rule_id(rule), severity_name(rule_severity(rule)),
@@ -158,7 +254,34 @@ static void explain_catalogue(void)
 	puts("\nAn errno (ECONNREFUSED) and a TCP state (SYN_SENT) can be asked for, too.");
 }
 
-static bool explain_errno_named(const char *name)
+static const struct explain_errno *find_errno_row(int error)
+{
+	for (const struct explain_errno *row = errno_rows; row->error; row++)
+		if (row->error == error)
+			return row;
+	return NULL;
+}
+
+static void explain_errno(int error, const struct explain_errno *row)
+{
+	printf("%s  (errno %d)\n", decode_errno_name(error), error);
+	print_wrapped("means", decode_errno_meaning(error) ?: "no socket call gives it often.");
+	if (!row) {
+		printf("  %-8s%s\n", "causes",
+		       "no finding of its own: connect-failed or bind-failed tells it");
+		return;
+	}
+	for (size_t i = 0; row->findings[i]; i++) {
+		const struct rule *rule = rules_find(row->findings[i]);
+
+		if (rule)
+			printf("  %-8s%-28s %s\n", i ? "" : "causes", rule_id(rule),
+			       rule_means(rule));
+	}
+	print_wrapped("check", row->check);
+}
+
+static bool explain_errno_named(const char *name, bool json)
 {
 	int error = 0;
 
@@ -167,27 +290,14 @@ static bool explain_errno_named(const char *name)
 			error = i;
 	if (!error)
 		return false;
-	printf("%s  (errno %d)\n", decode_errno_name(error), error);
-	print_wrapped("means", decode_errno_meaning(error) ?: "no socket call gives it often.");
-	for (const struct explain_errno *row = errno_rows; row->error; row++) {
-		if (row->error != error)
-			continue;
-		for (size_t i = 0; row->findings[i]; i++) {
-			const struct rule *rule = rules_find(row->findings[i]);
-
-			if (rule)
-				printf("  %-8s%-28s %s\n", i ? "" : "causes", rule_id(rule),
-				       rule_means(rule));
-		}
-		print_wrapped("check", row->check);
-		return true;
-	}
-	printf("  %-8s%s\n", "causes",
-	       "no finding of its own: connect-failed or bind-failed tells it");
+	if (json)
+		explain_errno_json(error, find_errno_row(error));
+	else
+		explain_errno(error, find_errno_row(error));
 	return true;
 }
 
-static bool explain_state_named(const char *name)
+static bool explain_state_named(const char *name, bool json)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		char dashed[16];
@@ -198,6 +308,10 @@ static bool explain_state_named(const char *name)
 			*c = *c == '_' ? '-' : *c;
 		if (strcasecmp(states[i].name, name) != 0 && strcasecmp(dashed, name) != 0)
 			continue;
+		if (json) {
+			explain_state_json(states[i].name, states[i].means, states[i].check);
+			return true;
+		}
 		printf("%s  (TCP state)\n", states[i].name);
 		print_wrapped("means", states[i].means);
 		print_wrapped("check", states[i].check);
@@ -230,13 +344,14 @@ int command_explain(const struct options *options)
 		const char *word = options->rest[i], *near;
 		const struct rule *rule = rules_find(word);
 
-		if (i)
+		if (i && !options->json)
 			putchar('\n');
 		if (rule) {
-			explain_rule(rule);
+			(options->json ? explain_rule_json : explain_rule)(rule);
 			continue;
 		}
-		if (explain_errno_named(word) || explain_state_named(word))
+		if (explain_errno_named(word, options->json) ||
+		    explain_state_named(word, options->json))
 			continue;
 		near = options_nearest(word, known_word, NULL);
 		log_error("%s: no finding, errno or TCP state of that name", word);
@@ -247,7 +362,7 @@ int command_explain(const struct options *options)
 		return EXIT_USAGE;
 	}
 	if (!options->rest_count)
-		explain_catalogue();
+		(options->json ? explain_catalogue_json : explain_catalogue)();
 	if (fflush(stdout)) {
 		log_error_r(-errno, "output: writing");
 		return EXIT_FAILED;

@@ -506,6 +506,18 @@ bool filter_tuple(struct filter *filter, const struct event_tuple *tuple)
 	return expression_match(filter->expression, tuple);
 }
 
+bool filter_connection(struct filter *filter, const struct join *join,
+		       const struct event_owner *owner, const struct event_tuple *tuple)
+{
+	const struct ev_process *process = NULL;
+
+	if (asks_owner(filter) && !(owner && owner_matches(filter, owner)))
+		return false;
+	if (owner)
+		process = join_process(join, owner->tgid, owner->start_ns);
+	return process_matches(filter, process) && expression_match(filter->expression, tuple);
+}
+
 bool filter_event(struct filter *filter, const struct event *event)
 {
 	const struct event_owner *owner = event_owner_of(event);

@@ -32,4 +32,7 @@ bool filter_attempt(struct filter *filter, const struct join *join, const struct
 bool filter_verdict(struct filter *filter, const struct join *join, const struct attempt *attempt,
 		    const struct verdict *verdict);
 bool filter_tuple(struct filter *filter, const struct event_tuple *tuple);
+/* @owner: of the socket, NULL unknown. */
+bool filter_connection(struct filter *filter, const struct join *join,
+		       const struct event_owner *owner, const struct event_tuple *tuple);
 bool filter_event(struct filter *filter, const struct event *event);

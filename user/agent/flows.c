@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* flows.c - the command flows: a table of the connections of captures and recordings */
+/* flows.c - the command flows: a table of connections, of this host or of files */
 
 #include <errno.h>
 #include <langinfo.h>
@@ -14,8 +14,9 @@
 #include "util/log.h"
 #include "util/text.h"
 
-static bool flow_is_wanted(struct pipeline *pipeline, const struct stream *stream)
+static void add_stream(struct pipeline *pipeline, const struct stream *stream)
 {
+	const struct flow_source source = { pipeline->join, stream, NULL };
 	struct event_tuple tuple = {
 		.local_port = stream->port[stream->client],
 		.remote_port = stream->port[!stream->client],
@@ -24,16 +25,26 @@ static bool flow_is_wanted(struct pipeline *pipeline, const struct stream *strea
 
 	memcpy(tuple.local, stream->address[stream->client], sizeof(tuple.local));
 	memcpy(tuple.remote, stream->address[!stream->client], sizeof(tuple.remote));
-	return filter_tuple(pipeline->filter, &tuple);
+	if (filter_connection(pipeline->filter, pipeline->join, NULL, &tuple))
+		flows_add(pipeline->flows, &source);
 }
 
-static void flow_add(struct pipeline *pipeline, const struct stream *stream)
+static void add_flows(struct pipeline *pipeline, bool all)
 {
-	if (flow_is_wanted(pipeline, stream))
-		flows_add(pipeline->flows, pipeline->join, stream);
+	const struct flow *flow;
+
+	while ((flow = join_flow_due(pipeline->join, all))) {
+		const struct flow_source source = { pipeline->join, NULL, flow };
+
+		if (flows_full(pipeline->flows))
+			continue;
+		if (filter_connection(pipeline->filter, pipeline->join,
+				      flow->owner_known ? &flow->owner : NULL, &flow->tuple))
+			flows_add(pipeline->flows, &source);
+	}
 }
 
-int flows_take(struct pipeline *pipeline)
+int flows_take(struct pipeline *pipeline, const struct event *event)
 {
 	const struct stream *gone;
 	struct attempt *attempt;
@@ -41,12 +52,18 @@ int flows_take(struct pipeline *pipeline)
 	/* nobody asks for them, but they must not fill the tables */
 	while ((attempt = join_due(pipeline->join)))
 		join_told(pipeline->join, attempt, NULL);
-	if (!join_look(pipeline->join)->stream)
-		return 0;
-	gone = stream_gone(join_streams(pipeline->join));
-	if (gone)
-		flow_add(pipeline, gone);
-	return gone && ferror(pipeline->flows_file) ? -ECANCELED : 0;
+	if (event->head.kind == EVENT_START)
+		flows_begin(pipeline->flows, join_flow_counters(pipeline->join));
+	add_flows(pipeline, false);
+	if (join_look(pipeline->join)->stream) {
+		gone = stream_gone(join_streams(pipeline->join));
+		if (gone)
+			add_stream(pipeline, gone);
+		if (gone && ferror(pipeline->flows_file))
+			return -ECANCELED;
+	}
+	/* captures are read to their end: what they hold is counted */
+	return flows_full(pipeline->flows) && join_flow_counters(pipeline->join) ? -ECANCELED : 0;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -70,9 +87,11 @@ int flows_tell(struct pipeline *pipeline)
 	for (size_t i = 0; i < count; i++)
 		order[i] = stream_at(streams, i);
 	qsort(order, count, sizeof(struct stream *), compare_numbers);
+	flows_begin(pipeline->flows, join_flow_counters(pipeline->join));
 	for (size_t i = 0; i < count; i++)
-		flow_add(pipeline, order[i]);
+		add_stream(pipeline, order[i]);
 	free(order);
+	add_flows(pipeline, true);
 	flows_finish(pipeline->flows, pipeline->join);
 	return 0;
 }
@@ -91,37 +110,59 @@ static int refuse_sort(const char *field)
 	return EXIT_USAGE;
 }
 
-int command_flows(const struct options *options)
+int flows_open(struct flows **out, const struct options *options, FILE *file)
 {
-	struct flows_options wanted = {
+	const struct flows_options wanted = {
 		.format = options->json ? FLOWS_JSON :
 			  options->csv	? FLOWS_CSV :
 					  FLOWS_TEXT,
+		.file = file,
 		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.utc = options->utc,
 		.sort = options->sort,
 		.room = options->connections_max,
 		.rows_most = options->findings_max,
 	};
-	struct output output;
-	int status = EXIT_FAILED, err;
+	int err = flows_new(out, &wanted);
 
-	if (!options->rest_count && !options->file) {
-		log_error("flows: no file given");
-		log_hint("sockwhy flows FILE, or - for standard input");
+	if (err == -EINVAL)
+		return refuse_sort(options->sort);
+	if (err)
+		log_error_r(err, "the table of connections");
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* What says how to watch means nothing to a file. */
+static int refuse_live_options(const struct options *options)
+{
+	const char *option = options->record	    ? "--record" :
+			     options->duration_ns   ? "--duration" :
+			     options->netns.count   ? "--netns" :
+			     options->without.count ? "--without" :
+						      NULL;
+
+	if (!option)
+		return 0;
+	log_error("%s: of live connections, not of a file", option);
+	log_hint("sockwhy flows without a file watches this host");
+	return -EINVAL;
+}
+
+int command_flows(const struct options *options)
+{
+	struct output output;
+	int status, err;
+
+	if (!options->rest_count)
+		return flows_live(options);
+	if (refuse_live_options(options))
 		return EXIT_USAGE;
-	}
 	if (output_open(&output, options, false)) {
 		output_close(&output);
 		return EXIT_FAILED;
 	}
-	wanted.file = output.file;
-	err = flows_new(&output.flows, &wanted);
-	if (err == -EINVAL)
-		status = refuse_sort(options->sort);
-	else if (err)
-		log_error_r(err, "the table of connections");
-	else
+	status = flows_open(&output.flows, options, output.file);
+	if (status == EXIT_DONE)
 		status = read_all(options, &output);
 	flows_free(output.flows);
 	output.flows = NULL;

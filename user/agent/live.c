@@ -158,7 +158,8 @@ int live_finish(struct live *live)
 	    !live->pipeline.record_error)
 		live->pipeline.record_error = -EIO;
 	status = pipeline_status(&live->pipeline);
-	if (live->options->command == COMMAND_WATCH && live->pipeline.write_error != -EPIPE)
+	if ((live->options->command == COMMAND_WATCH || live->options->command == COMMAND_FLOWS) &&
+	    live->pipeline.write_error != -EPIPE)
 		output_log_summary(&live->pipeline, false);
 	if (report_close(&live->output.report, live->options))
 		status = EXIT_FAILED;

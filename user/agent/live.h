@@ -75,6 +75,9 @@ int live_follow(struct live *live, __u32 pid);
  */
 int live_step(struct live *live, struct live_signal *signal);
 
+/* Delivers what has happened, then the sockets that are open, once more: their figures now. */
+void live_look_again(struct live *live);
+
 /* Steps until what ended just now has settled; another signal cuts it short. */
 void live_settle(struct live *live, __u64 most_ns);
 

@@ -215,7 +215,8 @@ static void learn(void *ctx, const struct event *event)
 		break;
 	case EVENT_SOCKET:
 		/* of the sockets that were open before, listeners are named as holders and peers */
-		if (known && !strcmp(decode_state_name(event->snapshot.state) ?: "", "LISTEN"))
+		if (known && (live->options->command == COMMAND_FLOWS ||
+			      !strcmp(decode_state_name(event->snapshot.state) ?: "", "LISTEN")))
 			proc_look(live->proc, &event->snapshot.owner);
 		break;
 	case EVENT_DROP:
@@ -327,6 +328,16 @@ static int count_socket(void *ctx, const void *record, size_t size)
 	return live->sink.take(live, record, size);
 }
 
+/* Sockets that no process holds are told only where one looks: in a watched namespace. */
+static void tell_sockets_here(void *ctx)
+{
+	struct live *live = ctx;
+	_cleanup_close_ int fd = attach_iterate(live->attach, ITERATOR_TCP);
+
+	if (fd >= 0)
+		snapshot_read(fd, &live->sink);
+}
+
 static void tell_sockets(struct live *live)
 {
 	const struct record_sink sink = { count_socket, live };
@@ -338,6 +349,14 @@ static void tell_sockets(struct live *live)
 		if (fd >= 0)
 			snapshot_read(fd, &sink);
 	}
+	if (live->options->command == COMMAND_FLOWS)
+		host_visit(live->host, tell_sockets_here, live);
+}
+
+void live_look_again(struct live *live)
+{
+	if (ring_drain(live->ring) >= 0)
+		tell_sockets(live);
 }
 
 /* First of all: a signal that comes while hooks are being attached must not leave half of them. */
@@ -388,11 +407,14 @@ static int open_attach(struct live *live)
 	const struct options *options = live->options;
 	struct attach_options attach = {
 		.ring_bytes = 4096,
-		.packets = options->packets,
+		.packets = options->command == COMMAND_FLOWS ?
+				   PACKETS_NONE :
+				   (enum attach_packets)options->packets,
 		.left_out = options->without.count ? options->without.at : NULL,
 		.follow = options->command == COMMAND_RUN || options->pids.count,
+		.flows = options->command == COMMAND_FLOWS,
 		.all_packets = options->command == COMMAND_RUN,
-		.accepts = options->command == COMMAND_RUN,
+		.accepts = options->command == COMMAND_RUN || options->command == COMMAND_FLOWS,
 		.fins = options->write,
 		.snap_bytes = (__u32)options->snap_bytes,
 	};
@@ -412,7 +434,10 @@ static int open_attach(struct live *live)
 	return attach_start(live->attach);
 }
 
-/* The recording of run holds what its findings need, but is one of its command. */
+/*
+ * The recording of run holds what its findings need, but is one of its command; that of flows holds
+ * what its table needs.
+ */
 static int take_start(void *ctx, const void *record, size_t size)
 {
 	struct live *live = ctx;
@@ -421,10 +446,13 @@ static int take_start(void *ctx, const void *record, size_t size)
 		struct ev_start body;
 	} start;
 
-	if (live->options->command != COMMAND_RUN || size != sizeof(start))
+	if (size != sizeof(start))
 		return live->sink.take(live, record, size);
 	memcpy(&start, record, sizeof(start));
-	start.head.flags |= EVENT_F_FOLLOWED;
+	if (live->options->command == COMMAND_RUN)
+		start.head.flags |= EVENT_F_FOLLOWED;
+	if (live->options->command == COMMAND_FLOWS)
+		start.head.known |= EVENT_K_FLOW;
 	return live->sink.take(live, &start, sizeof(start));
 }
 
@@ -473,6 +501,20 @@ static void say_start(const struct live *live, size_t missing)
 	log_info("%s; Ctrl-C ends", buffer);
 }
 
+static void say_flows_start(const struct live *live, size_t missing)
+{
+	const struct flow_counters *counters = join_flow_counters(live->pipeline.join);
+	char buffer[200];
+	struct text text = text_of(buffer);
+
+	text_add(&text, "%llu connection%s open already", counters->before,
+		 counters->before == 1 ? "" : "s");
+	if (missing)
+		text_add(&text, ", %zu hook%s missing (see doctor)", missing,
+			 missing == 1 ? "" : "s");
+	log_info("%s; each is told when it ends, the rest on Ctrl-C", buffer);
+}
+
 int live_start(struct live *live)
 {
 	size_t missing;
@@ -492,6 +534,8 @@ int live_start(struct live *live)
 		err = live_follow(live, (__u32)strtoul(live->options->pids.at[i], NULL, 10));
 	if (!err && live->options->command == COMMAND_WATCH)
 		say_start(live, missing);
+	if (!err && live->options->command == COMMAND_FLOWS)
+		say_flows_start(live, missing);
 	return err;
 }
 

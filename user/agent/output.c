@@ -138,13 +138,48 @@ static void add_frames(struct text *text, const struct join_counters *counters,
 	text_add(text, "; ");
 }
 
+/* "60.0 s: 214 connections, 31 of them open before, 12 not shown; no record lost" */
+static void log_live_flows(const struct pipeline *pipeline, const struct flow_counters *flows)
+{
+	const struct join_counters *counters = join_counters(pipeline->join);
+	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
+	__u64 untold = flows_untold(pipeline->flows);
+	char buffer[400];
+	struct text text = text_of(buffer);
+
+	text_add(&text, "%llu.%llu s: %llu connection%s", ms / 1000, ms % 1000 / 100, flows->seen,
+		 flows->seen == 1 ? "" : "s");
+	if (flows->before)
+		text_add(&text, ", %llu of them open before", flows->before);
+	if (untold)
+		text_add(&text, ", %llu not shown", untold);
+	if (counters->lost || counters->suppressed)
+		text_add(&text, "; %llu records lost, %llu shed: connections may be missing",
+			 counters->lost, counters->suppressed);
+	else
+		text_add(&text, "; no record lost");
+	if (flows->unkept)
+		text_add(&text, "; %llu began without room for them (--max-connections)",
+			 flows->unkept);
+	if (flows->crowded)
+		text_add(&text, "; more were open than there is room for (--max-connections)");
+	add_count(&text, counters->bad, "damaged record", "; ");
+	log_info("%s", buffer);
+}
+
 /* "12 connections, 3 of them not shown; 2 made room before their end (--max-connections)" */
 static void log_flows(const struct pipeline *pipeline)
 {
 	const struct streams *streams = join_streams(pipeline->join);
+	const struct flow_counters *flows = join_flow_counters(pipeline->join);
 	__u64 seen = streams_seen(streams), untold = flows_untold(pipeline->flows);
 	char buffer[600];
 	struct text text = text_of(buffer);
+
+	if (flows) {
+		log_live_flows(pipeline, flows);
+		return;
+	}
 
 	if (join_is_capture(pipeline->join))
 		add_frames(&text, join_counters(pipeline->join), &pipeline->capture);

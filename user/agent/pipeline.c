@@ -49,6 +49,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.streams = (__u32)options->connections_max;
+	if (options->command == COMMAND_FLOWS)
+		limits.flows = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);
 	if (err)
 		return err;
@@ -409,6 +411,22 @@ static int pick_event(struct pipeline *pipeline, const struct event *event)
 	return ++pipeline->taken >= pipeline->taken_last ? -ECANCELED : 0;
 }
 
+/* Nobody judges: an attempt is let go as soon as it is due. */
+static int take_flows(struct pipeline *pipeline, const struct event *event)
+{
+	struct attempt *attempt;
+
+	while ((attempt = join_due(pipeline->join)))
+		join_told(pipeline->join, attempt, NULL);
+	if (flows_take(pipeline, event))
+		pipeline->stop = true;
+	if (event->head.kind == EVENT_TICK)
+		note_write(pipeline, sink_flush(pipeline->sink));
+	if (pipeline->facts.learn)
+		pipeline->facts.learn(pipeline->facts.ctx, event);
+	return pipeline->stop ? -ECANCELED : 0;
+}
+
 /* What every event passes, after it was kept. */
 static int take_event(struct pipeline *pipeline, const struct event *event)
 {
@@ -430,7 +448,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (pipeline->mask && event->head.kind == EVENT_START)
 		learn_host_name(pipeline->mask, event->start.host);
 	if (pipeline->flows)
-		return flows_take(pipeline);
+		return take_flows(pipeline, event);
 	if (pipeline->packets)
 		take_packet(pipeline, event);
 	if (pipeline->report)
@@ -486,6 +504,7 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 
 	if (pipeline->flows) {
 		note_write(pipeline, flows_tell(pipeline));
+		note_write(pipeline, sink_flush(pipeline->sink));
 		return;
 	}
 	/* a replay has no record left that could answer, so nobody asks here */

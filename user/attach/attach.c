@@ -169,6 +169,7 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->all_packets = options->all_packets;
 	knobs->accepts = options->accepts;
 	knobs->fins = options->all_packets || options->fins;
+	knobs->flows = options->flows;
 	knobs->snap_bytes =
 		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
 }

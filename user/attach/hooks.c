@@ -39,6 +39,12 @@ static const char *unwanted_cgroup(const struct attach_options *options)
 	return options->packets == PACKETS_CGROUP ? NULL : "packets are taken elsewhere";
 }
 
+/* Connections are told by their sockets' states, and by who accepts them. */
+static const char *unwanted_flows(const struct attach_options *options)
+{
+	return options->flows ? "not needed for flows" : NULL;
+}
+
 static const char *unwanted_process(const struct attach_options *options)
 {
 	return options->follow ? NULL : "no process is followed";
@@ -56,18 +62,21 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_BTF,
 		.programs = { "on_error" },
 		.lost = "ICMP errors that a connecting socket survives",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "retransmit",
 		.kind = HOOK_BTF,
 		.programs = { "on_retransmit" },
 		.lost = "retransmitted segments",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "synack-retransmit",
 		.kind = HOOK_BTF,
 		.programs = { "on_synack_retransmit" },
 		.lost = "SYN/ACKs sent again; full accept queues before 6.16",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "reset-sent",
@@ -86,48 +95,56 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_BTF,
 		.programs = { "on_drop" },
 		.lost = "packets that this host drops, and why",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "icmp-sent",
 		.kind = HOOK_BTF,
 		.programs = { "on_icmp_sent" },
 		.lost = "ICMP errors of this host (IPv4)",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "neighbor",
 		.kind = HOOK_BTF,
 		.programs = { "on_neighbor_timer" },
 		.lost = "next hops that do not answer",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "neighbor-update",
 		.kind = HOOK_BTF,
 		.programs = { "on_neighbor_update" },
 		.lost = "next hops that are declared failed",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-socket",
 		.kind = HOOK_SYSCALL,
 		.programs = { "on_socket" },
 		.lost = "errors of socket()",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-bind",
 		.kind = HOOK_SYSCALL,
 		.programs = { "on_bind" },
 		.lost = "errors of bind()",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-listen",
 		.kind = HOOK_SYSCALL,
 		.programs = { "on_listen" },
 		.lost = "errors of listen()",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-connect",
 		.kind = HOOK_SYSCALL,
 		.programs = { "on_connect" },
 		.lost = "errors of connect() before any packet: no route, port or address",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-accept",
@@ -147,6 +164,7 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_CGROUP,
 		.programs = { "listen_full" },
 		.lost = "SYNs that meet a full accept queue",
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "cgroup",

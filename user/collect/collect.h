@@ -188,6 +188,9 @@ struct host_options {
  */
 int host_open(struct host **out, const struct host_options *options);
 void host_close(struct host *host);
+
+/* Calls @visit in each further namespace that is watched: the calling thread is in it. */
+void host_visit(struct host *host, void (*visit)(void *ctx), void *ctx);
 int host_fd(const struct host *host); /* for epoll */
 int host_poll(struct host *host); /* delivers what changed: interface, netns, change records */
 

@@ -176,15 +176,16 @@ static int take_socket(void *ctx, const void *record, size_t size)
 {
 	struct survey *survey = ctx;
 	__u32 wanted = survey->fetch->request->wanted;
+	const size_t plain = offsetof(struct ev_snapshot, flow); /* figures are not asked for */
 	struct event_header head;
 	struct found_socket found = { 0 };
 
-	if (size < sizeof(head) + sizeof(found.body))
+	if (size < sizeof(head) + plain)
 		return 0;
 	memcpy(&head, record, sizeof(head));
 	if (head.kind != EVENT_SOCKET)
 		return 0;
-	memcpy(&found.body, (const __u8 *)record + sizeof(head), sizeof(found.body));
+	memcpy(&found.body, (const __u8 *)record + sizeof(head), plain);
 	found.netns = head.netns;
 	found.cookie = head.cookie;
 	found.owned = head.known & EVENT_K_OWNER;

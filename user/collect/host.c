@@ -45,6 +45,19 @@ struct watch *host_find_watch(struct host *host, __u32 inode)
 	return NULL;
 }
 
+void host_visit(struct host *host, void (*visit)(void *ctx), void *ctx)
+{
+	for (size_t i = 0; i < host->watch_count; i++) {
+		const struct watch *watch = host->watches[i];
+
+		if (watch->is_own || host_enter(host, watch->inode, watch->fd))
+			continue;
+		visit(ctx);
+		if (host_leave(host))
+			return;
+	}
+}
+
 /* ---- netns records ---- */
 
 /* Tells of a namespace, once for each name it has. */

@@ -24,6 +24,7 @@ struct layout {
 	__u16 choice_count;
 	__u16 errnos; /* how many, side by side */
 	__u16 errno_first; /* offset of the first */
+	__u16 flow; /* where its struct event_flow begins, 0: it has none */
 	__u16 text_end[TEXTS_MAX]; /* the last byte of each char array */
 };
 
@@ -34,6 +35,7 @@ struct layout {
 	.choice_size = sizeof(((struct body *)0)->member), .choice_first = first, \
 	.choice_count = count
 #define ERRNOS(body, member, count) .errno_first = offsetof(struct body, member), .errnos = count
+#define FLOW_AT(body) .flow = offsetof(struct body, flow)
 #define RAW(body, optional) \
 	.raw = offsetof(struct body, raw), .has_raw = 1, .raw_optional = optional
 
@@ -42,12 +44,20 @@ static const struct layout layouts[] = {
 			 .texts = 3,
 			 .text_end = { OWNER_TEXTS(ev_open) },
 			 CHOICE(ev_open, how, 0, OPEN_HOW_COUNT) },
-	[EVENT_STATE] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
-	[EVENT_ERROR] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
-	[EVENT_RETRANSMIT] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
+	[EVENT_STATE] = { .size = sizeof(struct ev_socket),
+			  ERRNOS(ev_socket, error, 2),
+			  FLOW_AT(ev_socket) },
+	[EVENT_ERROR] = { .size = sizeof(struct ev_socket),
+			  ERRNOS(ev_socket, error, 2),
+			  FLOW_AT(ev_socket) },
+	[EVENT_RETRANSMIT] = { .size = sizeof(struct ev_socket),
+			       ERRNOS(ev_socket, error, 2),
+			       FLOW_AT(ev_socket) },
 	[EVENT_SYNACK_RETRANSMIT] = { .size = sizeof(struct ev_listener) },
 	[EVENT_RESET_SENT] = { .size = sizeof(struct ev_reset), RAW(ev_reset, 1) },
-	[EVENT_RESET_RECEIVED] = { .size = sizeof(struct ev_socket), ERRNOS(ev_socket, error, 2) },
+	[EVENT_RESET_RECEIVED] = { .size = sizeof(struct ev_socket),
+				   ERRNOS(ev_socket, error, 2),
+				   FLOW_AT(ev_socket) },
 	[EVENT_DROP] = { .size = sizeof(struct ev_drop), RAW(ev_drop, 1) },
 	[EVENT_SYSCALL] = { .size = sizeof(struct ev_syscall),
 			    .texts = 3,
@@ -90,6 +100,7 @@ static const struct layout layouts[] = {
 			    .text_end = { END(ev_process, exe), END(ev_process, unit),
 					  END(ev_process, container), END(ev_process, cgroup) } },
 	[EVENT_SOCKET] = { .size = sizeof(struct ev_snapshot),
+			   FLOW_AT(ev_snapshot),
 			   .texts = 3,
 			   .text_end = { OWNER_TEXTS(ev_snapshot) } },
 	[EVENT_FACT] = { .size = sizeof(struct ev_fact),
@@ -118,6 +129,8 @@ _Static_assert(ARRAY_SIZE(layouts) == EVENT_KIND_COUNT, "a layout for every kind
 		       "struct " #body " is in the union of struct event");
 EVENT_KINDS(X)
 #undef X
+
+#define FLOW_KNOWN (EVENT_K_FLOW | EVENT_K_TIMEOUTS)
 
 /* All bodies share this address: the union of struct event. */
 static __u8 *body_of(struct event *event)
@@ -243,12 +256,16 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	layout = &layouts[event->head.kind];
 	length = event->head.size - sizeof(event->head);
 
-	/* A longer body is a newer program's: what it added stands behind what we know. */
+	/*
+	 * A longer body is a newer program's: what it added stands behind what we know. A shorter
+	 * one is an older program's, or one whose figures nobody asked for, as most are live.
+	 */
 	copied = layout->has_raw ? layout->raw : layout->size;
 	if (length < copied) {
 		memcpy(body, from, length);
 		memset(body + length, 0, copied - length);
-		clear_known(&event->head, length);
+		if (!layout->flow || length != layout->flow || (event->head.known & FLOW_KNOWN))
+			clear_known(&event->head, length);
 	} else {
 		memcpy(body, from, copied);
 	}

@@ -63,6 +63,36 @@ static const struct field open_fields[] = {
 	{ 0 },
 };
 
+#define FLOW(body)                                                              \
+	ROW(body, flow.bytes_sent, FIELD_U64, EVENT_K_FLOW, NULL),              \
+		ROW(body, flow.bytes_again, FIELD_U64, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.bytes_delivered, FIELD_U64, EVENT_K_FLOW, NULL), \
+		ROW(body, flow.bytes_received, FIELD_U64, EVENT_K_FLOW, NULL),  \
+		ROW(body, flow.active_ns, FIELD_U64, EVENT_K_FLOW, NULL),       \
+		ROW(body, flow.packets_out, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.packets_in, FIELD_U32, EVENT_K_FLOW, NULL),      \
+		ROW(body, flow.segments_out, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.segments_in, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.retransmits, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.timeouts, FIELD_U32, EVENT_K_TIMEOUTS, NULL),    \
+		ROW(body, flow.dsacks, FIELD_U32, EVENT_K_FLOW, NULL),          \
+		ROW(body, flow.out_of_order, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.reorderings, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.srtt_us, FIELD_U32, EVENT_K_FLOW, NULL),         \
+		ROW(body, flow.rttvar_us, FIELD_U32, EVENT_K_FLOW, NULL),       \
+		ROW(body, flow.rtt_least_us, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.snd_wnd, FIELD_U32, EVENT_K_FLOW, NULL),         \
+		ROW(body, flow.rcv_wnd, FIELD_U32, EVENT_K_FLOW, NULL),         \
+		ROW(body, flow.cwnd, FIELD_U32, EVENT_K_FLOW, NULL),            \
+		ROW(body, flow.unacked_bytes, FIELD_U32, EVENT_K_FLOW, NULL),   \
+		ROW(body, flow.unread_bytes, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.mss, FIELD_U16, EVENT_K_FLOW, NULL),             \
+		ROW(body, flow.mss_local, FIELD_U16, EVENT_K_FLOW, NULL),       \
+		ROW(body, flow.mss_remote, FIELD_U16, EVENT_K_FLOW, NULL),      \
+		ROW(body, flow.wscale_local, FIELD_U8, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.wscale_remote, FIELD_U8, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.how, FIELD_FLAGS, EVENT_K_FLOW, NULL)
+
 /* @error_known: of a retransmit only some kernels tell the error */
 #define SOCKET(error_known)                                                           \
 	TUPLE(ev_socket), ROW(ev_socket, error, FIELD_ERRNO, error_known, NULL),      \
@@ -81,7 +111,7 @@ static const struct field open_fields[] = {
 		ROW(ev_socket, new_state, FIELD_STATE, EVENT_K_STATE, NULL),          \
 		ROW(ev_socket, retransmits, FIELD_U8, EVENT_K_COUNTERS, NULL),        \
 		ROW(ev_socket, probes, FIELD_U8, EVENT_K_COUNTERS, NULL),             \
-		ROW(ev_socket, how, FIELD_FLAGS, 0, NULL)
+		ROW(ev_socket, how, FIELD_FLAGS, 0, NULL), FLOW(ev_socket)
 
 static const struct field socket_fields[] = { SOCKET(0), { 0 } };
 static const struct field retransmit_fields[] = { SOCKET(EVENT_K_ERROR), { 0 } };
@@ -246,6 +276,7 @@ static const struct field snapshot_fields[] = {
 	ROW(ev_snapshot, age_ms, FIELD_U32, EVENT_K_COUNTERS, NULL),
 	ROW(ev_snapshot, state, FIELD_STATE, EVENT_K_STATE, NULL),
 	ROW(ev_snapshot, flags, FIELD_FLAGS, 0, NULL),
+	FLOW(ev_snapshot),
 	{ 0 },
 };
 

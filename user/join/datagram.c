@@ -51,17 +51,17 @@ static bool is_one_host(const __u8 *address)
 	return address[12] && address[12] < 224 && (address[15] & 0x1f) != 0x1f;
 }
 
-static struct flow_slot *flow_set(struct join *join, const __u8 *client, __u16 client_port,
-				  __u16 server_port)
+static struct datagram_slot *flow_set(struct join *join, const __u8 *client, __u16 client_port,
+				      __u16 server_port)
 {
 	__u64 h = hash_mix(join_hash_bytes(0, client, EVENT_ADDRESS_SIZE),
 			   (__u64)client_port << 16 | server_port);
 
-	return &join->datagram_flows[h % (JOIN_FLOWS_MAX / JOIN_FLOWS_WAYS) * JOIN_FLOWS_WAYS];
+	return &join->datagram_flows[h % (JOIN_DATAGRAMS_MAX / JOIN_FLOWS_WAYS) * JOIN_FLOWS_WAYS];
 }
 
-static struct flow_slot *flow_find(struct flow_slot *set, const __u8 *client, __u16 client_port,
-				   __u16 server_port)
+static struct datagram_slot *flow_find(struct datagram_slot *set, const __u8 *client,
+				       __u16 client_port, __u16 server_port)
 {
 	for (size_t i = 0; i < JOIN_FLOWS_WAYS; i++)
 		if (set[i].used && set[i].client_port == client_port &&
@@ -70,7 +70,7 @@ static struct flow_slot *flow_find(struct flow_slot *set, const __u8 *client, __
 	return NULL;
 }
 
-static void flow_settle(struct join *join, struct flow_slot *flow)
+static void flow_settle(struct join *join, struct datagram_slot *flow)
 {
 	if (flow->other_ns)
 		TAILQ_REMOVE(&join->datagrams_answered, flow, by_time);
@@ -79,9 +79,9 @@ static void flow_settle(struct join *join, struct flow_slot *flow)
 }
 
 /* The longest unused makes room; one that waits to be told only if all do. */
-static struct flow_slot *flow_take(struct join *join, struct flow_slot *set)
+static struct datagram_slot *flow_take(struct join *join, struct datagram_slot *set)
 {
-	struct flow_slot *oldest = &set[0];
+	struct datagram_slot *oldest = &set[0];
 
 	for (size_t i = 0; i < JOIN_FLOWS_WAYS; i++) {
 		if (!set[i].used)
@@ -95,11 +95,11 @@ static struct flow_slot *flow_take(struct join *join, struct flow_slot *set)
 	return oldest;
 }
 
-static void flow_begin(struct flow_slot *flow, const struct event *event)
+static void flow_begin(struct datagram_slot *flow, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 
-	*flow = (struct flow_slot){
+	*flow = (struct datagram_slot){
 		.used = true,
 		.client_port = packet->source_port,
 		.server_port = packet->destination_port,
@@ -114,9 +114,9 @@ static void flow_begin(struct flow_slot *flow, const struct event *event)
 static void take_question(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	struct flow_slot *set =
+	struct datagram_slot *set =
 		flow_set(join, packet->source, packet->source_port, packet->destination_port);
-	struct flow_slot *flow =
+	struct datagram_slot *flow =
 		flow_find(set, packet->source, packet->source_port, packet->destination_port);
 	__u64 now_ns = event->head.ts_ns;
 
@@ -137,9 +137,9 @@ static void take_question(struct join *join, const struct event *event)
 static void take_reply(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	struct flow_slot *set =
+	struct datagram_slot *set =
 		flow_set(join, packet->destination, packet->destination_port, packet->source_port);
-	struct flow_slot *flow =
+	struct datagram_slot *flow =
 		flow_find(set, packet->destination, packet->destination_port, packet->source_port);
 	__u64 now_ns = event->head.ts_ns;
 
@@ -158,7 +158,7 @@ static void take_reply(struct join *join, const struct event *event)
 	TAILQ_INSERT_TAIL(&join->datagrams_answered, flow, by_time);
 }
 
-static void tell_flow(struct join *join, struct flow_slot *flow, __u64 now_ns)
+static void tell_flow(struct join *join, struct datagram_slot *flow, __u64 now_ns)
 {
 	struct lookup_slot *slot = lookup_take_datagram(join, flow->client, flow->question.ts_ns);
 	struct lookup *lookup;
@@ -318,7 +318,7 @@ void datagram_quoted(struct join *join, const struct event *event)
 
 void datagram_run_timers(struct join *join, __u64 now_ns)
 {
-	struct flow_slot *flow;
+	struct datagram_slot *flow;
 	struct lookup_slot *slot, *next;
 
 	while ((flow = TAILQ_FIRST(&join->datagrams_answered)) &&
@@ -334,7 +334,7 @@ void datagram_run_timers(struct join *join, __u64 now_ns)
 /* What the end of the capture leaves no time to refute is not told. */
 void datagram_finish(struct join *join)
 {
-	struct flow_slot *flow;
+	struct datagram_slot *flow;
 	struct lookup_slot *slot;
 
 	while ((flow = TAILQ_FIRST(&join->datagrams_answered))) {

@@ -76,9 +76,11 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
-	join->datagram_flows = calloc(JOIN_FLOWS_MAX, sizeof(*join->datagram_flows));
+	join->datagram_flows = calloc(JOIN_DATAGRAMS_MAX, sizeof(*join->datagram_flows));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
+	if (limits->flows && flow_table_new(&join->flows, limits->flows))
+		join->flows = NULL;
 	if (limits->streams)
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
@@ -89,7 +91,8 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
 	    !join->datagram_flows || !join->processes ||
-	    (limits->streams && (!join->streams || !join->connections))) {
+	    (limits->streams && (!join->streams || !join->connections)) ||
+	    (limits->flows && !join->flows)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -134,6 +137,7 @@ void join_free(struct join *join)
 	free(join->datagram_flows);
 	free(join->processes);
 	streams_free(join->streams);
+	flow_table_free(join->flows);
 	free(join->connections);
 	free(join);
 }
@@ -183,10 +187,18 @@ static void handle_tick(struct join *join, const struct event *event)
 	expire_tries(join);
 }
 
+/* Where sockets are told as flows nobody asks why one failed: a try of each would be kept in vain. */
+static bool judges(const struct join *join)
+{
+	return !join_flow_counters(join);
+}
+
 static void handle_open(struct join *join, const struct event *event)
 {
 	if (event->open.how == OPEN_LISTEN)
 		listener_open(join, event);
+	if (!judges(join))
+		return;
 	if (event->open.how == OPEN_CONNECT)
 		try_open(join, event);
 	attempt_later_open(join, event);
@@ -196,7 +208,7 @@ static void handle_state(struct join *join, const struct event *event)
 {
 	if (event->socket.old_state == 10)
 		listener_close(join, event);
-	else
+	else if (judges(join))
 		try_socket(join, event);
 }
 
@@ -212,7 +224,7 @@ static void handle_snapshot(struct join *join, const struct event *event)
 {
 	if (event->snapshot.state == 10)
 		listener_snapshot(join, event);
-	else if (event->snapshot.state == 2)
+	else if (event->snapshot.state == 2 && judges(join))
 		try_snapshot(join, event);
 }
 
@@ -296,6 +308,8 @@ void join_event(struct join *join, const struct event *event)
 	note_lost(join, &event->head);
 	if (handlers[event->head.kind])
 		handlers[event->head.kind](join, event);
+	if (join->flows)
+		flow_event(join, event);
 }
 
 const struct streams *join_streams(const struct join *join)

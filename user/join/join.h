@@ -9,6 +9,7 @@
 #include "event.h"
 #include "join/compare.h"
 #include "join/connection.h"
+#include "join/flow.h"
 #include "join/stream.h"
 
 /*
@@ -52,6 +53,7 @@ struct join;
 struct join_limits {
 	__u32 connections; /* tries held at once */
 	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
+	__u32 flows; /* sockets kept as connections; 0: none is */
 	__u32 listeners;
 	__u32 strays; /* records kept that have no try yet */
 	__u64 settle_ns; /* a final waits so long for late evidence */
@@ -440,6 +442,18 @@ const struct streams *join_streams(const struct join *join);
 
 /* What the last record's packet was in its connection; .stream NULL: in none. */
 const struct stream_look *join_look(const struct join *join);
+
+/* ---- TCP connections by their sockets: flow.h ---- */
+
+/*
+ * The next flow that is to be told: one that ended and has settled, or that must make room; with
+ * @all, at the end of the stream, every one. NULL: none. Valid until the next call; to be called
+ * until NULL after every record.
+ */
+const struct flow *join_flow_due(struct join *join, bool all);
+
+/* NULL: the records tell of no flows (a capture, a recording of watch or run). */
+const struct flow_counters *join_flow_counters(const struct join *join);
 
 /* ---- what else is known ---- */
 

@@ -36,7 +36,7 @@
 #define JOIN_LOOKUP_EVIDENCE 8
 #define JOIN_LOOKUPS_WORKED 1024 /* remembered for what is still to come of them */
 #define JOIN_LOOKUPS_TRUNCATED 256 /* looked through at each TCP segment of port 53 */
-#define JOIN_FLOWS_MAX 4096 /* UDP questions that may be answered from elsewhere */
+#define JOIN_DATAGRAMS_MAX 4096 /* UDP questions that may be answered from elsewhere */
 #define JOIN_FLOWS_WAYS 4
 #define JOIN_DATAGRAMS_WAITING 64 /* looked through at each datagram */
 #define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
@@ -138,7 +138,7 @@ struct lookup_slot {
 };
 
 /* What one port of a client asks one port number over UDP. */
-struct flow_slot {
+struct datagram_slot {
 	__u8 client[EVENT_ADDRESS_SIZE];
 	__u8 asked[EVENT_ADDRESS_SIZE];
 	__u8 other[EVENT_ADDRESS_SIZE]; /* valid with .other_ns: who answered instead */
@@ -149,7 +149,7 @@ struct flow_slot {
 	__u32 again; /* questions after that answer */
 	__u64 asked_ns;
 	__u64 other_ns;
-	TAILQ_ENTRY(flow_slot) by_time; /* in .datagrams_answered while .other_ns */
+	TAILQ_ENTRY(datagram_slot) by_time; /* in .datagrams_answered while .other_ns */
 	struct evidence question;
 	struct evidence answer;
 };
@@ -226,7 +226,7 @@ LIST_HEAD(sighting_list, sighting);
 LIST_HEAD(owner_list, attempt_slot);
 LIST_HEAD(lookup_list, lookup_slot);
 TAILQ_HEAD(lookup_queue, lookup_slot);
-TAILQ_HEAD(flow_queue, flow_slot);
+TAILQ_HEAD(datagram_queue, datagram_slot);
 LIST_HEAD(scope_list, scope_slot);
 TAILQ_HEAD(try_queue, try_slot);
 TAILQ_HEAD(attempt_queue, attempt_slot);
@@ -297,6 +297,7 @@ struct join {
 	__u64 facts_request;
 
 	struct streams *streams;
+	struct flow_table *flows; /* NULL: none is kept */
 	struct stream_look look; /* at the last record */
 	struct connection *connections; /* of captures, a slot for every slot of .streams */
 	struct connection connection_gone; /* the one whose slot the last record took */
@@ -316,8 +317,8 @@ struct join {
 	struct lookup_list lookups_truncated;
 	size_t lookups_truncated_count;
 	bool tcp_seen; /* the capture is of more than UDP */
-	struct flow_slot *datagram_flows;
-	struct flow_queue datagrams_answered; /* from elsewhere, in the order of that */
+	struct datagram_slot *datagram_flows;
+	struct datagram_queue datagrams_answered; /* from elsewhere, in the order of that */
 	struct lookup_queue datagrams_waiting; /* too big, in the order of the last ICMP error */
 	size_t datagrams_waiting_count;
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
@@ -435,6 +436,11 @@ void listener_open(struct join *join, const struct event *event);
 void listener_snapshot(struct join *join, const struct event *event);
 void listener_close(struct join *join, const struct event *event);
 struct listener_slot *listener_by_cookie(struct join *join, __u64 cookie);
+
+/* flow.c */
+int flow_table_new(struct flow_table **out, size_t room);
+void flow_table_free(struct flow_table *table);
+void flow_event(struct join *join, const struct event *event);
 
 /* scope.c */
 void scope_note(struct join *join, const struct try *try, bool worked);

@@ -2,12 +2,13 @@
 /* flow_columns.h - the figures of a connection by name; private to this folder */
 #pragma once
 
-#include "join/join.h"
+#include "sinks/sink.h"
 
 enum flow_type {
 	FLOW_NUMBER,
 	FLOW_TIME, /* of a record */
 	FLOW_WORD,
+	FLOW_TEXT, /* of foreign origin: a process's name */
 	FLOW_ADDRESS,
 	FLOW_TRUTH,
 };
@@ -17,6 +18,7 @@ struct flow_value {
 	bool known;
 	__u64 number; /* FLOW_NUMBER, FLOW_TIME, FLOW_TRUTH */
 	const char *word;
+	size_t size; /* FLOW_TEXT: most bytes of .word */
 	const __u8 *address;
 };
 
@@ -24,13 +26,19 @@ struct flow_column {
 	const char *name;
 	__u8 type; /* enum flow_type */
 	bool ascending; /* --sort: the smallest first, which is no figure but a place */
-	/* @side: index of the side, for the columns of one side */
+	/* @side: index of the side, for the columns of one side. NULL: unknown there. */
 	void (*get)(const struct stream *stream, __u8 side, struct flow_value *value);
+	void (*live)(const struct flow_source *source, __u8 side, struct flow_value *value);
 };
 
 /* Of the connection, and of each of its sides; ended by a row without a name. */
 extern const struct flow_column flow_columns[];
 extern const struct flow_column flow_side_columns[];
 
-struct flow_value flow_get(const struct flow_column *column, const struct stream *stream,
+struct flow_value flow_get(const struct flow_column *column, const struct flow_source *source,
 			   __u8 side);
+__u8 flow_client_side(const struct flow_source *source); /* index of the side called client */
+
+/* flow_text.c: a line for people */
+void flow_text_head(const struct flows_options *options, bool sockets);
+void flow_text_row(const struct flows_options *options, const struct flow_source *source);

@@ -12,7 +12,11 @@
 static const char *const side_prefixes[] = { "client", "server" };
 
 struct flow_row {
-	struct stream stream;
+	union {
+		struct stream stream;
+		struct flow flow;
+	};
+	bool is_flow;
 	__u64 key; /* what it is sorted by: the greatest first */
 	__u64 order; /* of equal keys the first that came */
 };
@@ -25,6 +29,7 @@ struct flows {
 	size_t count;
 	__u64 added;
 	__u64 written;
+	bool begun; /* the first line was written */
 };
 
 /* ---- names ---- */
@@ -76,6 +81,9 @@ static void put_value(struct json *json, const struct join *join, const struct f
 	case FLOW_WORD:
 		json_pair(json, column->name, value->word);
 		return;
+	case FLOW_TEXT:
+		json_pair_of(json, column->name, value->word, value->size);
+		return;
 	case FLOW_ADDRESS:
 		json_put_address(json, column->name, value->address);
 		return;
@@ -86,26 +94,32 @@ static void put_value(struct json *json, const struct join *join, const struct f
 	}
 }
 
-static void write_json(const struct flows *flows, const struct join *join,
-		       const struct stream *stream)
+static __u64 began_ns(const struct flow_source *source)
+{
+	return source->stream ? source->stream->first_ns : source->flow->opened_ns;
+}
+
+static void write_json(const struct flows *flows, const struct flow_source *source)
 {
 	char line[LINE_MOST];
 	struct json json = json_in(line, sizeof(line));
+	const struct join *join = source->join;
+	__u8 client = flow_client_side(source);
 
-	json_put_begin(&json, join, "flow", stream->first_ns);
+	json_put_begin(&json, join, "flow", began_ns(source));
 	for (const struct flow_column *column = flow_columns; column->name; column++) {
-		struct flow_value value = flow_get(column, stream, 0);
+		struct flow_value value = flow_get(column, source, 0);
 
 		if (column->type != FLOW_TIME) /* it is the line's own time */
 			put_value(&json, join, column, &value);
 	}
 	for (int i = 0; i < 2; i++) {
-		__u8 side = i ? !stream->client : stream->client;
+		__u8 side = i ? !client : client;
 
 		json_key(&json, side_prefixes[i]);
 		json_open(&json, '{');
 		for (const struct flow_column *column = flow_side_columns; column->name; column++) {
-			struct flow_value value = flow_get(column, stream, side);
+			struct flow_value value = flow_get(column, source, side);
 
 			put_value(&json, join, column, &value);
 		}
@@ -115,7 +129,19 @@ static void write_json(const struct flows *flows, const struct join *join,
 	fprintf(flows->options.file, "%s\n", line);
 }
 
-/* ---- CSV (RFC 4180): no value needs quotes, unknown is empty ---- */
+/* ---- CSV (RFC 4180): foreign text alone needs quotes, unknown is empty ---- */
+
+static void print_quoted(struct text *text, const char *foreign, size_t size)
+{
+	char buffer[160];
+	struct text escaped = text_of(buffer);
+
+	text_add_foreign(&escaped, foreign, size);
+	text_add(text, "\"");
+	for (const char *c = buffer; *c; c++)
+		text_add(text, *c == '"' ? "\"\"" : "%c", *c);
+	text_add(text, "\"");
+}
 
 static void print_value(struct text *text, const struct join *join,
 			const struct flow_column *column, const struct flow_value *value)
@@ -131,6 +157,9 @@ static void print_value(struct text *text, const struct join *join,
 		return;
 	case FLOW_WORD:
 		text_add(text, "%s", value->word);
+		return;
+	case FLOW_TEXT:
+		print_quoted(text, value->word, value->size);
 		return;
 	case FLOW_ADDRESS:
 		address_print(text, value->address);
@@ -153,24 +182,25 @@ static void write_csv_head(const struct flows *flows)
 	fputc('\n', file);
 }
 
-static void write_csv(const struct flows *flows, const struct join *join,
-		      const struct stream *stream)
+static void write_csv(const struct flows *flows, const struct flow_source *source)
 {
-	char buffer[80];
+	char buffer[200];
 	FILE *file = flows->options.file;
+	const struct join *join = source->join;
+	__u8 client = flow_client_side(source);
 
 	for (const struct flow_column *column = flow_columns; column->name; column++) {
-		struct flow_value value = flow_get(column, stream, 0);
+		struct flow_value value = flow_get(column, source, 0);
 		struct text text = text_of(buffer);
 
 		print_value(&text, join, column, &value);
 		fprintf(file, "%s%s", column == flow_columns ? "" : ",", buffer);
 	}
 	for (int i = 0; i < 2; i++) {
-		__u8 side = i ? !stream->client : stream->client;
+		__u8 side = i ? !client : client;
 
 		for (const struct flow_column *column = flow_side_columns; column->name; column++) {
-			struct flow_value value = flow_get(column, stream, side);
+			struct flow_value value = flow_get(column, source, side);
 			struct text text = text_of(buffer);
 
 			print_value(&text, join, column, &value);
@@ -180,92 +210,22 @@ static void write_csv(const struct flows *flows, const struct join *join,
 	fputc('\n', file);
 }
 
-/* ---- text ---- */
-
-static void write_text_head(const struct flows *flows)
-{
-	fprintf(flows->options.file, "%-24s %9s %13s %21s %9s %7s %5s  %-21s %s\n", "started",
-		"duration", "packets", "bytes", "rtt", "again", "lost", "ended",
-		flows->options.ascii ? "client -> server" : "client → server");
-}
-
-static void say_pair(struct text *text, __u64 client, __u64 server)
-{
-	text_add(text, "%llu/%llu", client, server);
-}
-
-/* "closed by client", "reset by server", "refused", "open" */
-static void print_end(struct text *text, const struct stream *stream)
-{
-	enum stream_end end = stream_end(stream);
-	int first = end == STREAM_RESET ? stream->reset_by : stream_closed_first(stream);
-
-	text_add(text, "%s", stream_end_name(end));
-	if (end == STREAM_CLOSED || end == STREAM_HALF_CLOSED || end == STREAM_RESET)
-		text_add(text, " by %s", first == stream->client ? "client" : "server");
-}
-
-/* The round trip between this vantage and the server, else the client. */
-static void say_rtt(struct text *text, const struct stream *stream)
-{
-	const struct stream_rtt *rtt = &stream->side[stream->client].rtt;
-
-	if (!rtt->samples)
-		rtt = &stream->side[!stream->client].rtt;
-	if (rtt->samples)
-		say_duration(text, stream_rtt_mean_us(rtt));
-	else
-		text_add(text, "-");
-}
-
-static void write_text(const struct flows *flows, const struct join *join,
-		       const struct stream *stream)
-{
-	const struct stream_side *client = &stream->side[stream->client];
-	const struct stream_side *server = &stream->side[!stream->client];
-	char cells[8][60], ends[120];
-	struct text text[8], connection = text_of(ends);
-
-	for (int i = 0; i < 8; i++)
-		text[i] = text_of(cells[i]);
-	say_time(&text[0], join, stream->first_ns, flows->options.utc);
-	say_duration(&text[1], stream->last_ns > stream->first_ns ?
-				       (stream->last_ns - stream->first_ns) / 1000 :
-				       0);
-	say_pair(&text[2], client->packets, server->packets);
-	say_pair(&text[3], client->bytes, server->bytes);
-	say_rtt(&text[4], stream);
-	say_pair(&text[5], stream_side_retransmissions(client),
-		 stream_side_retransmissions(server));
-	say_pair(&text[6], client->flagged[STREAM_LOST_SEGMENT],
-		 server->flagged[STREAM_LOST_SEGMENT]);
-	print_end(&text[7], stream);
-	address_print_port(&connection, stream->address[stream->client],
-			   stream->port[stream->client]);
-	text_add(&connection, flows->options.ascii ? " -> " : " → ");
-	address_print_port(&connection, stream->address[!stream->client],
-			   stream->port[!stream->client]);
-	fprintf(flows->options.file, "%-24s %9s %13s %21s %9s %7s %5s  %-21s %s%s\n", cells[0],
-		cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7], ends,
-		stream->client_known ? "" : " (begin not seen)");
-}
-
 /* ---- rows ---- */
 
-static void write_row(struct flows *flows, const struct join *join, const struct stream *stream)
+static void write_row(struct flows *flows, const struct flow_source *source)
 {
 	if (flows->options.rows_most && flows->written >= flows->options.rows_most)
 		return;
 	flows->written++;
 	switch (flows->options.format) {
 	case FLOWS_TEXT:
-		write_text(flows, join, stream);
+		flow_text_row(&flows->options, source);
 		return;
 	case FLOWS_JSON:
-		write_json(flows, join, stream);
+		write_json(flows, source);
 		return;
 	case FLOWS_CSV:
-		write_csv(flows, join, stream);
+		write_csv(flows, source);
 		return;
 	}
 }
@@ -335,10 +295,6 @@ int flows_new(struct flows **out, const struct flows_options *options)
 			return err;
 		}
 	}
-	if (options->format == FLOWS_CSV)
-		write_csv_head(flows);
-	if (options->format == FLOWS_TEXT)
-		write_text_head(flows);
 	*out = flows;
 	return 0;
 }
@@ -351,25 +307,40 @@ void flows_free(struct flows *flows)
 	free(flows);
 }
 
-void flows_add(struct flows *flows, const struct join *join, const struct stream *stream)
+void flows_begin(struct flows *flows, bool sockets)
+{
+	if (flows->begun)
+		return;
+	flows->begun = true;
+	if (flows->options.format == FLOWS_CSV)
+		write_csv_head(flows);
+	if (flows->options.format == FLOWS_TEXT)
+		flow_text_head(&flows->options, sockets);
+}
+
+void flows_add(struct flows *flows, const struct flow_source *source)
 {
 	struct flow_row row;
 	struct flow_value value;
-	__u8 side = flows->sort_side ? !stream->client : stream->client;
+	__u8 client = flow_client_side(source);
 
 	flows->added++;
 	if (!flows->sort) {
-		write_row(flows, join, stream);
+		write_row(flows, source);
 		return;
 	}
-	value = flow_get(flows->sort, stream, side);
+	value = flow_get(flows->sort, source, flows->sort_side ? !client : client);
 	row.order = flows->added;
 	row.key = flows->sort->ascending ? ~value.number : value.number;
 	if (!value.known)
 		row.key = 0;
 	if (flows->count == flows->options.room && row_behind(&row, &flows->rows[0]))
 		return; /* the most, of a capture that holds more than there is room for */
-	row.stream = *stream;
+	row.is_flow = source->flow;
+	if (source->flow)
+		row.flow = *source->flow;
+	else
+		row.stream = *source->stream;
 	heap_add(flows, &row);
 }
 
@@ -380,12 +351,23 @@ void flows_finish(struct flows *flows, const struct join *join)
 		row_swap(&flows->rows[0], &flows->rows[left - 1]);
 		heap_sink(flows->rows, left - 1, 0);
 	}
-	for (size_t i = 0; i < flows->count; i++)
-		write_row(flows, join, &flows->rows[i].stream);
+	for (size_t i = 0; i < flows->count; i++) {
+		const struct flow_row *row = &flows->rows[i];
+		const struct flow_source source = { join, row->is_flow ? NULL : &row->stream,
+						    row->is_flow ? &row->flow : NULL };
+
+		write_row(flows, &source);
+	}
 	flows->count = 0;
 }
 
 __u64 flows_untold(const struct flows *flows)
 {
 	return flows->added - flows->written;
+}
+
+bool flows_full(const struct flows *flows)
+{
+	return !flows->sort && flows->options.rows_most &&
+	       flows->written >= flows->options.rows_most;
 }

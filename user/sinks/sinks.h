@@ -86,6 +86,13 @@ int sink_close(struct sink *sink); /* writes a report, frees; the file stays the
 
 enum flows_format { FLOWS_TEXT, FLOWS_JSON, FLOWS_CSV };
 
+/* What a row is of: one of the two. */
+struct flow_source {
+	const struct join *join;
+	const struct stream *stream;
+	const struct flow *flow;
+};
+
 struct flows_options {
 	enum flows_format format;
 	FILE *file;
@@ -98,12 +105,14 @@ struct flows_options {
 
 struct flows;
 
-/* Returns 0, -ENOMEM, or -EINVAL for a .sort that is no column of numbers. */
+/* Returns 0, -ENOMEM, or -EINVAL for a .sort that is no column of numbers. Writes nothing. */
 int flows_new(struct flows **out, const struct flows_options *options);
 void flows_free(struct flows *flows);
-void flows_add(struct flows *flows, const struct join *join, const struct stream *stream);
+void flows_begin(struct flows *flows, bool sockets); /* the first line, once, and for which rows */
+void flows_add(struct flows *flows, const struct flow_source *source);
 void flows_finish(struct flows *flows, const struct join *join); /* writes what was kept */
 __u64 flows_untold(const struct flows *flows); /* rows added and not written */
+bool flows_full(const struct flows *flows); /* no further row will be written */
 const char *flows_sort_name(size_t index); /* of the connection's columns; NULL at the end */
 
 /* ---- two captures compared ---- */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* flow.h - what a TCP socket has counted */
+#pragma once
+
+#include "fill.h"
+
+/* Of a record whose body ends with struct event_flow: with it only where it is asked for. */
+#define FLOW_RECORD_SIZE(type) (knobs.flows ? sizeof(type) : __builtin_offsetof(type, body.flow))
+
+/*
+ * Payload that the peer acknowledged: what was sent once less what is on its way. Sequence numbers
+ * count the SYN and the FIN, too. The FIN is the last of them: it is on its way once all was sent.
+ */
+static __always_inline __u64 flow_delivered(const struct tcp_sock *tp, bool has_syn, bool has_fin)
+{
+	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
+	__u32 flight = tp->snd_nxt - tp->snd_una;
+
+	if (flight && (has_syn || (has_fin && tp->snd_nxt == tp->write_seq)))
+		flight--;
+	return sent > flight ? sent - flight : 0;
+}
+
+/*
+ * Who opened it: bytes_acked counts the SYN of an active opening, and a passive one's was
+ * acknowledged before the socket was there. A FIN would count, too: told before there is one.
+ */
+static __always_inline __u8 flow_role(const struct tcp_sock *tp, __u8 state, __u64 delivered)
+{
+	__u64 acknowledged = tp->bytes_acked;
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return 0;
+	if (acknowledged == delivered)
+		return FLOW_F_ROLE;
+	return acknowledged == delivered + 1 ? FLOW_F_ROLE | FLOW_F_CLIENT : 0;
+}
+
+#define TIMESTAMP_BYTES \
+	12 /* of each segment, with its padding: advmss is less them once agreed on */
+
+static __always_inline void flow_fill_options(struct event_flow *flow, const struct tcp_sock *tp,
+					      __u8 state)
+{
+	flow->mss = tp->mss_cache;
+	flow->mss_local = tp->advmss;
+	flow->mss_remote = state == TCP_SYN_SENT ? 0 : tp->rx_opt.mss_clamp;
+	flow->wscale_local = 0;
+	flow->wscale_remote = 0;
+	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.wscale_ok)) {
+		flow->how |= FLOW_F_WSCALE;
+		flow->wscale_local = BPF_CORE_READ_BITFIELD(tp, rx_opt.rcv_wscale);
+		flow->wscale_remote = BPF_CORE_READ_BITFIELD(tp, rx_opt.snd_wscale);
+	}
+	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.sack_ok))
+		flow->how |= FLOW_F_SACK;
+	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok)) {
+		flow->how |= FLOW_F_TIMESTAMPS;
+		flow->mss_local += TIMESTAMP_BYTES;
+	}
+}
+
+/* @tp: trusted. @state: which it has, or had until this very step. Returns what is known. */
+static __always_inline __u32 flow_fill(struct event_flow *flow, const struct tcp_sock *tp,
+				       __u8 state)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	bool has_syn = state == TCP_SYN_SENT || state == TCP_SYN_RECV;
+	bool has_fin = state == TCP_FIN_WAIT1 || state == TCP_CLOSING || state == TCP_LAST_ACK;
+	bool peer_fin =
+		sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
+	__u32 queued = tp->write_seq - tp->snd_una;
+	__u32 unread = tp->rcv_nxt - tp->copied_seq;
+	__u32 least_us = tp->rtt_min.s[0].v;
+	__u64 received = tp->bytes_received;
+
+	flow->bytes_sent = tp->bytes_sent;
+	flow->bytes_again = tp->bytes_retrans;
+	flow->bytes_delivered = flow_delivered(tp, has_syn, has_fin);
+	flow->bytes_received = received && peer_fin ? received - 1 : received; /* the FIN counts */
+	flow->active_ns = tp->tcp_mstamp * 1000;
+	flow->packets_out = tp->segs_out;
+	flow->packets_in = tp->segs_in;
+	flow->segments_out = tp->data_segs_out;
+	flow->segments_in = tp->data_segs_in;
+	flow->retransmits = tp->total_retrans;
+	flow->timeouts = compat_counts_timeouts(tp) ? tp->total_rto : 0;
+	flow->dsacks = tp->dsack_dups;
+	flow->out_of_order = tp->rcv_ooopack;
+	flow->reorderings = tp->reord_seen;
+	flow->srtt_us = tp->srtt_us >> 3;
+	flow->rttvar_us = tp->mdev_us >> 2;
+	flow->rtt_least_us = least_us == ~0u ? 0 : least_us;
+	flow->snd_wnd = tp->snd_wnd;
+	flow->rcv_wnd = tp->rcv_wnd;
+	flow->cwnd = tp->snd_cwnd;
+	flow->unacked_bytes = queued && (has_syn || has_fin) ? queued - 1 : queued;
+	flow->unread_bytes = unread && peer_fin ? unread - 1 : unread;
+	flow->how = flow_role(tp, state, flow->bytes_delivered);
+	if (peer_fin)
+		flow->how |= FLOW_F_PEER_FIN;
+	flow_fill_options(flow, tp, state);
+	flow->pad[0] = 0;
+	flow->pad[1] = 0;
+	flow->pad[2] = 0;
+	return compat_counts_timeouts(tp) ? EVENT_K_FLOW | EVENT_K_TIMEOUTS : EVENT_K_FLOW;
+}

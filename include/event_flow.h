@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* event_flow.h - what a TCP socket has counted: a part of records, included by event.h */
+#pragma once
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+enum {
+	FLOW_F_ROLE = 1 << 0, /* FLOW_F_CLIENT is known */
+	FLOW_F_CLIENT = 1 << 1, /* this side opened the connection */
+	FLOW_F_PEER_FIN = 1 << 2, /* the peer's FIN came, with all that stands before it */
+	FLOW_F_SACK = 1 << 3, /* both offered it */
+	FLOW_F_TIMESTAMPS = 1 << 4,
+	FLOW_F_WSCALE = 1 << 5,
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+/*
+ * What a TCP socket has counted since its begin, EVENT_K_FLOW. The bodies that end with it are cut
+ * before it where nobody asked for it.
+ */
+struct event_flow {
+	__u64 bytes_sent; /* payload, what was sent again too */
+	__u64 bytes_again;
+	__u64 bytes_delivered; /* payload that the peer acknowledged */
+	__u64 bytes_received; /* payload, each byte once */
+	__u64 active_ns; /* when a packet came or went last, or the application read (CLOCK_MONOTONIC) */
+	__u32 packets_out;
+	__u32 packets_in;
+	__u32 segments_out; /* packets with payload */
+	__u32 segments_in;
+	__u32 retransmits;
+	__u32 timeouts; /* EVENT_K_TIMEOUTS */
+	__u32 dsacks; /* the peer told that it had got something twice (RFC 2883) */
+	__u32 out_of_order; /* packets that came before one that stands before them */
+	__u32 reorderings; /* times the peer's ACKs showed that packets overtook each other */
+	__u32 srtt_us; /* RFC 6298; 0: none was measured */
+	__u32 rttvar_us;
+	__u32 rtt_least_us; /* of the last minutes, 0: none */
+	__u32 snd_wnd; /* that the peer offers */
+	__u32 rcv_wnd;
+	__u32 cwnd; /* packets */
+	__u32 unacked_bytes; /* written and not yet acknowledged */
+	__u32 unread_bytes; /* received and not yet read */
+	__u16 mss; /* of what is sent now */
+	__u16 mss_local; /* that was offered to the peer */
+	__u16 mss_remote; /* 0: no SYN of the peer came */
+	__u8 wscale_local; /* FLOW_F_WSCALE */
+	__u8 wscale_remote;
+	__u8 how; /* FLOW_F_* */
+	__u8 pad[3];
+};
+
+#pragma GCC diagnostic pop
+
+_Static_assert(sizeof(struct event_flow) == 120, "struct event_flow is in recordings");
