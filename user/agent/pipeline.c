@@ -45,6 +45,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 		log_hint("sockwhy explain lists the thresholds with their units");
 		return -EINVAL;
 	}
+	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * 1000000;
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.streams = (__u32)options->connections_max;
@@ -439,6 +440,9 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (pipeline->options->verbose && join_look(pipeline->join)->flags &&
 	    filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_look(pipeline->sink, pipeline->join, event));
+	if (pipeline->options->verbose && event->packet.what > PACKET_TCP &&
+	    filter_event(pipeline->filter, event))
+		note_write(pipeline, sink_message(pipeline->sink, pipeline->join, event));
 	if (pipeline->depth)
 		return 0;
 
