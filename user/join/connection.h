@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 
-#include "decode/first.h"
 #include "join/stream.h"
 
 /*
