@@ -7,7 +7,6 @@
 
 #include "decode/first.h"
 #include "decode/tls.h"
-#include "decode/first.h"
 #include "event.h"
 #include "util/text.h"
 
