@@ -171,7 +171,7 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->fins = options->all_packets || options->fins;
 	knobs->flows = options->flows;
 	knobs->snap_bytes =
-		options->snap_bytes < EVENT_PACKET_MAX ? options->snap_bytes : EVENT_PACKET_MAX;
+		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
 }
 
 /* ---- loading ---- */

@@ -32,7 +32,7 @@ struct attach_options {
 	bool accepts; /* a record for every accepted connection */
 	bool fins; /* packet records of FINs, too (all_packets has them) */
 	bool flows; /* begin, end and figures of every connection, and nothing else */
-	__u32 snap_bytes; /* of a packet, more than its headers; 0: headers */
+	__u32 snap_bytes; /* of a packet, with all_packets of followed connections; 0: headers */
 };
 
 struct attach_hook {
