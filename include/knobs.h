@@ -23,6 +23,7 @@ struct knobs {
 	__u8 accepts; /* a record for every accepted connection */
 	__u8 fins; /* packet records of FINs too */
 	__u8 flows; /* begin, end and figures of every connection */
+	__u8 pad;
 	/*
 	 * Of a packet, where that is more than its headers; 0: headers. With .all_packets only of
 	 * followed connections. More than EVENT_PACKET_MAX: the rest in piece records.

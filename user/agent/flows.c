@@ -47,11 +47,7 @@ static void add_flows(struct pipeline *pipeline, bool all)
 int flows_take(struct pipeline *pipeline, const struct event *event)
 {
 	const struct stream *gone;
-	struct attempt *attempt;
 
-	/* nobody asks for them, but they must not fill the tables */
-	while ((attempt = join_due(pipeline->join)))
-		join_told(pipeline->join, attempt, NULL);
 	if (event->head.kind == EVENT_START)
 		flows_begin(pipeline->flows, join_flow_counters(pipeline->join));
 	add_flows(pipeline, false);

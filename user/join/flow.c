@@ -28,17 +28,17 @@ enum tcp_state { /* the kernel's numbers */
  */
 #define SNAPSHOT_TICKS 2
 
-struct flow_slot {
+struct flow_entry {
 	struct flow flow; /* first */
-	LIST_ENTRY(flow_slot) by_cookie;
-	TAILQ_ENTRY(flow_slot) by_time; /* open ones by birth, ended ones by their end */
+	LIST_ENTRY(flow_entry) by_cookie;
+	TAILQ_ENTRY(flow_entry) by_time; /* open ones by birth, ended ones by their end */
 	__u64 counted_ns;
 	bool before; /* counted in .before */
 	bool linked;
 };
 
-LIST_HEAD(flow_list, flow_slot);
-TAILQ_HEAD(flow_queue, flow_slot);
+LIST_HEAD(flow_list, flow_entry);
+TAILQ_HEAD(flow_entries, flow_entry);
 
 struct flow_table {
 	bool enabled; /* the start record says that sockets are told as flows */
@@ -46,13 +46,13 @@ struct flow_table {
 	size_t used;
 	size_t touched;
 	size_t buckets; /* a power of two */
-	struct flow_slot *slots; /* .room and one: an end is told although the table is full */
-	struct flow_slot **free;
+	struct flow_entry *slots; /* .room and one: an end is told although the table is full */
+	struct flow_entry **free;
 	size_t free_count;
 	struct flow_list *by_cookie;
-	struct flow_queue open;
-	struct flow_queue ended;
-	struct flow_slot *given; /* by flow_due(), freed at the next call */
+	struct flow_entries open;
+	struct flow_entries ended;
+	struct flow_entry *given; /* by flow_due(), freed at the next call */
 	__u64 snapshot_ns; /* when the last snapshot began */
 	__u64 snapshot_ticks; /* since then */
 	struct flow_counters counters;
@@ -68,7 +68,7 @@ int flow_table_new(struct flow_table **out, size_t room)
 	for (table->buckets = 64; table->buckets < room;)
 		table->buckets *= 2;
 	table->slots = calloc(room + 1, sizeof(*table->slots));
-	table->free = calloc(room + 1, sizeof(struct flow_slot *));
+	table->free = calloc(room + 1, sizeof(struct flow_entry *));
 	table->by_cookie = calloc(table->buckets, sizeof(*table->by_cookie));
 	if (!table->slots || !table->free || !table->by_cookie) {
 		flow_table_free(table);
@@ -98,9 +98,9 @@ static struct flow_list *cookie_bucket(struct flow_table *table, __u64 cookie)
 }
 
 /* The newest flow of this socket, also one that has ended and waits. */
-static struct flow_slot *find(struct flow_table *table, __u64 cookie)
+static struct flow_entry *find(struct flow_table *table, __u64 cookie)
 {
-	struct flow_slot *slot;
+	struct flow_entry *slot;
 
 	LIST_FOREACH(slot, cookie_bucket(table, cookie), by_cookie)
 		if (slot->flow.cookie == cookie)
@@ -108,14 +108,14 @@ static struct flow_slot *find(struct flow_table *table, __u64 cookie)
 	return NULL;
 }
 
-static struct flow_slot *find_open(struct flow_table *table, __u64 cookie)
+static struct flow_entry *find_open(struct flow_table *table, __u64 cookie)
 {
-	struct flow_slot *slot = find(table, cookie);
+	struct flow_entry *slot = find(table, cookie);
 
 	return slot && !slot->flow.ended_ns ? slot : NULL;
 }
 
-static void unlink_cookie(struct flow_slot *slot)
+static void unlink_cookie(struct flow_entry *slot)
 {
 	if (slot->linked)
 		LIST_REMOVE(slot, by_cookie);
@@ -123,10 +123,10 @@ static void unlink_cookie(struct flow_slot *slot)
 }
 
 /* A flow that @event speaks of for the first time; NULL: no place. It stands in no queue yet. */
-static struct flow_slot *make(struct flow_table *table, const struct event *event,
-			      const struct event_tuple *tuple, size_t room)
+static struct flow_entry *make(struct flow_table *table, const struct event *event,
+			       const struct event_tuple *tuple, size_t room)
 {
-	struct flow_slot *slot;
+	struct flow_entry *slot;
 
 	table->counters.seen++;
 	if (table->used >= room) {
@@ -148,7 +148,7 @@ static struct flow_slot *make(struct flow_table *table, const struct event *even
 }
 
 /* A socket that opens another connection: the end of the one before was not seen. */
-static void end_unseen(struct flow_table *table, struct flow_slot *slot, __u64 now_ns)
+static void end_unseen(struct flow_table *table, struct flow_entry *slot, __u64 now_ns)
 {
 	slot->flow.ended_ns = now_ns;
 	slot->flow.known = 0;
@@ -156,10 +156,10 @@ static void end_unseen(struct flow_table *table, struct flow_slot *slot, __u64 n
 	TAILQ_INSERT_TAIL(&table->ended, slot, by_time);
 }
 
-static struct flow_slot *open_flow(struct flow_table *table, const struct event *event,
-				   const struct event_tuple *tuple)
+static struct flow_entry *open_flow(struct flow_table *table, const struct event *event,
+				    const struct event_tuple *tuple)
 {
-	struct flow_slot *slot = find(table, event->head.cookie);
+	struct flow_entry *slot = find(table, event->head.cookie);
 
 	if (slot && !slot->flow.ended_ns)
 		end_unseen(table, slot, event->head.ts_ns);
@@ -171,7 +171,7 @@ static struct flow_slot *open_flow(struct flow_table *table, const struct event 
 	return slot;
 }
 
-static void free_slot(struct flow_table *table, struct flow_slot *slot)
+static void free_slot(struct flow_table *table, struct flow_entry *slot)
 {
 	unlink_cookie(slot);
 	table->free[table->free_count++] = slot;
@@ -207,7 +207,7 @@ static void learn_tuple(struct flow *flow, const struct event_tuple *tuple)
 	}
 }
 
-static void count(struct flow_slot *slot, const struct event *event,
+static void count(struct flow_entry *slot, const struct event *event,
 		  const struct event_flow *counts)
 {
 	struct flow *flow = &slot->flow;
@@ -227,7 +227,8 @@ static void count(struct flow_slot *slot, const struct event *event,
  * A snapshot overtakes the ring: it may hold a connection whose opening is told after it, but was
  * before. Then it was not open before.
  */
-static bool begins_late(struct flow_table *table, struct flow_slot *slot, const struct event *event)
+static bool begins_late(struct flow_table *table, struct flow_entry *slot,
+			const struct event *event)
 {
 	if (!slot || !slot->before || event->head.ts_ns > slot->flow.seen_ns)
 		return false;
@@ -240,7 +241,7 @@ static bool begins_late(struct flow_table *table, struct flow_slot *slot, const 
 static void take_open(struct flow_table *table, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
-	struct flow_slot *slot;
+	struct flow_entry *slot;
 
 	if (open->how == OPEN_ACCEPT) {
 		slot = find(table, event->head.cookie);
@@ -267,7 +268,7 @@ static void take_open(struct flow_table *table, const struct event *event)
 static void take_established(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
-	struct flow_slot *slot = find_open(join->flows, event->head.cookie);
+	struct flow_entry *slot = find_open(join->flows, event->head.cookie);
 	bool active = socket->old_state == SYN_SENT;
 
 	if (!slot) {
@@ -295,7 +296,7 @@ static void take_end(struct join *join, const struct event *event)
 {
 	struct flow_table *table = join->flows;
 	const struct ev_socket *socket = &event->socket;
-	struct flow_slot *slot = find_open(table, event->head.cookie);
+	struct flow_entry *slot = find_open(table, event->head.cookie);
 	struct flow *flow;
 
 	if (slot) {
@@ -338,7 +339,7 @@ static void take_snapshot(struct join *join, const struct event *event)
 {
 	const struct ev_snapshot *snapshot = &event->snapshot;
 	struct flow_table *table = join->flows;
-	struct flow_slot *slot;
+	struct flow_entry *slot;
 
 	if (table->snapshot_ticks || !table->snapshot_ns) {
 		table->snapshot_ns = event->head.ts_ns;
@@ -375,7 +376,7 @@ static void take_snapshot(struct join *join, const struct event *event)
 void flow_event(struct join *join, const struct event *event)
 {
 	struct flow_table *table = join->flows;
-	struct flow_slot *slot;
+	struct flow_entry *slot;
 
 	switch (event->head.kind) {
 	case EVENT_START:
@@ -407,13 +408,13 @@ void flow_event(struct join *join, const struct event *event)
 
 /* ---- telling ---- */
 
-static bool is_due(const struct flow_table *table, const struct flow_slot *slot, __u64 now_ns)
+static bool is_due(const struct flow_table *table, const struct flow_entry *slot, __u64 now_ns)
 {
 	return slot->flow.ended_ns + FLOW_SETTLE_NS <= now_ns || table->used >= table->room;
 }
 
 /* Figures that the last snapshot should have renewed: nobody knows what they are now. */
-static void forget_stale(const struct flow_table *table, struct flow_slot *slot)
+static void forget_stale(const struct flow_table *table, struct flow_entry *slot)
 {
 	bool renewed =
 		table->snapshot_ticks <= SNAPSHOT_TICKS && slot->counted_ns >= table->snapshot_ns;
@@ -425,7 +426,7 @@ static void forget_stale(const struct flow_table *table, struct flow_slot *slot)
 const struct flow *join_flow_due(struct join *join, bool all)
 {
 	struct flow_table *table = join->flows;
-	struct flow_slot *slot;
+	struct flow_entry *slot;
 
 	if (!table)
 		return NULL;
