@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""seeds.py - writes the seeds of capture_fuzz, link_fuzz and tunnel_fuzz beside itself.
+"""seeds.py - writes the seeds of capture_fuzz, link_fuzz, tunnel_fuzz and tls_fuzz beside itself.
 
 They are built from the formats' descriptions, so that what stands in them is known; run it again
 after changing it, and commit what it wrote.
@@ -165,6 +165,45 @@ FILES = {
     "zstd": zstd(pcapng("<")),
 }
 
+# ---- TLS ----
+
+
+def field(width, content):
+    return len(content).to_bytes(width, "big") + content
+
+
+def tls(kind, body):
+    return bytes((kind, 3, 3)) + field(2, body)
+
+
+def extension(kind, content):
+    return struct.pack(">H", kind) + field(2, content)
+
+
+def hello(kind, middle, *extensions):
+    return tls(22, bytes((kind,)) + field(3, b"\3\3" + bytes(32) + field(1, bytes(32)) + middle
+                                          + field(2, b"".join(extensions))))
+
+
+CLIENT_HELLO = hello(1, field(2, b"\x13\1") + field(1, b"\0"),
+                     extension(0, field(2, b"\0" + field(2, b"db.internal"))),
+                     extension(16, field(2, field(1, b"h2") + field(1, b"http/1.1"))),
+                     extension(51, bytes(120)), extension(43, field(1, b"\3\4\3\3")))
+SERVER_HELLO = hello(2, b"\x13\1\0", extension(43, b"\3\4"), extension(16, field(2, field(1, b"h2"))))
+DONE = tls(20, b"\1")
+STREAMS = {
+    "client": CLIENT_HELLO + DONE + tls(23, bytes(53)) + tls(23, bytes(19)),
+    "server": SERVER_HELLO + DONE + tls(23, bytes(300)) + tls(23, bytes(53)),
+    "server-12": hello(2, b"\xc0\x2f\0") + tls(22, b"\x0b" + field(3, bytes(99)) + b"\x0e\0\0\0") + DONE
+    + tls(22, bytes(40)),
+    "alert": CLIENT_HELLO + tls(21, b"\1\0") + tls(21, b"\2\x30"),
+    "ssl2": b"\x80\x2e\1\3\1" + bytes(43),
+    "postgresql": b"E" + (24).to_bytes(4, "big") + b"SFATAL\0C53300\0Mtoo\0\0",
+    "mysql": b"\x17\0\0\0\xff\x10\4Too many connections",
+    "http": b"HTTP/1.1 400 Bad Request\r\n\r\nsent an HTTP request to an HTTPS server",
+    "mail": b"421 4.7.0 too many connections\r\n",
+    "redis": b"-ERR max number of clients reached\r\n",
+}
 
 
 def record(body):
@@ -182,3 +221,5 @@ for _name, _frames in TUNNELS.items():
 for _name, _file in FILES.items():
     write("capture", _name, struct.pack(">H", len(_file)) + _file)
 write("capture", "two", struct.pack(">H", len(FILES["micro"])) + FILES["micro"] + FILES["pcapng"])
+for _name, _stream in STREAMS.items():
+    write("tls", _name, struct.pack(">HBBBBBB", 150, 90, 60, 2, 13, 0, 1) + _stream)

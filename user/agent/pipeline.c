@@ -126,6 +126,7 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 	case EVENT_SUPPRESSED:
 		return true; /* the sink tells what was lost, asked or not */
 	case EVENT_TICK:
+	case EVENT_PIECE: /* payload is for -w alone */
 		return false;
 	case EVENT_NAME:
 	case EVENT_CLOCK:
@@ -416,7 +417,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (pipeline->picking)
 		return pick_event(pipeline, event);
 	pipeline->taken++;
-	if (event->head.kind == EVENT_FRAME || has_bytes(event))
+	if (event->head.kind == EVENT_FRAME || event->head.kind == EVENT_PIECE || has_bytes(event))
 		pipeline->taken_last = pipeline->taken;
 	join_event(pipeline->join, event);
 	if (event->head.ts_ns > pipeline->last_ns)
@@ -513,7 +514,7 @@ void pipeline_pick_again(struct pipeline *pipeline)
 
 int pipeline_picked(struct pipeline *pipeline)
 {
-	note_packets(pipeline, packets_picked(pipeline->packets));
+	note_packets(pipeline, packets_picked(pipeline->packets, pipeline->join));
 	return pipeline->packets_error;
 }
 

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "decode/first.h"
+#include "decode/tls.h"
 #include "event.h"
 #include "util/text.h"
 
@@ -22,6 +24,8 @@
  * A frame of a capture file passes decode_frame() instead: link layers (link.c) and tunnels
  * (tunnel.c) are taken off, fragments put together (fragment.c), and the packet parser sees the
  * innermost packet. What cannot be read is an event, too, with the reason in .frame.unread.
+ *
+ * Payloads: DNS messages below, TLS in tls.h, and what the first bytes of a side are in first.h.
  *
  * Every kind has a table of its fields (name, type, offset): printing a record, assembling one
  * from text in tests and the documentation all walk it, so no sink knows a kind.
@@ -101,6 +105,7 @@ struct event {
 		struct ev_icmp icmp;
 		struct ev_neighbor neighbor;
 		struct ev_task task;
+		struct ev_piece piece;
 		struct ev_start start;
 		struct ev_hook hook;
 		struct ev_clock clock;

@@ -71,20 +71,25 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->strays_by_isn = calloc(join->buckets, sizeof(*join->strays_by_isn));
 	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
 	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
-	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
+	join->scopes_by_port = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_port));
+	join->scopes_by_address = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	join->datagram_flows = calloc(JOIN_FLOWS_MAX, sizeof(*join->datagram_flows));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
+	if (limits->streams)
+		join->connections =
+			calloc(streams_room(limits->streams), sizeof(*join->connections));
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
 	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
-	    !join->listeners || !join->scopes || !join->scopes_by_address || !join->interfaces ||
-	    !join->names || !join->lookups || !join->datagram_flows || !join->processes ||
-	    (limits->streams && !join->streams)) {
+	    !join->listeners || !join->scopes || !join->scopes_by_port ||
+	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
+	    !join->datagram_flows || !join->processes ||
+	    (limits->streams && (!join->streams || !join->connections))) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -121,6 +126,7 @@ void join_free(struct join *join)
 	free(join->strays_by_isn);
 	free(join->listeners);
 	free(join->scopes);
+	free(join->scopes_by_port);
 	free(join->scopes_by_address);
 	free(join->interfaces);
 	free(join->names);
@@ -128,6 +134,7 @@ void join_free(struct join *join)
 	free(join->datagram_flows);
 	free(join->processes);
 	streams_free(join->streams);
+	free(join->connections);
 	free(join);
 }
 
@@ -226,32 +233,38 @@ static void handle_fact(struct join *join, const struct event *event)
 }
 
 /* Of a selection of a connection's packets every other one would look lost. */
-static void follow_stream(struct join *join, const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	__u64 frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0;
-
-	if (join->streams && packet->what == PACKET_TCP)
-		join->look = stream_packet(join->streams, packet, event->head.ts_ns, frame,
-					   event->head.netns);
-}
-
 static void handle_packet(struct join *join, const struct event *event)
 {
-	if (event->head.flags & EVENT_F_FOLLOWED)
-		follow_stream(join, event);
+	const struct packet *packet = &event->packet;
+
+	if ((event->head.flags & EVENT_F_FOLLOWED) && join->streams && packet->what == PACKET_TCP)
+		join->look = stream_packet(join->streams, packet, event->head.ts_ns, 0,
+					   event->head.netns);
 	wire_event(join, event);
 }
 
 static void handle_frame(struct join *join, const struct event *event)
 {
+	const struct packet *packet = &event->packet;
+	struct ends ends;
+
 	join->counters.frames++;
 	if (event->frame.unread)
 		join->counters.unread[event->frame.unread]++;
-	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
-		join->counters.cut++;
-	capture_event(join, event);
-	follow_stream(join, event);
+	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
+		return;
+	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
+	if (packet->what != PACKET_TCP) {
+		capture_event(join, event, NULL);
+		return;
+	}
+	ends = ends_of(packet->source, packet->source_port, packet->destination,
+		       packet->destination_port);
+	capture_event(join, event, &ends);
+	if (join->streams)
+		join->look = stream_packet_of(join->streams, packet, &ends, event->head.ts_ns,
+					      event->frame.frame, event->head.netns);
+	connection_packet(join, event);
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
@@ -276,6 +289,7 @@ void join_event(struct join *join, const struct event *event)
 	join->counters.records++;
 	join->look.stream = NULL;
 	join->look.flags = 0;
+	join->connection_claimed = false;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
@@ -298,6 +312,10 @@ struct attempt *join_due(struct join *join)
 {
 	struct attempt_slot *slot = TAILQ_FIRST(&join->due);
 
+	if (!slot &&
+	    join->finished) /* one by one: however many were open, no table holds them all */
+		while (!slot && connection_finish_next(join))
+			slot = TAILQ_FIRST(&join->due);
 	if (!slot)
 		return NULL;
 	for (size_t i = 0; i < slot->attempt.tries_count && i < JOIN_TRIES_MAX; i++)
@@ -314,6 +332,7 @@ void join_finish(struct join *join)
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)
 			attempt_evict(join, &join->attempts[i]);
+	join->finished = true;
 }
 
 const struct join_counters *join_counters(const struct join *join)

@@ -20,6 +20,7 @@ enum wake {
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
 	WAKE_LOOKUP =
 		1 << 5, /* a lookup of a capture failed or was late, or a datagram met trouble */
+	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
 };
 
 struct view {
@@ -27,6 +28,7 @@ struct view {
 	const struct thresholds *thresholds;
 	const struct attempt *attempt;
 	const struct try *try; /* the one judged; NULL for bind, listen, overflow */
+	const struct connection *connection; /* WAKE_CONNECTION, else NULL */
 	enum wake wake;
 	bool facts; /* facts of this attempt were fetched */
 };
@@ -110,6 +112,23 @@ extern const struct rule rule_dns_truncated;
 extern const struct rule rule_udp_port_unreachable;
 extern const struct rule rule_udp_reply_from_other_address;
 extern const struct rule rule_udp_too_big;
+/* closed.c, turned_away.c */
+extern const struct rule rule_conn_keepalive_race;
+extern const struct rule rule_conn_broken_pipe;
+extern const struct rule rule_conn_app_timeout;
+extern const struct rule rule_conn_client_gave_up;
+extern const struct rule rule_conn_idle_dropped;
+extern const struct rule rule_conn_closed_early;
+extern const struct rule rule_conn_reset_by_peer;
+/* stalled.c */
+extern const struct rule rule_conn_mtu_blackhole;
+extern const struct rule rule_conn_keepalive_timeout;
+extern const struct rule rule_conn_timed_out;
+extern const struct rule rule_conn_peer_window_zero;
+extern const struct rule rule_conn_loss;
+extern const struct rule rule_conn_reordered;
+extern const struct rule rule_conn_slow_peer;
+extern const struct rule rule_conn_silent;
 /* failed.c */
 extern const struct rule rule_connect_failed;
 extern const struct rule rule_bind_failed;
@@ -184,6 +203,31 @@ __u64 look_lasted_ns(const struct view *view);
 
 /* When the attempt and this try of it began was seen: else no duration is the whole one. */
 bool look_begin_seen(const struct view *view);
+
+/* ---- look_connection.c: the same about an established connection of a capture ---- */
+
+/* Both directions are there, which is what every rule asks for; fills in what was not seen of it. */
+bool look_connection(const struct view *view, struct guess *guess);
+
+const struct connection_side *look_side(const struct view *view, int side);
+
+/* 0 where the clock went backwards. */
+__u64 look_between_ns(__u64 from_ns, __u64 to_ns);
+
+__u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
+
+/* Where the packets were taken, as far as hop limits tell. */
+enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
+enum vantage_point look_vantage_point(const struct view *view);
+
+/* Of what begins so, enum first_class, it is known that the other side owes an answer. */
+bool look_owes_answer(__u8 first_class);
+
+/* "10.0.0.1:45678" */
+void words_side(struct text *text, const struct view *view, int side);
+
+/* Adds a check on the server: its connections and what their processes left unread. */
+void words_check_server(const struct view *view, struct finding *finding, const char *why);
 
 /* ---- words.c: pieces of text that several findings use ---- */
 

@@ -32,6 +32,21 @@ static const struct rule *const table[] = {
 	&rule_connect_failed,
 	&rule_connect_fallback,
 	&rule_accept_queue_full,
+	&rule_conn_reset_by_peer,
+	&rule_conn_timed_out,
+	&rule_conn_app_timeout,
+	&rule_conn_client_gave_up,
+	&rule_conn_keepalive_race,
+	&rule_conn_closed_early,
+	&rule_conn_broken_pipe,
+	&rule_conn_keepalive_timeout,
+	&rule_conn_loss,
+	&rule_conn_reordered,
+	&rule_conn_peer_window_zero,
+	&rule_conn_mtu_blackhole,
+	&rule_conn_idle_dropped,
+	&rule_conn_silent,
+	&rule_conn_slow_peer,
 	&rule_dns_no_answer,
 	&rule_dns_server_down,
 	&rule_dns_servfail,
@@ -203,6 +218,11 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 		view->wake = WAKE_LOOKUP;
 		return true;
 	}
+	if (attempt->kind == ATTEMPT_CONNECTION) {
+		view->wake = WAKE_CONNECTION;
+		view->connection = attempt->connection;
+		return true;
+	}
 	if (attempt->tries_count == 1 && attempt->tries[0]->of_lookup && !attempt->worked)
 		return false; /* the lookup owns its transport's failures */
 	if (attempt->worked) {
@@ -367,7 +387,7 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 {
 	struct view view;
 
-	memset(finding, 0, sizeof(*finding));
+	memset(finding, 0, offsetof(struct finding, related));
 	if (!view_of(join, thresholds, attempt, &view) && !verdict->try)
 		view.wake = WAKE_PENDING; /* all that is left to say is that it is over */
 	if (verdict->try)

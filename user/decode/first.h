@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* first.h - what the first bytes of a side of a TCP connection are */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event.h"
+#include "util/text.h"
+
+/*
+ * A class, and a number that the protocol defines: enough to say "the server answered HTTP 503 and
+ * closed". Nothing of what stands on the wire is repeated but numbers, and SQLSTATE, which is five
+ * letters or digits. Ports are not looked at.
+ */
+
+enum first_class {
+	FIRST_NONE, /* no byte */
+	FIRST_TLS, /* a TLS record, or a hello of SSL 2 */
+	FIRST_HTTP_REQUEST, /* RFC 9112 3 */
+	FIRST_HTTP, /* .number: the status (RFC 9112 4) */
+	FIRST_HTTP2_REQUEST, /* the client's preface (RFC 9113 3.4) */
+	FIRST_HTTP2, /* the server's: a SETTINGS frame */
+	FIRST_REPLY, /* three digits; .number: them. Which of the next two is not said */
+	FIRST_SMTP, /* RFC 5321 4.2 */
+	FIRST_FTP, /* RFC 959 4.2 */
+	FIRST_SSH, /* the identification (RFC 4253 4.2), or what sshd says instead of it */
+	FIRST_POP3, /* RFC 1939 3 */
+	FIRST_IMAP, /* RFC 9051 7.1 */
+	FIRST_ERR_LINE, /* "-ERR": POP3 and Redis say it */
+	FIRST_MYSQL, /* .number: the error's, 0 a greeting (MySQL and MariaDB client/server protocol) */
+	FIRST_POSTGRESQL, /* .state: SQLSTATE (PostgreSQL frontend/backend protocol 3) */
+	FIRST_POSTGRESQL_TLS, /* its answer of one byte to a SSLRequest; .number 1: yes */
+	FIRST_POSTGRESQL_REQUEST, /* StartupMessage, SSLRequest and their like */
+	FIRST_REDIS, /* RESP */
+	FIRST_REDIS_REQUEST,
+	FIRST_PROXY, /* HAProxy's PROXY protocol, 1 or 2 */
+	FIRST_TEXT, /* of another kind */
+	FIRST_BINARY,
+	FIRST_CLASS_COUNT
+};
+
+enum { FIRST_STATE_SIZE = 6 };
+
+struct first {
+	__u8 class; /* enum first_class */
+	bool error; /* a server's answer that says that something failed */
+	bool wants_tls; /* HTTP 400: and its text says that plain HTTP met a port of TLS */
+	__u8 word; /* private: which of the class's words */
+	__u16 number;
+	char state[FIRST_STATE_SIZE]; /* empty unknown */
+};
+
+/*
+ * @bytes: the first payload of a side, of which @captured are there and @wire were sent.
+ * @server: of the side that was connected to.
+ */
+void first_parse(const __u8 *bytes, size_t captured, size_t wire, bool server, struct first *first);
+
+/* "HTTP 503", "SMTP 421", "MySQL error 1040", "TLS", "binary data"; nothing of FIRST_NONE. */
+void first_print(struct text *text, const struct first *first);
