@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import made
+import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 SOCKWHY = ROOT / "build/sockwhy"
@@ -27,6 +28,7 @@ SHARED = ROOT.parent / "shared/pcaps"
 FLAGS = ("retransmission", "fast-retransmission", "spurious-retransmission", "out-of-order", "lost-segment",
          "ack-lost-segment", "duplicate-ack", "zero-window", "window-full", "window-update", "keep-alive",
          "keep-alive-ack", "zero-window-probe", "zero-window-probe-ack", "reused-ports")
+COMPARED = FLAGS + messages.FLAGS
 
 
 def shared():
@@ -44,18 +46,29 @@ def run(*command):
 def ours(path):
     """Flag to frames, and the number of TCP connections."""
     frames = defaultdict(set)
-    for line in run(SOCKWHY, "read", "--json", "-v", path).splitlines():
-        event = json.loads(line)
-        if event["type"] == "event" and event["event"] in FLAGS:
+    lines = map(json.loads, run(SOCKWHY, "read", "--json", "-v", path).splitlines())
+    events = [line for line in lines if line["type"] == "event"]
+    for event in events:
+        if event["event"] in FLAGS:
             frames[event["event"]].add(event["frame"])
+    frames.update(messages.ours(events))
     return frames, len(run(SOCKWHY, "flows", "--json", path).splitlines())
+
+
+def tshark(path):
+    """Rows of fields of the frames that a filter takes."""
+    def rows(display, fields, *options):
+        told = run("tshark", *options, "-n", "-r", path, "-Y", display, "-T", "fields", "-E", "occurrence=l",
+                   *(word for field in fields for word in ("-e", field)))
+        return [line.split("\t") for line in told.splitlines()]
+    return rows
 
 
 def theirs(path):
     """The same of tshark. A fast or spurious retransmission counts in its own class only."""
     fields = [word for flag in FLAGS for word in ("-e", "tcp.analysis." + flag.replace("-", "_"))]
     frames, streams = defaultdict(set), set()
-    for line in run("tshark", "-n", "-r", path, "-Y", "tcp", "-T", "fields", "-e", "frame.number",
+    for line in run("tshark", "-n", "-r", path, "-Y", "tcp && !icmp && !icmpv6", "-T", "fields", "-e", "frame.number",
                     "-e", "tcp.stream", *fields).splitlines():
         number, stream, *values = line.split("\t")
         streams.update(filter(None, stream.split(",")))
@@ -63,6 +76,7 @@ def theirs(path):
             if value:
                 frames[flag].add(int(number))
     frames["retransmission"] -= frames["fast-retransmission"] | frames["spurious-retransmission"]
+    frames.update(messages.theirs(tshark(path)))
     return frames, len(streams)
 
 
@@ -79,7 +93,7 @@ def explained(flag, frame, us, them):
     if (flag in ("keep-alive-ack", "duplicate-ack") and frame in us["duplicate-ack"]
             and frame in them["keep-alive-ack"]):
         return "answer to a window probe"
-    return None
+    return messages.explained(flag, frame, us, them)
 
 
 class Tally:
@@ -94,7 +108,7 @@ class Tally:
         (our_frames, our_streams), (their_frames, their_streams) = us, them
         if our_streams != their_streams:
             self.streams.append((name, our_streams, their_streams))
-        for flag in FLAGS:
+        for flag in COMPARED:
             self.both[flag] += len(our_frames[flag] & their_frames[flag])
             for mine, frames in ((True, our_frames[flag] - their_frames[flag]),
                                  (False, their_frames[flag] - our_frames[flag])):
@@ -105,7 +119,7 @@ class Tally:
                         self.explained[why].append((name, frame))
 
     def unexplained(self):
-        return [(flag, *entry[:2]) for only in (self.only_us, self.only_them) for flag in FLAGS
+        return [(flag, *entry[:2]) for only in (self.only_us, self.only_them) for flag in COMPARED
                 for entry in only[flag] if not entry[2]]
 
     def agreement(self, flag):
@@ -116,7 +130,7 @@ class Tally:
 
     def table(self):
         lines = [f"{'flag':24} {'both':>7} {'only us':>8} {'only tshark':>12} {'explained':>10} {'agree':>8}"]
-        for flag in FLAGS:
+        for flag in COMPARED:
             entries = self.only_us[flag] + self.only_them[flag]
             lines.append(f"{flag:24} {self.both[flag]:7} {len(self.only_us[flag]):8} "
                          f"{len(self.only_them[flag]):12} {sum(1 for entry in entries if entry[2]):10} "
@@ -203,7 +217,7 @@ def main(arguments):
             if absent:
                 print(absent)
             groups = {"../shared/pcaps": [(path.name, path) for path in files],
-                      "captures made here": list(made.captures(Path(folder)))}
+                      "captures made here": [*made.captures(Path(folder)), *messages.captures(Path(folder))]}
         for title, files in groups.items():
             if not files:
                 continue

@@ -5,6 +5,7 @@ import shutil
 
 import agree
 import made
+import messages
 import pytest
 
 AGREE_LEAST = 99.5  # per cent of the frames with a flag
@@ -37,14 +38,15 @@ def shared_files():
 
 @pytest.fixture(scope="module")
 def made_files(tmp_path_factory):
-    return list(made.captures(tmp_path_factory.mktemp("made")))
+    folder = tmp_path_factory.mktemp("made")
+    return [*made.captures(folder), *messages.captures(folder)]
 
 
 def check(tally):
     print(tally.table())
     assert not tally.streams, "connections: (file, ours, tshark's)"
     assert not tally.unexplained(), tally.table()
-    for flag in agree.FLAGS:
+    for flag in agree.COMPARED:
         assert tally.agreement(flag) >= AGREE_LEAST, tally.table()
 
 
@@ -58,7 +60,7 @@ def test_made_captures(made_files):
     tally = agree.compare(made_files)
     check(tally)
     # what never occurs agrees easily
-    assert not [flag for flag in agree.FLAGS if tally.both[flag] < 10], tally.table()
+    assert not [flag for flag in agree.COMPARED if tally.both[flag] < 10], tally.table()
 
 
 def test_comparison_sees_a_difference(made_files):
