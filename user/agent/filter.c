@@ -388,6 +388,8 @@ static bool expression_matches(const struct filter *filter, const struct attempt
 		return false;
 	if (attempt->kind == ATTEMPT_LOOKUP)
 		tuple = tuple_of_lookup(attempt->lookup);
+	else if (attempt->kind == ATTEMPT_CONNECTION)
+		connection_tuple(attempt->connection, &tuple);
 	else
 		tuple = attempt->kind == ATTEMPT_OVERFLOW ? tuple_of_overflow(attempt) :
 							    tuple_of_call(attempt);

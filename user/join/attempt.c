@@ -28,6 +28,12 @@ static __u64 attempt_id(const struct join *join, __u64 cookie, const struct even
 	return hash_mix(h, started_ns);
 }
 
+/* Of lookups and of what is established only those that fail are told: how many work is not known. */
+static bool is_counted(enum attempt_kind kind)
+{
+	return kind != ATTEMPT_LOOKUP && kind != ATTEMPT_CONNECTION;
+}
+
 static struct attempt_slot *take_slot(struct join *join, enum attempt_kind kind,
 				      const struct event_owner *owner, bool owner_known,
 				      __u32 netns, __u64 cookie, __u64 started_ns)
@@ -44,7 +50,7 @@ static struct attempt_slot *take_slot(struct join *join, enum attempt_kind kind,
 	}
 	memset(slot, 0, sizeof(*slot));
 	slot->used = true;
-	if (kind != ATTEMPT_LOOKUP) /* those that work are none */
+	if (is_counted(kind))
 		join->counters.attempts++;
 	slot->attempt.kind = kind;
 	slot->attempt.netns = netns;
@@ -263,7 +269,7 @@ static void finish(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 
 	set_timer(join, slot, TIMER_NONE, 0);
 	attempt->state = ATTEMPT_FINAL;
-	if (!attempt->worked && !attempt->unknown && attempt->kind != ATTEMPT_LOOKUP)
+	if (!attempt->worked && !attempt->unknown && is_counted(attempt->kind))
 		join->counters.failures++;
 	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX; i++) {
 		const struct try *try = attempt->tries[i];
@@ -512,6 +518,28 @@ bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 	slot->attempt.evidence_count += from->evidence_omitted;
 	finish(join, slot, lookup->ended_ns);
 	return true;
+}
+
+/* ---- an established connection ---- */
+
+void attempt_connection(struct join *join, const struct connection *connection)
+{
+	const struct stream *stream = connection->stream;
+	const struct event_owner nobody = {
+		.tgid = (__u32)join_hash_bytes(stream->port[0], stream->address[0],
+					       sizeof(stream->address[0])),
+		.tid = (__u32)join_hash_bytes(stream->port[1], stream->address[1],
+					      sizeof(stream->address[1])),
+	};
+	struct attempt_slot *slot =
+		take_slot(join, ATTEMPT_CONNECTION, &nobody, false, 0, 0, stream->first_ns);
+
+	if (!slot)
+		return;
+	slot->attempt.owner = (struct event_owner){ 0 }; /* it only made the id */
+	slot->attempt.connection = connection;
+	slot->attempt.ended_ns = connection->ended_ns;
+	finish(join, slot, connection->ended_ns);
 }
 
 /* ---- time ---- */

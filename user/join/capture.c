@@ -104,6 +104,8 @@ static void end_try(struct join *join, struct try_slot *slot, enum try_end end, 
 	try->state = TRY_FAILED;
 	try->end = end;
 	try->ended_ns = now_ns > try->started_ns ? now_ns : try->started_ns;
+	if (try->established_ns)
+		connection_claim(join);
 	attempt_note_failure(join, slot);
 }
 

@@ -76,6 +76,10 @@ size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 	size_t n = 0;
 
 	(void)join;
+	if (attempt->kind == ATTEMPT_CONNECTION)
+		return room < CONNECTION_EVIDENCE ?
+			       0 :
+			       connection_evidence(attempt->connection, evidence);
 	for (const struct evidence_slot *e = slot->evidence; e && n < room; e = e->next) {
 		size_t at = n++;
 

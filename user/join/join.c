@@ -76,13 +76,16 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
+	if (limits->streams)
+		join->connections =
+			calloc(streams_room(limits->streams), sizeof(*join->connections));
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
 	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
 	    !join->listeners || !join->scopes || !join->scopes_by_address || !join->interfaces ||
 	    !join->names || !join->lookups || !join->processes ||
-	    (limits->streams && !join->streams)) {
+	    (limits->streams && (!join->streams || !join->connections))) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -122,6 +125,7 @@ void join_free(struct join *join)
 	free(join->lookups);
 	free(join->processes);
 	streams_free(join->streams);
+	free(join->connections);
 	free(join);
 }
 
@@ -245,6 +249,7 @@ static void handle_frame(struct join *join, const struct event *event)
 		join->counters.cut++;
 	capture_event(join, event);
 	follow_stream(join, event);
+	connection_packet(join, event);
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
@@ -269,6 +274,7 @@ void join_event(struct join *join, const struct event *event)
 	join->counters.records++;
 	join->look.stream = NULL;
 	join->look.flags = 0;
+	join->connection_claimed = false;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
@@ -291,6 +297,10 @@ struct attempt *join_due(struct join *join)
 {
 	struct attempt_slot *slot = TAILQ_FIRST(&join->due);
 
+	if (!slot &&
+	    join->finished) /* one by one: however many were open, no table holds them all */
+		while (!slot && connection_finish_next(join))
+			slot = TAILQ_FIRST(&join->due);
 	if (!slot)
 		return NULL;
 	for (size_t i = 0; i < slot->attempt.tries_count && i < JOIN_TRIES_MAX; i++)
@@ -306,6 +316,7 @@ void join_finish(struct join *join)
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)
 			attempt_evict(join, &join->attempts[i]);
+	join->finished = true;
 }
 
 const struct join_counters *join_counters(const struct join *join)

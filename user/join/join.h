@@ -8,6 +8,7 @@
 #include "decode/decode.h"
 #include "event.h"
 #include "join/compare.h"
+#include "join/connection.h"
 #include "join/stream.h"
 
 /*
@@ -299,6 +300,7 @@ enum attempt_kind {
 	ATTEMPT_LISTEN,
 	ATTEMPT_OVERFLOW,
 	ATTEMPT_LOOKUP, /* of a name, in a capture; or another datagram that nobody took */
+	ATTEMPT_CONNECTION, /* what became of an established connection of a capture */
 	ATTEMPT_KIND_COUNT
 };
 
@@ -326,6 +328,7 @@ struct attempt {
 	union { /* ten thousand attempts may wait at once */
 		struct ev_syscall call; /* ATTEMPT_BIND and _LISTEN */
 		const struct lookup *lookup; /* ATTEMPT_LOOKUP */
+		const struct connection *connection; /* ATTEMPT_CONNECTION */
 		struct { /* ATTEMPT_OVERFLOW: the listener and who suffered */
 			const struct listener *listener; /* NULL: never seen to listen */
 			struct event_tuple listener_tuple;

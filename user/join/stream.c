@@ -36,6 +36,11 @@ struct ends {
 	__u8 from; /* index of the sender */
 };
 
+__u32 streams_room(__u32 connections)
+{
+	return connections < 16 ? 16 : connections;
+}
+
 int streams_new(struct streams **out, __u32 connections)
 {
 	struct streams *streams = calloc(1, sizeof(*streams));
@@ -43,7 +48,7 @@ int streams_new(struct streams **out, __u32 connections)
 
 	if (!streams)
 		return -ENOMEM;
-	streams->room = connections < 16 ? 16 : connections;
+	streams->room = streams_room(connections);
 	while (buckets < 2 * (__u64)streams->room && buckets < 1u << 31)
 		buckets *= 2;
 	streams->mask = buckets - 1;
@@ -236,6 +241,7 @@ struct stream_look stream_packet(struct streams *streams, const struct packet *p
 	stream = streams_find(streams, *ends_bucket(streams, &ends), &ends);
 	if (stream && begins_another(stream, packet, ends.from)) {
 		streams_unlink(streams, stream);
+		look.replaced = stream;
 		stream = NULL;
 		look.flags = BIT(STREAM_REUSED_PORTS);
 	}
@@ -243,6 +249,8 @@ struct stream_look stream_packet(struct streams *streams, const struct packet *p
 		stream->recent = true;
 	else /* not recent: of many with one packet each, a scan, none may push out who speaks */
 		stream = streams_add(streams, &ends, ts_ns, frame);
+	if (look.replaced == stream)
+		look.replaced = &streams->gone;
 	stream->last_frame = frame;
 	look.stream = stream;
 	look.from = ends.from;

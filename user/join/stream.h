@@ -95,6 +95,7 @@ enum stream_side_state {
 	SIDE_SACK = 1 << 8, /* offered selective acknowledgment (RFC 2018 2) */
 	SIDE_TIMESTAMPS = 1 << 9,
 	SIDE_SHOT = 1 << 10, /* sent a reset that refuses nothing */
+	SIDE_ACKED = 1 << 11,
 };
 
 struct stream_rtt {
@@ -117,6 +118,7 @@ struct stream_side {
 	__u32 timed_end;
 	__u32 isn; /* of the SYN; else one before the first byte seen */
 	__u32 repeats; /* duplicate ACKs since .ack changed, or STREAM_REPEATS_UNSEEN */
+	__u32 acked; /* the highest that this side acknowledged; valid with SIDE_ACKED */
 	__u16 last_flags; /* BIT(enum stream_flag) of the last segment */
 	__u16 state; /* enum stream_side_state */
 
@@ -182,7 +184,11 @@ struct stream_look {
 	const struct stream *stream; /* NULL: no TCP segment, or too little of it was captured */
 	__u8 from; /* index of the sending side */
 	bool copy; /* captured before, at another place: in .copies, and in no other figure */
+	const struct stream *replaced; /* the connection whose ports are used again; NULL none */
 };
+
+/* So many are held where @connections are asked for; streams are told apart by stream_at()'s index. */
+__u32 streams_room(__u32 connections);
 
 /* @connections: held at once. Returns 0 or -ENOMEM. */
 int streams_new(struct streams **out, __u32 connections);

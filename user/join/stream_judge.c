@@ -213,6 +213,11 @@ static void take_over(struct segment *segment, __u32 end)
 		from->whole_seq = from->next_seq;
 	from->window = packet->window;
 	from->ack = packet->ack;
+	if ((packet->tcp_flags & TCP_F_ACK) &&
+	    (!(from->state & SIDE_ACKED) || seq_before(from->acked, packet->ack))) {
+		from->acked = packet->ack;
+		from->state |= SIDE_ACKED;
+	}
 	from->last_ns = segment->ts_ns;
 	from->last_flags = (__u16)segment->flags;
 	if (packet->tcp_flags & TCP_F_SYN)

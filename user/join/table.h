@@ -258,6 +258,11 @@ struct join {
 
 	struct streams *streams;
 	struct stream_look look; /* at the last record */
+	struct connection *connections; /* of captures, a slot for every slot of .streams */
+	struct connection connection_gone; /* the one whose slot the last record took */
+	bool connection_claimed; /* a try tells what the last record brought */
+	bool finished;
+	size_t connections_finished; /* .finished: so many slots were looked at */
 
 	struct ev_start start;
 	bool started;
@@ -320,6 +325,7 @@ void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
 bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
+void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
 void attempt_evict(struct join *join, struct attempt_slot *slot);
 void attempt_hurry(struct join *join); /* judges the oldest settling one early */
 void attempt_run_timers(struct join *join, __u64 now_ns);
@@ -350,6 +356,12 @@ void capture_finish(struct join *join); /* the capture ends: so does what was se
 void capture_forget(struct join *join, const struct try_slot *slot);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
+
+/* connection.c */
+void connection_packet(struct join *join, const struct event *event);
+void connection_claim(struct join *join); /* the try tells of its connection's end */
+/* The capture is over: judges the next one that was still open. False: there is none left. */
+bool connection_finish_next(struct join *join);
 
 /* lookup.c */
 void lookup_datagram(struct join *join, const struct event *event);

@@ -19,6 +19,7 @@ enum wake {
 	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
 	WAKE_LOOKUP = 1 << 5, /* a lookup of a capture failed, or a datagram found nobody */
+	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
 };
 
 struct view {
@@ -26,6 +27,7 @@ struct view {
 	const struct thresholds *thresholds;
 	const struct attempt *attempt;
 	const struct try *try; /* the one judged; NULL for bind, listen, overflow */
+	const struct connection *connection; /* WAKE_CONNECTION, else NULL */
 	enum wake wake;
 	bool facts; /* facts of this attempt were fetched */
 };
@@ -102,6 +104,23 @@ extern const struct rule rule_dns_server_down;
 extern const struct rule rule_dns_servfail;
 extern const struct rule rule_dns_nxdomain;
 extern const struct rule rule_udp_port_unreachable;
+/* closed.c */
+extern const struct rule rule_conn_keepalive_race;
+extern const struct rule rule_conn_broken_pipe;
+extern const struct rule rule_conn_app_timeout;
+extern const struct rule rule_conn_client_gave_up;
+extern const struct rule rule_conn_idle_dropped;
+extern const struct rule rule_conn_closed_early;
+extern const struct rule rule_conn_reset_by_peer;
+/* stalled.c */
+extern const struct rule rule_conn_mtu_blackhole;
+extern const struct rule rule_conn_keepalive_timeout;
+extern const struct rule rule_conn_timed_out;
+extern const struct rule rule_conn_peer_window_zero;
+extern const struct rule rule_conn_loss;
+extern const struct rule rule_conn_reordered;
+extern const struct rule rule_conn_slow_peer;
+extern const struct rule rule_conn_silent;
 /* failed.c */
 extern const struct rule rule_connect_failed;
 extern const struct rule rule_bind_failed;
@@ -176,6 +195,20 @@ __u64 look_lasted_ns(const struct view *view);
 
 /* When the attempt and this try of it began was seen: else no duration is the whole one. */
 bool look_begin_seen(const struct view *view);
+
+/* ---- look_connection.c: the same about an established connection of a capture ---- */
+
+/* Both directions are there, which is what every rule asks for; fills in what was not seen of it. */
+bool look_connection(const struct view *view, struct guess *guess);
+
+__u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
+
+/* Where the packets were taken, as far as hop limits tell. */
+enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
+enum vantage_point look_vantage_point(const struct view *view);
+
+/* "10.0.0.1:45678" */
+void words_side(struct text *text, const struct view *view, int side);
 
 /* ---- words.c: pieces of text that several findings use ---- */
 

@@ -31,6 +31,21 @@ static const struct rule *const table[] = {
 	&rule_connect_failed,
 	&rule_connect_fallback,
 	&rule_accept_queue_full,
+	&rule_conn_reset_by_peer,
+	&rule_conn_timed_out,
+	&rule_conn_app_timeout,
+	&rule_conn_client_gave_up,
+	&rule_conn_keepalive_race,
+	&rule_conn_closed_early,
+	&rule_conn_broken_pipe,
+	&rule_conn_keepalive_timeout,
+	&rule_conn_loss,
+	&rule_conn_reordered,
+	&rule_conn_peer_window_zero,
+	&rule_conn_mtu_blackhole,
+	&rule_conn_idle_dropped,
+	&rule_conn_silent,
+	&rule_conn_slow_peer,
 	&rule_dns_no_answer,
 	&rule_dns_server_down,
 	&rule_dns_servfail,
@@ -195,6 +210,11 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 	}
 	if (attempt->kind == ATTEMPT_LOOKUP) {
 		view->wake = WAKE_LOOKUP;
+		return true;
+	}
+	if (attempt->kind == ATTEMPT_CONNECTION) {
+		view->wake = WAKE_CONNECTION;
+		view->connection = attempt->connection;
 		return true;
 	}
 	if (attempt->worked) {

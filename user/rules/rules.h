@@ -45,19 +45,40 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 
 /* ---- thresholds: every number a rule compares with ---- */
 
-#define THRESHOLDS(X)                                                           \
-	X(SLOW_HANDSHAKE, "slow-handshake", "ms", 500,                          \
-	  "a handshake without loss is slow when it took longer than this and") \
-	X(SLOW_FACTOR, "slow-factor", "times", 3,                               \
-	  "longer than so many medians of its destination")                     \
-	X(FALLBACK_INFO, "fallback-info", "ms", 50,                             \
-	  "a fallback that cost less than this is only worth an info")          \
-	X(CHANGE_WINDOW, "change-window", "s", 60,                              \
-	  "changes of the host so long before an attempt are named")            \
-	X(RESET_YOUNG, "reset-young", "ms", 1000,                               \
-	  "a reset before any data counts to the handshake within this time")   \
-	X(SERVICE_YOUNG, "service-young", "s", 30,                              \
-	  "a service that is younger than this was starting when it refused")
+#define THRESHOLDS(X)                                                                          \
+	X(SLOW_HANDSHAKE, "slow-handshake", "ms", 500,                                         \
+	  "a handshake without loss is slow when it took longer than this and")                \
+	X(SLOW_FACTOR, "slow-factor", "times", 3,                                              \
+	  "longer than so many medians of its destination")                                    \
+	X(FALLBACK_INFO, "fallback-info", "ms", 50,                                            \
+	  "a fallback that cost less than this is only worth an info")                         \
+	X(CHANGE_WINDOW, "change-window", "s", 60,                                             \
+	  "changes of the host so long before an attempt are named")                           \
+	X(RESET_YOUNG, "reset-young", "ms", 1000,                                              \
+	  "a reset before any data counts to the handshake within this time")                  \
+	X(SERVICE_YOUNG, "service-young", "s", 30,                                             \
+	  "a service that is younger than this was starting when it refused")                  \
+	X(ANSWER_WAIT, "answer-wait", "ms", 1000,                                              \
+	  "who closed after waiting this long for an answer gave up")                          \
+	X(CLOSED_AT_ONCE, "closed-at-once", "ms", 1000,                                        \
+	  "a server that closes without a word was not waiting within this")                   \
+	X(KEEPALIVE_IDLE, "keepalive-idle", "ms", 1000,                                        \
+	  "a connection that was silent for this long may be closed as idle")                  \
+	X(LONG_IDLE, "long-idle", "s", 60,                                                     \
+	  "NATs and firewalls forget connections that are silent for this long")               \
+	X(STUCK, "stuck", "times", 3, "data is stuck when it was sent again so often in vain") \
+	X(PROBES, "keepalive-probes", "times", 3,                                              \
+	  "keep-alives unanswered in a row that make a dead connection")                       \
+	X(WINDOW_CLOSED, "window-closed", "ms", 1000,                                          \
+	  "a receiver does not read when its window was closed for this long")                 \
+	X(LOSS_PERCENT, "loss-percent", "%", 2,                                                \
+	  "more segments than this sent again, or out of order, are notable")                  \
+	X(LOSS_SEGMENTS, "loss-segments", "segments", 50,                                      \
+	  "of fewer segments than this no rate is told")                                       \
+	X(SLOW_ANSWER, "slow-answer", "ms", 1000,                                              \
+	  "an answer is slow when it came later than this")                                    \
+	X(SILENCE, "silence", "s", 60,                                                         \
+	  "a connection on which nobody speaks for this long is silent")
 
 enum threshold {
 #define X(id, name, unit, value, what) THRESHOLD_##id,

@@ -71,13 +71,24 @@ static void tell_lookup(const struct lookup *lookup, struct finding *finding)
 	tuple->protocol = 17; /* IPPROTO_UDP */
 }
 
+static void tell_established(const struct connection *connection, struct finding *finding)
+{
+	finding->captured = true;
+	connection_tuple(connection, &finding->tuple);
+	if (finding->time_ns > finding->started_ns) {
+		finding->duration_known = true;
+		finding->duration_us = (finding->time_ns - finding->started_ns) / 1000;
+	}
+}
+
 static void tell_who(const struct view *view, const struct verdict *verdict,
 		     struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
 	const struct ev_process *process;
 
-	finding->role = attempt->kind == ATTEMPT_CONNECT || attempt->kind == ATTEMPT_LOOKUP ?
+	finding->role = attempt->kind == ATTEMPT_CONNECT || attempt->kind == ATTEMPT_LOOKUP ||
+					attempt->kind == ATTEMPT_CONNECTION ?
 				"client" :
 				"listener";
 	finding->owner_known = attempt->owner_known;
@@ -90,6 +101,8 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 		finding->signal = view->try->signal;
 	} else if (attempt->kind == ATTEMPT_LOOKUP) {
 		tell_lookup(attempt->lookup, finding);
+	} else if (view->connection) {
+		tell_established(view->connection, finding);
 	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
 		finding->tuple = attempt->listener_tuple;
 		finding->cookie = attempt->listener_cookie;
@@ -308,6 +321,14 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 		h = hash(h, attempt->lookup->server, EVENT_ADDRESS_SIZE);
 		h = hash(h, &attempt->lookup->server_port, sizeof(__u16));
 		h = hash_text(h, attempt->lookup->name, sizeof(attempt->lookup->name));
+	} else if (attempt->kind == ATTEMPT_CONNECTION) {
+		struct event_tuple tuple;
+
+		connection_tuple(attempt->connection, &tuple);
+		h = hash(h, tuple.local, EVENT_ADDRESS_SIZE);
+		h = hash(h, tuple.remote, EVENT_ADDRESS_SIZE);
+		h = hash(h, &tuple.remote_port, sizeof(__u16));
+		h = hash(h, &verdict->severity, sizeof(verdict->severity));
 	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
 		h = hash(h, attempt->listener_tuple.local, EVENT_ADDRESS_SIZE);
 		h = hash(h, &attempt->listener_tuple.local_port, sizeof(__u16));

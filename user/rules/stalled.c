@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* stalled.c - an established connection that came to a halt, or moved with trouble */
+
+#include "rules/rule.h"
+#include "util/address.h"
+#include "util/text.h"
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
+static __u64 between(__u64 from_ns, __u64 to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+static const struct connection_side *side_of(const struct view *view, int side)
+{
+	return &view->connection->side[side];
+}
+
+static const struct stream_side *wire_of(const struct view *view, int side)
+{
+	return &view->connection->stream->side[side];
+}
+
+/* Which side it is true of, -1 neither. */
+static int which(const struct view *view, bool (*test)(const struct view *view, int side))
+{
+	__u8 client = look_client(view);
+
+	if (test(view, client))
+		return client;
+	return test(view, !client) ? !client : -1;
+}
+
+static bool is_stuck(const struct view *view, int side)
+{
+	return connection_stuck(view->connection, side) &&
+	       side_of(view, side)->stuck_count >= view->thresholds->value[THRESHOLD_STUCK];
+}
+
+static bool peer_silent(const struct view *view, int side)
+{
+	return side_of(view, side)->stuck_peer_packets == (__u32)wire_of(view, !side)->packets;
+}
+
+static struct words_check check_on(const struct view *view, struct finding *finding, int side)
+{
+	return side == look_client(view) ? words_check(view, finding, 0) :
+					   words_check_remote(finding);
+}
+
+/* ---- conn-mtu-blackhole ---- */
+
+enum { SMALLEST_MTU_PAYLOAD = 536 }; /* RFC 9293 3.7.1: what every IPv4 path carries */
+
+/* What was lost is larger than anything that arrived, and the other host is there. */
+static bool large_ones_vanish(const struct view *view, int side)
+{
+	const struct connection_side *own = side_of(view, side);
+	const struct connection *connection = view->connection;
+
+	return is_stuck(view, side) && !peer_silent(view, side) &&
+	       own->stuck_bytes > SMALLEST_MTU_PAYLOAD &&
+	       (__s32)(wire_of(view, !side)->acked - own->longest_seq) <= 0 &&
+	       own->stuck_seq == own->longest_seq && connection->syn_ack.ts_ns;
+}
+
+static bool match_mtu(const struct view *view, struct guess *guess)
+{
+	guess->absence = true;
+	return look_connection(view, guess) && which(view, large_ones_vanish) >= 0;
+}
+
+static void tell_mtu(const struct view *view, struct finding *finding)
+{
+	int side = which(view, large_ones_vanish);
+	const struct connection_side *own = side_of(view, side);
+	__u32 passed = connection_acked_bytes(view->connection, side);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	words_side(&what, view, side);
+	text_add(&what, " sent a segment of %u bytes again %u times and it never arrived",
+		 own->stuck_bytes, own->stuck_count);
+	if (passed)
+		text_add(&what, ", while %u bytes in smaller ones did", passed);
+	else
+		text_add(&what, ", while ");
+	if (!passed) {
+		words_side(&what, view, !side);
+		text_add(&what, " still sends");
+	}
+	if (wire_of(view, side)->mss)
+		text_add(&what, "; MSS %u", wire_of(view, !side)->mss);
+	text_add(&why,
+		 "a link on the way carries only smaller packets (tunnel, VPN, PPPoE), and the "
+		 "ICMP message that says so is lost or filtered");
+	text_add(&check.run, "tracepath -n ");
+	address_print(&check.run, view->connection->stream->address[!side]);
+	words_check_end(&check, "the MTU of the path, hop by hop");
+	check = check_on(view, finding, side);
+	text_add(&check.run, "sysctl net.ipv4.tcp_mtu_probing");
+	words_check_end(&check, "1 lets the kernel find the size by itself");
+}
+
+const struct rule rule_conn_mtu_blackhole = {
+	.id = "conn-mtu-blackhole",
+	.stage = "established",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 240,
+	.wakes = WAKE_CONNECTION,
+	.match = match_mtu,
+	.tell = tell_mtu,
+	.means = "large segments vanish, small ones pass",
+	.evidence =
+		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks; so far of captures only",
+	.gate = "a host that falls silent altogether is conn-timed-out; segments of up to 536 bytes pass everywhere",
+	.general_check = "tracepath -n HOST; ping -M do -s SIZE HOST",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-keepalive-timeout ---- */
+
+static bool probes_in_vain(const struct view *view, int side)
+{
+	const struct connection_side *own = side_of(view, side);
+
+	return own->probes >= view->thresholds->value[THRESHOLD_PROBES] &&
+	       own->probes_peer_packets == (__u32)wire_of(view, !side)->packets;
+}
+
+static bool match_keepalive(const struct view *view, struct guess *guess)
+{
+	guess->absence = true;
+	guess->confidence = CONFIDENCE_LIKELY;
+	return look_connection(view, guess) && which(view, probes_in_vain) >= 0;
+}
+
+static void tell_keepalive(const struct view *view, struct finding *finding)
+{
+	int side = which(view, probes_in_vain);
+	const struct connection_side *own = side_of(view, side);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	text_add(&what, "%u keep-alives of ", own->probes);
+	words_side(&what, view, side);
+	text_add(&what, " got no answer in ");
+	words_duration(&what, between(own->probes_ns, view->connection->ended_ns));
+	text_add(&what, "; nothing was heard of ");
+	words_side(&what, view, !side);
+	text_add(&what, " for ");
+	words_duration(&what, between(wire_of(view, !side)->last_ns, view->connection->ended_ns));
+	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
+		       "connection and drops its packets");
+	text_add(&check.run, "ping -c 3 ");
+	address_print(&check.run, view->connection->stream->address[!side]);
+	words_check_end(&check, "whether that host answers at all");
+}
+
+const struct rule rule_conn_keepalive_timeout = {
+	.id = "conn-keepalive-timeout",
+	.stage = "established",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 242,
+	.wakes = WAKE_CONNECTION,
+	.match = match_keepalive,
+	.tell = tell_keepalive,
+	.means = "keep-alive probes were never answered",
+	.evidence =
+		"threshold keepalive-probes probes in a row without a packet of the other side, to the end; so far of captures only, where it is at most likely",
+	.gate = "any packet of the other side after the first of them refutes it",
+	.general_check = "ping HOST; idle time-outs of NATs and firewalls on the way",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-timed-out ---- */
+
+static bool never_acked(const struct view *view, int side)
+{
+	return is_stuck(view, side) && peer_silent(view, side);
+}
+
+static bool match_timed_out(const struct view *view, struct guess *guess)
+{
+	guess->absence = true;
+	guess->confidence = CONFIDENCE_LIKELY;
+	return look_connection(view, guess) && which(view, never_acked) >= 0;
+}
+
+static void tell_timed_out(const struct view *view, struct finding *finding)
+{
+	int side = which(view, never_acked);
+	const struct connection_side *own = side_of(view, side);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	text_add(&what, "%u bytes of ", connection_unacked_bytes(view->connection, side));
+	words_side(&what, view, side);
+	text_add(&what, " were sent again %u times in ", own->stuck_count);
+	words_duration(&what, between(own->stuck_ns, own->again.ts_ns));
+	text_add(&what, " and never acknowledged; the last packet of ");
+	words_side(&what, view, !side);
+	text_add(&what, " came ");
+	words_duration(&what, between(wire_of(view, !side)->last_ns, own->again.ts_ns));
+	text_add(&what, " before the last of them");
+	text_add(&why,
+		 "that host is off or cut off, the way to it is broken, or something on it drops "
+		 "this connection");
+	text_add(&check.run, "ping -c 3 ");
+	address_print(&check.run, view->connection->stream->address[!side]);
+	words_check_end(&check, "whether that host answers at all");
+}
+
+const struct rule rule_conn_timed_out = {
+	.id = "conn-timed-out",
+	.stage = "established",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 262,
+	.wakes = WAKE_CONNECTION,
+	.match = match_timed_out,
+	.tell = tell_timed_out,
+	.means = "data was sent again and again and never acknowledged",
+	.evidence =
+		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition; so far of captures only, where ETIMEDOUT is not seen and it is at most likely",
+	.gate = "one packet of the other side after the first repetition refutes it",
+	.general_check = "ping HOST; a capture at the other end",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-peer-window-zero ---- */
+
+static __u64 window_closed_ns(const struct view *view, int side)
+{
+	const struct stream_side *wire = wire_of(view, side);
+
+	return wire->zero_ns +
+	       (wire->zero_since_ns ? between(wire->zero_since_ns, view->connection->ended_ns) : 0);
+}
+
+/* A closed window matters to who has something to say. */
+static bool does_not_read(const struct view *view, int side)
+{
+	return window_closed_ns(view, side) >=
+		       view->thresholds->value[THRESHOLD_WINDOW_CLOSED] * NS_PER_MS &&
+	       side_of(view, !side)->data.ts_ns;
+}
+
+static bool match_window(const struct view *view, struct guess *guess)
+{
+	return look_connection(view, guess) && which(view, does_not_read) >= 0;
+}
+
+static void tell_window(const struct view *view, struct finding *finding)
+{
+	int side = which(view, does_not_read);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+	const struct stream_side *peer = wire_of(view, !side);
+
+	words_side(&what, view, side);
+	text_add(&what, " had no room for data of ");
+	words_side(&what, view, !side);
+	text_add(&what, " for ");
+	words_duration(&what, window_closed_ns(view, side));
+	text_add(&what, " in all (window 0)");
+	if (peer->flagged[STREAM_ZERO_WINDOW_PROBE]) {
+		text_add(&what, "; probed ");
+		words_count(&what, peer->flagged[STREAM_ZERO_WINDOW_PROBE], "time", "times");
+	}
+	text_add(&why, "the application there did not read what its host had received for it");
+	text_add(&check.run, "ss -tnpm '%cport = :%u'", side == look_client(view) ? 'd' : 's',
+		 view->connection->stream->port[!look_client(view)]);
+	words_check_end(&check, "which process leaves data in Recv-Q, and its receive buffer");
+}
+
+const struct rule rule_conn_peer_window_zero = {
+	.id = "conn-peer-window-zero",
+	.stage = "established",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 280,
+	.wakes = WAKE_CONNECTION,
+	.match = match_window,
+	.tell = tell_window,
+	.means = "one side's window was closed: it was not reading",
+	.evidence = "windows of 0 and the time until the next larger one; so far of captures only",
+	.gate = "less than threshold window-closed in all is none",
+	.general_check = "ss -tnpm on the side that does not read: Recv-Q",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-loss, conn-reordered ---- */
+
+static __u32 sent_again(const struct view *view, int side)
+{
+	const struct stream_side *wire = wire_of(view, side);
+
+	return wire->flagged[STREAM_RETRANSMISSION] + wire->flagged[STREAM_FAST_RETRANSMISSION];
+}
+
+static bool is_notable(const struct view *view, int side, __u32 count)
+{
+	const struct thresholds *thresholds = view->thresholds;
+
+	return wire_of(view, side)->segments > thresholds->value[THRESHOLD_LOSS_SEGMENTS] &&
+	       (__u64)count * 100 >
+		       wire_of(view, side)->segments * thresholds->value[THRESHOLD_LOSS_PERCENT];
+}
+
+static bool loses(const struct view *view, int side)
+{
+	return is_notable(view, side, sent_again(view, side));
+}
+
+static bool match_loss(const struct view *view, struct guess *guess)
+{
+	return look_connection(view, guess) && which(view, loses) >= 0;
+}
+
+static void add_share(struct text *what, __u32 count, __u64 of)
+{
+	text_add(what, "%u of %llu segments (%llu.%llu %%)", count, of, count * 100ull / of,
+		 count * 1000ull / of % 10);
+}
+
+static void tell_loss(const struct view *view, struct finding *finding)
+{
+	int side = which(view, loses);
+	const struct stream_side *wire = wire_of(view, side);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	add_share(&what, sent_again(view, side), wire->segments);
+	text_add(&what, " of ");
+	words_side(&what, view, side);
+	text_add(&what, " were sent again, %u of them after a time-out, %u after duplicate ACKs",
+		 wire->timeouts, wire->flagged[STREAM_FAST_RETRANSMISSION]);
+	if (wire->flagged[STREAM_SPURIOUS_RETRANSMISSION])
+		text_add(&what, "; %u more without need",
+			 wire->flagged[STREAM_SPURIOUS_RETRANSMISSION]);
+	text_add(&why, "packets are lost on the way to ");
+	words_side(&why, view, !side);
+	text_add(&why, ", or its acknowledgments on the way back");
+	text_add(&check.run, "ip -s link");
+	words_check_end(
+		&check,
+		"errors and drops of the interfaces; compare both ends with sockwhy compare");
+}
+
+const struct rule rule_conn_loss = {
+	.id = "conn-loss",
+	.stage = "established",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 282,
+	.wakes = WAKE_CONNECTION,
+	.match = match_loss,
+	.tell = tell_loss,
+	.means = "many segments had to be sent again",
+	.evidence =
+		"the share of segments that were sent again, and after what; needless (spurious) ones and copies do not count; so far of captures only, per connection",
+	.gate = "thresholds loss-percent and loss-segments",
+	.general_check = "ip -s link; sockwhy compare of captures at both ends",
+	.kernels = "captures only so far",
+};
+
+static bool disordered(const struct view *view, int side)
+{
+	return is_notable(view, side, wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER]);
+}
+
+static bool match_reordered(const struct view *view, struct guess *guess)
+{
+	return look_connection(view, guess) && which(view, disordered) >= 0;
+}
+
+static void tell_reordered(const struct view *view, struct finding *finding)
+{
+	int side = which(view, disordered);
+	const struct stream_side *wire = wire_of(view, side);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	add_share(&what, wire->flagged[STREAM_OUT_OF_ORDER], wire->segments);
+	text_add(&what, " of ");
+	words_side(&what, view, side);
+	text_add(&what, " were out of order; ");
+	words_side(&what, view, !side);
+	text_add(&what, " sent ");
+	words_count(&what, wire_of(view, !side)->flagged[STREAM_DUPLICATE_ACK], "duplicate ACK",
+		    "duplicate ACKs");
+	text_add(&why, "packets of one connection take several ways (bonds, queues, links in "
+		       "parallel), or are sent again so soon that it looks alike");
+	text_add(&check.run, "nstat -az TcpExtTCPSACKReorder TcpExtTCPTSReorder");
+	words_check_end(&check, "whether the sender's kernel counts reordering");
+}
+
+const struct rule rule_conn_reordered = {
+	.id = "conn-reordered",
+	.stage = "established",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 284,
+	.wakes = WAKE_CONNECTION,
+	.match = match_reordered,
+	.tell = tell_reordered,
+	.means = "segments come out of order again and again",
+	.evidence =
+		"the share of segments out of order, and the duplicate ACKs they provoke; so far of captures only, per connection",
+	.gate = "thresholds loss-percent and loss-segments, as for conn-loss",
+	.general_check = "nstat -az TcpExtTCPSACKReorder; the hashing of bonds and queues",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-slow-peer ---- */
+
+static bool match_slow(const struct view *view, struct guess *guess)
+{
+	if (!look_connection(view, guess) || !view->connection->stream->client_known ||
+	    view->connection->answer_ns <
+		    view->thresholds->value[THRESHOLD_SLOW_ANSWER] * NS_PER_MS)
+		return false;
+	/* a server may speak by itself: that it answers is not known */
+	guess->severity = SEVERITY_INFO;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return true;
+}
+
+static void tell_slow(const struct view *view, struct finding *finding)
+{
+	const struct connection *connection = view->connection;
+	__u8 client = look_client(view);
+	__u32 rtt_us = stream_rtt_mean_us(&wire_of(view, client)->rtt);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check_remote(finding);
+
+	words_side(&what, view, !client);
+	text_add(&what, " spoke ");
+	words_duration(&what, connection->answer_ns);
+	text_add(&what, " after the client's last word, which its host had acknowledged");
+	if (rtt_us) {
+		text_add(&what, "; round trips take ");
+		words_duration(&what, rtt_us * 1000ull);
+	}
+	text_add(&why,
+		 "if that was the answer, the time is the server application's, not the network's");
+	text_add(&check.run, "ss -tnpi 'sport = :%u'", connection->stream->port[!client]);
+	words_check_end(&check, "whether it reads (Recv-Q); its own log of slow requests");
+}
+
+const struct rule rule_conn_slow_peer = {
+	.id = "conn-slow-peer",
+	.stage = "established",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 290,
+	.wakes = WAKE_CONNECTION,
+	.match = match_slow,
+	.tell = tell_slow,
+	.means = "the server's host acknowledges quickly, its application answers slowly",
+	.evidence =
+		"the longest time from the client's last word to the server's next one, with an acknowledgment between; so far of captures only",
+	.gate = "threshold slow-answer; where nothing tells that the server answered rather than spoke by itself it is an info, at most possible",
+	.general_check = "the server application's log",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-silent ---- */
+
+static bool match_silent(const struct view *view, struct guess *guess)
+{
+	const struct connection *connection = view->connection;
+
+	return look_connection(view, guess) && !connection->bursts && connection->syn_ack.ts_ns &&
+	       between(connection->syn_ack.ts_ns, connection->ended_ns) >
+		       view->thresholds->value[THRESHOLD_SILENCE] * NS_PER_S;
+}
+
+static void tell_silent(const struct view *view, struct finding *finding)
+{
+	const struct connection *connection = view->connection;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check(view, finding, 0);
+
+	text_add(&what, "connected, and neither side said a word for ");
+	words_duration(&what, between(connection->syn_ack.ts_ns, connection->ended_ns));
+	text_add(&why,
+		 "each side waits for the other to begin, or the connection is kept in reserve");
+	text_add(&check.run, "ss -tnpi 'dport = :%u'",
+		 connection->stream->port[!look_client(view)]);
+	words_check_end(&check, "which process holds it; in most protocols the client begins");
+}
+
+const struct rule rule_conn_silent = {
+	.id = "conn-silent",
+	.stage = "established",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 292,
+	.wakes = WAKE_CONNECTION,
+	.match = match_silent,
+	.tell = tell_silent,
+	.means = "connected, then nobody said a word",
+	.evidence = "no byte either way for threshold silence; so far of captures only",
+	.gate = "on request only where it is live",
+	.general_check = "which protocol it is, and who has to begin",
+	.kernels = "captures only so far",
+};
