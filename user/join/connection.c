@@ -185,6 +185,7 @@ static void end(struct join *join, struct connection *connection, const struct s
 	if (connection->told)
 		return;
 	connection->told = true;
+	handshake_over(join, connection);
 	if (!is_established(connection, stream))
 		return;
 	connection->stream = stream;
@@ -438,10 +439,14 @@ void connection_packet(struct join *join, const struct event *event)
 	if (look->copy || !says_something(packet, look))
 		return;
 	connection = connection_of(join, stream);
-	if (join->connection_claimed)
+	if (join->connection_claimed && !connection->told) {
 		connection->told = true;
+		handshake_over(join, connection);
+	}
 	if (connection->told)
 		return;
+	if (packet->payload_bytes)
+		handshake_packet(join, connection, stream, event, look->from);
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(connection, stream, event, look->from);
 	if (packet->payload_bytes && (look->flags & SENT_AGAIN))

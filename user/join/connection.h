@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "join/handshake.h"
 #include "join/stream.h"
 
 /*
@@ -47,6 +48,7 @@ struct connection_burst {
 
 struct connection_side {
 	struct connection_mark first; /* the first packet with payload */
+	struct first said; /* what its first bytes are; FIRST_NONE: they are not in the capture */
 	struct connection_mark data; /* the last one with payload that was not sent before */
 	struct connection_mark fin;
 	struct connection_mark reset; /* the first that ends the connection */
@@ -77,6 +79,7 @@ struct connection {
 	bool begun; /* any packet of it was taken */
 	bool told; /* judged, or a try's matter */
 	bool reused; /* ended by a new connection of the same ports */
+	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
 	struct connection_mark syn;
 	struct connection_mark syn_ack;
 	struct connection_side side[2];

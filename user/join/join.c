@@ -77,6 +77,8 @@ int join_new(struct join **out, const struct join_limits *limits)
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
 	if (limits->streams)
+		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
+	if (limits->streams)
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
@@ -85,7 +87,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
 	    !join->listeners || !join->scopes || !join->scopes_by_address || !join->interfaces ||
 	    !join->names || !join->lookups || !join->processes ||
-	    (limits->streams && (!join->streams || !join->connections))) {
+	    (limits->streams && (!join->streams || !join->connections || !join->handshakes))) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -126,6 +128,7 @@ void join_free(struct join *join)
 	free(join->processes);
 	streams_free(join->streams);
 	free(join->connections);
+	free(join->handshakes);
 	free(join);
 }
 
@@ -275,6 +278,7 @@ void join_event(struct join *join, const struct event *event)
 	join->look.stream = NULL;
 	join->look.flags = 0;
 	join->connection_claimed = false;
+	join->tls_alert = NULL;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
@@ -286,6 +290,11 @@ void join_event(struct join *join, const struct event *event)
 const struct streams *join_streams(const struct join *join)
 {
 	return join->streams;
+}
+
+const struct tls_side *join_tls_alert(const struct join *join)
+{
+	return join->tls_alert;
 }
 
 const struct stream_look *join_look(const struct join *join)

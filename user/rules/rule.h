@@ -104,6 +104,11 @@ extern const struct rule rule_dns_server_down;
 extern const struct rule rule_dns_servfail;
 extern const struct rule rule_dns_nxdomain;
 extern const struct rule rule_udp_port_unreachable;
+/* tls.c */
+extern const struct rule rule_tls_alert;
+extern const struct rule rule_tls_rejected;
+extern const struct rule rule_tls_no_server_hello;
+extern const struct rule rule_tls_not_tls;
 /* closed.c */
 extern const struct rule rule_conn_keepalive_race;
 extern const struct rule rule_conn_broken_pipe;

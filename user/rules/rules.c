@@ -51,6 +51,10 @@ static const struct rule *const table[] = {
 	&rule_dns_servfail,
 	&rule_dns_nxdomain,
 	&rule_udp_port_unreachable,
+	&rule_tls_alert,
+	&rule_tls_rejected,
+	&rule_tls_no_server_hello,
+	&rule_tls_not_tls,
 };
 
 const struct rule *rules_row(size_t index)
