@@ -17,6 +17,7 @@
 #define RTO_LEAST_NS 200000000
 /* Both copies of a packet pass within this; constant identifications could deceive later on. */
 #define COPY_NS 10000000
+#define COPY_NO_ID_NS 500000
 #define PAUSE_NS 1000000000
 
 static const char *const flag_names[] = {
@@ -63,15 +64,18 @@ const char *stream_end_name(enum stream_end end)
 
 /*
  * A mirror port or a capture on "any" holds packets twice. A host that sends a segment again gives
- * it another identification (RFC 6864 4.3 lets it be 0 in an atomic datagram: then nothing is told,
- * and IPv6 has none). The TTL may differ: the copies may stand on both sides of a router.
+ * it another identification. RFC 6864 4.3 lets it be 0 in an atomic datagram, and IPv6 has none: then
+ * only what follows its twin at once is a copy, and only if it says something: acknowledgments that
+ * are alike may be meant. The TTL may differ: the copies may stand on both sides of a router.
  */
 bool stream_count_copy(struct stream_side *from, const struct packet *packet, __u64 ts_ns)
 {
+	__u64 window_ns = packet->ip_id ? COPY_NS : COPY_NO_ID_NS;
 	__u64 h;
 	__u32 print;
 
-	if (!packet->ip_id)
+	if (!packet->ip_id && !packet->payload_bytes &&
+	    !(packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN)))
 		return false;
 	h = ((__u64)packet->seq << 32 | packet->ack) * 0x9e3779b97f4a7c15ull +
 	    ((__u64)packet->ip_id << 48 ^ (__u64)packet->tcp_flags << 40 ^
@@ -82,7 +86,7 @@ bool stream_count_copy(struct stream_side *from, const struct packet *packet, __
 	for (int i = 0; i < STREAM_COPIES_OF; i++) {
 		if (from->copies_of[i] != print)
 			continue;
-		if (ts_ns - from->last_ns >= COPY_NS)
+		if (ts_ns - from->last_ns >= window_ns)
 			return false;
 		from->packets++;
 		from->copies++;

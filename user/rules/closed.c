@@ -583,7 +583,9 @@ static void tell_reset(const struct view *view, struct finding *finding)
 		text_add(&what, "; %u bytes to it were never acknowledged", lost);
 	/* RFC 9293 3.10.7.1; Linux resets where data was left unread at close() */
 	if (!(reset->tcp_flags & TCP_F_ACK))
-		text_add(&why, "its host knew no such connection any more");
+		text_add(&why,
+			 "its host reset without an acknowledgment, as it does for a connection "
+			 "that it does not know (any more)");
 	else if (by == look_client(view))
 		text_add(&why,
 			 "the client ended it without reading what was left, or its process died");

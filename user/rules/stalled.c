@@ -300,11 +300,18 @@ const struct rule rule_conn_peer_window_zero = {
 
 /* ---- conn-loss, conn-reordered ---- */
 
+/* Of a mirror that shows packets twice: it doubles acknowledgments, which then look like duplicates. */
+static bool is_mirrored(const struct view *view)
+{
+	return wire_of(view, 0)->copies + wire_of(view, 1)->copies > 2;
+}
+
 static __u32 sent_again(const struct view *view, int side)
 {
 	const struct stream_side *wire = wire_of(view, side);
 
-	return wire->flagged[STREAM_RETRANSMISSION] + wire->flagged[STREAM_FAST_RETRANSMISSION];
+	return wire->flagged[STREAM_RETRANSMISSION] +
+	       (is_mirrored(view) ? 0 : wire->flagged[STREAM_FAST_RETRANSMISSION]);
 }
 
 static bool is_notable(const struct view *view, int side, __u32 count)
@@ -376,7 +383,8 @@ const struct rule rule_conn_loss = {
 
 static bool disordered(const struct view *view, int side)
 {
-	return is_notable(view, side, wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER]);
+	return !is_mirrored(view) &&
+	       is_notable(view, side, wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER]);
 }
 
 static bool match_reordered(const struct view *view, struct guess *guess)
@@ -418,7 +426,7 @@ const struct rule rule_conn_reordered = {
 	.means = "segments come out of order again and again",
 	.evidence =
 		"the share of segments out of order, and the duplicate ACKs they provoke; so far of captures only, per connection",
-	.gate = "thresholds loss-percent and loss-segments, as for conn-loss",
+	.gate = "thresholds loss-percent and loss-segments, as for conn-loss; not told of a capture that shows packets twice, where order cannot be told from loss",
 	.general_check = "nstat -az TcpExtTCPSACKReorder; the hashing of bonds and queues",
 	.kernels = "captures only so far",
 };
