@@ -61,6 +61,7 @@ struct captured_packet {
 struct captured_last {
 	struct captured_packet packets[JOIN_COPIES_OF];
 	__u8 next; /* the place of the next one */
+	bool spoke; /* the client sent data */
 	__u64 seen_ns; /* the latest packet of the try */
 };
 

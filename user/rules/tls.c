@@ -303,12 +303,17 @@ static bool match_alert(const struct view *view, struct guess *guess)
 {
 	const struct handshake *handshake = handshake_of(view);
 	const struct tls_side *side;
+	__u64 other_ns;
 
 	look_connection(view, guess);
 	if (!handshake || !handshake->alert_ns)
 		return false;
 	side = &handshake->side[handshake->alert_from];
 	if (side->alert_level == TLS_WARNING && handshake->finished)
+		return false;
+	/* OpenSSL's client says decode_error where the server has closed: that is what happened */
+	other_ns = closed_ns(view, !handshake->alert_from);
+	if (other_ns && other_ns < handshake->alert_ns)
 		return false;
 	/* whoever decides says why, but it says so itself */
 	guess->confidence = CONFIDENCE_LIKELY;
@@ -327,9 +332,12 @@ static void tell_alert(const struct view *view, struct finding *finding)
 		 tls_alert_name(side->alert), side->alert,
 		 side->alert_level == TLS_FATAL ? "fatal" : "warning");
 	add_offer(&what, handshake);
-	text_add(&why, "%s", reason_of(handshake));
-	if (wanted_certificate(handshake))
-		text_add(&why, "; before that it had asked for a certificate of the client");
+	if (wanted_certificate(handshake) && side->alert == TLS_HANDSHAKE_FAILURE)
+		text_add(
+			&why,
+			"the server asked for a certificate of the client and got none that it takes");
+	else
+		text_add(&why, "%s", reason_of(handshake));
 	if (handshake->alert_from == handshake->client)
 		check_certificate(view, finding,
 				  "who signed the server's certificate, for whom, until when; "
@@ -352,7 +360,7 @@ const struct rule rule_tls_alert = {
 	.means = "the TLS handshake ended in an alert that the wire shows in clear",
 	.evidence =
 		"the alert: who sent it, its level and description (RFC 8446 6), beside the versions, ALPN and name that the client offered; captures only",
-	.gate = "close_notify and user_canceled are no errors; a warning after which the handshake went on is none; what comes after it is encrypted, see tls-rejected",
+	.gate = "close_notify and user_canceled are no errors; an alert after the other side had closed only says that it did; a warning after which the handshake went on is none; what comes after it is encrypted, see tls-rejected",
 	.general_check =
 		"openssl s_client -connect HOST:PORT -servername NAME; the log of the side that sent it",
 	.kernels = "captures only so far",
