@@ -78,6 +78,30 @@ DATAGRAMS = {
     PCPP + "raw_ip.pcap": [],
 }
 
+# What became of established connections: (finding, severity, client, server, how often)
+CONNECTIONS = {
+    ZEEK + "http/206_example_b.pcap": [("conn-timed-out", "error", "192.168.72.14", "65.54.95.206:80", 1)],
+    # it takes what comes for 14 s after its FIN
+    ZEEK + "tcp/reassembly.pcap": [("conn-closed-early", "error", "63.193.213.194", "128.3.97.175:80", 1)],
+    ZEEK + "smb/smb_v2_only_non_zero_reserved1.pcap": [
+        ("conn-reset-by-peer", "info", "172.31.112.17", "172.31.112.16:445", 4)],
+    ZEEK + "krb/kerberos_tso.pcapng": [
+        ("conn-reset-by-peer", "info", "172.16.0.211", "172.16.0.100:445", 2),
+        ("conn-reset-by-peer", "info", "172.16.0.211", "172.16.0.5:445", 2)],
+    PCPP + "example2.pcap": [
+        ("conn-app-timeout", "info", "10.0.0.1", "172.224.37.171:443", 1),
+        ("conn-reset-by-peer", "info", "10.0.0.1", "168.61.58.14:80", 1),
+        ("conn-reset-by-peer", "info", "10.0.0.1", "66.117.29.38:80", 1),
+        ("conn-slow-peer", "warning", "10.0.0.1", "173.194.112.43:80", 1)],
+    # HTTP 503, then the server's FIN
+    PCPP + "one_http_stream_rst.pcap": [("conn-closed-early", "warning", "10.3.65.35", "185.8.212.46:80", 1)],
+    "packetdrill-run/google_tcp_slow_start_slow-start-after-win-update.pcap": [
+        ("conn-reset-by-peer", "warning", "192.0.2.1", "192.168.0.1:8080", 1)],
+    ARKIME + "wireshark-retrans.pcap": [],
+    ZEEK + "mixed-vlan-mpls.pcap": [],
+    ZEEK + "nmap-vsn.pcap": [],
+}
+
 # Connections that were answered: of these some are one-sided (raw_ip, mixed-vlan-mpls), in one a
 # mirror port shows every packet up to three times (wireshark-retrans), one has 126 of them.
 ANSWERED = [
@@ -126,18 +150,27 @@ def test_who_was_answered_is_left_in_peace(name):
     assert not of_connecting(read(PCAPS / name))
 
 
+def by_severity(findings, kinds):
+    found = {}
+    for finding in findings:
+        if finding["finding"].startswith(kinds):
+            key = told(finding)
+            key = (key[0], finding["severity"], *key[2:4])
+            found[key] = found.get(key, 0) + finding["total"]
+    return sorted((*key, total) for key, total in found.items())
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_established_connections(name):
+    assert by_severity(read(PCAPS / name), ("conn-", "tls-")) == CONNECTIONS[name]
+
+
 @pytest.mark.parametrize("name", DATAGRAMS)
 def test_lookups_and_datagrams(name):
-    found = {}
-    for finding in read(PCAPS / name):
-        if not finding["finding"].startswith("connect-"):
-            key, total = told(finding), finding["total"]
-            key = (key[0], finding["severity"], *key[2:4])
-            found[key] = found.get(key, 0) + total
-    assert sorted((*key, total) for key, total in found.items()) == DATAGRAMS[name]
+    assert by_severity(read(PCAPS / name), ("dns-", "udp-")) == DATAGRAMS[name]
 
 
-@pytest.mark.parametrize("name", sorted({*EXPECTED, *ANSWERED, *DATAGRAMS}))
+@pytest.mark.parametrize("name", sorted({*EXPECTED, *ANSWERED, *DATAGRAMS, *CONNECTIONS}))
 def test_a_capture_knows_no_host(name):
     """No process, no errno, none of the findings about this host, and none of its commands."""
     for finding in read(PCAPS / name):

@@ -162,6 +162,7 @@ bool connection_waits(const struct connection *connection, struct connection_wai
 					closed_ns(&connection->side[1]), connection->ended_ns),
 		.idle_ns = last->idle_ns,
 		.bytes = last->bytes,
+		.class = last->class,
 		.acked = has_acked(peer_of(connection, last->side), last->end_seq),
 	};
 	return true;
@@ -243,6 +244,24 @@ static __u64 since(__u64 from_ns, __u64 to_ns)
 	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
+static void take_class(struct connection *connection, const struct event *event, __u8 from,
+		       bool server)
+{
+	const struct packet *packet = &event->packet;
+	size_t captured = packet->payload_at && packet->payload_at < event->bytes_captured ?
+				  event->bytes_captured - packet->payload_at :
+				  0;
+	struct first first;
+
+	if (captured > packet->payload_bytes)
+		captured = packet->payload_bytes; /* Ethernet pads short frames */
+	first_parse(event->bytes + packet->payload_at, captured, packet->payload_bytes, server,
+		    &first);
+	connection->burst[0].class = first.class;
+	if (!connection->side[from].first.ts_ns)
+		connection->side[from].opening = first;
+}
+
 static void begin_burst(struct connection *connection, const struct event *event, __u8 side)
 {
 	struct connection_burst *burst = connection->burst;
@@ -269,6 +288,7 @@ static void note_answer(struct connection *connection, const struct stream *stre
 	    stream->side[!stream->client].packets - client->peer_packets < 2)
 		return;
 	connection->answer_ns = took_ns;
+	connection->asked_class = connection->burst[0].class;
 	connection->asked = client->data;
 	connection->answered = mark_of(event);
 }
@@ -286,8 +306,10 @@ static void take_data(struct connection *connection, const struct stream *stream
 	if (connection->bursts && burst->side != from && from != stream->client)
 		note_answer(connection, stream, event);
 	if (!connection->bursts || burst->side != from ||
-	    since(burst->last_ns, event->head.ts_ns) >= PAUSE_NS)
+	    since(burst->last_ns, event->head.ts_ns) >= PAUSE_NS) {
 		begin_burst(connection, event, from);
+		take_class(connection, event, from, from != stream->client);
+	}
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
@@ -445,14 +467,14 @@ void connection_packet(struct join *join, const struct event *event)
 	}
 	if (connection->told)
 		return;
-	if (packet->payload_bytes)
-		handshake_packet(join, connection, stream, event, look->from);
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(connection, stream, event, look->from);
 	if (packet->payload_bytes && (look->flags & SENT_AGAIN))
 		take_again(connection, stream, event, look->from);
 	if (packet->payload_bytes && !(look->flags & SAYS_NOTHING))
 		take_data(connection, stream, event, look->from);
+	if (packet->payload_bytes)
+		handshake_packet(join, connection, stream, event, look->from);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);
 	if (is_over(connection, stream))

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "decode/first.h"
 #include "join/handshake.h"
 #include "join/stream.h"
 
@@ -44,11 +45,12 @@ struct connection_burst {
 	__u32 end_seq; /* behind its last byte */
 	__u32 bytes;
 	__u8 side;
+	__u8 class; /* enum first_class of its first bytes: a request that is owed an answer? */
 };
 
 struct connection_side {
+	struct first opening; /* what its first bytes are */
 	struct connection_mark first; /* the first packet with payload */
-	struct first said; /* what its first bytes are; FIRST_NONE: they are not in the capture */
 	struct connection_mark data; /* the last one with payload that was not sent before */
 	struct connection_mark fin;
 	struct connection_mark reset; /* the first that ends the connection */
@@ -91,6 +93,7 @@ struct connection {
 	__u64 answer_ns;
 	struct connection_mark asked;
 	struct connection_mark answered;
+	__u8 asked_class; /* enum first_class */
 
 	__u64 ended_ns; /* the last packet, or the end of the capture */
 };
@@ -105,6 +108,7 @@ struct connection_wait {
 	__u64 until_ns; /* its FIN or RST, the other side's, or the end */
 	__u64 idle_ns; /* before the burst */
 	__u32 bytes; /* of the burst */
+	__u8 class; /* enum first_class, of its first bytes */
 	bool acked; /* the other host has acknowledged all of it */
 };
 

@@ -141,27 +141,22 @@ static __u32 payload_seq(const struct packet *packet)
 	return packet->seq + !!(packet->tcp_flags & TCP_F_SYN); /* Fast Open */
 }
 
-/* The side's first word. Where it is TLS, and the first TLS of the connection, a handshake begins. */
-static struct handshake *begin(struct join *join, struct connection *connection,
-			       const struct stream *stream, const struct event *event, __u8 from)
+/*
+ * The side's first word. Where it is TLS, and the first TLS of the connection, a handshake begins: if
+ * it was the first byte that was sent, and not what an earlier one was lost before.
+ */
+static void begin(struct join *join, struct connection *connection, const struct stream *stream,
+		  const struct packet *packet, __u8 from)
 {
-	struct first *said = &connection->side[from].said;
-	const struct packet *packet = &event->packet;
-	struct handshake *handshake = handshake_of(join, connection);
-	const __u8 *payload;
-	size_t captured = captured_of(event, &payload);
+	struct handshake *handshake;
 
-	/* not what was sent first: an earlier part of it is not in the capture, or comes later */
-	if (payload_seq(packet) != stream->side[from].isn + 1)
-		return handshake;
-	first_parse(payload, captured, packet->payload_bytes, from != stream->client, said);
-	if (said->class != FIRST_TLS || handshake)
-		return handshake;
+	if (connection->handshake || connection->side[from].opening.class != FIRST_TLS ||
+	    payload_seq(packet) != stream->side[from].isn + 1)
+		return;
 	handshake = take_handshake(join, connection);
 	handshake->client = stream->client;
-	if (connection->side[!from].said.class != FIRST_NONE)
+	if (connection->side[!from].first.ts_ns)
 		handshake->side[!from].flags = TLS_SIDE_NOT_TLS;
-	return handshake;
 }
 
 /* @before: so many bytes of the side had been taken. */
@@ -209,15 +204,16 @@ void handshake_packet(struct join *join, struct connection *connection, const st
 		      const struct event *event, __u8 from)
 {
 	const struct packet *packet = &event->packet;
-	struct handshake *handshake = handshake_of(join, connection);
+	struct handshake *handshake;
 	struct tls_side *side;
 	const __u8 *payload;
 	size_t captured;
 	__u32 before;
 	__u8 alerts;
 
-	if (connection->side[from].said.class == FIRST_NONE)
-		handshake = begin(join, connection, stream, event, from);
+	if (connection->side[from].first.frame == event->frame.frame)
+		begin(join, connection, stream, packet, from);
+	handshake = handshake_of(join, connection);
 	if (!handshake)
 		return;
 	side = &handshake->side[from];

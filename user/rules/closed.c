@@ -2,7 +2,6 @@
 /* closed.c - an established connection was closed or reset before it had done its work */
 
 #include "rules/rule.h"
-#include "util/address.h"
 #include "util/text.h"
 
 #define NS_PER_MS 1000000ull
@@ -10,46 +9,11 @@
 /* Who closes right behind its own words does not wait for an answer to them. */
 #define GOODBYE_NS (20 * NS_PER_MS)
 
-static __u64 threshold_ns(const struct view *view, enum threshold threshold, __u64 unit_ns)
-{
-	return view->thresholds->value[threshold] * unit_ns;
-}
-
-static const struct connection_side *side_of(const struct view *view, int side)
-{
-	return &view->connection->side[side];
-}
-
-static __u64 between(__u64 from_ns, __u64 to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
-/* "10.0.0.2:80" of the server, "10.0.0.1:45678" of the client */
-static void add_server(struct text *text, const struct view *view)
-{
-	words_side(text, view, !look_client(view));
-}
-
-static void add_client(struct text *text, const struct view *view)
-{
-	words_side(text, view, look_client(view));
-}
-
-static void check_server_log(const struct view *view, struct finding *finding, const char *why)
-{
-	const struct stream *stream = view->connection->stream;
-	struct words_check check = words_check_remote(finding);
-
-	text_add(&check.run, "ss -tnpi 'sport = :%u'", stream->port[!look_client(view)]);
-	words_check_end(&check, "%s", why);
-}
-
 /* The server had answered on this connection before its client's last word. */
 static bool answered_before(const struct view *view)
 {
 	const struct connection *connection = view->connection;
-	const struct connection_side *server = side_of(view, !look_client(view));
+	const struct connection_side *server = look_side(view, !look_client(view));
 
 	return server->data.ts_ns && connection->burst[0].side == look_client(view) &&
 	       server->data.ts_ns <= connection->burst[0].first_ns;
@@ -60,8 +24,8 @@ static bool answered_before(const struct view *view)
 /* A reset with an acknowledgment tells what its sender had received: not the last question. */
 static bool reset_before_it_came(const struct view *view)
 {
-	const struct connection_mark *reset = &side_of(view, !look_client(view))->reset;
-	const struct connection_side *client = side_of(view, look_client(view));
+	const struct connection_mark *reset = &look_side(view, !look_client(view))->reset;
+	const struct connection_side *client = look_side(view, look_client(view));
 
 	return reset->ts_ns && (reset->tcp_flags & TCP_F_ACK) &&
 	       (__s32)(reset->ack - client->data.seq) <= 0;
@@ -71,11 +35,12 @@ static bool match_race(const struct view *view, struct guess *guess)
 {
 	const struct connection *connection = view->connection;
 	__u8 client = look_client(view);
-	const struct connection_side *server = side_of(view, !client);
+	const struct connection_side *server = look_side(view, !client);
 
 	if (!look_connection(view, guess) || !answered_before(view) ||
 	    connection_said_goodbye(connection, client) ||
-	    connection->burst[0].idle_ns < threshold_ns(view, THRESHOLD_KEEPALIVE_IDLE, NS_PER_MS))
+	    connection->burst[0].idle_ns <
+		    view->thresholds->value[THRESHOLD_KEEPALIVE_IDLE] * NS_PER_MS)
 		return false;
 	if (server->fin.ts_ns)
 		return connection_crossed_fin(connection, client);
@@ -86,21 +51,21 @@ static void tell_race(const struct view *view, struct finding *finding)
 {
 	const struct connection *connection = view->connection;
 	const struct connection_burst *asked = &connection->burst[0];
-	const struct connection_side *server = side_of(view, !look_client(view));
+	const struct connection_side *server = look_side(view, !look_client(view));
 	const struct connection_mark *closed = server->fin.ts_ns ? &server->fin : &server->reset;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	add_server(&what, view);
+	words_side(&what, view, !look_client(view));
 	text_add(&what, " closed the connection, idle for ");
-	words_duration(&what, between(server->data.ts_ns, closed->ts_ns));
+	words_duration(&what, look_between_ns(server->data.ts_ns, closed->ts_ns));
 	text_add(&what,
 		 ", while a request of %u bytes was on its way to it; no byte of answer came",
 		 asked->bytes);
 	text_add(&why, "the server's keep-alive time-out is not longer than the time for which the "
 		       "client keeps connections for reuse");
-	check_server_log(view, finding,
-			 "its keep-alive time-out: it must be longer than the client's");
+	words_check_server(view, finding,
+			   "its keep-alive time-out: it must be longer than the client's");
 }
 
 const struct rule rule_conn_keepalive_race = {
@@ -130,7 +95,8 @@ static int wrote_late(const struct view *view)
 
 	for (int side = 0; side < 2; side++)
 		if (connection_spoke_after_fin(connection, side) &&
-		    side_of(view, !side)->reset.ts_ns && !connection_said_goodbye(connection, side))
+		    look_side(view, !side)->reset.ts_ns &&
+		    !connection_said_goodbye(connection, side))
 			return side;
 	return -1;
 }
@@ -143,15 +109,15 @@ static bool match_pipe(const struct view *view, struct guess *guess)
 static void tell_pipe(const struct view *view, struct finding *finding)
 {
 	int writer = wrote_late(view);
-	const struct connection_mark *fin = &side_of(view, !writer)->fin;
-	const struct connection_mark *late = &side_of(view, writer)->data;
+	const struct connection_mark *fin = &look_side(view, !writer)->fin;
+	const struct connection_mark *late = &look_side(view, writer)->data;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
 	words_side(&what, view, writer);
 	text_add(&what, " wrote %u bytes ", late->payload_bytes);
-	words_duration(&what, between(fin->ts_ns, late->ts_ns));
+	words_duration(&what, look_between_ns(fin->ts_ns, late->ts_ns));
 	text_add(&what, " after ");
 	words_side(&what, view, !writer);
 	text_add(&what, " had closed, and was reset");
@@ -194,7 +160,7 @@ const struct rule rule_conn_broken_pipe = {
 static bool answered_too_late(const struct view *view, struct connection_wait *wait)
 {
 	const struct connection *connection = view->connection;
-	const struct connection_side *client = side_of(view, look_client(view));
+	const struct connection_side *client = look_side(view, look_client(view));
 	const struct connection_burst *answer = &connection->burst[0],
 				      *asked = &connection->burst[1];
 
@@ -208,6 +174,7 @@ static bool answered_too_late(const struct view *view, struct connection_wait *w
 		.until_ns = client->fin.ts_ns,
 		.idle_ns = asked->idle_ns,
 		.bytes = asked->bytes,
+		.class = asked->class,
 		.acked = true,
 	};
 	return true;
@@ -218,7 +185,8 @@ static bool closed_waiting(const struct view *view, struct connection_wait *wait
 {
 	const struct connection *connection = view->connection;
 	__u8 client = look_client(view);
-	const struct connection_side *own = side_of(view, client), *peer = side_of(view, !client);
+	const struct connection_side *own = look_side(view, client),
+				     *peer = look_side(view, !client);
 	__u64 peer_ns = peer->fin.ts_ns ? peer->fin.ts_ns : peer->reset.ts_ns;
 
 	if (!connection_waits(connection, wait) || wait->side != client || !wait->acked)
@@ -237,6 +205,8 @@ static bool gave_up(const struct view *view, struct guess *guess, struct connect
 	if (!closed_waiting(view, wait))
 		return false;
 	guess->absence = true;
+	if (look_owes_answer(wait->class))
+		return true;
 	/* a protocol may be one-way: whether an answer was owed is not known from silence */
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	guess->severity = SEVERITY_INFO;
@@ -245,8 +215,8 @@ static bool gave_up(const struct view *view, struct guess *guess, struct connect
 
 static bool waited_long(const struct view *view, const struct connection_wait *wait)
 {
-	return between(wait->since_ns, wait->until_ns) >=
-	       threshold_ns(view, THRESHOLD_ANSWER_WAIT, NS_PER_MS);
+	return look_between_ns(wait->since_ns, wait->until_ns) >=
+	       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
 }
 
 static bool match_app_timeout(const struct view *view, struct guess *guess)
@@ -263,29 +233,29 @@ static bool match_gave_up(const struct view *view, struct guess *guess)
 	struct connection_wait wait;
 
 	return gave_up(view, guess, &wait) &&
-	       (waited_long(view, &wait) || side_of(view, look_client(view))->reset.ts_ns);
+	       (waited_long(view, &wait) || look_side(view, look_client(view))->reset.ts_ns);
 }
 
 static void add_wait(struct text *what, const struct view *view)
 {
-	const struct connection_mark *reset = &side_of(view, look_client(view))->reset;
+	const struct connection_mark *reset = &look_side(view, look_client(view))->reset;
 	const struct connection *connection = view->connection;
 	struct connection_wait wait;
 	bool late = answered_too_late(view, &wait);
 
 	if (!late && !closed_waiting(view, &wait))
 		return;
-	add_client(what, view);
+	words_side(what, view, look_client(view));
 	text_add(what, reset->ts_ns == wait.until_ns ? " reset" : " closed");
 	text_add(what, " the connection ");
-	words_duration(what, between(wait.since_ns, wait.until_ns));
+	words_duration(what, look_between_ns(wait.since_ns, wait.until_ns));
 	text_add(what, " after its last %u bytes, which ", wait.bytes);
-	add_server(what, view);
+	words_side(what, view, !look_client(view));
 	text_add(what, " had acknowledged and not answered");
 	if (!late)
 		return;
 	text_add(what, "; the answer came ");
-	words_duration(what, between(wait.until_ns, connection->burst[0].first_ns));
+	words_duration(what, look_between_ns(wait.until_ns, connection->burst[0].first_ns));
 	text_add(what, " after that");
 }
 
@@ -297,8 +267,8 @@ static void tell_app_timeout(const struct view *view, struct finding *finding)
 	add_wait(&what, view);
 	text_add(&why, "the client's own time-out ended before the server's application answered; "
 		       "its host was there all the time");
-	check_server_log(view, finding,
-			 "whether its application reads (Recv-Q), and what it waits for");
+	words_check_server(view, finding,
+			   "whether its application reads (Recv-Q), and what it waits for");
 }
 
 static void tell_gave_up(const struct view *view, struct finding *finding)
@@ -309,8 +279,8 @@ static void tell_gave_up(const struct view *view, struct finding *finding)
 	add_wait(&what, view);
 	text_add(&why, "the client gave up (a time-out, a user who cancels, a process that ends) "
 		       "while the server worked on its request");
-	check_server_log(view, finding,
-			 "whether its application reads (Recv-Q), and what it waits for");
+	words_check_server(view, finding,
+			   "whether its application reads (Recv-Q), and what it waits for");
 }
 
 const struct rule rule_conn_app_timeout = {
@@ -354,20 +324,20 @@ static bool reset_after_idle(const struct view *view)
 {
 	const struct connection *connection = view->connection;
 	const struct connection_burst *last = &connection->burst[0];
-	const struct connection_mark *reset = &side_of(view, !last->side)->reset;
+	const struct connection_mark *reset = &look_side(view, !last->side)->reset;
 
-	if (!connection->bursts || !reset->ts_ns || side_of(view, !last->side)->fin.ts_ns)
+	if (!connection->bursts || !reset->ts_ns || look_side(view, !last->side)->fin.ts_ns)
 		return false;
 	/* RFC 9293 3.10.7.1: it takes its number from the acknowledgment of what provoked it */
 	return !(reset->tcp_flags & TCP_F_ACK) && reset->ts_ns >= last->first_ns &&
-	       reset->seq == side_of(view, last->side)->data.ack;
+	       reset->seq == look_side(view, last->side)->data.ack;
 }
 
 static bool stuck_after_idle(const struct view *view)
 {
 	const struct connection *connection = view->connection;
 	const struct connection_burst *last = &connection->burst[0];
-	const struct connection_side *side = side_of(view, last->side);
+	const struct connection_side *side = look_side(view, last->side);
 
 	return connection->bursts && connection_stuck(connection, last->side) &&
 	       side->stuck_count >= view->thresholds->value[THRESHOLD_STUCK] &&
@@ -377,7 +347,8 @@ static bool stuck_after_idle(const struct view *view)
 static bool match_idle_dropped(const struct view *view, struct guess *guess)
 {
 	if (!look_connection(view, guess) ||
-	    view->connection->burst[0].idle_ns < threshold_ns(view, THRESHOLD_LONG_IDLE, NS_PER_S))
+	    view->connection->burst[0].idle_ns <
+		    view->thresholds->value[THRESHOLD_LONG_IDLE] * NS_PER_S)
 		return false;
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	return reset_after_idle(view) || stuck_after_idle(view);
@@ -397,7 +368,7 @@ static void tell_idle_dropped(const struct view *view, struct finding *finding)
 		text_add(&what, " and was reset as if there were no such connection");
 	else
 		text_add(&what, " and heard nothing, though it sent that again %u times",
-			 side_of(view, last->side)->stuck_count);
+			 look_side(view, last->side)->stuck_count);
 	text_add(&why,
 		 "a NAT, firewall or balancer between the hosts forgot the idle connection, or "
 		 "the other host has started anew");
@@ -420,199 +391,5 @@ const struct rule rule_conn_idle_dropped = {
 		"silence for threshold long-idle, then data that gets a reset without acknowledgment (no such connection) or nothing at all; one case is possible at most; so far of captures only",
 	.gate = "a FIN or reset before that data tells who closed it; shorter silences are none",
 	.general_check = "idle time-outs on the way; keep-alives of the application or socket",
-	.kernels = "captures only so far",
-};
-
-/* ---- conn-closed-early ---- */
-
-/* The server closed first and never said a word. */
-static bool closed_speechless(const struct view *view)
-{
-	const struct connection *connection = view->connection;
-	__u8 client = look_client(view);
-	const struct connection_side *server = side_of(view, !client);
-	const struct connection_side *own = side_of(view, client);
-
-	return server->fin.ts_ns && !server->data.ts_ns &&
-	       !connection_acked_bytes(connection, !client) &&
-	       (!own->fin.ts_ns || server->fin.ts_ns <= own->fin.ts_ns) &&
-	       (!own->reset.ts_ns || server->fin.ts_ns <= own->reset.ts_ns);
-}
-
-static bool match_closed_early(const struct view *view, struct guess *guess)
-{
-	const struct connection *connection = view->connection;
-	const struct connection_side *server = side_of(view, !look_client(view));
-
-	if (!look_connection(view, guess) || !connection->syn_ack.ts_ns || !closed_speechless(view))
-		return false;
-	guess->absence = true;
-	if (connection->bursts)
-		return true;
-	/* it may have waited for a word of the client: that was the client's turn */
-	return between(connection->syn_ack.ts_ns, server->fin.ts_ns) <
-	       threshold_ns(view, THRESHOLD_CLOSED_AT_ONCE, NS_PER_MS);
-}
-
-static void tell_closed_early(const struct view *view, struct finding *finding)
-{
-	const struct connection *connection = view->connection;
-	const struct connection_side *client = side_of(view, look_client(view));
-	const struct connection_mark *fin = &side_of(view, !look_client(view))->fin;
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-
-	add_server(&what, view);
-	text_add(&what, " accepted the connection and closed it ");
-	words_duration(&what, between(connection->syn_ack.ts_ns, fin->ts_ns));
-	text_add(&what, " later without a word");
-	if (client->first.ts_ns && client->first.ts_ns <= fin->ts_ns) {
-		text_add(&what, ", ");
-		words_duration(&what, between(client->first.ts_ns, fin->ts_ns));
-		text_add(&what, " after the client's first %u bytes", client->first.payload_bytes);
-	}
-	text_add(&why,
-		 "the server's application did not want it: a limit of connections or clients, "
-		 "an access list, another protocol, or a proxy without a backend");
-	check_server_log(view, finding, "what serves that port; its own log says why it closes");
-}
-
-const struct rule rule_conn_closed_early = {
-	.id = "conn-closed-early",
-	.stage = "established",
-	.severity = SEVERITY_ERROR,
-	.cap = CONFIDENCE_LIKELY,
-	.rank = 260,
-	.wakes = WAKE_CONNECTION,
-	.match = match_closed_early,
-	.tell = tell_closed_early,
-	.means = "the server accepted, then closed cleanly before it answered anything",
-	.evidence =
-		"the server's FIN before the client's, and not a byte of it; so far of captures only",
-	.gate = "a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request",
-	.general_check = "the server's log and its limits",
-	.kernels = "captures only so far",
-};
-
-/* ---- conn-reset-by-peer ---- */
-
-static int resetter(const struct view *view)
-{
-	const struct stream *stream = view->connection->stream;
-
-	for (int side = 0; side < 2; side++)
-		if (side_of(view, side)->reset.ts_ns)
-			return side_of(view, !side)->reset.ts_ns ? stream->reset_by : side;
-	return -1;
-}
-
-/* The server reset while the client's last word had no answer. */
-static bool owed_answer(const struct view *view, int by)
-{
-	const struct connection *connection = view->connection;
-	__u8 client = look_client(view);
-
-	return by != client && connection->bursts && connection->burst[0].side == client &&
-	       !connection_said_goodbye(connection, client);
-}
-
-static bool match_reset(const struct view *view, struct guess *guess)
-{
-	const struct connection *connection = view->connection;
-	int by = resetter(view);
-	__u32 lost;
-
-	if (by < 0 || !look_connection(view, guess))
-		return false;
-	/* over and done: the reset only tells that nobody is there any more */
-	if (side_of(view, by)->fin.ts_ns || connection_said_goodbye(connection, !by) ||
-	    connection_said_goodbye(connection, by))
-		return false;
-	if (side_of(view, !by)->fin.ts_ns && connection->bursts && !owed_answer(view, by) &&
-	    !connection_unacked_bytes(connection, !by))
-		return false;
-	if (!connection->bursts &&
-	    between(connection->stream->first_ns, connection->ended_ns) < NS_PER_S)
-		return false; /* a health check */
-	lost = connection_unacked_bytes(connection, !by);
-	if (!owed_answer(view, by) && !lost)
-		guess->severity = SEVERITY_INFO;
-	else if (by == look_client(view))
-		guess->severity = SEVERITY_WARNING; /* it chose not to read on */
-	return true;
-}
-
-/* A router or firewall on the way counts hops of its own. */
-static void add_author(struct text *why, const struct view *view, int by)
-{
-	const struct connection_side *side = side_of(view, by);
-	__u8 usual = side->data.ttl ? side->data.ttl : 0;
-
-	if (!usual || usual == side->reset.ttl)
-		return;
-	text_add(why,
-		 "; the reset's hop limit is %u, that of its data %u: it may come from something "
-		 "on the way",
-		 side->reset.ttl, usual);
-}
-
-static void tell_reset(const struct view *view, struct finding *finding)
-{
-	const struct connection *connection = view->connection;
-	int by = resetter(view);
-	const struct connection_mark *reset = &side_of(view, by)->reset;
-	__u32 lost = connection_unacked_bytes(connection, !by);
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check;
-
-	words_side(&what, view, by);
-	if (!connection->bursts) {
-		text_add(&what, " reset the connection on which nobody had said a word for ");
-		words_duration(&what, between(connection->stream->first_ns, reset->ts_ns));
-	} else if (owed_answer(view, by)) {
-		text_add(&what, " reset the connection instead of an answer, ");
-		words_duration(&what, between(connection->burst[0].last_ns, reset->ts_ns));
-		text_add(&what, " after the client's last %u bytes", connection->burst[0].bytes);
-	} else {
-		text_add(&what, " reset the connection ");
-		words_duration(&what, between(connection->burst[0].last_ns, reset->ts_ns));
-		text_add(&what, " after the last data");
-	}
-	if (lost)
-		text_add(&what, "; %u bytes to it were never acknowledged", lost);
-	/* RFC 9293 3.10.7.1; Linux resets where data was left unread at close() */
-	if (!(reset->tcp_flags & TCP_F_ACK))
-		text_add(&why,
-			 "its host reset without an acknowledgment, as it does for a connection "
-			 "that it does not know (any more)");
-	else if (by == look_client(view))
-		text_add(&why,
-			 "the client ended it without reading what was left, or its process died");
-	else
-		text_add(&why,
-			 "its application closed without reading everything, crashed, or was told "
-			 "to reset");
-	add_author(&why, view, by);
-	check = by == look_client(view) ? words_check(view, finding, 0) :
-					  words_check_remote(finding);
-	text_add(&check.run, "journalctl --since -1h -p warning");
-	words_check_end(&check, "whether the application crashed or was restarted at that time");
-}
-
-const struct rule rule_conn_reset_by_peer = {
-	.id = "conn-reset-by-peer",
-	.stage = "established",
-	.severity = SEVERITY_ERROR,
-	.cap = CONFIDENCE_LIKELY,
-	.rank = 270,
-	.wakes = WAKE_CONNECTION,
-	.match = match_reset,
-	.tell = tell_reset,
-	.means = "one side, or something on the way in its name, reset an established connection",
-	.evidence =
-		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; so far of captures only",
-	.gate = "an error only if an answer was owed or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye, or of a connection without a byte within 1 s (a health check) is none",
-	.general_check = "the log of the application that reset; nstat on its host",
 	.kernels = "captures only so far",
 };

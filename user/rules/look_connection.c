@@ -5,6 +5,16 @@
 #include "util/address.h"
 #include "util/array.h"
 
+const struct connection_side *look_side(const struct view *view, int side)
+{
+	return &view->connection->side[side];
+}
+
+__u64 look_between_ns(__u64 from_ns, __u64 to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
 __u8 look_client(const struct view *view)
 {
 	return view->connection->stream->client;
@@ -47,9 +57,23 @@ enum vantage_point look_vantage_point(const struct view *view)
 	return is_initial(near_ttl) ? VANTAGE_POINT_CLIENT : VANTAGE_POINT_SERVER;
 }
 
+bool look_owes_answer(__u8 first_class)
+{
+	return first_class == FIRST_HTTP_REQUEST || first_class == FIRST_REDIS_REQUEST;
+}
+
 void words_side(struct text *text, const struct view *view, int side)
 {
 	const struct stream *stream = view->connection->stream;
 
 	address_print_port(text, stream->address[side], stream->port[side]);
+}
+
+void words_check_server(const struct view *view, struct finding *finding, const char *why)
+{
+	struct words_check check = words_check_remote(finding);
+
+	text_add(&check.run, "ss -tnpi 'sport = :%u'",
+		 view->connection->stream->port[!look_client(view)]);
+	words_check_end(&check, "%s", why);
 }

@@ -109,7 +109,7 @@ extern const struct rule rule_tls_alert;
 extern const struct rule rule_tls_rejected;
 extern const struct rule rule_tls_no_server_hello;
 extern const struct rule rule_tls_not_tls;
-/* closed.c */
+/* closed.c, turned_away.c */
 extern const struct rule rule_conn_keepalive_race;
 extern const struct rule rule_conn_broken_pipe;
 extern const struct rule rule_conn_app_timeout;
@@ -206,14 +206,25 @@ bool look_begin_seen(const struct view *view);
 /* Both directions are there, which is what every rule asks for; fills in what was not seen of it. */
 bool look_connection(const struct view *view, struct guess *guess);
 
+const struct connection_side *look_side(const struct view *view, int side);
+
+/* 0 where the clock went backwards. */
+__u64 look_between_ns(__u64 from_ns, __u64 to_ns);
+
 __u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
 
 /* Where the packets were taken, as far as hop limits tell. */
 enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
 enum vantage_point look_vantage_point(const struct view *view);
 
+/* Of what begins so, enum first_class, it is known that the other side owes an answer. */
+bool look_owes_answer(__u8 first_class);
+
 /* "10.0.0.1:45678" */
 void words_side(struct text *text, const struct view *view, int side);
+
+/* Adds a check on the server: its connections and what their processes left unread. */
+void words_check_server(const struct view *view, struct finding *finding, const char *why);
 
 /* ---- words.c: pieces of text that several findings use ---- */
 

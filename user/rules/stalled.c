@@ -8,16 +8,6 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
 
-static __u64 between(__u64 from_ns, __u64 to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
-static const struct connection_side *side_of(const struct view *view, int side)
-{
-	return &view->connection->side[side];
-}
-
 static const struct stream_side *wire_of(const struct view *view, int side)
 {
 	return &view->connection->stream->side[side];
@@ -36,12 +26,12 @@ static int which(const struct view *view, bool (*test)(const struct view *view, 
 static bool is_stuck(const struct view *view, int side)
 {
 	return connection_stuck(view->connection, side) &&
-	       side_of(view, side)->stuck_count >= view->thresholds->value[THRESHOLD_STUCK];
+	       look_side(view, side)->stuck_count >= view->thresholds->value[THRESHOLD_STUCK];
 }
 
 static bool peer_silent(const struct view *view, int side)
 {
-	return side_of(view, side)->stuck_peer_packets == (__u32)wire_of(view, !side)->packets;
+	return look_side(view, side)->stuck_peer_packets == (__u32)wire_of(view, !side)->packets;
 }
 
 static struct words_check check_on(const struct view *view, struct finding *finding, int side)
@@ -57,7 +47,7 @@ enum { SMALLEST_MTU_PAYLOAD = 536 }; /* RFC 9293 3.7.1: what every IPv4 path car
 /* What was lost is larger than anything that arrived, and the other host is there. */
 static bool large_ones_vanish(const struct view *view, int side)
 {
-	const struct connection_side *own = side_of(view, side);
+	const struct connection_side *own = look_side(view, side);
 	const struct connection *connection = view->connection;
 
 	return is_stuck(view, side) && !peer_silent(view, side) &&
@@ -75,7 +65,7 @@ static bool match_mtu(const struct view *view, struct guess *guess)
 static void tell_mtu(const struct view *view, struct finding *finding)
 {
 	int side = which(view, large_ones_vanish);
-	const struct connection_side *own = side_of(view, side);
+	const struct connection_side *own = look_side(view, side);
 	__u32 passed = connection_acked_bytes(view->connection, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
@@ -126,7 +116,7 @@ const struct rule rule_conn_mtu_blackhole = {
 
 static bool probes_in_vain(const struct view *view, int side)
 {
-	const struct connection_side *own = side_of(view, side);
+	const struct connection_side *own = look_side(view, side);
 
 	return own->probes >= view->thresholds->value[THRESHOLD_PROBES] &&
 	       own->probes_peer_packets == (__u32)wire_of(view, !side)->packets;
@@ -142,7 +132,7 @@ static bool match_keepalive(const struct view *view, struct guess *guess)
 static void tell_keepalive(const struct view *view, struct finding *finding)
 {
 	int side = which(view, probes_in_vain);
-	const struct connection_side *own = side_of(view, side);
+	const struct connection_side *own = look_side(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
@@ -150,11 +140,12 @@ static void tell_keepalive(const struct view *view, struct finding *finding)
 	text_add(&what, "%u keep-alives of ", own->probes);
 	words_side(&what, view, side);
 	text_add(&what, " got no answer in ");
-	words_duration(&what, between(own->probes_ns, view->connection->ended_ns));
+	words_duration(&what, look_between_ns(own->probes_ns, view->connection->ended_ns));
 	text_add(&what, "; nothing was heard of ");
 	words_side(&what, view, !side);
 	text_add(&what, " for ");
-	words_duration(&what, between(wire_of(view, !side)->last_ns, view->connection->ended_ns));
+	words_duration(&what,
+		       look_between_ns(wire_of(view, !side)->last_ns, view->connection->ended_ns));
 	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
 		       "connection and drops its packets");
 	text_add(&check.run, "ping -c 3 ");
@@ -196,7 +187,7 @@ static bool match_timed_out(const struct view *view, struct guess *guess)
 static void tell_timed_out(const struct view *view, struct finding *finding)
 {
 	int side = which(view, never_acked);
-	const struct connection_side *own = side_of(view, side);
+	const struct connection_side *own = look_side(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
@@ -204,11 +195,11 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 	text_add(&what, "%u bytes of ", connection_unacked_bytes(view->connection, side));
 	words_side(&what, view, side);
 	text_add(&what, " were sent again %u times in ", own->stuck_count);
-	words_duration(&what, between(own->stuck_ns, own->again.ts_ns));
+	words_duration(&what, look_between_ns(own->stuck_ns, own->again.ts_ns));
 	text_add(&what, " and never acknowledged; the last packet of ");
 	words_side(&what, view, !side);
 	text_add(&what, " came ");
-	words_duration(&what, between(wire_of(view, !side)->last_ns, own->again.ts_ns));
+	words_duration(&what, look_between_ns(wire_of(view, !side)->last_ns, own->again.ts_ns));
 	text_add(&what, " before the last of them");
 	text_add(&why,
 		 "that host is off or cut off, the way to it is broken, or something on it drops "
@@ -241,8 +232,9 @@ static __u64 window_closed_ns(const struct view *view, int side)
 {
 	const struct stream_side *wire = wire_of(view, side);
 
-	return wire->zero_ns +
-	       (wire->zero_since_ns ? between(wire->zero_since_ns, view->connection->ended_ns) : 0);
+	return wire->zero_ns + (wire->zero_since_ns ? look_between_ns(wire->zero_since_ns,
+								      view->connection->ended_ns) :
+						      0);
 }
 
 /* A closed window matters to who has something to say. */
@@ -250,7 +242,7 @@ static bool does_not_read(const struct view *view, int side)
 {
 	return window_closed_ns(view, side) >=
 		       view->thresholds->value[THRESHOLD_WINDOW_CLOSED] * NS_PER_MS &&
-	       side_of(view, !side)->data.ts_ns;
+	       look_side(view, !side)->data.ts_ns;
 }
 
 static bool match_window(const struct view *view, struct guess *guess)
@@ -439,6 +431,8 @@ static bool match_slow(const struct view *view, struct guess *guess)
 	    view->connection->answer_ns <
 		    view->thresholds->value[THRESHOLD_SLOW_ANSWER] * NS_PER_MS)
 		return false;
+	if (look_owes_answer(view->connection->asked_class))
+		return true;
 	/* a server may speak by itself: that it answers is not known */
 	guess->severity = SEVERITY_INFO;
 	guess->confidence = CONFIDENCE_POSSIBLE;
@@ -492,7 +486,7 @@ static bool match_silent(const struct view *view, struct guess *guess)
 	const struct connection *connection = view->connection;
 
 	return look_connection(view, guess) && !connection->bursts && connection->syn_ack.ts_ns &&
-	       between(connection->syn_ack.ts_ns, connection->ended_ns) >
+	       look_between_ns(connection->syn_ack.ts_ns, connection->ended_ns) >
 		       view->thresholds->value[THRESHOLD_SILENCE] * NS_PER_S;
 }
 
@@ -504,7 +498,7 @@ static void tell_silent(const struct view *view, struct finding *finding)
 	struct words_check check = words_check(view, finding, 0);
 
 	text_add(&what, "connected, and neither side said a word for ");
-	words_duration(&what, between(connection->syn_ack.ts_ns, connection->ended_ns));
+	words_duration(&what, look_between_ns(connection->syn_ack.ts_ns, connection->ended_ns));
 	text_add(&why,
 		 "each side waits for the other to begin, or the connection is kept in reserve");
 	text_add(&check.run, "ss -tnpi 'dport = :%u'",

@@ -133,7 +133,7 @@ static bool server_is_plain(const struct view *view)
 	__u8 client = look_client(view);
 
 	return client_hello_seen(handshake) && handshake->side[!client].flags & TLS_SIDE_NOT_TLS &&
-	       connection_side(view, !client)->said.class != FIRST_NONE;
+	       connection_side(view, !client)->opening.class != FIRST_NONE;
 }
 
 /* The server says that it wants TLS: by an alert, or in words. */
@@ -141,12 +141,12 @@ static bool client_is_plain(const struct view *view)
 {
 	const struct handshake *handshake = handshake_of(view);
 	__u8 client = look_client(view);
-	const struct first *said = &connection_side(view, client)->said;
+	const struct first *said = &connection_side(view, client)->opening;
 	const struct tls_side *server;
 
 	if (said->class == FIRST_NONE || said->class == FIRST_TLS)
 		return false;
-	if (connection_side(view, !client)->said.wants_tls)
+	if (connection_side(view, !client)->opening.wants_tls)
 		return true;
 	if (!handshake)
 		return false;
@@ -175,11 +175,11 @@ static void tell_server_is_plain(const struct view *view, struct text *what, str
 	add_server(what, view);
 	text_add(what,
 		 server->first.ts_ns < handshake->hello_ns ? " began with " : " answers with ");
-	first_print(what, &server->said);
+	first_print(what, &server->opening);
 	add_offer(what, handshake);
 	text_add(why, "that port serves something without TLS, and the client's URL or setting "
 		      "asks for TLS there");
-	if (is_mail_or_file(&server->said))
+	if (is_mail_or_file(&server->opening))
 		text_add(why, "; TLS begins after STARTTLS there, or on another port");
 }
 
@@ -190,10 +190,10 @@ static void tell_client_is_plain(const struct view *view, struct text *what, str
 
 	add_client(what, view);
 	text_add(what, " begins with ");
-	first_print(what, &client->said);
+	first_print(what, &client->opening);
 	text_add(what, ", ");
 	add_server(what, view);
-	if (server->said.wants_tls)
+	if (server->opening.wants_tls)
 		text_add(what, " answers HTTP 400, saying that it wants TLS");
 	else
 		text_add(what, " answers with a TLS alert");
@@ -584,7 +584,7 @@ static enum no_answer no_answer(const struct view *view)
 	if (!client_hello_seen(handshake))
 		return ANSWERED;
 	server = connection_side(view, !handshake->client);
-	if (server->first.ts_ns || server->said.class != FIRST_NONE)
+	if (server->first.ts_ns || server->opening.class != FIRST_NONE)
 		return ANSWERED;
 	if (closed_first(view) == !handshake->client) {
 		if (closed_ns(view, !handshake->client) < handshake->hello_ns)
