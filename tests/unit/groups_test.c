@@ -146,6 +146,32 @@ static void test_more_groups_than_room(void **state)
 	groups_free(groups);
 }
 
+/* 256 findings are kept; of those that owe nobody a word the one that failed least lately leaves. */
+static void test_whose_finding_is_kept(void **state)
+{
+	struct counts counts = { 0 };
+	const struct finding *finding;
+	bool told[5] = { false };
+	struct groups *groups;
+
+	(void)state;
+	assert_int_equal(groups_new(&groups, 65536), 0);
+	for (__u64 group = 1; group <= 256; group++)
+		assert_true(note(groups, group, BEGIN + group, &counts));
+	assert_false(note(groups, 1, BEGIN + 300, &counts));
+	/* so 1 is owed a word, and 2 leaves */
+	assert_true(note(groups, 257, BEGIN + 301, &counts));
+	for (__u64 group = 2; group <= 4; group++)
+		assert_false(note(groups, group, BEGIN + 302, &counts));
+	while ((finding = groups_idle(groups, BEGIN + 10 * SEC, true))) {
+		assert_in_range(finding->group, 1, 4);
+		told[finding->group] = true;
+	}
+	assert_true(told[1] && told[3] && told[4]);
+	assert_false(told[2]);
+	groups_free(groups);
+}
+
 static void test_time_that_goes_back(void **state)
 {
 	struct counts counts = { 0 };
@@ -183,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_forgotten_group_begins_anew),
 		cmocka_unit_test(test_groups_do_not_disturb_each_other),
 		cmocka_unit_test(test_more_groups_than_room),
+		cmocka_unit_test(test_whose_finding_is_kept),
 		cmocka_unit_test(test_time_that_goes_back),
 		cmocka_unit_test(test_group_zero),
 	};

@@ -243,6 +243,44 @@ static void scope_counts_by_destination(void **state)
 	assert_int_equal(join_scope_other_port(join, NETNS, remote, 81, &scope), 80);
 }
 
+static void asks(struct join *join, __u64 *ms, __u32 host, __u16 port, bool works)
+{
+	++*ms;
+	feed(join, opening(*ms * 1000, *ms, *ms, host, port));
+	feed(join, state_to(*ms * 1000 + 1, *ms, works ? 1 : 7, works ? 0 : ECONNREFUSED));
+	tick(join, *ms * 1000 + 3000);
+	for (struct attempt *attempt; (attempt = join_due(join));)
+		join_told(join, attempt, NULL);
+}
+
+static void scope_knows_the_best_port(void **state)
+{
+	struct join *join = *state;
+	struct scope scope;
+	__u8 remote[EVENT_ADDRESS_SIZE];
+	__u64 ms = 0;
+
+	set_address(remote, 2);
+	asks(join, &ms, 2, 80, false);
+	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 0);
+	asks(join, &ms, 2, 80, true);
+	asks(join, &ms, 2, 81, true);
+	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 81); /* younger */
+	asks(join, &ms, 2, 80, true);
+	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 80);
+	assert_int_equal(scope.tries, 3);
+	assert_int_equal(join_scope_other_port(join, NETNS, remote, 80, &scope), 81);
+	assert_int_equal(join_scope_other_port(join, OTHER_NETNS, remote, 443, &scope), 0);
+	/* as many destinations as are remembered, all younger: nothing of the host is left */
+	for (__u16 port = 1000; port < 1000 + 4096; port++)
+		asks(join, &ms, 3, port, port % 2);
+	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 0);
+	set_address(remote, 3);
+	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 5095);
+	join_scope(join, NETNS, remote, 1000, &scope);
+	assert_int_equal(scope.failures, 1);
+}
+
 static void ids_are_the_same_in_every_replay(void **state)
 {
 	struct join *join = *state, *again;
@@ -277,6 +315,7 @@ int main(void)
 		TEST(failures_are_told_before_they_make_room),
 		TEST(evidence_keeps_the_first_and_the_last),
 		TEST(scope_counts_by_destination),
+		TEST(scope_knows_the_best_port),
 		TEST(ids_are_the_same_in_every_replay),
 	};
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <setjmp.h>
 #include <string.h>
 
@@ -42,6 +43,44 @@ static void cut_keeps_what_fits(void **state)
 	assert_true(text.cut);
 	text_add(&text, "%s", "x");
 	assert_string_equal(text.at, "abcd");
+}
+
+/* Into every buffer from the smallest to one that holds all of it. */
+#define LIKE_SNPRINTF(...)                                                         \
+	do {                                                                       \
+		char want[80], got[80];                                            \
+		size_t length = (size_t)snprintf(want, sizeof(want), __VA_ARGS__); \
+                                                                                   \
+		for (size_t size = 3; size <= sizeof(got); size++) {               \
+			struct text text = text_in(got, size);                     \
+                                                                                   \
+			text_add(&text, "ab");                                     \
+			text_add(&text, __VA_ARGS__);                              \
+			snprintf(want, size, "ab" __VA_ARGS__);                    \
+			assert_string_equal(got, want);                            \
+			assert_int_equal(text.length, strlen(want));               \
+			assert_int_equal(text.cut, length + 2 >= size);            \
+		}                                                                  \
+	} while (0)
+
+static void formats_as_snprintf_does(void **state)
+{
+	const unsigned long long most = UINT64_MAX;
+	const long long least = INT64_MIN;
+
+	(void)state;
+	LIKE_SNPRINTF("no conversion");
+	LIKE_SNPRINTF("%s and %s", "one", "");
+	LIKE_SNPRINTF("%u %u %u", 0, 10, UINT32_MAX);
+	LIKE_SNPRINTF("%d %d %d", 0, INT32_MIN, INT32_MAX);
+	LIKE_SNPRINTF("%llu %lld %lld", most, least, 12ll);
+	LIKE_SNPRINTF("%lu %ld %zu", 7ul, -7l, sizeof(most));
+	LIKE_SNPRINTF("%02llu:%02u:%03llu %09llu", 5ull, 17, 1234ull, 42ull);
+	/* what is left to vsnprintf(), also behind what is not */
+	LIKE_SNPRINTF("%u %% %s", 5, "x");
+	LIKE_SNPRINTF("%s %5u %-5s|", "x", 5, "y");
+	LIKE_SNPRINTF("%u %.*s %x %c", 5, 2, "abcd", 255, 'z');
+	LIKE_SNPRINTF("%d %03d %.1f", 5, -5, 1.25);
 }
 
 static void smallest_buffer(void **state)
@@ -141,9 +180,10 @@ static void every_byte_is_safe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(append_until_full),   cmocka_unit_test(cut_keeps_what_fits),
-		cmocka_unit_test(smallest_buffer),     cmocka_unit_test(foreign_text),
-		cmocka_unit_test(foreign_size_bounds), cmocka_unit_test(every_byte_is_safe),
+		cmocka_unit_test(append_until_full),	    cmocka_unit_test(cut_keeps_what_fits),
+		cmocka_unit_test(smallest_buffer),	    cmocka_unit_test(foreign_text),
+		cmocka_unit_test(foreign_size_bounds),	    cmocka_unit_test(every_byte_is_safe),
+		cmocka_unit_test(formats_as_snprintf_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.utc = options->utc,
 		.events = options->verbose > (options->command == COMMAND_RUN),
+		.unhurried = options->command == COMMAND_READ,
 		.timeline = options->command == COMMAND_RUN,
 	};
 	int err;

@@ -236,7 +236,6 @@ static int judge_frames(struct reading *reading, struct output *output,
 
 	output_attach(output, pipeline);
 	err = read_frames(reading); /* what broke off has been told */
-	err = read_frames(reading); /* what broke off has been told */
 	summary->files = (__u32)captures_count(reading->captures);
 	summary->damaged = (__u32)captures_damaged(reading->captures);
 	summary->partial = fragments_abandoned(reading->fragments);

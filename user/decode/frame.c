@@ -65,7 +65,8 @@ static void keep_raw(struct event *event, const struct link *link)
 	raw->wire_bytes = (__u32)link->wire;
 	raw->captured_bytes = (__u16)kept;
 	raw->gso_bytes = 0;
-	memcpy(raw->bytes, link->at, kept);
+	/* they never overlap, but gcc makes a "rep movs" of a memcpy() with this bound: 10 ns */
+	memmove(raw->bytes, link->at, kept);
 }
 
 size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,

@@ -396,13 +396,20 @@ static void parse_icmp(struct span span, size_t wire, bool ipv6, struct packet *
 	parse_inner(span, ipv6, packet);
 }
 
+/* In two parts, each short enough for plain stores: of the whole gcc makes a "rep stos", 15 ns. */
+static void clear_packet(struct packet *packet)
+{
+	memset(packet, 0, offsetof(struct packet, inner));
+	memset(&packet->inner, 0, sizeof(packet->inner));
+}
+
 void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet *packet)
 {
 	struct span span = { bytes, captured };
 	struct upper upper;
 	bool ipv6 = captured && bytes[0] >> 4 == 6;
 
-	memset(packet, 0, sizeof(*packet));
+	clear_packet(packet);
 	if (!parse_ip(span, wire, packet->source, packet->destination, &upper)) {
 		memset(packet, 0, sizeof(*packet));
 		packet->what = PACKET_UNPARSED;

@@ -34,51 +34,59 @@
 /* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
 #define FIRST_FLIGHT 65535
 
-/* ---- which packets may be of a live try ---- */
+/* ---- which packets may tell something of a try ---- */
 
-static __u32 live_bucket(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
+/*
+ * Any packet may, until both ends have spoken on an established connection; then only a SYN or a
+ * reset. All other packets, nearly all there are, cost a look into this table.
+ */
+static __u8 *watch_count(struct join *join, const struct ends *ends)
 {
-	__u64 h = hash_mix(join_hash_bytes(0, a, EVENT_ADDRESS_SIZE), a_port) ^
-		  hash_mix(join_hash_bytes(0, b, EVENT_ADDRESS_SIZE), b_port);
-
-	return h & (JOIN_CAPTURED_BUCKETS - 1);
+	return &join->captured[ends->hash & (JOIN_CAPTURED_BUCKETS - 1)];
 }
 
-static __u16 *live_count(struct join *join, const struct event_tuple *tuple)
+static __u8 *watch_count_of(struct join *join, const struct event_tuple *tuple)
 {
-	return &join->captured[live_bucket(tuple->local, tuple->local_port, tuple->remote,
-					   tuple->remote_port)];
+	struct ends ends =
+		ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
+
+	return watch_count(join, &ends);
 }
 
-void capture_forget(struct join *join, const struct try_slot *slot)
+static void watch(struct join *join, struct try_slot *slot)
 {
-	__u16 *count = live_count(join, &slot->try.tuple);
+	__u8 *count = watch_count_of(join, &slot->try.tuple);
 
-	if (*count && *count < UINT16_MAX) /* one that was full once stays so */
+	slot->watched = true;
+	if (*count < UINT8_MAX)
+		++*count;
+}
+
+void capture_unwatch(struct join *join, struct try_slot *slot)
+{
+	__u8 *count = watch_count_of(join, &slot->try.tuple);
+
+	if (slot->watched && *count && *count < UINT8_MAX) /* one that was full once stays so */
 		--*count;
+	slot->watched = false;
 }
 
 /* ---- which directions are seen at all ---- */
 
-static __u8 *seen_slot(const struct join *join, const __u8 *address)
-{
-	__u64 h = join_hash_bytes(0, address, EVENT_ADDRESS_SIZE);
-
-	return (__u8 *)join->seen[h & (JOIN_SEEN_MAX - 1)];
-}
-
 /* The last address of a bucket is known: one that was pushed out counts as not seen. */
 static void note_destination(struct join *join, const struct packet *packet)
 {
-	__u8 *seen = seen_slot(join, packet->destination);
+	__u64 h = address_hash(packet->destination);
 
-	if (!address_equal(seen, packet->destination))
-		memcpy(seen, packet->destination, EVENT_ADDRESS_SIZE);
+	join->seen[h & (JOIN_SEEN_MAX - 1)] = (__u32)(h >> 32);
 }
 
+/* One in 2^32 is taken for another that is. */
 bool capture_sees(const struct join *join, const __u8 *address)
 {
-	return address_equal(seen_slot(join, address), address);
+	__u64 h = address_hash(address);
+
+	return join->seen[h & (JOIN_SEEN_MAX - 1)] == (__u32)(h >> 32);
 }
 
 void capture_see_whole(struct join *join, struct try_slot *slot)
@@ -268,8 +276,10 @@ static void take_from_client(struct join *join, struct try_slot *slot, const str
 	if (packet->tcp_flags & TCP_F_SYN)
 		return; /* a SYN/ACK: both opened at once, and the other try tells it */
 	if (established && try->peer_isn_known && packet->ack - (try->peer_isn + 1) <= INT32_MAX &&
-	    packet->ack != try->peer_isn + 1)
+	    packet->ack != try->peer_isn + 1) {
 		try->bytes_received = packet->ack - (try->peer_isn + 1);
+		capture_unwatch(join, slot);
+	}
 	if (established || !completes(try, packet)) {
 		if (!established)
 			add_evidence(join, slot, event, DIRECTION_OUT);
@@ -350,6 +360,8 @@ static void take_from_server(struct join *join, struct try_slot *slot, const str
 			try->bytes_sent = acked;
 		if (packet->payload_bytes)
 			try->bytes_received = packet->payload_bytes;
+		if (try->bytes_sent || try->bytes_received)
+			capture_unwatch(join, slot);
 		return;
 	}
 	if (!(packet->tcp_flags & TCP_F_ACK))
@@ -393,7 +405,6 @@ static void open_try(struct join *join, const struct event *event)
 	const struct packet *packet = &event->packet;
 	struct try_slot *slot = tries_take(join);
 	struct event_tuple *tuple;
-	__u16 *count;
 
 	if (!slot)
 		return;
@@ -416,9 +427,7 @@ static void open_try(struct join *join, const struct event *event)
 	tuple->protocol = IPPROTO_TCP;
 	tries_set_alias(join, slot, ALIAS_OWN, tuple->local, tuple->local_port, tuple->remote,
 			tuple->remote_port);
-	count = live_count(join, tuple);
-	if (*count < UINT16_MAX)
-		++*count;
+	watch(join, slot);
 	if (!attach(join, slot)) {
 		tries_retire(join, slot);
 		return;
@@ -462,7 +471,7 @@ static struct try_slot *find_live(struct join *join, const __u8 *local, __u16 lo
 	return slot;
 }
 
-static void take_tcp(struct join *join, const struct event *event)
+static void take_tcp(struct join *join, const struct event *event, const struct ends *ends)
 {
 	const struct packet *packet = &event->packet;
 	struct try_slot *slot;
@@ -473,8 +482,7 @@ static void take_tcp(struct join *join, const struct event *event)
 		take_syn(join, event);
 		return;
 	}
-	if (!join->captured[live_bucket(packet->source, packet->source_port, packet->destination,
-					packet->destination_port)])
+	if (!*watch_count(join, ends) && !(packet->tcp_flags & TCP_F_RST))
 		return;
 	slot = find_live(join, packet->source, packet->source_port, packet->destination,
 			 packet->destination_port);
@@ -510,15 +518,13 @@ static void take_quoted(struct join *join, const struct event *event)
 	take_icmp(join, slot, event);
 }
 
-void capture_event(struct join *join, const struct event *event)
+void capture_event(struct join *join, const struct event *event, const struct ends *ends)
 {
 	const struct packet *packet = &event->packet;
 
-	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
-		return;
 	note_destination(join, packet);
 	if (packet->what == PACKET_TCP)
-		take_tcp(join, event);
+		take_tcp(join, event, ends);
 	else if (packet->what == PACKET_UDP)
 		lookup_datagram(join, event);
 	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))

@@ -84,7 +84,7 @@ static __u64 end_hash(const __u8 *address, __u16 port)
 }
 
 /* The same seen from either end. */
-static __u64 ends_hash(const struct compare_end *end)
+static __u64 pair_hash(const struct compare_end *end)
 {
 	return end_hash(end->address[0], end->port[0]) + end_hash(end->address[1], end->port[1]);
 }
@@ -155,7 +155,7 @@ bool conn_learn(struct compare *compare, unsigned int side, struct conn *conn,
 	bool more = false;
 
 	if (!conn->link[KEY_ENDS].hash) {
-		link_add(compare, side, conn, KEY_ENDS, ends_hash(&conn->end));
+		link_add(compare, side, conn, KEY_ENDS, pair_hash(&conn->end));
 		more = true;
 	}
 	if (packet->kind == COMPARE_SYN)

@@ -70,23 +70,25 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->strays_by_isn = calloc(join->buckets, sizeof(*join->strays_by_isn));
 	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
 	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
-	join->scopes_by_address = calloc(join->buckets, sizeof(*join->scopes_by_address));
+	join->scopes_by_port = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_port));
+	join->scopes_by_address = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
-	if (limits->streams)
-		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
-	if (limits->streams)
+	if (limits->streams) {
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
+		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
+	}
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
 	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
-	    !join->listeners || !join->scopes || !join->scopes_by_address || !join->interfaces ||
-	    !join->names || !join->lookups || !join->processes ||
+	    !join->listeners || !join->scopes || !join->scopes_by_port ||
+	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
+	    !join->processes ||
 	    (limits->streams && (!join->streams || !join->connections || !join->handshakes))) {
 		join_free(join);
 		return -ENOMEM;
@@ -121,6 +123,7 @@ void join_free(struct join *join)
 	free(join->strays_by_isn);
 	free(join->listeners);
 	free(join->scopes);
+	free(join->scopes_by_port);
 	free(join->scopes_by_address);
 	free(join->interfaces);
 	free(join->names);
@@ -226,32 +229,37 @@ static void handle_fact(struct join *join, const struct event *event)
 }
 
 /* Of a selection of a connection's packets every other one would look lost. */
-static void follow_stream(struct join *join, const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	__u64 frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0;
-
-	if (join->streams && packet->what == PACKET_TCP)
-		join->look = stream_packet(join->streams, packet, event->head.ts_ns, frame,
-					   event->head.netns);
-}
-
 static void handle_packet(struct join *join, const struct event *event)
 {
-	if (event->head.flags & EVENT_F_FOLLOWED)
-		follow_stream(join, event);
+	const struct packet *packet = &event->packet;
+
+	if ((event->head.flags & EVENT_F_FOLLOWED) && join->streams && packet->what == PACKET_TCP)
+		join->look = stream_packet(join->streams, packet, event->head.ts_ns, 0,
+					   event->head.netns);
 	wire_event(join, event);
 }
 
 static void handle_frame(struct join *join, const struct event *event)
 {
+	const struct packet *packet = &event->packet;
+	struct ends ends;
+
 	join->counters.frames++;
 	if (event->frame.unread)
 		join->counters.unread[event->frame.unread]++;
-	if (event->packet.what != PACKET_NONE && (event->packet.flags & PACKET_F_CUT))
-		join->counters.cut++;
-	capture_event(join, event);
-	follow_stream(join, event);
+	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
+		return;
+	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
+	if (packet->what != PACKET_TCP) {
+		capture_event(join, event, NULL);
+		return;
+	}
+	ends = ends_of(packet->source, packet->source_port, packet->destination,
+		       packet->destination_port);
+	capture_event(join, event, &ends);
+	if (join->streams)
+		join->look = stream_packet_of(join->streams, packet, &ends, event->head.ts_ns,
+					      event->frame.frame, event->head.netns);
 	connection_packet(join, event);
 }
 

@@ -6,11 +6,23 @@
 #include "join/table.h"
 #include "util/address.h"
 
-static struct scope_list *bucket(const struct join *join, __u32 netns, const __u8 *remote)
+/*
+ * Who scans a host asks for thousands of its ports. A destination is therefore found by address and
+ * port, and only those that ever worked stand in the list of their address, which is walked.
+ */
+static struct scope_list *by_address(const struct join *join, __u32 netns, const __u8 *remote)
 {
-	__u64 h = join_hash_bytes(netns, remote, EVENT_ADDRESS_SIZE);
+	__u64 h = hash_mix(address_hash(remote), netns);
 
-	return &join->scopes_by_address[h & (join->buckets - 1)];
+	return &join->scopes_by_address[h & (JOIN_SCOPES_MAX - 1)];
+}
+
+static struct scope_list *by_port(const struct join *join, __u32 netns, const __u8 *remote,
+				  __u16 port)
+{
+	__u64 h = hash_mix(address_hash(remote), (__u64)netns << 16 | port);
+
+	return &join->scopes_by_port[h & (JOIN_SCOPES_MAX - 1)];
 }
 
 static bool is_for(const struct scope_slot *slot, __u32 netns, const __u8 *remote)
@@ -22,10 +34,15 @@ static struct scope_slot *find(const struct join *join, __u32 netns, const __u8 
 {
 	struct scope_slot *slot;
 
-	LIST_FOREACH(slot, bucket(join, netns, remote), link)
+	LIST_FOREACH(slot, by_port(join, netns, remote, port), by_port)
 		if (slot->port == port && is_for(slot, netns, remote))
 			return slot;
 	return NULL;
+}
+
+static __u64 worked_of(const struct scope_slot *slot)
+{
+	return slot->scope.tries - slot->scope.failures;
 }
 
 /* A new destination; the one that was not asked for the longest makes room. */
@@ -38,13 +55,16 @@ static struct scope_slot *take(struct join *join, __u32 netns, const __u8 *remot
 	} else {
 		slot = TAILQ_FIRST(&join->scopes_by_use);
 		TAILQ_REMOVE(&join->scopes_by_use, slot, by_use);
-		LIST_REMOVE(slot, link);
+		LIST_REMOVE(slot, by_port);
+		if (worked_of(slot))
+			LIST_REMOVE(slot, by_address);
 		memset(slot, 0, sizeof(*slot));
 	}
+	slot->number = join->scopes_seen++;
 	slot->netns = netns;
 	slot->port = port;
 	memcpy(slot->remote, remote, sizeof(slot->remote));
-	LIST_INSERT_HEAD(bucket(join, netns, remote), slot, link);
+	LIST_INSERT_HEAD(by_port(join, netns, remote, port), slot, by_port);
 	TAILQ_INSERT_TAIL(&join->scopes_by_use, slot, by_use);
 	return slot;
 }
@@ -65,6 +85,8 @@ void scope_note(struct join *join, const struct try *try, bool worked)
 			slot->scope.first_failure_ns = try->ended_ns;
 		return;
 	}
+	if (worked_of(slot) == 1) /* the first */
+		LIST_INSERT_HEAD(by_address(join, try->netns, tuple->remote), slot, by_address);
 	slot->scope.first_failure_ns = 0;
 	slot->scope.last_success_ns = try->established_ns;
 	if (try->established_ns > try->started_ns)
@@ -80,17 +102,22 @@ void join_scope(const struct join *join, __u32 netns, const __u8 *remote, __u16 
 	*scope = slot ? slot->scope : (struct scope){ 0 };
 }
 
+/* Of two with as many the younger one. */
+static bool is_better(const struct scope_slot *slot, const struct scope_slot *best, __u64 count,
+		      __u64 best_count)
+{
+	return count > best_count || (count == best_count && slot->number > best->number);
+}
+
 __u16 join_scope_other_port(const struct join *join, __u32 netns, const __u8 *remote, __u16 port,
 			    struct scope *scope)
 {
 	const struct scope_slot *slot, *best = NULL;
 
-	LIST_FOREACH(slot, bucket(join, netns, remote), link) {
-		__u64 worked = slot->scope.tries - slot->scope.failures;
-
-		if (slot->port == port || !worked || !is_for(slot, netns, remote))
+	LIST_FOREACH(slot, by_address(join, netns, remote), by_address) {
+		if (slot->port == port || !is_for(slot, netns, remote))
 			continue;
-		if (!best || worked > best->scope.tries - best->scope.failures)
+		if (!best || is_better(slot, best, worked_of(slot), worked_of(best)))
 			best = slot;
 	}
 	*scope = best ? best->scope : (struct scope){ 0 };
@@ -103,8 +130,9 @@ __u32 join_handshake_median_us(const struct join *join, __u32 netns, const __u8 
 	const struct scope_slot *slot, *best = NULL;
 	size_t n = 0;
 
-	LIST_FOREACH(slot, bucket(join, netns, remote), link)
-		if (is_for(slot, netns, remote) && (!best || slot->handshakes > best->handshakes))
+	LIST_FOREACH(slot, by_address(join, netns, remote), by_address)
+		if (is_for(slot, netns, remote) &&
+		    (!best || is_better(slot, best, slot->handshakes, best->handshakes)))
 			best = slot;
 	if (!best || best->handshakes < 3)
 		return 0;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "join/stream_judge.h"
-#include "join/table.h"
+#include "util/address.h"
 #include "util/array.h"
 
 /*
@@ -26,14 +26,6 @@ struct streams {
 	__u64 evicted;
 	struct stream gone;
 	bool has_gone;
-};
-
-/* A packet's two ends in the order of the table: the greater one first. */
-struct ends {
-	const __u8 *address[2];
-	__u16 port[2];
-	__u32 netns;
-	__u8 from; /* index of the sender */
 };
 
 __u32 streams_room(__u32 connections)
@@ -71,43 +63,22 @@ void streams_free(struct streams *streams)
 	free(streams);
 }
 
-static struct ends ends_of(const __u8 *source, __u16 source_port, const __u8 *destination,
-			   __u16 destination_port, __u32 netns)
+static __u32 *bucket_of(const struct streams *streams, const struct ends *ends, __u32 netns)
 {
-	struct ends ends = { { source, destination }, { source_port, destination_port }, netns, 0 };
-	int order = memcmp(source, destination, EVENT_ADDRESS_SIZE);
-
-	if (order > 0 || (!order && source_port > destination_port))
-		return ends;
-	return (struct ends){ { destination, source }, { destination_port, source_port }, netns, 1 };
+	return &streams->buckets[(ends->hash + netns) & streams->mask];
 }
 
-/* Every word has a factor of its own, and one mix at the end: 3 ns where one mix a word took 15. */
-static __u32 *ends_bucket(const struct streams *streams, const struct ends *ends)
-{
-	__u64 words[4];
-	__u64 h;
-
-	memcpy(words, ends->address[0], EVENT_ADDRESS_SIZE);
-	memcpy(words + 2, ends->address[1], EVENT_ADDRESS_SIZE);
-	h = words[0] * 0x9e3779b97f4a7c15ull + words[1] * 0xbf58476d1ce4e5b9ull +
-	    words[2] * 0x94d049bb133111ebull + words[3] * 0xd6e8feb86659fd93ull;
-	h += ((__u64)ends->netns << 32 | (__u32)ends->port[0] << 16 | ends->port[1]) *
-	     0xff51afd7ed558ccdull;
-	return &streams->buckets[hash_mix(h, 0) & streams->mask];
-}
-
-static bool stream_has(const struct stream *stream, const struct ends *ends)
+static bool stream_has(const struct stream *stream, const struct ends *ends, __u32 netns)
 {
 	return stream->port[0] == ends->port[0] && stream->port[1] == ends->port[1] &&
-	       stream->netns == ends->netns &&
-	       !memcmp(stream->address[0], ends->address[0], EVENT_ADDRESS_SIZE) &&
-	       !memcmp(stream->address[1], ends->address[1], EVENT_ADDRESS_SIZE);
+	       stream->netns == netns && address_equal(stream->address[0], ends->address[0]) &&
+	       address_equal(stream->address[1], ends->address[1]);
 }
 
-static struct stream *streams_find(const struct streams *streams, __u32 number,
-				   const struct ends *ends)
+static struct stream *streams_find(const struct streams *streams, const struct ends *ends,
+				   __u32 netns)
 {
+	__u32 number = *bucket_of(streams, ends, netns);
 	struct stream *stream;
 
 	for (; number; number = stream->next) {
@@ -117,7 +88,7 @@ static struct stream *streams_find(const struct streams *streams, __u32 number,
 		__builtin_prefetch(&stream->side[0].next_ns);
 		__builtin_prefetch(&stream->side[1]);
 		__builtin_prefetch(&stream->side[1].next_ns);
-		if (stream_has(stream, ends))
+		if (stream_has(stream, ends, netns))
 			return stream;
 	}
 	return NULL;
@@ -125,11 +96,9 @@ static struct stream *streams_find(const struct streams *streams, __u32 number,
 
 static void streams_unlink(struct streams *streams, struct stream *stream)
 {
-	struct ends ends = { { stream->address[0], stream->address[1] },
-			     { stream->port[0], stream->port[1] },
-			     stream->netns,
-			     0 };
-	__u32 *at = ends_bucket(streams, &ends);
+	struct ends ends =
+		ends_of(stream->address[0], stream->port[0], stream->address[1], stream->port[1]);
+	__u32 *at = bucket_of(streams, &ends, stream->netns);
 	__u32 number = (__u32)(stream - streams->slots) + 1;
 
 	if (!stream->linked)
@@ -179,14 +148,14 @@ static void side_init(struct stream_side *side)
 	side->wscale = STREAM_WSCALE_UNKNOWN;
 }
 
-static struct stream *streams_add(struct streams *streams, const struct ends *ends, __u64 ts_ns,
-				  __u64 frame)
+static struct stream *streams_add(struct streams *streams, const struct ends *ends, __u32 netns,
+				  __u64 ts_ns, __u64 frame)
 {
 	struct stream *stream = streams_take(streams);
-	__u32 *bucket = ends_bucket(streams, ends);
+	__u32 *bucket = bucket_of(streams, ends, netns);
 
 	*stream = (struct stream){
-		.netns = ends->netns,
+		.netns = netns,
 		.port = { ends->port[0], ends->port[1] },
 		.next = *bucket,
 		.linked = true,
@@ -226,20 +195,17 @@ static bool begins_another(const struct stream *stream, const struct packet *pac
 	       (side->state & SIDE_BEGUN) && packet->seq != side->isn;
 }
 
-struct stream_look stream_packet(struct streams *streams, const struct packet *packet, __u64 ts_ns,
-				 __u64 frame, __u32 netns)
+struct stream_look stream_packet_of(struct streams *streams, const struct packet *packet,
+				    const struct ends *ends, __u64 ts_ns, __u64 frame, __u32 netns)
 {
 	struct stream_look look = { 0 };
 	struct stream *stream;
-	struct ends ends;
 
 	streams->has_gone = false;
 	if (!packet_is_whole(packet))
 		return look;
-	ends = ends_of(packet->source, packet->source_port, packet->destination,
-		       packet->destination_port, netns);
-	stream = streams_find(streams, *ends_bucket(streams, &ends), &ends);
-	if (stream && begins_another(stream, packet, ends.from)) {
+	stream = streams_find(streams, ends, netns);
+	if (stream && begins_another(stream, packet, ends->from)) {
 		streams_unlink(streams, stream);
 		look.replaced = stream;
 		stream = NULL;
@@ -248,14 +214,23 @@ struct stream_look stream_packet(struct streams *streams, const struct packet *p
 	if (stream)
 		stream->recent = true;
 	else /* not recent: of many with one packet each, a scan, none may push out who speaks */
-		stream = streams_add(streams, &ends, ts_ns, frame);
+		stream = streams_add(streams, ends, netns, ts_ns, frame);
 	if (look.replaced == stream)
 		look.replaced = &streams->gone;
 	stream->last_frame = frame;
 	look.stream = stream;
-	look.from = ends.from;
+	look.from = ends->from;
 	stream_judge(stream, packet, ts_ns, &look);
 	return look;
+}
+
+struct stream_look stream_packet(struct streams *streams, const struct packet *packet, __u64 ts_ns,
+				 __u64 frame, __u32 netns)
+{
+	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
+				   packet->destination_port);
+
+	return stream_packet_of(streams, packet, &ends, ts_ns, frame, netns);
 }
 
 const struct stream *stream_gone(const struct streams *streams)
@@ -271,9 +246,9 @@ const struct stream *stream_at(const struct streams *streams, size_t index)
 const struct stream *stream_find(const struct streams *streams, __u32 netns, const __u8 *a,
 				 __u16 a_port, const __u8 *b, __u16 b_port)
 {
-	struct ends ends = ends_of(a, a_port, b, b_port, netns);
+	struct ends ends = ends_of(a, a_port, b, b_port);
 
-	return streams_find(streams, *ends_bucket(streams, &ends), &ends);
+	return streams_find(streams, &ends, netns);
 }
 
 __u64 streams_seen(const struct streams *streams)

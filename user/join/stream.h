@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "decode/decode.h"
+#include "join/ends.h"
 
 /*
  * Theory of operation
@@ -197,6 +198,9 @@ void streams_free(struct streams *streams);
 /* One packet. @frame: its number in the capture, 0 unknown. @netns: 0 in a capture. */
 struct stream_look stream_packet(struct streams *streams, const struct packet *packet, __u64 ts_ns,
 				 __u64 frame, __u32 netns);
+/* The same of a packet whose ends have been found already. */
+struct stream_look stream_packet_of(struct streams *streams, const struct packet *packet,
+				    const struct ends *ends, __u64 ts_ns, __u64 frame, __u32 netns);
 
 /* The connection that had to leave for the last packet; NULL none. Until the next packet. */
 const struct stream *stream_gone(const struct streams *streams);

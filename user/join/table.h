@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "join/ends.h"
 #include "join/join.h"
 
 /*
@@ -28,8 +29,8 @@
 #define JOIN_MEDIAN_OF 9
 #define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
 #define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
-#define JOIN_CAPTURED_BUCKETS 65536 /* powers of two */
-#define JOIN_SEEN_MAX 4096
+#define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
+#define JOIN_SEEN_MAX 16384
 #define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
 #define JOIN_HANDSHAKES_MAX 4096
 #define JOIN_LOOKUPS_MAX 4096
@@ -72,6 +73,7 @@ struct try_slot {
 	struct alias alias[ALIAS_COUNT];
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
 	bool retired;
+	bool watched; /* counted in join.captured */
 	__u8 index; /* in its attempt */
 };
 
@@ -175,8 +177,11 @@ struct name_slot {
 };
 
 struct scope_slot {
-	LIST_ENTRY(scope_slot) link; /* by namespace and address */
+	LIST_ENTRY(scope_slot) by_port; /* by namespace, address and port */
+	LIST_ENTRY(scope_slot)
+	by_address; /* by namespace and address, once one of its tries worked */
 	TAILQ_ENTRY(scope_slot) by_use;
+	__u64 number; /* in the order of first tries */
 	__u32 netns;
 	__u16 port;
 	__u8 remote[EVENT_ADDRESS_SIZE];
@@ -236,6 +241,8 @@ struct join {
 
 	struct scope_slot *scopes;
 	size_t scopes_touched;
+	__u64 scopes_seen;
+	struct scope_list *scopes_by_port;
 	struct scope_list *scopes_by_address;
 	struct scope_queue scopes_by_use;
 
@@ -278,8 +285,8 @@ struct join {
 	struct lookup_queue lookups_free;
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
-	__u16 captured[JOIN_CAPTURED_BUCKETS]; /* live tries of a capture, by their two ends */
-	__u8 seen[JOIN_SEEN_MAX][EVENT_ADDRESS_SIZE]; /* destinations of captured packets */
+	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
+	__u32 seen[JOIN_SEEN_MAX]; /* destinations of captured packets, by their hash; 0 none */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
 	bool clock_known;
@@ -287,16 +294,6 @@ struct join {
 	__u32 lost_by_cpu[JOIN_CPUS_MAX];
 	__u64 lost_ns; /* when a loss was last noticed, 0 never */
 };
-
-/* Mixes a key into a hash value (splitmix64). */
-static inline __u64 hash_mix(__u64 h, __u64 value)
-{
-	h ^= value;
-	h += 0x9e3779b97f4a7c15ull;
-	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ull;
-	h = (h ^ (h >> 27)) * 0x94d049bb133111ebull;
-	return h ^ (h >> 31);
-}
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
 
@@ -352,13 +349,14 @@ void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
 void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
 
 /* capture.c: tries from packets alone */
-void capture_event(struct join *join, const struct event *event);
+/* @ends: of what is TCP, else not looked at */
+void capture_event(struct join *join, const struct event *event, const struct ends *ends);
 void capture_see_whole(struct join *join, struct try_slot *slot);
 void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
 /* Lets go of the try that waits the longest, to make room. Its attempt, NULL: none waits. */
 struct attempt_slot *capture_end_oldest(struct join *join);
 void capture_finish(struct join *join); /* the capture ends: so does what was seen of every try */
-void capture_forget(struct join *join, const struct try_slot *slot);
+void capture_unwatch(struct join *join, struct try_slot *slot);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
 

@@ -81,19 +81,11 @@ struct try_slot *tries_by_cookie(struct join *join, __u64 cookie)
 	return NULL;
 }
 
-static __u64 tuple_hash(const __u8 *local, __u16 local_port, const __u8 *remote, __u16 remote_port)
-{
-	__u64 h = join_hash_bytes(0, local, EVENT_ADDRESS_SIZE);
-
-	h = join_hash_bytes(h, remote, EVENT_ADDRESS_SIZE);
-	return hash_mix(h, (__u64)local_port << 16 | remote_port);
-}
-
 void tries_set_alias(struct join *join, struct try_slot *slot, int which, const __u8 *local,
 		     __u16 local_port, const __u8 *remote, __u16 remote_port)
 {
 	struct alias *alias = &slot->alias[which];
-	__u64 h = tuple_hash(local, local_port, remote, remote_port);
+	__u64 h = ends_hash(local, local_port, remote, remote_port);
 
 	if (alias->linked)
 		LIST_REMOVE(alias, link);
@@ -109,7 +101,7 @@ void tries_set_alias(struct join *join, struct try_slot *slot, int which, const 
 struct try_slot *tries_by_tuple(struct join *join, struct alias **previous, const __u8 *local,
 				__u16 local_port, const __u8 *remote, __u16 remote_port)
 {
-	__u64 h = tuple_hash(local, local_port, remote, remote_port);
+	__u64 h = ends_hash(local, local_port, remote, remote_port);
 	struct alias *alias = *previous ? LIST_NEXT(*previous, link) :
 					  LIST_FIRST(&join->by_tuple[h & (join->buckets - 1)]);
 
@@ -132,7 +124,7 @@ static void free_slot(struct join *join, struct try_slot *slot)
 void tries_retire(struct join *join, struct try_slot *slot)
 {
 	if (slot->try.captured)
-		capture_forget(join, slot);
+		capture_unwatch(join, slot);
 	TAILQ_REMOVE(&join->live, slot, by_age);
 	slot->attempt = NULL;
 	slot->retired = true;

@@ -383,7 +383,7 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 {
 	struct view view;
 
-	memset(finding, 0, sizeof(*finding));
+	memset(finding, 0, offsetof(struct finding, related));
 	if (!view_of(join, thresholds, attempt, &view) && !verdict->try)
 		view.wake = WAKE_PENDING; /* all that is left to say is that it is over */
 	if (verdict->try)

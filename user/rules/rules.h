@@ -219,27 +219,25 @@ struct finding {
 	__u16 asked_port;
 	char interface[16];
 
-	struct party related[4];
-	size_t related_count;
-
 	struct scope scope;
 	bool scope_known;
 	__u16 scope_other_port;
 	struct scope scope_other;
 	char scope_text[200];
 
-	struct change changed[4];
+	size_t related_count;
 	size_t changed_count;
-
-	struct ev_fact path[2]; /* FACT_ROUTE, FACT_NEIGHBOR */
 	size_t path_count;
-
-	struct ev_fact facts[12]; /* quoted values of this host */
 	size_t facts_count;
-
-	struct evidence evidence[JOIN_EVIDENCE_MAX];
 	size_t evidence_count;
 	size_t evidence_omitted;
+
+	/* of these so much is set as the counts say: most findings have few of them */
+	struct party related[4];
+	struct change changed[4];
+	struct ev_fact path[2]; /* FACT_ROUTE, FACT_NEIGHBOR */
+	struct ev_fact facts[12]; /* quoted values of this host */
+	struct evidence evidence[JOIN_EVIDENCE_MAX];
 };
 
 /* Group of a verdict: finding, owner (unit, else container, else executable), role, remote. */

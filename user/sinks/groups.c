@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "sinks/sinks.h"
 
@@ -24,11 +25,15 @@ struct group {
 	__u64 interval_ns;
 	struct group_seen last;
 	struct finding *kept; /* NULL: never kept, or given way */
+	TAILQ_ENTRY(group) by_use; /* while .kept */
 };
+
+TAILQ_HEAD(group_queue, group);
 
 struct groups {
 	size_t room; /* a power of two */
 	size_t kept;
+	struct group_queue kept_by_use; /* the one that failed last is the last */
 	size_t cursor; /* of groups_idle() */
 	__u64 scanned_ns;
 	struct finding idle; /* what groups_idle() hands out */
@@ -48,16 +53,25 @@ int groups_new(struct groups **out, size_t room)
 	if (!*out)
 		return -ENOMEM;
 	(*out)->room = slots;
+	TAILQ_INIT(&(*out)->kept_by_use);
 	return 0;
 }
 
-static void group_drop_kept(struct groups *groups, struct group *group)
+static void group_attach_kept(struct groups *groups, struct group *group, struct finding *kept)
 {
-	if (!group->kept)
-		return;
-	free(group->kept);
+	group->kept = kept;
+	groups->kept++;
+	TAILQ_INSERT_TAIL(&groups->kept_by_use, group, by_use);
+}
+
+static struct finding *group_detach_kept(struct groups *groups, struct group *group)
+{
+	struct finding *kept = group->kept;
+
 	group->kept = NULL;
 	groups->kept--;
+	TAILQ_REMOVE(&groups->kept_by_use, group, by_use);
+	return kept;
 }
 
 void groups_free(struct groups *groups)
@@ -98,7 +112,8 @@ static struct group *group_make(struct groups *groups, __u64 id)
 							!set[i].untold)
 			victim = &set[i];
 	}
-	group_drop_kept(groups, victim);
+	if (victim->kept)
+		free(group_detach_kept(groups, victim));
 	*victim = (struct group){ .id = id };
 	return victim;
 }
@@ -120,6 +135,8 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 	group->last = *seen;
 	group->total++;
 	group->untold++;
+	if (group->kept)
+		group_attach_kept(groups, group, group_detach_kept(groups, group));
 	if (group->interval_ns && since(seen->time_ns, group->told_ns) < group->interval_ns)
 		return false;
 	group->interval_ns = group->interval_ns ? group->interval_ns * 2 : INTERVAL_FIRST_NS;
@@ -132,42 +149,42 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 	return true;
 }
 
-/* A kept finding of a group that owes nobody a word, the oldest; NULL if all do. */
-static struct group *kept_victim(struct groups *groups)
+/* Without facts and evidence: what it was proven with is of that one failure. */
+static void copy_finding(struct finding *to, const struct finding *from)
 {
-	struct group *victim = NULL;
+	memcpy(to, from, offsetof(struct finding, related));
+	memcpy(to->related, from->related, from->related_count * sizeof(from->related[0]));
+	memcpy(to->changed, from->changed, from->changed_count * sizeof(from->changed[0]));
+	memcpy(to->path, from->path, from->path_count * sizeof(from->path[0]));
+}
 
-	for (size_t i = 0; i < groups->room; i++) {
-		struct group *group = &groups->slots[i];
+/* Room for one more, if need be of the group that owes nobody a word for the longest; NULL none. */
+static struct finding *take_room(struct groups *groups)
+{
+	struct group *group;
 
-		if (!group->kept || group->untold)
-			continue;
-		if (!victim || group->last.time_ns < victim->last.time_ns)
-			victim = group;
-	}
-	return victim;
+	if (groups->kept < KEPT_MAX)
+		return malloc(sizeof(struct finding));
+	TAILQ_FOREACH(group, &groups->kept_by_use, by_use)
+		if (!group->untold)
+			return group_detach_kept(groups, group);
+	return NULL;
 }
 
 void groups_keep(struct groups *groups, const struct finding *finding)
 {
 	struct group *group = group_find(groups, finding->group ? finding->group : 1);
+	struct finding *room;
 
 	if (!group)
 		return;
-	if (!group->kept && groups->kept >= KEPT_MAX) {
-		struct group *victim = kept_victim(groups);
-
-		if (!victim)
-			return;
-		group_drop_kept(groups, victim);
-	}
 	if (!group->kept) {
-		group->kept = malloc(sizeof(*group->kept));
-		if (!group->kept)
+		room = take_room(groups);
+		if (!room)
 			return;
-		groups->kept++;
+		group_attach_kept(groups, group, room);
 	}
-	*group->kept = *finding;
+	copy_finding(group->kept, finding);
 }
 
 /* The kept finding speaks of an earlier attempt: what is not known of the last one is absent. */
@@ -175,7 +192,7 @@ static struct finding *group_tell(struct groups *groups, struct group *group)
 {
 	struct finding *idle = &groups->idle;
 
-	*idle = *group->kept;
+	copy_finding(idle, group->kept);
 	idle->attempt = group->last.attempt;
 	idle->time_ns = group->last.time_ns;
 	idle->started_ns = group->last.started_ns;

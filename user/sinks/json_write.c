@@ -98,6 +98,21 @@ static void put_escaped(struct json *json, unsigned char c)
 	put(json, escape, 6);
 }
 
+static bool is_escaped(unsigned char c)
+{
+	return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
+}
+
+/* How many bytes stand for themselves, of ASCII alone. */
+static size_t plain_length(const unsigned char *s, size_t left)
+{
+	size_t length = 0;
+
+	while (length < left && s[length] < 0x80 && !is_escaped(s[length]))
+		length++;
+	return length;
+}
+
 void json_string_of(struct json *json, const char *value, size_t size)
 {
 	const unsigned char *s = (const unsigned char *)value;
@@ -106,13 +121,14 @@ void json_string_of(struct json *json, const char *value, size_t size)
 	put_comma(json);
 	put(json, "\"", 1);
 	while (left) {
-		size_t length = utf8_length(s, left);
+		size_t length = plain_length(s, left);
 
+		if (!length)
+			length = utf8_length(s, left);
 		if (!length) {
 			put(json, "\xef\xbf\xbd", 3); /* U+FFFD */
 			length = 1;
-		} else if (length == 1 &&
-			   (s[0] < 0x20 || s[0] == '"' || s[0] == '\\' || s[0] == 0x7f)) {
+		} else if (length == 1 && is_escaped(s[0])) {
 			put_escaped(json, s[0]);
 		} else {
 			put(json, (const char *)s, length);

@@ -105,7 +105,7 @@ int sink_look(struct sink *sink, const struct join *join, const struct event *ev
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding)
 {
 	sink->ops->finding(sink, join, finding);
-	return sink_flush(sink);
+	return sink->options.unhurried ? 0 : sink_flush(sink);
 }
 
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)

@@ -38,6 +38,7 @@ struct sink_options {
 	bool ascii; /* no arrows */
 	bool utc;
 	bool events; /* -v */
+	bool unhurried; /* read: what was found is written at the next tick, not at once */
 	bool timeline; /* run: every packet and state of a failed connection */
 	/*
 	 * What .file masks by itself are addresses and names in text; with this also numbers that

@@ -10,7 +10,7 @@
 /* Evidence shown of one finding outside `run`; the middle gives way. */
 #define SEEN_MOST 14
 
-#define LABEL_FORMAT "      %-7s " /* "possible" and "listener" stand out by one */
+#define LABEL_WIDTH 7 /* "possible" and "listener" stand out by one */
 #define LABEL_REST "              "
 
 static const char *const severity_colors[] = {
@@ -25,70 +25,86 @@ static const char *color(const struct sink *sink, const char *code)
 	return sink->options.color ? code : "";
 }
 
+static void print(struct sink *sink, const struct text *text)
+{
+	fwrite(text->at, 1, text->length, sink->options.file);
+}
+
+/* "      seen    " */
+static void add_label(const struct sink *sink, struct text *text, const char *label)
+{
+	static const char blanks[] = "        ";
+	size_t length = strlen(label);
+
+	text_add(text, "%s      %s%s%s", color(sink, "\033[2m"), label,
+		 blanks + (length < LABEL_WIDTH ? length : LABEL_WIDTH), color(sink, "\033[0m"));
+}
+
 static void line(struct sink *sink, const char *label, const char *words)
 {
-	FILE *file = sink->options.file;
+	char buffer[64];
+	struct text text = text_of(buffer);
 
 	if (!words[0])
 		return;
-	fprintf(file, "%s" LABEL_FORMAT "%s%s\n", color(sink, "\033[2m"), label,
-		color(sink, "\033[0m"), words);
+	add_label(sink, &text, label);
+	print(sink, &text);
+	fputs(words, sink->options.file);
+	fputc('\n', sink->options.file);
 }
 
 /* ---- the first line ---- */
 
 static void print_head(struct sink *sink, const struct join *join, const struct finding *finding)
 {
-	FILE *file = sink->options.file;
-	char buffer[512];
-	struct text text = text_of(buffer);
+	char head[1024], buffer[512];
+	struct text text = text_of(head), part = text_of(buffer);
 
 	say_time(&text, join, finding->time_ns, sink->options.utc);
-	fprintf(file, "%s %s%s %s%s%s", buffer, color(sink, severity_colors[finding->severity]),
-		severity_name(finding->severity), color(sink, "\033[1m"), rule_id(finding->rule),
-		color(sink, "\033[0m"));
+	text_add(&text, " %s%s %s%s%s", color(sink, severity_colors[finding->severity]),
+		 severity_name(finding->severity), color(sink, "\033[1m"), rule_id(finding->rule),
+		 color(sink, "\033[0m"));
 	if (finding->state != FINDING_FINAL)
-		fprintf(file, " %s", finding_state_name(finding->state));
+		text_add(&text, " %s", finding_state_name(finding->state));
 
-	text = text_of(buffer);
-	say_owner(&text, finding);
-	fprintf(file, "%s%s", buffer[0] ? "  " : "", buffer);
-	text = text_of(buffer);
-	say_connection(&text, finding, sink->options.ascii);
-	fprintf(file, "%s%s", buffer[0] ? "  " : "", buffer);
-	text = text_of(buffer);
-	say_end(&text, finding);
-	fprintf(file, "%s%s", buffer[0] ? "  " : "", buffer);
+	say_owner(&part, finding);
+	text_add(&text, "%s%s", buffer[0] ? "  " : "", buffer);
+	part = text_of(buffer);
+	say_connection(&part, finding, sink->options.ascii);
+	text_add(&text, "%s%s", buffer[0] ? "  " : "", buffer);
+	part = text_of(buffer);
+	say_end(&part, finding);
+	text_add(&text, "%s%s", buffer[0] ? "  " : "", buffer);
 	if (finding->count > 1)
-		fprintf(file, "  %s%llu", sink->options.ascii ? "x" : "×", finding->count);
+		text_add(&text, "  %s%llu", sink->options.ascii ? "x" : "×", finding->count);
 	if (finding->total > finding->count)
-		fprintf(file, " (%llu in all)", finding->total);
+		text_add(&text, " (%llu in all)", finding->total);
+	print(sink, &text);
 }
 
 /* ---- evidence ---- */
 
-static void print_offset(FILE *file, __u64 ts_ns, __u64 started_ns)
+static void add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
 	__u64 us = ts_ns > started_ns ? (ts_ns - started_ns) / 1000 : 0;
 
-	fprintf(file, "+%llu.%03llu ms ", us / 1000, us % 1000);
+	text_add(text, "+%llu.%03llu ms ", us / 1000, us % 1000);
 }
 
 static void print_seen(struct sink *sink, const struct join *join, const struct evidence *evidence,
 		       __u64 started_ns, bool first)
 {
-	FILE *file = sink->options.file;
-	char buffer[320];
-	struct text text = text_of(buffer);
+	char buffer[512], words[320];
+	struct text text = text_of(buffer), part = text_of(words);
 
-	evidence_print(join, evidence, sink->options.ascii, &text);
+	evidence_print(join, evidence, sink->options.ascii, &part);
 	if (first)
-		fprintf(file, "%s" LABEL_FORMAT "%s", color(sink, "\033[2m"), "seen",
-			color(sink, "\033[0m"));
+		add_label(sink, &text, "seen");
 	else
-		fputs(LABEL_REST, file);
-	print_offset(file, evidence->ts_ns, started_ns);
-	fprintf(file, "%s %s\n", evidence_layer(evidence), buffer);
+		text_add(&text, LABEL_REST);
+	add_offset(&text, evidence->ts_ns, started_ns);
+	text_add(&text, "%s %s\n", evidence_layer(evidence), words);
+	print(sink, &text);
 }
 
 static void print_evidence(struct sink *sink, const struct join *join,

@@ -6,7 +6,7 @@
 
 #include "util/address.h"
 
-static const __u8 mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+static const __u8 mapped_prefix[12] = { ADDRESS_MAPPED_PREFIX };
 
 bool address_is_ipv4(const __u8 *address)
 {
@@ -38,30 +38,30 @@ bool address_is_link_local(const __u8 *address)
 	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
 }
 
-bool address_equal(const __u8 *a, const __u8 *b)
+static void print_ipv4(struct text *text, const __u8 *four)
 {
-	return !memcmp(a, b, EVENT_ADDRESS_SIZE);
-}
+	char printed[INET_ADDRSTRLEN], *at = printed;
 
-void address_from_ipv4(__u8 *address, const void *four_bytes)
-{
-	memcpy(address, mapped_prefix, sizeof(mapped_prefix));
-	memcpy(address + 12, four_bytes, 4);
-}
-
-void address_from_ipv6(__u8 *address, const void *sixteen_bytes)
-{
-	memcpy(address, sixteen_bytes, EVENT_ADDRESS_SIZE);
+	for (int i = 0; i < 4; i++) {
+		if (four[i] >= 100)
+			*at++ = (char)('0' + four[i] / 100);
+		if (four[i] >= 10)
+			*at++ = (char)('0' + four[i] / 10 % 10);
+		*at++ = (char)('0' + four[i] % 10);
+		*at++ = '.';
+	}
+	text_put(text, printed, (size_t)(at - 1 - printed));
 }
 
 void address_print(struct text *text, const __u8 *address)
 {
 	char printed[INET6_ADDRSTRLEN];
 
-	if (address_is_ipv4(address))
-		inet_ntop(AF_INET, address + 12, printed, sizeof(printed));
-	else
-		inet_ntop(AF_INET6, address, printed, sizeof(printed));
+	if (address_is_ipv4(address)) {
+		print_ipv4(text, address + sizeof(mapped_prefix));
+		return;
+	}
+	inet_ntop(AF_INET6, address, printed, sizeof(printed));
 	text_add(text, "%s", printed);
 }
 

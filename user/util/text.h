@@ -20,6 +20,9 @@ struct text text_in(char *buffer, size_t size);
 const char *text_add(struct text *text, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same of bytes as they are. */
+void text_put(struct text *text, const char *bytes, size_t size);
+
 /*
  * Appends text of foreign origin (wire, process names): control characters, quotes of the shell
  * and bytes that are not UTF-8 become \xNN, so that it is safe in a terminal and in prose.
