@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "decode/first.h"
+#include "decode/decode.h"
 #include "join/handshake.h"
 #include "join/stream.h"
 
