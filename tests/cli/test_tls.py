@@ -129,6 +129,19 @@ def test_client_certificate_1_2(folder, findings, given):
          "authority behind the client's certificate" if given else "asked for a certificate of the client")
 
 
+def test_events(folder, tmp_path, schema):
+    """read -v: a line for each alert in clear, with its frame."""
+    path = tmp_path / "a.pcap"
+    path.write_bytes(Pcap().connection(handshake(folder, ["-tls1_3"], *OTHER)).out)
+    lines = [schema.check(line) for line in sockwhy("read", "--json", "-v", path).out.splitlines()]
+    alerts = [line for line in lines if line.get("event") == "alert"]
+    assert len(alerts) == 1 and alerts[0]["frame"] == 8, alerts
+    fields = alerts[0]["fields"]
+    assert (fields["layer"], fields["level"], fields["alert"], fields["from"]) == ("tls", 2, "unknown_ca", "client")
+    assert " event alert  frame 8 " in sockwhy("read", "-v", path).out
+    assert "event alert" not in sockwhy("read", path).out
+
+
 # ---- what TLS 1.3 hides ----
 
 @pytest.mark.parametrize("given", [False, True])
