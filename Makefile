@@ -230,7 +230,7 @@ test-unit: $(UNIT_TESTS)
 	$(Q)tests/run.sh unit
 test-replay: all $(TOOLS) $(BUILD)/san/tests/unit/replay_test
 	$(Q)tests/run.sh replay
-test-cli: all $(TOOLS)
+test-cli: all $(TOOLS) $(BUILD)/tests/bench/endless
 	$(Q)tests/run.sh cli
 test-check: all
 	$(Q)tests/run.sh check

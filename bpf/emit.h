@@ -10,8 +10,21 @@
 /* What goes first when the ring fills up faster than it is read: packets before sockets. */
 static __always_inline bool emit_is_sheddable(__u16 kind)
 {
-	return kind == EVENT_PACKET || kind == EVENT_DROP || kind == EVENT_ICMP_SENT ||
-	       kind == EVENT_RETRANSMIT || kind == EVENT_LISTEN_FULL;
+	return kind == EVENT_PIECE || kind == EVENT_PACKET || kind == EVENT_DROP ||
+	       kind == EVENT_ICMP_SENT || kind == EVENT_RETRANSMIT || kind == EVENT_LISTEN_FULL;
+}
+
+/* Up to which fill level a sheddable record is told. Payload goes first: nothing is judged by it. */
+static __always_inline __u64 emit_level(__u16 kind)
+{
+	return kind == EVENT_PIECE ? knobs.ring_bytes / 2 : knobs.ring_bytes / 4 * 3;
+}
+
+/* What was not told makes absence no evidence, but for the rest of a packet that was told of. */
+static __always_inline void emit_note_lost(struct emit_cpu *cpu, __u16 kind)
+{
+	if (kind != EVENT_PIECE)
+		__sync_fetch_and_add(&cpu->lost_total, 1);
 }
 
 static __always_inline struct emit_cpu *emit_cpu(void)
@@ -32,15 +45,15 @@ static __always_inline struct event_header *emit_reserve(struct emit_cpu *cpu, _
 
 	if (!(++cpu->turn & EMIT_LOOK_MASK))
 		cpu->pending = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (emit_is_sheddable(kind) && cpu->pending > knobs.ring_bytes / 4 * 3) {
+	if (emit_is_sheddable(kind) && cpu->pending > emit_level(kind)) {
 		__sync_fetch_and_add(&cpu->counts.suppressed[kind], 1);
-		__sync_fetch_and_add(&cpu->lost_total, 1);
+		emit_note_lost(cpu, kind);
 		return NULL;
 	}
 	header = bpf_ringbuf_reserve(&ring, size, 0);
 	if (!header) {
 		__sync_fetch_and_add(&cpu->counts.lost[kind], 1);
-		__sync_fetch_and_add(&cpu->lost_total, 1);
+		emit_note_lost(cpu, kind);
 		return NULL;
 	}
 	header->ts_ns = bpf_ktime_get_ns();

@@ -22,6 +22,7 @@ struct emit_cpu {
 	__u64 reset_socket; /* socket that tcp_reset() was called for on this CPU, 0 none */
 	__u64 reset_jiffies; /* and when */
 	__u64 pending; /* bytes in the ring at the last look */
+	__u64 packet_ns; /* of the packet record told last, whose pieces follow */
 	__u64 unparsed_ns; /* when a packet that could not be parsed was last told of */
 	__u64 device; /* of the last packet, with its namespace, and when that was looked up */
 	__u64 device_ns;

@@ -2,6 +2,7 @@
 /* packet.bpf.c - packets at interfaces and at sockets: what is notable goes into a record */
 #include "emit.h"
 #include "fill.h"
+#include "piece.h"
 
 /*
  * Theory of operation
@@ -12,7 +13,8 @@
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
  * the cgroup hooks: so it matters neither whether the device has an Ethernet header nor where a
- * VLAN tag went. Of TCP only headers are kept, no payload, unless a knob asks for more.
+ * VLAN tag went. Of TCP only headers are kept, no payload, unless a knob asks for more; what does
+ * not fit into a packet's record then follows it in pieces (piece.h).
  */
 
 #define TC_ACT_UNSPEC (-1)
@@ -70,27 +72,6 @@ struct packet_view {
 
 enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_UNPARSED };
 
-/* Where the packet lies in fragments of pages: the slow way, by the offset from its first byte. */
-static __noinline long packet_load_far(struct __sk_buff *skb, __u32 offset, void *to, __s64 size)
-{
-	struct sk_buff *kernel_skb = (struct sk_buff *)skb;
-	unsigned char *head = NULL, *data = NULL;
-	__u16 network_header = 0;
-
-	bpf_core_read(&head, sizeof(head), &kernel_skb->head);
-	bpf_core_read(&data, sizeof(data), &kernel_skb->data);
-	bpf_core_read(&network_header, sizeof(network_header), &kernel_skb->network_header);
-	offset += (__u32)((__u64)head + network_header - (__u64)data);
-	return bpf_skb_load_bytes(skb, offset, to, size);
-}
-
-static __always_inline long packet_load(struct __sk_buff *skb, __u32 offset, void *to, __s64 size)
-{
-	if (!bpf_skb_load_bytes_relative(skb, offset, to, size, BPF_HDR_START_NET))
-		return 0;
-	return packet_load_far(skb, offset, to, size);
-}
-
 /* Transport protocols that can be notable: the others end the parse at their number. */
 static __always_inline bool packet_is_transport(__u8 protocol)
 {
@@ -104,8 +85,6 @@ static __always_inline void packet_set_keep(struct packet_view *view, __u32 head
 		view->keep_bytes = header_bytes + (view->transport[12] >> 4) * 4;
 	else
 		view->keep_bytes = PACKET_KEEP_MAX;
-	if (knobs.snap_bytes && view->keep_bytes < knobs.snap_bytes)
-		view->keep_bytes = knobs.snap_bytes;
 }
 
 static __always_inline enum packet_parsed packet_parse_ipv4(struct __sk_buff *skb,
@@ -306,15 +285,18 @@ struct packet_what {
 	__u8 flags;
 };
 
-/* Header and first bytes of a record that has room for @room bytes of the packet. */
-static __always_inline void packet_fill(struct emit_cpu *cpu, struct packet_record *record,
+/*
+ * Header and first bytes of a record that has room for @room bytes of the packet. Returns whether
+ * more bytes are to follow it.
+ */
+static __always_inline bool packet_fill(struct emit_cpu *cpu, struct packet_record *record,
 					struct __sk_buff *skb, const struct packet_what *what,
 					__u32 room)
 {
 	struct ev_raw *raw = &record->body.raw;
 	__s64 size = what->keep_bytes;
 	__u8 flags = what->flags;
-	bool loaded = false;
+	bool loaded = false, pieces = knobs.snap_bytes > room && size > (__s64)room;
 
 	raw->wire_bytes = what->wire_bytes;
 	raw->gso_bytes = skb->gso_size;
@@ -323,7 +305,7 @@ static __always_inline void packet_fill(struct emit_cpu *cpu, struct packet_reco
 	if (size < (__s64)raw->wire_bytes)
 		flags |= EVENT_F_TRUNCATED;
 	__builtin_memset(raw->bytes, 0, room);
-	record->head.known = EVENT_K_PACKET;
+	record->head.known = EVENT_K_PACKET | (pieces ? EVENT_K_PIECES : 0);
 	/*
 	 * The verifier wants both bounds of this very register, and clang to merge neither. They are
 	 * signed, because "not 0" gives no lower bound before 6.4.
@@ -338,12 +320,16 @@ static __always_inline void packet_fill(struct emit_cpu *cpu, struct packet_reco
 		size = 0;
 		record->head.known = 0;
 		flags |= EVENT_F_UNPARSED;
+		pieces = false;
 	}
 	raw->captured_bytes = size;
 	record->head.flags = flags;
 	record->head.cookie = packet_cookie(skb);
 	record->head.ifindex = skb->ifindex;
 	record->head.netns = packet_netns(cpu, skb, record->head.ts_ns);
+	if (pieces)
+		cpu->packet_ns = record->head.ts_ns;
+	return pieces;
 }
 
 #define PACKET_TELL(room)                                                                  \
@@ -352,30 +338,35 @@ static __always_inline void packet_fill(struct emit_cpu *cpu, struct packet_reco
 					      what.vantage);                               \
 		if (!record)                                                               \
 			return 0;                                                          \
-		packet_fill(cpu, record, skb, &what, room);                                \
+		pieces = packet_fill(cpu, record, skb, &what, room);                       \
 		emit_submit(cpu, &record->head);                                           \
 	} while (0)
 
 /*
  * A SYN takes 60 bytes (IPv6 80), a reset 40, an ICMP error with what it quotes 56 and more. A global
  * function: the verifier goes through it once, not for every way that leads to it. It is passed numbers
- * only, as 5.10 wants it.
+ * only, as 5.10 wants it. Returns how many bytes are to be told in all where the record has no room
+ * for them, else 0.
  */
 __noinline int packet_emit(struct __sk_buff *skb, __u32 start, __u32 wire_bytes, __u32 keep_bytes,
 			   __u32 vantage_and_flags)
 {
 	struct packet_what what = {
 		.start = start,
-		.wire_bytes = wire_bytes ? wire_bytes : skb->len,
+		.wire_bytes = wire_bytes,
 		.keep_bytes = keep_bytes,
 		.vantage = vantage_and_flags >> 8,
 		.flags = vantage_and_flags,
 	};
 	struct emit_cpu *cpu = emit_cpu();
 	struct packet_record *record;
+	bool pieces;
 
 	if (!cpu)
 		return 0;
+	/* longer than its header can say (RFC 2675, BIG TCP) */
+	if (!what.wire_bytes)
+		what.wire_bytes = skb->len - packet_network_offset(skb) - start;
 	if (what.wire_bytes < what.keep_bytes)
 		what.keep_bytes = what.wire_bytes;
 	if (what.keep_bytes <= 64)
@@ -386,7 +377,7 @@ __noinline int packet_emit(struct __sk_buff *skb, __u32 start, __u32 wire_bytes,
 		PACKET_TELL(PACKET_KEEP_MAX);
 	else
 		PACKET_TELL(EVENT_PACKET_MAX);
-	return 0;
+	return pieces ? what.keep_bytes : 0;
 }
 
 /* Says that a packet could not be read, so that its absence is no evidence. */
@@ -416,6 +407,7 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 {
 	struct packet_view view = { .start = 0 };
 	enum packet_parsed parsed = packet_parse(skb, &view);
+	int total;
 
 	if (parsed == PACKET_OTHER)
 		return;
@@ -431,7 +423,13 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 		return;
 	if (view.is_ipv6)
 		flags |= EVENT_F_IPV6;
-	packet_emit(skb, view.start, view.wire_bytes, view.keep_bytes, vantage << 8 | flags);
+	if (knobs.snap_bytes && view.keep_bytes < knobs.snap_bytes &&
+	    (!knobs.all_packets || (flags & EVENT_F_FOLLOWED)))
+		view.keep_bytes = knobs.snap_bytes;
+	total = packet_emit(skb, view.start, view.wire_bytes, view.keep_bytes,
+			    vantage << 8 | flags);
+	if (knobs.snap_bytes > EVENT_PACKET_MAX && total > 0)
+		piece_emit_all(skb, PIECE_PLACE(view.start, vantage, flags), total);
 }
 
 SEC("tc")

@@ -26,6 +26,8 @@
 #define EVENT_COMM_SIZE 16
 #define EVENT_PACKET_MAX 256 /* most bytes of one packet a record carries, from the IP header on */
 #define EVENT_SIZE_MAX 1024 /* most bytes of one record; a longer one is hostile */
+#define EVENT_PIECE_MAX 928 /* most bytes of a packet in a piece record */
+#define EVENT_SNAP_MAX 262144 /* most bytes of one packet in its record and its pieces */
 
 /* Every name here is also its text: kind name in lower case, body struct, what it is. */
 #define EVENT_KINDS(X)                                                                            \
@@ -44,6 +46,7 @@
 	X(ICMP_SENT, "icmp-sent", ev_icmp, "this host sent an ICMP error")                        \
 	X(NEIGHBOR, "neighbor", ev_neighbor, "a next hop did not answer")                         \
 	X(TASK, "task", ev_task, "a followed process forked, executed or ended")                  \
+	X(PIECE, "piece", ev_piece, "more bytes of a packet that passed an interface")            \
 	/* made by user space */                                                                  \
 	X(START, "start", ev_start, "the agent started")                                          \
 	X(HOOK, "hook", ev_hook, "a hook is attached, or why not")                                \
@@ -151,6 +154,7 @@ enum {
 	EVENT_K_ERROR = 1 << 10, /* retransmit: ev_socket.error is the send's result */
 	EVENT_K_RESET_SEEN = 1 << 11, /* ev_socket: F_RESET in .how would be set (hook attached) */
 	EVENT_K_STATE = 1 << 12, /* the socket's state is known */
+	EVENT_K_PIECES = 1 << 13, /* packet: more bytes of it follow in piece records */
 };
 
 enum event_open_how {
@@ -300,6 +304,21 @@ struct ev_task {
 	__u8 how; /* enum event_task_how */
 	__u8 pad[3];
 	char path[128]; /* exec: the file */
+};
+
+/*
+ * What did not fit into the packet record that this CPU told of last, when whole packets are asked
+ * for: so whole segments of 64 KiB and more pass a ring whose records are small. Pieces come in order and
+ * without a gap; where one found no room, the rest is not told either. The record ends with the
+ * bytes, or a little later.
+ */
+struct ev_piece {
+	__u64 packet_ns; /* ts_ns of the packet's record */
+	__u32 offset; /* of bytes[0] in the packet, from the IP header on */
+	__u16 size; /* how many stand in bytes[] */
+	__u8 last; /* 1: no more of this packet follow */
+	__u8 pad;
+	__u8 bytes[EVENT_PIECE_MAX];
 };
 
 /* ---- made by user space ---- */
@@ -542,6 +561,7 @@ EVENT_ASSERT_SIZE(ev_packet, 264);
 EVENT_ASSERT_SIZE(ev_icmp, 268);
 EVENT_ASSERT_SIZE(ev_neighbor, 24);
 EVENT_ASSERT_SIZE(ev_task, 232);
+EVENT_ASSERT_SIZE(ev_piece, 944);
 EVENT_ASSERT_SIZE(ev_start, 440);
 EVENT_ASSERT_SIZE(ev_hook, 128);
 EVENT_ASSERT_SIZE(ev_clock, 24);

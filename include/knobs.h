@@ -22,7 +22,11 @@ struct knobs {
 	__u8 all_packets; /* every packet of followed connections */
 	__u8 accepts; /* a record for every accepted connection */
 	__u8 fins; /* packet records of FINs too */
-	__u16 snap_bytes; /* of a packet, where that is more than its headers; 0: headers */
+	/*
+	 * Of a packet, where that is more than its headers; 0: headers. With .all_packets only of
+	 * followed connections. More than EVENT_PACKET_MAX: the rest in piece records.
+	 */
+	__u32 snap_bytes;
 };
 
 #define FOLLOWED_PROCESSES_MAX 16384

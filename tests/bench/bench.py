@@ -24,6 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/live"))
 from lab import Namespace, sh  # noqa: E402
+from endless import endless  # noqa: E402
 from offline import offline  # noqa: E402
 
 LOAD = ROOT / "build/tests/bench/load"
@@ -316,7 +317,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="pairs a load and tool (default 7)")
     parser.add_argument("--ms", type=int, default=1000, help="milliseconds a run (default 1000)")
-    parser.add_argument("--only", help="part to run: loads, programs, ring, start, memory, read; nothing is written")
+    parser.add_argument("--only", help="part to run: loads, programs, ring, start, memory, read, endless; nothing is written")
     args = parser.parse_args()
     sockwhy = Tool("sockwhy", [SOCKWHY, "--json"], rb"Ctrl-C ends")
     tools = [sockwhy, Tool("tcpdump", ["tcpdump", "-i", "any", "-w", "/dev/null", "tcp"], rb"listening on"),
@@ -338,6 +339,8 @@ def main():
                            .format(*resident(field, sockwhy, 10000))],
         "read": lambda: ["### Captures", "", "Budgets: within twice the time of tcpdump's plain copy, 30 times as fast as tshark, 50 times as "
                          "fast as tcptrace.", ""] + offline(SOCKWHY, args.rounds),
+        "endless": lambda: ["### Captures without end", "", "Ten million connections (80 million packets, 0.3 % of the connections failing) through "
+                            "standard input, nothing stored.", ""] + endless(),
     }
     try:
         for name, part in parts.items():

@@ -6,7 +6,8 @@
 #include <linux/if_packet.h>
 #include <sys/mman.h>
 
-#define FRAME_MAX 256
+#define FRAME_MAX 65536
+#define RING_BYTES (2 * FRAME_MAX)
 
 struct frame {
 	unsigned char bytes[FRAME_MAX];
@@ -52,7 +53,7 @@ static void send_frame(const struct frame *frame)
 /* The same from memory shared with the kernel: everything behind the link header is a page fragment. */
 static void send_fragmented(const struct frame *frame)
 {
-	struct tpacket_req ring = { 4096, 1, 2048, 2 };
+	struct tpacket_req ring = { RING_BYTES, 1, RING_BYTES, 1 };
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(frame->type),
@@ -64,14 +65,14 @@ static void send_fragmented(const struct frame *frame)
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &ring, sizeof(ring)), 0);
-	slot = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	slot = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(slot != MAP_FAILED);
 	memcpy((char *)slot + TPACKET_HDRLEN - sizeof(struct sockaddr_ll), frame->bytes,
 	       frame->size);
 	slot->tp_len = frame->size;
 	slot->tp_status = TP_STATUS_SEND_REQUEST;
 	assert_int_equal(sendto(fd, NULL, 0, 0, (void *)&to, sizeof(to)), frame->size);
-	munmap(slot, 4096);
+	munmap(slot, RING_BYTES);
 	close(fd);
 }
 
@@ -224,6 +225,152 @@ static void test_what_cannot_be_read_is_told(void **state)
 	lab_leave(lab);
 }
 
+/* ---- whole packets ---- */
+
+static unsigned char byte_at(size_t at)
+{
+	return (unsigned char)(at * 7 + (at >> 8));
+}
+
+/* A SYN that carries data, @wire bytes in all; @hex: its headers, of which the length is not right yet. */
+static void send_long(void (*how)(const struct frame *), __u16 type, const char *hex, size_t wire)
+{
+	struct frame *frame = calloc(1, sizeof(*frame));
+	size_t length = type == ETH_P_IPV6 ? wire - 40 : wire, at = type == ETH_P_IPV6 ? 4 : 2;
+
+	frame->type = type;
+	put(frame, hex);
+	frame->bytes[at] = (unsigned char)(length >> 8);
+	frame->bytes[at + 1] = (unsigned char)length;
+	for (; frame->size < wire; frame->size++)
+		frame->bytes[frame->size] = byte_at(frame->size);
+	how(frame);
+	free(frame);
+}
+
+/*
+ * How many bytes of a packet the hook told in all: the record's, and those of its pieces, which
+ * come without a gap. They must be what was sent.
+ */
+static size_t told_of(const struct lab *lab, const struct event_header *head, size_t headers)
+{
+	const struct ev_packet *packet = (const void *)(head + 1);
+	size_t told = packet->raw.captured_bytes;
+	const struct event_header *next;
+	bool last = false;
+
+	for (size_t i = headers; i < told; i++)
+		assert_int_equal(packet->raw.bytes[i], byte_at(i));
+	for (size_t nth = 0; (next = lab_find(lab, EVENT_PIECE, nth)); nth++) {
+		const struct ev_piece *piece = (const void *)(next + 1);
+
+		if (next->cpu != head->cpu || piece->packet_ns != head->ts_ns)
+			continue;
+		assert_true(head->known & EVENT_K_PIECES);
+		assert_false(last);
+		assert_int_equal(piece->offset, told);
+		assert_int_equal(next->size,
+				 sizeof(*next) + offsetof(struct ev_piece, bytes) + piece->size);
+		for (size_t i = 0; i < piece->size; i++)
+			assert_int_equal(piece->bytes[i], byte_at(told + i));
+		told += piece->size;
+		last = piece->last;
+	}
+	assert_int_equal(last, !!(head->known & EVENT_K_PIECES));
+	return told;
+}
+
+static const struct {
+	__u16 type;
+	size_t headers;
+	const char *hex;
+} LONG[] = {
+	{ ETH_P_IP, 40, IPV4("00", "00 00", "06") TCP("02") },
+	{ ETH_P_IPV6, 60, IPV6("00", "06") TCP("02") },
+};
+
+/* As many bytes as were asked for, of packets in one part of memory and in many, and no more. */
+static void test_whole_packets(void **state)
+{
+	static const size_t wires[] = { 100, 256, 257, 576, 577, 1184, 1185, 1500, 9000, 65535 };
+	static const size_t snaps[] = { 0, 256, 257, 1400, 65000, EVENT_SNAP_MAX };
+
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(snaps); s++) {
+		struct lab *lab = lab_enter();
+
+		lab_start(lab, (struct attach_options){ .snap_bytes = (__u32)snaps[s] });
+		for (size_t i = 0; i < ARRAY_SIZE(wires) * ARRAY_SIZE(WAYS) * ARRAY_SIZE(LONG);
+		     i++) {
+			size_t form = i / ARRAY_SIZE(WAYS) % ARRAY_SIZE(LONG);
+			size_t wire = wires[i / ARRAY_SIZE(WAYS) / ARRAY_SIZE(LONG)];
+			size_t want = snaps[s] > LONG[form].headers ? snaps[s] : LONG[form].headers;
+			const struct event_header *head;
+
+			lab_drain(lab);
+			lab->count = 0;
+			send_long(WAYS[i % ARRAY_SIZE(WAYS)], LONG[form].type, LONG[form].hex,
+				  wire);
+			lab_drain(lab);
+			head = lab_find(lab, EVENT_PACKET, 0);
+			assert_non_null(head);
+			assert_int_equal(told_of(lab, head, LONG[form].headers),
+					 want < wire ? want : wire);
+			assert_int_equal(((const struct ev_packet *)(head + 1))->raw.wire_bytes,
+					 wire);
+			assert_int_equal(!!(head->flags & EVENT_F_TRUNCATED),
+					 wire > 256 || want < wire);
+			if (snaps[s] <= 256)
+				assert_int_equal(lab_count(lab, EVENT_PIECE), 0);
+		}
+		lab_leave(lab);
+	}
+}
+
+/* Where followed connections are, nobody else's payload is told. */
+static void test_strangers_have_no_payload(void **state)
+{
+	struct lab *lab = lab_enter();
+	const struct event_header *head;
+
+	(void)state;
+	lab_start(lab, (struct attach_options){
+			       .snap_bytes = EVENT_SNAP_MAX, .follow = true, .all_packets = true });
+	lab->count = 0;
+	send_long(send_frame, ETH_P_IP, LONG[0].hex, 3000);
+	lab_drain(lab);
+	head = lab_find(lab, EVENT_PACKET, 0);
+	assert_non_null(head);
+	assert_int_equal(told_of(lab, head, LONG[0].headers), LONG[0].headers);
+	lab_leave(lab);
+}
+
+/* A ring that nobody reads: payload goes first, and its loss makes nothing uncertain. */
+static void test_payload_is_shed_first(void **state)
+{
+	enum { PACKETS = 40 };
+	struct ev_lost lost = { 0 }, suppressed = { 0 };
+	struct lab *lab = lab_enter();
+	size_t pieces = 0;
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ .snap_bytes = EVENT_SNAP_MAX });
+	lab_drain(lab);
+	lab->count = 0;
+	for (int i = 0; i < PACKETS; i++)
+		send_long(send_frame, ETH_P_IP, LONG[0].hex, 65535);
+	lab_drain(lab);
+	assert_int_equal(attach_read_lost(lab->attach, &lost, &suppressed), 0);
+	assert_int_equal(lab_count(lab, EVENT_PACKET), PACKETS);
+	pieces = lab_count(lab, EVENT_PIECE);
+	assert_true(pieces > 100 && pieces < PACKETS * 70);
+	assert_true(suppressed.by_kind[EVENT_PIECE] > 0);
+	assert_int_equal(suppressed.by_kind[EVENT_PACKET] + lost.by_kind[EVENT_PACKET], 0);
+	for (int i = 0; i < PACKETS; i++)
+		assert_int_equal(lab_find(lab, EVENT_PACKET, (size_t)i)->lost, 0);
+	lab_leave(lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +379,9 @@ int main(void)
 		cmocka_unit_test(test_header_extensions),
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_what_cannot_be_read_is_told),
+		cmocka_unit_test(test_whole_packets),
+		cmocka_unit_test(test_strangers_have_no_payload),
+		cmocka_unit_test(test_payload_is_shed_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,10 +16,10 @@ CASES = ROOT / "tests/replay/cases"
 SCHEMA = ROOT / "schema/sockwhy.schema.json"
 
 
-def sockwhy(*args, data=None, env=None, cwd=None, stdout=subprocess.PIPE):
+def sockwhy(*args, data=None, stdin=subprocess.DEVNULL, env=None, cwd=None, stdout=subprocess.PIPE):
     """Runs it with an empty standard input; text, UTF-8 locale unless env says otherwise."""
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(env or {})}
-    given = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
+    given = {"input": data} if data is not None else {"stdin": stdin}
     done = subprocess.run([SOCKWHY, *map(str, args)], stdout=stdout, stderr=subprocess.PIPE, env=env, cwd=cwd,
                           timeout=30, check=False, **given)
     done.out = (done.stdout or b"").decode()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """read -w, --mask, --rotate, --keylog: what is written from recordings and captures, and what is refused."""
 
+import gzip
+import os
 import re
 import stat
 import struct
@@ -105,9 +107,35 @@ def test_capture(tmp_path):
     assert len([line for line in done.err.splitlines() if "in.pcap" in line]) == 1, done.err
 
 
-def test_standard_input_cannot_be_read_twice(case, tmp_path):
-    done = sockwhy("read", "-w", tmp_path / "out", "-", data=case("connect-refused").read_bytes())
-    assert done.returncode == 1 and "standard input" in done.err and "hint: " in done.err
+@pytest.mark.parametrize("file", [False, True], ids=["pipe", "file"])
+def test_standard_input(case, tmp_path, file):
+    """It is read twice like a file: recordings and captures, packed ones too; nothing of it is left behind."""
+    folder, path, plain = tmp_path / "tmp", tmp_path / "out.pcapng", tmp_path / "plain.pcapng"
+    folder.mkdir()
+    capture = pcap(tmp_path / "in.pcap", tcp(), *(tcp(bytes(1400)) for _ in range(400)))
+    packed = tmp_path / "in.pcap.gz"
+    packed.write_bytes(gzip.compress(capture.read_bytes()))
+    for source in (case("connect-refused"), capture, packed):
+        known = sockwhy("read", "-v", "--force", "-w", plain, source)
+        with source.open("rb") as stdin:
+            given = {"stdin": stdin} if file else {"data": source.read_bytes()}
+            done = sockwhy("read", "-v", "--force", "-w", path, "-", env={"TMPDIR": str(folder)}, **given)
+        assert done.returncode == known.returncode == 0 and done.out == known.out, done.err
+        assert packets(path) == packets(plain) and packets(path)
+        assert not list(folder.iterdir())
+    source = capture.read_bytes()[:-10]
+    done = sockwhy("read", "-v", "--force", "-w", path, "-", data=source)
+    assert done.returncode == 1 and "standard input: " in done.err and "/proc/" not in done.err
+
+
+def test_standard_input_without_room(case, tmp_path):
+    data = case("connect-refused").read_bytes()
+    done = sockwhy("read", "-w", tmp_path / "out", "-", data=data, env={"TMPDIR": str(tmp_path / "none")})
+    assert done.returncode == 1 and "standard input" in done.err and "TMPDIR" in done.err and not done.out
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    done = sockwhy("read", "-w", tmp_path / "other", fifo)
+    assert done.returncode == 1 and str(fifo) in done.err and "hint: " in done.err
 
 
 def test_mask(case, tmp_path, schema):
@@ -180,7 +208,10 @@ def test_keylog_too_long(tmp_path):
 @pytest.mark.parametrize("args,words", [
     (["read", "--snaplen", "100", "x"], ["--snaplen", "-w"]),
     (["read", "--snaplen", "1", "-w", "y", "x"], ["--snaplen", "'1'"]),
-    (["watch", "--snaplen", "257", "-w", "y"], ["--snaplen", "256", "tcpdump"]),
+    (["run", "--snaplen", "262145", "-w", "y", "--", "true"], ["--snaplen", "'262145'"]),
+    (["run", "--keylog", "k", "-w", "y", "--", "true"], ["--keylog", "--snaplen"]),
+    (["run", "--keylog", "k", "--", "true"], ["--keylog", "-w"]),
+    (["run", "--keylog", "y", "--snaplen", "1k", "-w", "y", "--", "true"], ["--keylog", "-w", "the same"]),
     (["read", "--keylog", "k", "x"], ["--keylog", "-w"]),
     (["read", "--keylog", "k", "--mask", "-w", "y", "x"], ["--keylog", "--mask"]),
     (["watch", "--keylog", "k", "-w", "y"], ["--keylog", "watch"]),

@@ -16,6 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&dns, 0xa5, sizeof(dns));
 	if (!dns_parse(data, size, &dns))
 		return 0;
+	if (dns.content > DNS_CONTENT_REFERRAL || (dns.content && (!dns.response || dns.rcode)) ||
+	    dns.aliases > dns.answers)
+		abort();
 	if (dns.rcode > 15 || !memchr(dns.name, '\0', sizeof(dns.name)) || !dns.name[0])
 		abort();
 	/* what goes into output is printable, and in one case */
@@ -23,7 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (*c <= ' ' || *c > '~' || (*c >= 'A' && *c <= 'Z'))
 			abort();
 	/* the question is whole or it is not there */
-	if (dns_parse(data, size / 2, &cut) && strcmp(cut.name, dns.name) != 0)
+	if (!dns_parse(data, size / 2, &cut))
+		return 0;
+	if (strcmp(cut.name, dns.name) != 0)
+		abort();
+	/* what is known of a part is so of the whole */
+	if (cut.content != DNS_CONTENT_UNKNOWN && cut.content != dns.content)
 		abort();
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -92,10 +93,15 @@ class Capture:
                 self.data += got
                 self.changed.notify_all()
 
-    def stop(self, mark):
-        """Ends when the datagram with this text was captured."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: mark.encode() in self.data, PATIENCE_S), "the mark was not captured"
+    def stop(self, mark, send):
+        """Ends when the datagram with this text was captured; it is sent again where the first got no address."""
+        for _ in range(PATIENCE_S // 2):
+            send()
+            with self.changed:
+                if self.changed.wait_for(lambda: mark.encode() in self.data, 2):
+                    break
+        else:
+            raise AssertionError(f"the mark was not captured; tcpdump ended with {self.popen.poll()}")
         self.close()
         self.path.write_bytes(self.data)
         return self.path
@@ -166,8 +172,8 @@ class Path:
         for name, ns, capture in (("client", self.client, self.captures[0]), ("server", self.server, self.captures[1])):
             mark = f"the end of {ns.name}"
             # seen where it is sent, whatever the router does to it
-            self.peers[name].ask(datagram=ns.v4.rsplit(".", 1)[0] + ".1", mark=mark)
-            paths.append(capture.stop(mark))
+            to = ns.v4.rsplit(".", 1)[0] + ".1"
+            paths.append(capture.stop(mark, lambda: self.peers[name].ask(datagram=to, mark=mark)))
         return paths
 
 
@@ -593,3 +599,73 @@ def test_damaged(path):
     found = compared.of(told["port"])
     assert found["verdict"] in ("passed", "cannot-tell") and "only_a" in found["client"] | found["server"]
     assert all(way.get("only_a", {}).get("packets", 0) == 0 for way in (found["client"], found["server"]))
+
+
+# ---- sequence numbers ----
+
+def tcp_field(path, side, port, field):
+    """Of the first SYN/ACK to this port in a capture, as tshark reads it."""
+    done = subprocess.run(["tshark", "-n", "-r", path.lab.dir / f"{side}.pcap", "-T", "fields", "-e", field, "-Y",
+                           f"tcp.dstport == {port} && tcp.flags.syn == 1"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, check=True, timeout=PATIENCE_S)
+    return done.stdout.split()[0]
+
+
+def syn_proxy(path, ports, timestamps=True):
+    """The router answers SYNs itself and connects to the server when the client's ACK has come."""
+    path.router.sysctl("net.netfilter.nf_conntrack_tcp_loose", 0)
+    if not timestamps:
+        for ns in (path.client, path.server):
+            ns.sysctl("net.ipv4.tcp_timestamps", 0)
+    path.nft("add chain inet lab raw { type filter hook prerouting priority -300; }",
+             f"add rule inet lab raw tcp dport {{ {ports} }} tcp flags syn notrack",
+             f"add rule inet lab forward tcp dport {{ {ports} }} ct state invalid,untracked synproxy mss 1460 wscale 7 "
+             f"{'timestamp ' if timestamps else ''}sack-perm",
+             "add rule inet lab forward ct state invalid drop")
+
+
+@pytest.mark.parametrize("timestamps", [True, False], ids=["timestamps", "plain"])
+def test_syn_proxy(path, family, timestamps):
+    """One connection at both sides, told as one, with how far its server's numbers are apart; nothing is lost."""
+    syn_proxy(path, path.port, timestamps)
+    path.capture()
+    path.control(family)
+    told = path.connect(family, send=100, receive=True, close="orderly")
+    path.control(family)
+    compared = Compared(*path.stop())
+    assert compared.summary["pairs"] == compared.summary["connections"] == 3
+    compared.others_passed()
+    found = compared.of(told["port"])
+    assert (found["verdict"], found["near_client"]) == ("passed", "a")
+    assert {"ends", "sequence"} <= set(found["found_by"])
+    assert found["client"]["both_bytes"] == 100 and found["server"]["both_bytes"] == 9
+    # the server's numbers are the proxy's, the client's are its own
+    apart = changes(found["server"])["sequence"][1]
+    assert re.fullmatch(r"\+[1-9]\d*", apart) and "sequence" not in changes(found["client"])
+    isn = [int(tcp_field(path, side, told["port"], "tcp.seq_raw"), 0) for side in "ab"]
+    assert (isn[1] - isn[0]) % 2**32 == int(apart)
+    # the proxy says itself that its window is open
+    assert "only_b" not in found["server"] and set(kinds(found["server"], "a")) <= {"ACK"}
+    # what the proxy answered before the server did is no time of the way between
+    clock = compared.summary["clock"]
+    for way in (found["client"], found["server"]):
+        assert not clock["known"] or way["delay_ns"]["least"] >= -clock["uncertainty_ns"] - 1000, (clock, found)
+
+
+@pytest.mark.parametrize("fault", ["silent", "refused"])
+def test_behind_a_syn_proxy(path, family, fault):
+    """The client is connected, to the proxy: the server never answered, or refused."""
+    dead = free_port()
+    syn_proxy(path, f"{path.port}, {dead}")
+    path.capture()
+    path.control(family)
+    if fault == "silent":
+        path.server.nft("input", f"tcp dport {dead} drop")
+    told = path.connect(family, port=dead, send=100, timeout=1.5, receive=True, close="reset")
+    path.control(family)
+    found = Compared(*path.stop()).of(told["port"])
+    assert told["error"] == {"silent": "timeout", "refused": "ECONNRESET"}[fault]
+    assert (found["verdict"], found["severity"]) == ("answer-between", "error")
+    assert "A got a SYN/ACK that B never sent" in found["summary"]
+    assert ("B answered the SYN with a reset" in found["summary"]) == (fault == "refused")
+    assert kinds(found["server"], "a")["SYN/ACK"] >= 1

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """-w: what is written live is read back by tshark: comments, interfaces, direction, order; files, masks, secrets."""
 
+import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -229,6 +231,21 @@ def test_nearly_full(lab, option, name):
         sh("umount", small)
 
 
+def test_standard_input_on_a_small_disk(lab):
+    """What does not fit beside the reserve is not read, and nothing is left there."""
+    small, path = lab.dir / "small", lab.dir / "out.pcapng"
+    small.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=512k", "none", small)
+    try:
+        done = subprocess.run([SOCKWHY, "read", "-w", path, "-"], input=bytes.fromhex("d4c3b2a1") + bytes(1 << 20),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False,
+                              env={**os.environ, "TMPDIR": str(small)})
+        assert done.returncode == 1 and b"standard input: cannot be kept in" in done.stderr, done.stderr
+        assert not list(small.iterdir()) and int(sh("df", "--output=used", "-B1", small).splitlines()[-1]) == 0
+    finally:
+        sh("umount", small)
+
+
 def test_killed(lab):
     """SIGKILL: what was written is whole blocks."""
     path = lab.dir / "out.pcapng"
@@ -242,11 +259,16 @@ def test_killed(lab):
 
 # ---- decryption ----
 
-def tls_session(lab, far, port, capture, keylog, version):
-    """A real openssl session over the link, captured by tcpdump in the lab's host."""
+def certificate(lab):
     key, cert = lab.dir / "key.pem", lab.dir / "cert.pem"
     sh("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-subj", "/CN=lab",
        "-days", "2")
+    return key, cert
+
+
+def tls_session(lab, far, port, capture, keylog, version):
+    """A real openssl session over the link, captured by tcpdump in the lab's host."""
+    key, cert = certificate(lab)
     server = subprocess.Popen(far.command("openssl", "s_server", "-accept", f"{far.v4}:{port}", "-key", key, "-cert", cert,
                                           "-naccept", "1", "-rev"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
@@ -317,3 +339,90 @@ def test_masked_hello(lab):
     name = tshark(path, "-d", f"tcp.port=={port},tls", "-T", "fields", "-e",
                   "tls.handshake.extensions_server_name", "-Y", "tls.handshake.type == 1").strip()
     assert re.fullmatch(r"[a-z]{2}\.[a-z]{8}", name) and name != "db.internal"
+
+
+@contextlib.contextmanager
+def web_server(lab, ns, address, port):
+    """openssl as an HTTPS server of one file, which is longer than any packet. Yields its bytes."""
+    key, cert = certificate(lab)
+    root = lab.dir / "www"
+    root.mkdir()
+    content = b"%06x drowssap eht si siht\n" * 40000 % tuple(range(40000))
+    (root / "page").write_bytes(content)
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    server = subprocess.Popen(ns.command("openssl", "s_server", "-accept", where, "-key", key, "-cert", cert, "-WWW"),
+                              cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        assert any(b"ACCEPT" in line for line in iter(server.stdout.readline, b""))
+        drain = threading.Thread(target=server.stdout.read, daemon=True)
+        drain.start()
+        yield f"https://{where}/page", content
+    finally:
+        server.kill()
+        server.wait()
+        drain.join(PATIENCE_S)
+        server.stdout.close()
+
+
+def fetch(lab, path, url, keylog, *args):
+    """run -w -- curl: what curl got, and what was said on standard error."""
+    got = lab.dir / "got"
+    env = {**os.environ, "SSLKEYLOGFILE": str(keylog)}
+    done = subprocess.run(lab.host.command(SOCKWHY, "run", "--ring-size", "16M", "-w", path, *args, "--", "curl", "-sSgk", "-o",
+                                           got, url), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    return got.read_bytes(), done.stderr
+
+
+def decrypted(path, port):
+    """What is said in the one connection of a file, as tshark reads it with what is in the file alone."""
+    lines = tshark(path, "-q", "-d", f"tcp.port=={port},tls", "-z", "follow,tls,raw,0").splitlines()
+    return b"".join(bytes.fromhex(line) for line in lines if re.fullmatch(r"\t?([0-9a-f]{2})+", line))
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+@pytest.mark.parametrize("where", ["lo", "veth"])
+def test_run_is_decrypted(lab, where, family):
+    """What run wrote holds the whole page, in segments that only offload makes, and the secrets that open it."""
+    far, port = lab.link(), free_port()
+    ns = far if where == "veth" else lab.host
+    address = getattr(far, family) if where == "veth" else {"v4": "127.0.0.1", "v6": "::1"}[family]
+    path, keys, recording = lab.dir / "open.pcapng", lab.dir / "keys", lab.dir / "r.rec"
+    whole = ["--snaplen", 262144]
+    with web_server(lab, ns, address, port) as (url, content):
+        got, said = fetch(lab, path, url, keys, *whole, "--keylog", keys, "--record", recording)
+        assert got == content
+        assert re.search(r"will hold the TLS secrets that come to .*keys", said) and "; 5 TLS secrets" in said, said
+        assert "cut short" not in said and path.stat().st_mode & 0o777 == 0o600
+        seen = of_port(path, port)
+        assert all(f["frame.len"] == f["frame.cap_len"] for f in seen)
+        assert max(int(f["frame.len"]) for f in seen) > 3000
+        assert decrypted(path, port).endswith(content)
+        # the recording holds the same packets
+        again = lab.dir / "again.pcapng"
+        done = subprocess.run([SOCKWHY, "read", "-v", "-w", again, *map(str, whole), "--keylog", keys, recording],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+        assert done.returncode == 0 and decrypted(again, port).endswith(content), done.stderr
+        bare = lab.dir / "bare.pcapng"
+        subprocess.run([SOCKWHY, "read", "-q", "-v", "-w", bare, recording], stdout=subprocess.DEVNULL, timeout=PATIENCE_S,
+                       check=True)
+        assert max(int(f["frame.cap_len"]) for f in of_port(bare, port)) < 1000
+        # nearest misses: the same packets without secrets; secrets that were there before; headers alone
+        locked, headers = lab.dir / "locked.pcapng", lab.dir / "headers.pcapng"
+        fetch(lab, locked, url, keys, *whole)
+        assert len(locked.read_bytes()) > len(content) and not decrypted(locked, port)
+        _, said = fetch(lab, headers, url, keys)
+        assert {int(f["frame.cap_len"]) for f in of_port(headers, port)} <= set(range(40, 101))
+        assert not decrypted(headers, port)
+
+
+def test_secrets_of_before_are_left_out(lab):
+    """A key log of other sessions, to which this command adds nothing: none of it gets into the file."""
+    port, path, keys, other = free_port(), lab.dir / "out.pcapng", lab.dir / "keys", lab.dir / "other"
+    with web_server(lab, lab.host, "127.0.0.1", port) as (url, content):
+        fetch(lab, lab.dir / "first.pcapng", url, keys)
+        assert b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" in keys.read_bytes()
+        got, said = fetch(lab, path, url, other, "--snaplen", 262144, "--keylog", keys)
+    assert got == content and "; 0 TLS secrets" in said and "hint: SSLKEYLOGFILE=" in said, said
+    assert b"TRAFFIC_SECRET" not in path.read_bytes() and not decrypted(path, port)

@@ -43,8 +43,13 @@
  *     UDP
  *     ICMP TYPE/CODE  mtu N, of SOURCE[:PORT] > DESTINATION[:PORT] [UDP] seq N  (ICMPv6 for IPv6)
  *     PROTO N
- * and anywhere before "of": dns ID,TYPE,NAME (a query) or dns ID,TYPE,RCODE,NAME (its answer),
- * tls hello,NAME+server,VERSION+cipher+finished,N+data,N+alert,LEVEL,N (records: those that are wanted), text WORDS (_ for a space), ttl N (64), id N, len N (payload bytes), cut N (capture so many bytes).
+ * and anywhere before "of": ttl N (64), id N, len N (payload bytes), cut N (capture so many bytes),
+ *     dns ID,TYPE,NAME (a query), dns ID,TYPE,RCODE,NAME (its answer), with one record of that type,
+ *     or with a last word: chain (behind a CNAME), empty (a SOA and nothing), bare (nothing at all),
+ *     alias (a CNAME that ends in nothing), alias-elsewhere (of an authoritative server, into another
+ *     zone), referral, truncated. Over TCP its length stands in front.
+ *     tls hello,NAME+server,VERSION+cipher+finished,N+data,N+alert,LEVEL,N (those records that are
+ *     wanted), text WORDS (_ for a space)
  *
  * Filled in by itself, before the fields are read:
  *     vantage    packet: tc-out with out, else tc-in; a syscall's, socket's, frame's and user's by

@@ -207,33 +207,95 @@ static void put_name(struct build *build, const char *name)
 	put(build, 0, 1);
 }
 
-/* "7,A,db.internal", "7,A,NXDOMAIN,db.internal": RFC 1035 4.1, one question and nothing else */
+/* A record about the name of the question, with data that nobody reads. */
+static void put_record(struct build *build, unsigned int type)
+{
+	put(build, 0xc00c, 2);
+	put(build, type, 2);
+	put(build, 1, 2);
+	put(build, 300, 4);
+	put(build, 2, 2);
+	put(build, 0xc00c, 2);
+}
+
+/* What an answer brings: its flags, and the types of its records (RFC 1035 4.1). */
+struct dns_answer {
+	const char *name;
+	unsigned int flags;
+	unsigned int answers[2]; /* 0 none; the type of the question is TYPE_ASKED */
+	unsigned int authority;
+};
+
+enum { TYPE_NS = 2, TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_ASKED = 0xffff };
+
+/* "7,A,NOERROR,db.internal,alias": the last word, the first row without */
+static const struct dns_answer *find_answer(const char *word, unsigned int rcode)
+{
+	static const struct dns_answer rows[] = {
+		{ "record", 0x8180, { TYPE_ASKED } },
+		{ "chain", 0x8180, { TYPE_CNAME, TYPE_ASKED } },
+		{ "empty", 0x8180, { 0 }, TYPE_SOA },
+		{ "bare", 0x8180, { 0 } },
+		{ "alias", 0x8180, { TYPE_CNAME }, TYPE_SOA },
+		{ "alias-elsewhere", 0x8500, { TYPE_CNAME } },
+		{ "referral", 0x8100, { 0 }, TYPE_NS },
+		{ "truncated", 0x8380, { 0 } },
+	};
+	static const struct dns_answer error = { "error", 0x8180, { 0 } };
+
+	if (!word)
+		return rcode ? &error : &rows[0];
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i].name, word))
+			return &rows[i];
+	return NULL;
+}
+
+static void put_answer(struct build *build, const struct dns_answer *answer, unsigned int type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(answer->answers); i++)
+		if (answer->answers[i])
+			put_record(build,
+				   answer->answers[i] == TYPE_ASKED ? type : answer->answers[i]);
+	if (answer->authority)
+		put_record(build, answer->authority);
+}
+
+/* "7,A,db.internal", "7,A,NXDOMAIN,db.internal", "7,A,NOERROR,db.internal,empty" */
 static const char *read_dns(char *word, struct words *words)
 {
 	char *rest = NULL, *id = word ? strtok_r(word, ",", &rest) : NULL;
 	char *type = id ? strtok_r(NULL, ",", &rest) : NULL;
 	char *name = type ? strtok_r(NULL, ",", &rest) : NULL;
 	char *last = name ? strtok_r(NULL, ",", &rest) : NULL;
+	const struct dns_answer *answer;
 	struct build build = { .length = 0 };
 	unsigned int code = 1, rcode = 0;
 	__s64 number;
 
 	if (!name || !value_number(id, &number))
-		return "dns ID,TYPE,NAME or ID,TYPE,RCODE,NAME expected";
+		return "dns ID,TYPE,NAME or ID,TYPE,RCODE,NAME[,WHAT] expected";
 	while (code < 256 && (!dns_type_name(code) || strcmp(dns_type_name(code), type) != 0))
 		code++;
 	while (last && rcode < 16 &&
 	       (!dns_rcode_name(rcode) || strcmp(dns_rcode_name(rcode), name) != 0))
 		rcode++;
-	if (code == 256 || rcode == 16)
-		return "dns: unknown type or rcode";
+	answer = find_answer(last ? strtok_r(NULL, ",", &rest) : NULL, rcode);
+	if (code == 256 || rcode == 16 || !answer)
+		return "dns: unknown type, rcode or kind of answer";
+	if (words->protocol == IPPROTO_TCP)
+		put(&build, 0, 2); /* RFC 7766 8: the length, which nobody reads */
 	put(&build, (__u64)number, 2);
-	put(&build, last ? 0x8180 | rcode : 0x0100, 2);
+	put(&build, last ? answer->flags | rcode : 0x0100, 2);
 	put(&build, 1, 2);
-	put(&build, 0, 6);
+	put(&build, last ? !!answer->answers[0] + !!answer->answers[1] : 0, 2);
+	put(&build, last ? !!answer->authority : 0, 2);
+	put(&build, 0, 2);
 	put_name(&build, last ? last : name);
 	put(&build, code, 2);
 	put(&build, 1, 2);
+	if (last)
+		put_answer(&build, answer, code);
 	if (build.length > sizeof(words->payload))
 		return "dns: the name is too long";
 	memcpy(words->payload, build.bytes, build.length);

@@ -38,7 +38,8 @@ EXPECTED = {
     # SYN/ACK three times, never acknowledged; a plain ACK to the SYN; the client's own reset (info)
     ARKIME + "tcp_handshake_synthetic.pcap": [
         ("connect-failed", "possible", "192.0.2.10", "198.51.100.5:8080", 1),
-        ("connect-failed", "possible", "192.0.2.10", "198.51.100.5:8080", 2)],
+        ("connect-failed", "possible", "192.0.2.10", "198.51.100.5:8080", 1),
+        ("connect-stale-peer", "likely", "192.0.2.10", "198.51.100.5:8080", 1)],
     # a reset without ACK refuses nothing: the SYN was sent again, and there the capture ends
     "packetdrill-run/ligurio_reset_rst-syn-sent.pcap": [],
     # host unreachable about the SYN/ACK decides nothing; the server's reset after the handshake does
@@ -63,8 +64,9 @@ DATAGRAMS = {
         ("dns-nxdomain", "info", "192.168.170.56", "217.13.4.24:53", 2),
         ("dns-nxdomain", "warning", "192.168.170.56", "217.13.4.24:53", 2),
         ("dns-nxdomain", "warning", "192.168.170.8", "192.168.170.20:53", 1)],
-    # three steps of a traceroute, and a late answer
+    # three steps of a traceroute; an answer after 5.3 s (frame 136) finds that nobody waits any more
     ARKIME + "v6.pcap": [
+        ("dns-slow", "warning", "3ffe:507:0:1:200:86ff:fe05:80da", "3ffe:501:4819::42:53", 1),
         ("udp-port-unreachable", "info", "3ffe:501:4819::42", "3ffe:507:0:1:200:86ff:fe05:80da:2410", 1),
         *[("udp-port-unreachable", "info", "3ffe:507:0:1:200:86ff:fe05:80da",
            f"3ffe:501:410:0:2c0:dfff:fe47:33e:{port}", 1) for port in (33444, 33445, 33446)]],
@@ -73,8 +75,8 @@ DATAGRAMS = {
     # an LLMNR answer
     ZEEK + "smb/smb_v2_only_non_zero_reserved1.pcap": [
         ("udp-port-unreachable", "info", "172.31.112.17", "172.31.112.16:52272", 1)],
-    # 124 lookups that all worked
-    PCPP + "example2.pcap": [],
+    # 124 lookups that all worked, one of them after its repetition (frames 330, 703, 710)
+    PCPP + "example2.pcap": [("dns-slow", "warning", "10.0.0.1", "10.0.0.138:53", 1)],
     PCPP + "raw_ip.pcap": [],
 }
 

@@ -49,6 +49,37 @@ static void jitter_does_not_move_it(void **state)
 	assert_in_range(compare_clock(scene->compare)->uncertainty_ns, 1, MS);
 }
 
+/*
+ * What stands between answers the SYN itself, and connects to the server later: that the SYN/ACK of
+ * side 0 came before the one of side 1 says nothing of the clocks, nor of who is nearer to the client.
+ */
+static void a_syn_proxy_does_not_move_it(void **state)
+{
+	struct scene *scene = *state;
+	const struct comparison *told;
+
+	scene->offset = 5 * (__s64)SEC;
+	scene->rewrite[1] = true;
+	scene->hops = 0; /* the order is told by times alone */
+	for (__u16 port = 1000; port < 1003; port++) {
+		SEND(scene, 0, SYN(port, 1));
+		SEND(scene, 0, SYN_ACK(port, 7, 1));
+		SEND(scene, 1, SYN(port, 1));
+		SEND(scene, 1, SYN_ACK(port, 7, 1));
+		SEND(scene, BOTH, ACK(port, 2, 7));
+		SEND(scene, BOTH, .port = port, .flags = TCP_F_ACK, .seq = 1, .ack = 1,
+		     .length = 40, .stamp = 3, .echo = 7);
+		SEND(scene, BOTH, .port = port, .from_server = true, .flags = TCP_F_ACK, .seq = 1,
+		     .ack = 41, .length = 30, .stamp = 9, .echo = 3);
+	}
+	told = judge(scene, 1001);
+	assert_verdict(told, VERDICT_PASSED);
+	assert_int_equal(scene->result.order_by, ORDER_TIMES);
+	assert_int_equal(scene->result.near, 0);
+	assert_int_equal(scene->result.way[1].matched[COMPARE_SYN_ACK], 1);
+	assert_offset(compare_clock(scene->compare), scene->offset);
+}
+
 /* Slow to the server, fast back: the true offset stays within the uncertainty. */
 static void asymmetry_is_in_the_uncertainty(void **state)
 {
@@ -172,10 +203,15 @@ static void delays_have_the_offset_taken_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(offset_of_a_quiet_path),		TEST(jitter_does_not_move_it),
-		TEST(asymmetry_is_in_the_uncertainty),	TEST(drift_is_found),
-		TEST(short_captures_show_no_drift),	TEST(a_clock_that_was_set),
-		TEST(one_direction_is_not_enough),	TEST(loss_does_not_move_it),
+		TEST(a_syn_proxy_does_not_move_it),
+		TEST(offset_of_a_quiet_path),
+		TEST(jitter_does_not_move_it),
+		TEST(asymmetry_is_in_the_uncertainty),
+		TEST(drift_is_found),
+		TEST(short_captures_show_no_drift),
+		TEST(a_clock_that_was_set),
+		TEST(one_direction_is_not_enough),
+		TEST(loss_does_not_move_it),
 		TEST(delays_have_the_offset_taken_off),
 	};
 

@@ -52,6 +52,12 @@ static struct record record_of(unsigned int kind, int fill)
 			memset(record.body + field->offset, 0, field->size);
 	if (kind == EVENT_FACT)
 		record.body[offsetof(struct ev_fact, what)] = FACT_DONE;
+	if (kind == EVENT_PIECE) {
+		const struct ev_piece piece = { .offset = EVENT_PACKET_MAX,
+						.size = EVENT_PIECE_MAX };
+
+		memcpy(record.body, &piece, offsetof(struct ev_piece, bytes));
+	}
 	if (at >= 0) {
 		struct ev_raw raw = { .wire_bytes = sizeof(syn), .captured_bytes = sizeof(syn) };
 
@@ -158,7 +164,7 @@ static void every_truncation(void **state)
 			record.head.size = (__u16)size;
 			memset(&event, 0xa5, sizeof(event));
 			err = decode_exact(&record, size, &event);
-			if (at >= 0 && size < whole.head.size) {
+			if ((at >= 0 || kind == EVENT_PIECE) && size < whole.head.size) {
 				/* the packet is cut off: never less than it says */
 				assert_int_equal(err, -EBADMSG);
 				continue;
@@ -308,6 +314,45 @@ static void raw_lengths(void **state)
 	}
 }
 
+/* Numbers that reach beyond the record, or beyond any packet, refuse it. */
+static void piece_lengths(void **state)
+{
+	static const struct {
+		__u32 offset;
+		__u16 size;
+		size_t there; /* bytes in the record */
+		int result;
+	} cases[] = {
+		{ EVENT_PACKET_MAX, 100, 100, 0 },
+		{ EVENT_PACKET_MAX, 100, EVENT_PIECE_MAX, 0 },
+		{ EVENT_PACKET_MAX, 101, 100, -EBADMSG },
+		{ EVENT_PACKET_MAX, 0, 100, -EBADMSG },
+		{ EVENT_PACKET_MAX, EVENT_PIECE_MAX + 1, EVENT_PIECE_MAX + 1, -EBADMSG },
+		{ EVENT_SNAP_MAX - 100, 100, 100, 0 },
+		{ EVENT_SNAP_MAX - 99, 100, 100, -EBADMSG },
+		{ 0xffffffff, 100, 100, -EBADMSG },
+	};
+	const size_t fixed = offsetof(struct ev_piece, bytes);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct record record = record_of(EVENT_PIECE, 0x41);
+		struct ev_piece piece = { .offset = cases[i].offset, .size = cases[i].size };
+		struct event event;
+
+		memcpy(record.body, &piece, fixed);
+		record.head.size = (__u16)(sizeof(record.head) + fixed + cases[i].there);
+		assert_int_equal(decode_exact(&record, record.head.size, &event), cases[i].result);
+		for (size_t k = 0; !cases[i].result && k < cases[i].size; k++)
+			assert_int_equal(event.piece.bytes[k], 0x41);
+		assert_int_equal(event.bytes_captured, 0); /* no packet of its own */
+		for (size_t n = sizeof(record.head); n < sizeof(record.head) + fixed; n++) {
+			record.head.size = (__u16)n;
+			assert_int_equal(decode_exact(&record, n, &event), -EBADMSG);
+		}
+	}
+}
+
 static void drop_without_packet(void **state)
 {
 	struct record record = record_of(EVENT_DROP, 0);
@@ -409,6 +454,7 @@ int main(void)
 		cmocka_unit_test(choices_out_of_range),
 		cmocka_unit_test(errnos_out_of_range),
 		cmocka_unit_test(raw_lengths),
+		cmocka_unit_test(piece_lengths),
 		cmocka_unit_test(drop_without_packet),
 		cmocka_unit_test(unparsed_by_the_hook),
 		cmocka_unit_test(only_the_used_part_is_written),

@@ -70,6 +70,77 @@ static void test_names(void **state)
 	assert_string_equal(dns.name, "a\\046\\010"); /* RFC 1035 5.1 */
 }
 
+/* Counts of the sections, behind flags and before the question. */
+#define MESSAGE(flags, answers, authorities) \
+	0x12, 0x34, (flags) >> 8, (flags)&0xff, 0, 1, 0, answers, 0, authorities, 0, 0
+#define QUESTION NAME, 0, 28, 0, 1
+#define RECORD(type) 0xc0, 12, 0, type, 0, 1, 0, 0, 1, 44, 0, 2, 0xc0, 12
+enum { QUESTION_END = 12 + 13 + 4, RECORD_BYTES = 14 };
+enum { NS = 2, CNAME = 5, SOA = 6, RRSIG = 46, AA = 0x0400, RA = 0x0080, ANSWER = 0x8100 };
+
+static void assert_content(const __u8 *bytes, size_t size, enum dns_content content)
+{
+	struct dns dns;
+
+	assert_true(parse(bytes, size, &dns));
+	assert_int_equal(dns.content, content);
+}
+
+/* RFC 2308 2.2: what denies, what refers, what answers */
+static void test_content(void **state)
+{
+	static const __u8 data[] = { MESSAGE(ANSWER | RA, 1, 0), QUESTION, RECORD(28) };
+	static const __u8 chain[] = { MESSAGE(ANSWER | RA, 2, 0), QUESTION, RECORD(CNAME),
+				      RECORD(28) };
+	static const __u8 other[] = { MESSAGE(ANSWER | RA, 2, 1), QUESTION, RECORD(CNAME),
+				      RECORD(RRSIG), RECORD(SOA) };
+	static const __u8 denied[] = { MESSAGE(ANSWER, 0, 2), QUESTION, RECORD(NS), RECORD(SOA) };
+	static const __u8 bare[] = { MESSAGE(ANSWER | RA, 0, 0), QUESTION };
+	static const __u8 owner[] = { MESSAGE(ANSWER | AA, 0, 0), QUESTION };
+	static const __u8 nobody[] = { MESSAGE(ANSWER, 0, 0), QUESTION };
+	static const __u8 referral[] = { MESSAGE(ANSWER, 0, 1), QUESTION, RECORD(NS) };
+	static const __u8 elsewhere[] = { MESSAGE(ANSWER | AA, 1, 0), QUESTION, RECORD(CNAME) };
+	static const __u8 missing[] = { MESSAGE(ANSWER | RA | 3, 0, 1), QUESTION, RECORD(SOA) };
+	static const __u8 query[] = { MESSAGE(0x0100, 0, 0), QUESTION };
+
+	(void)state;
+	assert_content(data, sizeof(data), DNS_CONTENT_DATA);
+	assert_content(chain, sizeof(chain), DNS_CONTENT_DATA);
+	assert_content(other, sizeof(other), DNS_CONTENT_NONE);
+	assert_content(denied, sizeof(denied), DNS_CONTENT_NONE);
+	assert_content(bare, sizeof(bare), DNS_CONTENT_NONE);
+	assert_content(owner, sizeof(owner), DNS_CONTENT_NONE);
+	assert_content(nobody, sizeof(nobody), DNS_CONTENT_REFERRAL);
+	assert_content(referral, sizeof(referral), DNS_CONTENT_REFERRAL);
+	assert_content(elsewhere, sizeof(elsewhere), DNS_CONTENT_REFERRAL);
+	assert_content(missing, sizeof(missing), DNS_CONTENT_UNKNOWN);
+	assert_content(query, sizeof(query), DNS_CONTENT_UNKNOWN);
+}
+
+/* What is cut before its end denies nothing; a type that was captured counts. */
+static void test_content_cut(void **state)
+{
+	static const __u8 denied[] = { MESSAGE(ANSWER | RA, 1, 1), QUESTION, RECORD(CNAME),
+				       RECORD(SOA) };
+	static const __u8 data[] = { MESSAGE(ANSWER | RA, 2, 0), QUESTION, RECORD(CNAME),
+				     RECORD(28) };
+	static const __u8 loop[] = { MESSAGE(ANSWER | RA, 1, 0), QUESTION, 0x40, 0, 0, 28, 0, 1 };
+	static const __u8 lying[] = { MESSAGE(ANSWER | RA, 9, 9), QUESTION, RECORD(CNAME) };
+	enum { TYPE_END = QUESTION_END + RECORD_BYTES + 4 };
+
+	(void)state;
+	for (size_t size = QUESTION_END; size < TYPE_END; size++) {
+		assert_content(denied, size, DNS_CONTENT_UNKNOWN);
+		assert_content(data, size, DNS_CONTENT_UNKNOWN);
+	}
+	for (size_t size = TYPE_END; size <= sizeof(data); size++) {
+		assert_content(denied, size, DNS_CONTENT_NONE);
+		assert_content(data, size, DNS_CONTENT_DATA);
+	}
+	assert_content(loop, sizeof(loop), DNS_CONTENT_UNKNOWN);
+	assert_content(lying, sizeof(lying), DNS_CONTENT_UNKNOWN);
+}
+
 static void test_what_is_none(void **state)
 {
 	static const __u8 update[] = { HEADER(0x2800, 1), NAME, 0, 6, 0, 1 };
@@ -104,9 +175,10 @@ static void test_code_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_query),	   cmocka_unit_test(test_answer),
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_what_is_none),
-		cmocka_unit_test(test_code_names),
+		cmocka_unit_test(test_query),	    cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_names),	    cmocka_unit_test(test_what_is_none),
+		cmocka_unit_test(test_code_names),  cmocka_unit_test(test_content),
+		cmocka_unit_test(test_content_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ static void icmp_unreachable(void **state)
 	assert_int_equal(p.inner.destination_port, 8080);
 	assert_int_equal(p.inner.seq, 5);
 	assert_int_equal(p.inner.protocol, IPPROTO_TCP);
+	assert_true(p.inner.bytes >= 40);
 	assert_printed(&p, "ICMP 3/13 administratively prohibited of tcp 10.0.0.1:45678 > "
 			   "10.0.0.2:8080 seq 5 ttl 63");
 	for (size_t size = 20; size < sizeof(bytes); size++) {

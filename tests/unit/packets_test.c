@@ -27,14 +27,21 @@ struct lab {
 	size_t size;
 };
 
-static void begin(struct lab *lab, bool choose)
+static void begin_with(struct lab *lab, bool choose, __u64 snap_bytes)
 {
 	const struct packets_options options = { .path = lab->path,
 						 .limits = { .force = true },
-						 .choose = choose };
+						 .snap_bytes = snap_bytes,
+						 .choose = choose,
+						 .all = snap_bytes };
 
 	packets_close(lab->packets);
 	assert_int_equal(packets_open(&lab->packets, &options), 0);
+}
+
+static void begin(struct lab *lab, bool choose)
+{
+	begin_with(lab, choose, 0);
 }
 
 static int setup(void **state)
@@ -293,14 +300,209 @@ static void picked(void **state)
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &beside, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, false), 0);
-	assert_int_equal(packets_picked(lab->packets), 0);
+	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
 	assert_int_equal(packets_in(lab), 1);
 	assert_int_equal(count(lab, "after long"), 1);
 	assert_int_equal(count(lab, "MESSAGE=error connect-refused (likely): without a packet"), 1);
 	/* what was chosen is forgotten: the next file's packets are others */
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
-	assert_int_equal(packets_picked(lab->packets), 0);
+	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
 	assert_int_equal(packets_in(lab), 1);
+}
+
+/* ---- pieces ---- */
+
+static __u8 byte_at(size_t at)
+{
+	return (__u8)(at * 7 + (at >> 8));
+}
+
+/* The record of a packet of so many bytes, from this CPU: its first EVENT_PACKET_MAX bytes. */
+static struct event long_packet(__u64 ms, __u16 cpu, __u32 wire)
+{
+	static __u8 bytes[EVENT_PACKET_MAX];
+	struct event event = packet_at(ms, true, 4000);
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = byte_at(i);
+	event.head.cpu = cpu;
+	event.head.known |= EVENT_K_PIECES;
+	event.packet_raw.raw.wire_bytes = wire;
+	event.packet.payload_at = 40;
+	event.bytes = bytes;
+	event.bytes_captured = sizeof(bytes);
+	return event;
+}
+
+static struct event piece_of(const struct event *packet, __u32 offset, __u32 total)
+{
+	struct event event = { .head = { .ts_ns = packet->head.ts_ns + 1000,
+					 .cpu = packet->head.cpu,
+					 .kind = EVENT_PIECE } };
+	struct ev_piece *piece = &event.piece;
+
+	piece->packet_ns = packet->head.ts_ns;
+	piece->offset = offset;
+	piece->size = (__u16)(total - offset < EVENT_PIECE_MAX ? total - offset : EVENT_PIECE_MAX);
+	piece->last = offset + piece->size == total;
+	for (size_t i = 0; i < piece->size; i++)
+		piece->bytes[i] = byte_at(offset + i);
+	return event;
+}
+
+/* All pieces of a packet up to @until. */
+static void see_pieces(struct lab *lab, const struct event *packet, __u32 until, __u32 total)
+{
+	for (__u32 at = EVENT_PACKET_MAX; at < until; at += EVENT_PIECE_MAX)
+		see(lab, piece_of(packet, at, total));
+}
+
+/* How many bytes of the @nth packet are in the file; they must be the right ones. */
+static __u32 captured_of(struct lab *lab, size_t nth)
+{
+	__u32 type, size, captured;
+
+	count(lab, "x");
+	for (size_t at = 0; at < lab->size; at += size) {
+		memcpy(&type, lab->bytes + at, sizeof(type));
+		memcpy(&size, lab->bytes + at + 4, sizeof(size));
+		memcpy(&captured, lab->bytes + at + 20, sizeof(captured));
+		if (type != 6 || nth--)
+			continue;
+		for (__u32 i = 0; i < captured; i++)
+			assert_int_equal(lab->bytes[at + 28 + i], byte_at(i));
+		return captured;
+	}
+	fail();
+	return 0;
+}
+
+/* Pieces of two CPUs mixed: each finds its packet; what is missing in one is not made up. */
+static void pieces_find_their_packet(void **state)
+{
+	struct lab *lab = *state;
+	const __u32 total = 70000;
+	struct event one = long_packet(10, 0, total), other = long_packet(10, 1, 3000), gap, lost;
+	struct event stray;
+
+	begin_with(lab, false, EVENT_SNAP_MAX);
+	see(lab, one);
+	see(lab, other);
+	see(lab, piece_of(&one, 256, total));
+	see(lab, piece_of(&other, 256, 3000));
+	for (__u32 at = 256 + EVENT_PIECE_MAX; at < total; at += EVENT_PIECE_MAX) {
+		see(lab, piece_of(&one, at, total));
+		if (at < 3000)
+			see(lab, piece_of(&other, at, 3000));
+	}
+	gap = long_packet(11, 0, 3000);
+	see(lab, gap);
+	see(lab, piece_of(&gap, 256, 3000));
+	see(lab, piece_of(&gap, 256 + 2 * EVENT_PIECE_MAX, 3000)); /* the one before was shed */
+	lost = long_packet(12, 0, 3000);
+	see(lab, lost);
+	stray = piece_of(&lost, 256, 3000);
+	stray.piece.packet_ns++; /* of a packet whose record was lost */
+	see(lab, stray);
+	stray = piece_of(&lost, 256, 3000);
+	stray.head.cpu = 1024; /* another CPU, in the same place of the table */
+	see(lab, stray);
+	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
+	assert_int_equal(captured_of(lab, 0), total);
+	assert_int_equal(captured_of(lab, 1), 3000);
+	assert_int_equal(captured_of(lab, 2), 256 + EVENT_PIECE_MAX);
+	assert_int_equal(captured_of(lab, 3), 256);
+	assert_int_equal(packets_counts(lab->packets).cut, 2);
+	assert_int_equal(packets_counts(lab->packets).early, 0);
+}
+
+/* No more than was asked for, from a recording that holds more; without a snap length headers. */
+static void pieces_end_at_the_snap_length(void **state)
+{
+	static const struct {
+		__u64 snap_bytes;
+		__u32 captured;
+	} cases[] = { { EVENT_SNAP_MAX, 3000 }, { 1000, 1000 }, { 257, 257 }, { 100, 100 } };
+	struct lab *lab = *state;
+	struct event packet = long_packet(10, 0, 3000);
+
+	for (size_t i = 0; i < 4; i++) {
+		begin_with(lab, i & 1, cases[i].snap_bytes);
+		for (int pass = 0; pass < 2; pass++) {
+			int (*take)(struct packets *, const struct join *, const struct event *,
+				    bool) = pass ? packets_pick : packets_event;
+			struct event piece;
+
+			if (pass != (int)(i & 1))
+				continue;
+			assert_int_equal(take(lab->packets, lab->join, &packet, true), 0);
+			for (__u32 at = 256; at < 3000; at += EVENT_PIECE_MAX) {
+				piece = piece_of(&packet, at, 3000);
+				assert_int_equal(take(lab->packets, lab->join, &piece, true), 0);
+			}
+		}
+		assert_int_equal(packets_finish(lab->packets, lab->join), 0);
+		assert_int_equal(packets_picked(lab->packets, lab->join), 0);
+		assert_int_equal(packets_in(lab), 1);
+		assert_int_equal(captured_of(lab, 0), cases[i].captured);
+		assert_int_equal(packets_counts(lab->packets).cut, 0);
+	}
+	begin_with(lab, false, 0);
+	see(lab, packet);
+	see_pieces(lab, &packet, 3000, 3000);
+	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
+	assert_int_equal(captured_of(lab, 0), 40);
+}
+
+/* More bytes than are held: the oldest go out early, whole, in order. */
+static void too_many_bytes(void **state)
+{
+	struct lab *lab = *state;
+	const __u32 total = EVENT_SNAP_MAX;
+	const unsigned int fit = PACKETS_BYTES_LONG / EVENT_SNAP_MAX;
+	struct event packet;
+
+	begin_with(lab, false, EVENT_SNAP_MAX);
+	for (unsigned int i = 0; i < fit + 3; i++) {
+		packet = long_packet(10 + i, 0, total);
+		see(lab, packet);
+		see_pieces(lab, &packet, total, total);
+	}
+	assert_int_equal(packets_counts(lab->packets).early, 3);
+	tick(lab, 11);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(captured_of(lab, i), total);
+	packet = long_packet(9000, 0, 3000); /* the ring of bytes goes round */
+	see(lab, packet);
+	see_pieces(lab, &packet, 3000, 3000);
+	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
+	assert_int_equal(packets_counts(lab->packets).written, fit + 4);
+	assert_int_equal(packets_counts(lab->packets).cut, 0);
+}
+
+/* A recording, the second time: order is kept, and a packet whose pieces never come is not awaited. */
+static void pieces_of_a_recording(void **state)
+{
+	struct lab *lab = *state;
+	struct event first = long_packet(10, 0, 3000), whole = long_packet(11, 1, 3000), piece;
+	struct event last = packet_at(12, true, 4000);
+	struct event late = { .head = { .ts_ns = 200 * MS, .kind = EVENT_TICK } };
+
+	begin_with(lab, true, EVENT_SNAP_MAX);
+	assert_int_equal(packets_pick(lab->packets, lab->join, &first, true), 0);
+	assert_int_equal(packets_pick(lab->packets, lab->join, &whole, true), 0);
+	for (__u32 at = 256; at < 3000; at += EVENT_PIECE_MAX) {
+		piece = piece_of(&whole, at, 3000);
+		assert_int_equal(packets_pick(lab->packets, lab->join, &piece, false), 0);
+	}
+	assert_int_equal(packets_pick(lab->packets, lab->join, &last, true), 0);
+	assert_int_equal(packets_counts(lab->packets).written, 0);
+	assert_int_equal(packets_pick(lab->packets, lab->join, &late, false), 0);
+	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
+	assert_int_equal(packets_in(lab), 3);
+	assert_int_equal(captured_of(lab, 0), 256);
+	assert_int_equal(captured_of(lab, 1), 3000);
+	assert_int_equal(packets_counts(lab->packets).cut, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -315,6 +517,10 @@ int main(void)
 		TEST(too_many),
 		TEST(storm),
 		TEST(picked),
+		TEST(pieces_find_their_packet),
+		TEST(pieces_end_at_the_snap_length),
+		TEST(too_many_bytes),
+		TEST(pieces_of_a_recording),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

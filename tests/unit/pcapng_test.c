@@ -318,6 +318,48 @@ static void rotation(void **state)
 	assert_int_equal(files, 3);
 }
 
+/* What a key log got meanwhile stands in front of the next packet, all of it in every later file. */
+static void growing_secrets(void **state)
+{
+	static const char secrets[] = "CLIENT_RANDOM 00 00\nCLIENT_RANDOM 01 01\nEXPORTER 2 2\n";
+	struct folder *folder = *state;
+	const struct outfile_limits limits = { .rotate_bytes = 1800 };
+	__u8 bytes[400] = { 0x45 };
+	struct pcapng_packet packet = { .bytes = bytes, .captured = 400, .wire = 400 };
+	struct pcapng *pcapng;
+	struct file *file;
+	char path[128];
+	size_t at;
+
+	assert_int_equal(pcapng_open(&pcapng, folder->file, &limits, &about, NULL, 0), 0);
+	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "");
+	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
+	pcapng_secrets(pcapng, secrets, 20);
+	pcapng_secrets(pcapng, secrets, 40);
+	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
+	pcapng_secrets(pcapng, secrets, sizeof(secrets) - 1);
+	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
+	assert_int_equal(pcapng_close(pcapng), 0);
+	for (int i = 1; i <= 2; i++) {
+		snprintf(path, sizeof(path), "%s/out.%05d.pcapng", folder->path, i);
+		file = load(path);
+		take_block(file, SECTION);
+		if (i == 1) {
+			take_block(file, INTERFACE);
+			take_block(file, PACKET);
+		}
+		at = take_block(file, SECRETS);
+		assert_int_equal(u32_at(file, at + 12), i == 1 ? 40 : sizeof(secrets) - 1);
+		assert_memory_equal(file->bytes + at + 16, secrets,
+				    i == 1 ? 40 : sizeof(secrets) - 1);
+		if (i == 2)
+			take_block(file, INTERFACE);
+		take_block(file, PACKET);
+		assert_int_equal(file->at, file->size);
+		free(file);
+	}
+}
+
 /* How long the file may get; the kernel writes what fits and refuses the rest, like a full disk. */
 static void limit_size(rlim_t bytes)
 {
@@ -376,6 +418,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_much_is_cut, make_folder, folder_remove),
 		cmocka_unit_test_setup_teardown(many_interfaces, make_folder, folder_remove),
 		cmocka_unit_test_setup_teardown(rotation, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(growing_secrets, make_folder, folder_remove),
 		cmocka_unit_test_setup_teardown(room_comes_back, make_folder, folder_remove),
 		cmocka_unit_test(full_disk_shows_at_once),
 	};

@@ -36,7 +36,11 @@ static void flow_add(struct pipeline *pipeline, const struct stream *stream)
 int flows_take(struct pipeline *pipeline)
 {
 	const struct stream *gone;
+	struct attempt *attempt;
 
+	/* nobody asks for them, but they must not fill the tables */
+	while ((attempt = join_due(pipeline->join)))
+		join_told(pipeline->join, attempt, NULL);
 	if (!join_look(pipeline->join)->stream)
 		return 0;
 	gone = stream_gone(join_streams(pipeline->join));

@@ -67,8 +67,10 @@ static int tell_lost(struct live *live)
 
 static int tick(struct live *live)
 {
-	int err = ring_drain(live->ring);
+	int err;
 
+	write_poll(&live->output.write); /* secrets before the packets that they open */
+	err = ring_drain(live->ring);
 	if (err < 0)
 		return err;
 	err = 0;
@@ -146,6 +148,7 @@ int live_finish(struct live *live)
 {
 	int err, status;
 
+	write_poll(&live->output.write);
 	if (!live->pipeline.stop) {
 		ring_drain(live->ring);
 		tell_lost(live);

@@ -45,6 +45,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 		log_hint("sockwhy explain lists the thresholds with their units");
 		return -EINVAL;
 	}
+	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * 1000000;
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.streams = (__u32)options->connections_max;
@@ -125,6 +126,7 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 	case EVENT_SUPPRESSED:
 		return true; /* the sink tells what was lost, asked or not */
 	case EVENT_TICK:
+	case EVENT_PIECE: /* payload is for -w alone */
 		return false;
 	case EVENT_NAME:
 	case EVENT_CLOCK:
@@ -415,7 +417,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (pipeline->picking)
 		return pick_event(pipeline, event);
 	pipeline->taken++;
-	if (event->head.kind == EVENT_FRAME || has_bytes(event))
+	if (event->head.kind == EVENT_FRAME || event->head.kind == EVENT_PIECE || has_bytes(event))
 		pipeline->taken_last = pipeline->taken;
 	join_event(pipeline->join, event);
 	if (event->head.ts_ns > pipeline->last_ns)
@@ -439,6 +441,9 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	    (join_look(pipeline->join)->flags || join_tls_alert(pipeline->join)) &&
 	    filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_look(pipeline->sink, pipeline->join, event));
+	if (pipeline->options->verbose && event->packet.what > PACKET_TCP &&
+	    filter_event(pipeline->filter, event))
+		note_write(pipeline, sink_message(pipeline->sink, pipeline->join, event));
 	if (pipeline->depth)
 		return 0;
 
@@ -510,7 +515,7 @@ void pipeline_pick_again(struct pipeline *pipeline)
 
 int pipeline_picked(struct pipeline *pipeline)
 {
-	note_packets(pipeline, packets_picked(pipeline->packets));
+	note_packets(pipeline, packets_picked(pipeline->packets, pipeline->join));
 	return pipeline->packets_error;
 }
 

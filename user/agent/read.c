@@ -10,6 +10,7 @@
 #include "agent/output.h"
 #include "agent/pipeline.h"
 #include "agent/read.h"
+#include "agent/spool.h"
 #include "util/log.h"
 
 /* Feeds the pipeline to the end. Returns 0, -EPIPE for an early end, or what broke off. */
@@ -55,7 +56,7 @@ static int pick_recording(struct pipeline *pipeline, const char *path)
 
 /* @input is the reader's from now on. */
 static int read_recording(const struct options *options, struct output *output, const char *path,
-			  struct input *input)
+			  const char *name, struct input *input)
 {
 	struct pipeline pipeline;
 	const struct record_sink sink = { pipeline_take, &pipeline };
@@ -64,7 +65,7 @@ static int read_recording(const struct options *options, struct output *output, 
 	int err, status;
 
 	if (options->since.given || options->until.given) {
-		log_error("%s: a recording: --since and --until are for captures", path);
+		log_error("%s: a recording: --since and --until are for captures", name);
 		log_hint("what a recording tells of a time hangs on what it told before");
 		input_close(input);
 		return EXIT_USAGE;
@@ -80,7 +81,7 @@ static int read_recording(const struct options *options, struct output *output, 
 	output_attach(output, &pipeline);
 	pipeline.facts = (struct facts){ .fetch = facts_replay_fetch, .ctx = &replay };
 
-	err = read_records(reader, &sink, path);
+	err = read_records(reader, &sink, name);
 	pipeline_finish(&pipeline, err == -EPIPE);
 	if (pipeline.packets && pick_recording(&pipeline, path) && !pipeline.packets_error)
 		pipeline.packets_error = -EIO;
@@ -106,7 +107,8 @@ static int refuse_input(struct input *input, const char *path, const char *why)
 static int read_file(const struct options *options, struct output *output,
 		     struct captures *captures, const char *path)
 {
-	const char *name = strcmp(path, "-") ? path : "standard input";
+	bool standard = !strcmp(path, "-") || !strncmp(path, COLLECT_SPOOL, strlen(COLLECT_SPOOL));
+	const char *name = standard ? "standard input" : path;
 	struct input *input;
 
 	if (output->write.packets && write_check_input(path))
@@ -119,7 +121,7 @@ static int read_file(const struct options *options, struct output *output,
 	case INPUT_OTHER:
 		return refuse_input(input, name, "neither a capture nor a recording");
 	case INPUT_RECORDING:
-		return read_recording(options, output, name, input);
+		return read_recording(options, output, path, name, input);
 	case INPUT_PCAP:
 	case INPUT_PCAPNG:
 		break;
@@ -192,8 +194,34 @@ int read_all(const struct options *options, struct output *output)
 	return status;
 }
 
+/* What -w reads twice: standard input is kept for that. @kept: options that name it there. */
+static int keep_standard_input(const struct options *options, struct options *kept,
+			       char path[SPOOL_PATH_SIZE])
+{
+	int err = 0;
+
+	*kept = *options;
+	path[0] = '\0';
+	if (!options->write)
+		return 0;
+	if (options->file && !strcmp(options->file, "-")) {
+		err = spool_standard_input(path);
+		kept->file = path;
+	}
+	/* once: the second time there is nothing in it */
+	for (size_t i = 0; options->command_given && i < options->rest_count && !path[0]; i++) {
+		if (strcmp(options->rest[i], "-"))
+			continue;
+		err = spool_standard_input(path);
+		options->rest[i] = path;
+	}
+	return err;
+}
+
 int command_read(const struct options *options)
 {
+	char spool[SPOOL_PATH_SIZE];
+	struct options kept;
 	struct output output;
 	int worst, err;
 
@@ -210,7 +238,10 @@ int command_read(const struct options *options)
 		output_close(&output);
 		return EXIT_FAILED;
 	}
-	worst = read_all(options, &output);
+	if (keep_standard_input(options, &kept, spool))
+		worst = EXIT_FAILED;
+	else
+		worst = read_all(&kept, &output);
 	worst = worse_status(worst, report_close(&output.report, options));
 	err = output_close(&output);
 	if (err && err != -EPIPE) {

@@ -39,12 +39,12 @@ static bool overwrites_input(const struct options *options)
 {
 	const char *written[] = { options->output, options->write };
 
-	if (!options->force || options->command != COMMAND_READ)
+	if (!options->force || (options->command != COMMAND_READ && !options->keylog))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
 		if (same_file(options->file, written[i]) || same_file(options->keylog, written[i]))
 			return true;
-		for (size_t k = 0; k < options->rest_count; k++)
+		for (size_t k = 0; options->command == COMMAND_READ && k < options->rest_count; k++)
 			if (same_file(options->rest[k], written[i]))
 				return true;
 	}
@@ -55,6 +55,9 @@ static int check_keylog(const struct options *options)
 {
 	if (!options->keylog)
 		return 0;
+	if (options->command == COMMAND_RUN && options->write && !options->snap_bytes)
+		return refuse("--keylog: without --snaplen no payload is kept that it could open",
+			      "--snaplen 262144");
 	if (!options->write)
 		return refuse("--keylog: there is no file to embed it in", "-w FILE makes one");
 	if (options->mask)
@@ -65,8 +68,6 @@ static int check_keylog(const struct options *options)
 
 int write_check(const struct options *options)
 {
-	bool live = options->command != COMMAND_READ;
-
 	if (options->rotate_bytes && !options->output && !options->write && !options->record)
 		return refuse("--rotate: there is no file to rotate",
 			      "it is for -o FILE, -w FILE and --record FILE");
@@ -75,9 +76,6 @@ int write_check(const struct options *options)
 			      "--rotate 100M --files 10");
 	if (options->snap_bytes && !options->write)
 		return refuse("--snaplen: there is no file of packets", "-w FILE makes one");
-	if (live && options->snap_bytes > EVENT_PACKET_MAX)
-		return refuse("--snaplen: live packets have at most 256 bytes",
-			      "tcpdump -w captures whole packets; sockwhy read -w explains them");
 	if (options->mask && options->record)
 		return refuse("--mask: not with --record: records are kept as they are",
 			      "sockwhy read --mask masks what is told of a recording");
@@ -85,8 +83,8 @@ int write_check(const struct options *options)
 		return refuse("--force: would overwrite what is to be read",
 			      "give the file that is written another name");
 	if (same(options->output, options->write) || same(options->output, options->record) ||
-	    same(options->write, options->record))
-		return refuse("-o, -w, --record: the same file twice",
+	    same(options->write, options->record) || same(options->write, options->keylog))
+		return refuse("-o, -w, --record, --keylog: the same file twice",
 			      "give each a name of its own");
 	return check_keylog(options);
 }
@@ -95,11 +93,12 @@ int write_check_input(const char *path)
 {
 	struct stat status;
 
-	if (strcmp(path, "-") && (stat(path, &status) || S_ISREG(status.st_mode)))
+	if (stat(path, &status) || S_ISREG(status.st_mode))
 		return 0; /* what cannot be opened is told by who opens it */
-	log_error("%s: -w reads twice: first to judge, then to write",
-		  strcmp(path, "-") ? path : "standard input");
-	log_hint("keep it in a file and read that");
+	log_error("%s: -w reads twice: first to judge, then to write", path);
+	log_hint(
+		"keep it in a file and read that, or give it as standard input: sockwhy read -w FILE - < %s",
+		path);
 	return -ESPIPE;
 }
 
@@ -110,6 +109,37 @@ struct outfile_limits write_limits(const struct options *options)
 		.rotate_bytes = options->rotate_bytes,
 		.files = options->files_max,
 	};
+}
+
+static const char *plural(__u64 count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* A key log that is there is embedded at once, one of a command that runs while it grows. */
+static int open_secrets(struct write *write, const struct options *options,
+			struct packets_options *packets, size_t *lines)
+{
+	int err;
+
+	if (!options->keylog)
+		return 0;
+	if (options->command == COMMAND_RUN)
+		return keylog_follow(&write->keylog, options->keylog);
+	err = keylog_read(options->keylog, &write->secrets, &packets->secrets_size, lines);
+	packets->secrets = write->secrets;
+	return err;
+}
+
+static void warn_of_secrets(const struct write *write, const struct options *options, size_t lines)
+{
+	if (write->keylog)
+		log_error(
+			"%s will hold the TLS secrets that come to %s: whoever has it can read what was said",
+			options->write, options->keylog);
+	else if (options->keylog)
+		log_error("%s holds %zu TLS secret%s: whoever has it can read what was said",
+			  options->write, lines, plural(lines));
 }
 
 int write_open(struct write *write, const struct options *options, struct mask *mask)
@@ -125,8 +155,8 @@ int write_open(struct write *write, const struct options *options, struct mask *
 	char os[160] = "";
 	struct text text = text_of(os);
 	struct utsname name;
-	size_t lines;
-	int err = 0;
+	size_t lines = 0;
+	int err;
 
 	*write = (struct write){ 0 };
 	if (!options->write)
@@ -136,39 +166,69 @@ int write_open(struct write *write, const struct options *options, struct mask *
 		packets.about.os = os;
 		packets.about.hardware = name.machine;
 	}
-	if (options->keylog)
-		err = keylog_read(options->keylog, &write->secrets, &packets.secrets_size, &lines);
-	packets.secrets = write->secrets;
+	err = open_secrets(write, options, &packets, &lines);
 	err = err ? err : packets_open(&write->packets, &packets);
-	if (!err && options->keylog)
-		log_error("%s holds %zu TLS secret%s: whoever has it can read what was said",
-			  options->write, lines, lines == 1 ? "" : "s");
+	if (!err)
+		warn_of_secrets(write, options, lines);
 	return err;
 }
 
-int write_close(struct write *write, const struct options *options)
+void write_poll(struct write *write)
 {
-	struct packets_counts counts;
-	char buffer[300];
-	struct text text = text_of(buffer);
-	int err;
+	size_t size = 0;
+	const char *secrets;
 
-	if (!write->packets) {
-		free(take_ptr(write->secrets));
-		return 0;
-	}
-	counts = packets_counts(write->packets);
-	err = packets_close(take_ptr(write->packets));
-	free(take_ptr(write->secrets));
+	if (!write->keylog || !write->packets)
+		return;
+	secrets = keylog_poll(write->keylog, &size);
+	packets_secrets(write->packets, secrets, size);
+}
+
+static void say_secrets(struct text *text, const struct write *write)
+{
+	struct keylog_counts counts;
+
+	if (!write->keylog)
+		return;
+	counts = keylog_counts(write->keylog);
+	text_add(text, "; %llu TLS secret%s", counts.lines, plural(counts.lines));
+	if (counts.refused)
+		text_add(text, ", %llu line%s left out", counts.refused, plural(counts.refused));
+}
+
+static void say_written(const struct write *write, const struct options *options)
+{
+	struct packets_counts counts = packets_counts(write->packets);
+	char buffer[400];
+	struct text text = text_of(buffer);
+
 	text_add(&text, "%s: %llu packet%s", options->write, counts.written,
-		 counts.written == 1 ? "" : "s");
+		 plural(counts.written));
 	if (counts.early)
 		text_add(&text, ", %llu of them before their verdict was known", counts.early);
+	if (counts.cut)
+		text_add(&text, ", %llu cut short because it came too fast", counts.cut);
 	if (counts.comments_lost)
 		text_add(&text, ", %llu comments lost", counts.comments_lost);
 	if (counts.not_written)
 		text_add(&text, "; %llu NOT written", counts.not_written);
+	say_secrets(&text, write);
 	log_info("%s", buffer);
+	if (write->keylog && !keylog_counts(write->keylog).lines)
+		log_hint("SSLKEYLOGFILE=%s before sockwhy run makes many programs write it",
+			 options->keylog);
+}
+
+int write_close(struct write *write, const struct options *options)
+{
+	int err = 0;
+
+	if (write->packets) {
+		say_written(write, options);
+		err = packets_close(take_ptr(write->packets));
+	}
+	keylog_free(take_ptr(write->keylog));
+	free(take_ptr(write->secrets));
 	if (err == -ENOSPC)
 		return 0; /* told and counted: the pipeline's status knows */
 	return err ? log_error_r(err, "%s: closing", options->write) : 0;

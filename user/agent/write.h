@@ -16,11 +16,15 @@ int write_check_input(const char *path);
 
 struct write {
 	struct packets *packets; /* NULL: no -w */
-	char *secrets;
+	char *secrets; /* read: of the key log */
+	struct keylog *keylog; /* run: it grows */
 };
 
 /* Creates the file of -w, with its key log. Logs what is wrong. Returns 0 or a negative errno. */
 int write_open(struct write *write, const struct options *options, struct mask *mask);
+
+/* The secrets that have come go in front of the packets that are written from now on. */
+void write_poll(struct write *write);
 
 /* Ends it, says on standard error what is in it. Returns 0 or an error, told. */
 int write_close(struct write *write, const struct options *options);

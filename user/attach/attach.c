@@ -170,7 +170,7 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->accepts = options->accepts;
 	knobs->fins = options->all_packets || options->fins;
 	knobs->snap_bytes =
-		options->snap_bytes < EVENT_PACKET_MAX ? options->snap_bytes : EVENT_PACKET_MAX;
+		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
 }
 
 /* ---- loading ---- */

@@ -31,7 +31,7 @@ struct attach_options {
 	bool all_packets; /* headers of every packet of followed connections */
 	bool accepts; /* a record for every accepted connection */
 	bool fins; /* packet records of FINs, too (all_packets has them) */
-	__u32 snap_bytes; /* of a packet, more than its headers; 0: headers */
+	__u32 snap_bytes; /* of a packet, with all_packets of followed connections; 0: headers */
 };
 
 struct attach_hook {

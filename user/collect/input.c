@@ -110,6 +110,13 @@ static int begin_unpacking(struct input *input)
 	return 0;
 }
 
+static const char *name_of(const char *path)
+{
+	return !strcmp(path, "-") || !strncmp(path, COLLECT_SPOOL, strlen(COLLECT_SPOOL)) ?
+		       "standard input" :
+		       path;
+}
+
 static int open_input(struct input *input, const char *path)
 {
 	bool standard = !strcmp(path, "-");
@@ -118,8 +125,8 @@ static int open_input(struct input *input, const char *path)
 	input->own_fd = !standard;
 	input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (input->fd < 0)
-		return log_error_r(-errno, "%s", path);
-	input->path = strdup(standard ? "standard input" : path);
+		return log_error_r(-errno, "%s", name_of(path));
+	input->path = strdup(name_of(path));
 	input->size = WINDOW_BYTES;
 	input->buffer = malloc(input->size);
 	if (!input->path || !input->buffer)

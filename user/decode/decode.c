@@ -12,10 +12,11 @@
 
 /* What must be checked or ended in a body; offsets are of the body. */
 struct layout {
-	__u16 size; /* of the body struct */
+	__u16 size; /* of the body struct, of a piece without its bytes */
 	__u16 raw; /* where its struct ev_raw begins; 0: it has none, or it is all of the body */
 	__u8 has_raw;
 	__u8 raw_optional; /* there only with EVENT_K_PACKET */
+	__u8 has_piece; /* a struct ev_piece, of whose bytes there may be few */
 	__u8 choice_size; /* of the enum that indexes tables, 0: none */
 	__u8 texts; /* how many */
 	__u16 choice;
@@ -61,6 +62,7 @@ static const struct layout layouts[] = {
 			 .texts = 4,
 			 .text_end = { OWNER_TEXTS(ev_task), END(ev_task, path) },
 			 CHOICE(ev_task, how, 0, TASK_HOW_COUNT) },
+	[EVENT_PIECE] = { .size = offsetof(struct ev_piece, bytes), .has_piece = 1 },
 	[EVENT_START] = { .size = sizeof(struct ev_start),
 			  .texts = 5,
 			  .text_end = { END(ev_start, version), END(ev_start, release),
@@ -206,6 +208,20 @@ static int decode_raw(const struct layout *layout, const __u8 *bytes, size_t len
 	return 0;
 }
 
+/* @length: bytes of the whole body in the record. */
+static int decode_piece(const __u8 *bytes, size_t length, struct event *event)
+{
+	const size_t fixed = offsetof(struct ev_piece, bytes);
+	struct ev_piece *piece = &event->piece;
+
+	if (length < fixed || !piece->size || piece->size > EVENT_PIECE_MAX ||
+	    piece->size > length - fixed || piece->offset > EVENT_SNAP_MAX ||
+	    piece->offset + piece->size > EVENT_SNAP_MAX)
+		return -EBADMSG;
+	memcpy(piece->bytes, bytes + fixed, piece->size);
+	return 0;
+}
+
 int decode_event(const void *bytes, size_t size, struct event *event)
 {
 	const __u8 *from = (const __u8 *)bytes + sizeof(event->head);
@@ -241,6 +257,8 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	event->bytes_captured = 0;
 	if (layout->has_raw)
 		err = decode_raw(layout, from, length, event);
+	else if (layout->has_piece)
+		err = decode_piece(from, length, event);
 	if (err)
 		return err;
 	if (!choice_is_known(layout, body) || !errnos_are_known(layout, body))
@@ -252,5 +270,7 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 
 size_t decode_body_size(unsigned int kind)
 {
+	if (kind == EVENT_PIECE)
+		return sizeof(struct ev_piece);
 	return kind < ARRAY_SIZE(layouts) ? layouts[kind].size : 0;
 }

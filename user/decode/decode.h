@@ -87,7 +87,8 @@ struct packet {
 		__u16 destination_port;
 		__u32 seq; /* TCP, PACKET_F_INNER_SEQ */
 		__u8 protocol;
-		__u8 pad[3];
+		__u8 pad;
+		__u16 bytes; /* its length as its own IP header tells */
 	} inner;
 };
 
@@ -104,6 +105,7 @@ struct event {
 		struct ev_icmp icmp;
 		struct ev_neighbor neighbor;
 		struct ev_task task;
+		struct ev_piece piece;
 		struct ev_start start;
 		struct ev_hook hook;
 		struct ev_clock clock;
@@ -182,18 +184,29 @@ void packet_print(struct text *text, const struct packet *packet);
 enum { DNS_TYPE_A = 1, DNS_TYPE_AAAA = 28 };
 enum { DNS_NOERROR = 0, DNS_FORMERR, DNS_SERVFAIL, DNS_NXDOMAIN, DNS_NOTIMP, DNS_REFUSED };
 
+/* What a response without error brings (RFC 2308 2.2). */
+enum dns_content {
+	DNS_CONTENT_UNKNOWN, /* a query, an error, or too little of it was captured */
+	DNS_CONTENT_DATA, /* a record of the type that was asked for */
+	DNS_CONTENT_NONE, /* the name exists and has none */
+	DNS_CONTENT_REFERRAL, /* it only tells who may know: no answer and no denial */
+};
+
 struct dns {
 	__u16 id;
 	__u16 type; /* of the question */
 	__u16 answers;
+	__u16 aliases; /* CNAMEs on the way to .content; a chain that ends in nothing has none */
 	__u8 rcode;
+	__u8 content; /* enum dns_content */
 	bool response;
 	bool truncated;
 	char name[DNS_NAME_SIZE]; /* of the question, without the last dot; "." is the root */
 };
 
 /*
- * Parses a DNS message of @captured bytes, as UDP carries it (RFC 1035 4.1): header and question.
+ * Parses a DNS message of @captured bytes, as UDP carries it (RFC 1035 4.1): header, question, and
+ * of the records only of which types there are.
  * Returns false for what is no standard query or answer with one question, or is cut in it.
  */
 bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* dns.c - the header and the question of a DNS message (RFC 1035 4.1) */
+/* dns.c - the header and the question of a DNS message, and whether it answers (RFC 1035 4.1) */
 
 #include <string.h>
 
@@ -50,9 +50,93 @@ static size_t read_name(const __u8 *bytes, size_t size, size_t at, struct text *
 	return at + 1;
 }
 
+/* ---- the records ---- */
+
+enum { TYPE_NS = 2, TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_ANY = 255 };
+
+/* A message with its place, which moves behind each record. */
+struct reader {
+	const __u8 *bytes;
+	size_t size;
+	size_t at;
+};
+
+/* Behind the name at @at, however it is compressed (RFC 1035 4.1.4); 0: it is cut or none. */
+static size_t skip_name(const struct reader *reader)
+{
+	size_t at = reader->at;
+
+	while (at < reader->size && reader->bytes[at]) {
+		if (reader->bytes[at] >= 0xc0)
+			return at + 2 <= reader->size ? at + 2 : 0;
+		if (reader->bytes[at] > LABEL_MAX)
+			return 0;
+		at += 1 + (size_t)reader->bytes[at];
+	}
+	return at < reader->size ? at + 1 : 0;
+}
+
+/* The type of the next record; -1: it is cut. Its data may be: nobody reads it. */
+static int next_type(struct reader *reader)
+{
+	enum { TYPE_BYTES = 2, FIXED_BYTES = 10 };
+	size_t at = skip_name(reader);
+
+	if (!at || reader->size - at < TYPE_BYTES)
+		return -1;
+	reader->at = reader->size;
+	if (reader->size - at >= FIXED_BYTES &&
+	    reader->size - at - FIXED_BYTES >= get_16(reader->bytes + at + 8))
+		reader->at = at + FIXED_BYTES + get_16(reader->bytes + at + 8);
+	return get_16(reader->bytes + at);
+}
+
+/*
+ * RFC 2308 2.2: no relevant answer means that there is none if a SOA says so, or if there is no NS
+ * record that would make it a referral. A server that looks nothing up for others (no RA) and gives
+ * an alias into another zone leaves the rest to the asker.
+ */
+static __u8 denial_of(const struct dns *dns, unsigned int flags, bool soa, bool ns)
+{
+	bool authoritative = flags & 0x0400, recursive = flags & 0x0080;
+
+	if (soa)
+		return DNS_CONTENT_NONE;
+	if (ns || !(recursive || (authoritative && !dns->aliases)))
+		return DNS_CONTENT_REFERRAL;
+	return DNS_CONTENT_NONE;
+}
+
+static void read_records(struct reader *reader, struct dns *dns)
+{
+	unsigned int authorities = get_16(reader->bytes + 8);
+	bool soa = false, ns = false;
+	int type;
+
+	for (unsigned int i = 0; i < dns->answers; i++) {
+		type = next_type(reader);
+		if (type < 0)
+			return;
+		if (type == dns->type || dns->type == TYPE_ANY) {
+			dns->content = DNS_CONTENT_DATA;
+			return;
+		}
+		dns->aliases += type == TYPE_CNAME;
+	}
+	for (unsigned int i = 0; i < authorities; i++) {
+		type = next_type(reader);
+		if (type < 0)
+			return;
+		soa |= type == TYPE_SOA;
+		ns |= type == TYPE_NS;
+	}
+	dns->content = denial_of(dns, get_16(reader->bytes + 2), soa, ns);
+}
+
 bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns)
 {
 	struct text name;
+	struct reader reader = { .bytes = bytes, .size = captured };
 	size_t end;
 
 	memset(dns, 0, sizeof(*dns));
@@ -70,6 +154,9 @@ bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns)
 	if (!end || captured - end < 4)
 		return false;
 	dns->type = get_16(bytes + end);
+	reader.at = end + 4;
+	if (dns->response && dns->rcode == DNS_NOERROR)
+		read_records(&reader, dns);
 	return true;
 }
 
@@ -88,11 +175,11 @@ const char *dns_type_name(unsigned int type)
 	switch (type) {
 	case DNS_TYPE_A:
 		return "A";
-	case 2:
+	case TYPE_NS:
 		return "NS";
-	case 5:
+	case TYPE_CNAME:
 		return "CNAME";
-	case 6:
+	case TYPE_SOA:
 		return "SOA";
 	case 12:
 		return "PTR";

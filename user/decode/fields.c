@@ -165,6 +165,12 @@ static const struct field task_fields[] = {
 	{ 0 },
 };
 
+static const struct field piece_fields[] = {
+	ROW(ev_piece, packet_ns, FIELD_U64, 0, NULL), ROW(ev_piece, offset, FIELD_U32, 0, NULL),
+	ROW(ev_piece, size, FIELD_U16, 0, NULL),      ROW(ev_piece, last, FIELD_U8, 0, NULL),
+	ROW(ev_piece, bytes, FIELD_BYTES, 0, NULL),   { 0 },
+};
+
 static const struct field start_fields[] = {
 	ROW(ev_start, boot_id, FIELD_BYTES, 0, NULL),
 	ROW(ev_start, pid, FIELD_U32, 0, NULL),
@@ -315,6 +321,7 @@ static const struct field *const fields_of_kind[] = {
 	[EVENT_ICMP_SENT] = icmp_fields,
 	[EVENT_NEIGHBOR] = neighbor_fields,
 	[EVENT_TASK] = task_fields,
+	[EVENT_PIECE] = piece_fields,
 	[EVENT_START] = start_fields,
 	[EVENT_HOOK] = hook_fields,
 	[EVENT_CLOCK] = clock_fields,

@@ -319,6 +319,14 @@ static void parse_udp(struct span span, size_t wire, struct packet *packet)
 		packet->flags |= PACKET_F_CUT;
 }
 
+/* The quoted packet's whole length, of which the error holds the beginning. */
+static __u16 inner_bytes(const struct span *span, bool ipv6)
+{
+	__u32 bytes = ipv6 ? be16(span->at + 4) + IPV6_HEADER : be16(span->at + 2);
+
+	return bytes > 0xffff ? 0xffff : (__u16)bytes;
+}
+
 /* The packet that provoked an ICMP error; RFC 792 promises its first 8 bytes of upper layer. */
 static void parse_inner(struct span span, bool ipv6, struct packet *packet)
 {
@@ -331,6 +339,7 @@ static void parse_inner(struct span span, bool ipv6, struct packet *packet)
 	}
 	packet->flags |= PACKET_F_INNER;
 	packet->inner.protocol = upper.protocol;
+	packet->inner.bytes = inner_bytes(&span, ipv6);
 	if (upper.later_fragment)
 		return;
 	if (upper.cut) {

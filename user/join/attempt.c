@@ -512,6 +512,7 @@ bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 		return false;
 	slot->attempt.owner = (struct event_owner){ 0 }; /* it only made the id */
 	slot->attempt.lookup = lookup;
+	slot->attempt.worked = lookup->worked;
 	slot->attempt.ended_ns = lookup->ended_ns;
 	for (size_t i = 0; i < from->evidence_count; i++)
 		attempt_append_evidence(join, slot, &from->evidence[i]);

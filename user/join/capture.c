@@ -340,6 +340,18 @@ static void take_syn_ack(struct join *join, struct try_slot *slot, const struct 
 	note_answer(try, event);
 }
 
+/*
+ * One that acknowledges the SYN, and what it carried (RFC 7413 3), belongs to a handshake whose SYN/ACK
+ * was not captured.
+ */
+static void note_challenge(struct try *try, __u32 acked)
+{
+	enum { SYN_DATA = 1460 };
+
+	try->ack_in++;
+	try->stale_in += acked > SYN_DATA;
+}
+
 static void take_from_server(struct join *join, struct try_slot *slot, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
@@ -370,7 +382,7 @@ static void take_from_server(struct join *join, struct try_slot *slot, const str
 	if (packet->payload_bytes && acked <= FIRST_FLIGHT)
 		establish(join, slot, event->head.ts_ns); /* only the ACK was not captured */
 	else if (!try->synack_in)
-		try->ack_in++; /* a challenge (RFC 9293 3.5.1) */
+		note_challenge(try, acked); /* RFC 9293 3.5.1 */
 }
 
 static void take_icmp(struct join *join, struct try_slot *slot, const struct event *event)
@@ -418,6 +430,9 @@ static void open_try(struct join *join, const struct event *event)
 	slot->try.isn_known = true;
 	slot->try.isn_from_wire = true;
 	slot->try.syn_ifindex = event->head.ifindex;
+	slot->try.of_lookup = join->lookups_truncated_count && lookup_of_segment(join, packet);
+	if (slot->try.of_lookup)
+		connection_claim(join);
 	tuple = &slot->try.tuple;
 	memcpy(tuple->local, packet->source, sizeof(tuple->local));
 	memcpy(tuple->remote, packet->destination, sizeof(tuple->remote));
@@ -478,6 +493,9 @@ static void take_tcp(struct join *join, const struct event *event, const struct 
 
 	if ((packet->flags & PACKET_F_FRAGMENT) || !packet->source_port)
 		return;
+	join->tcp_seen = true;
+	if (join->lookups_truncated_count)
+		lookup_segment(join, event);
 	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN)) == TCP_F_SYN) {
 		take_syn(join, event);
 		return;
@@ -505,7 +523,7 @@ static void take_quoted(struct join *join, const struct event *event)
 	struct try_slot *slot;
 
 	if (packet->inner.protocol != IPPROTO_TCP) {
-		lookup_quoted(join, event);
+		datagram_quoted(join, event);
 		return;
 	}
 	slot = find_live(join, packet->inner.source, packet->inner.source_port,
@@ -526,7 +544,7 @@ void capture_event(struct join *join, const struct event *event, const struct en
 	if (packet->what == PACKET_TCP)
 		take_tcp(join, event, ends);
 	else if (packet->what == PACKET_UDP)
-		lookup_datagram(join, event);
+		datagram_event(join, event);
 	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
 		take_quoted(join, event);
 }

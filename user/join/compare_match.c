@@ -302,6 +302,15 @@ static bool is_only_one(const struct pair *pair, const struct held *held)
 	       pair->conn[1]->way[held->way].seen[held->kind] == 1;
 }
 
+/*
+ * Whose numbers are rewritten may be behind a SYN proxy: its SYN/ACK came before the server's, not
+ * from it, and their times say nothing of the clocks or of the way between.
+ */
+static bool is_of_a_proxy(const struct pair *pair, const struct held *zero)
+{
+	return zero->kind == COMPARE_SYN_ACK && pair->added[zero->way];
+}
+
 static void take_match(const struct pair *pair, const struct held *zero, const struct held *one,
 		       enum grade grade)
 {
@@ -314,6 +323,8 @@ static void take_match(const struct pair *pair, const struct held *zero, const s
 	if (one->ts_ns > way->last_ns[1])
 		way->last_ns[1] = one->ts_ns;
 	note_changes(pair->match, zero, one);
+	if (is_of_a_proxy(pair, zero))
+		return;
 	if (grade == GRADE_SURE || (!pair->match->loose && is_only_one(pair, zero)))
 		note_time(pair->compare, pair->match, zero, one);
 }

@@ -310,18 +310,20 @@ static void note_hook(struct join *join, const struct event *event)
 
 static void note_lost_kinds(struct join *join, const struct event *event)
 {
-	__u64 sum = 0;
+	bool shed = event->head.kind == EVENT_SUPPRESSED;
+	__u64 *seen = &join->lost_seen[shed];
+	__u64 sum = 0, pieces = event->lost.by_kind[EVENT_PIECE];
 
 	for (size_t i = 0; i < EVENT_KIND_COUNT; i++)
 		sum += event->lost.by_kind[i];
-	if (event->head.kind == EVENT_SUPPRESSED) {
-		if (sum > join->counters.suppressed)
-			join->lost_ns = join->now_ns;
+	/* the rest of a packet that was told of: nothing is judged by it */
+	if (sum - pieces > *seen)
+		join->lost_ns = join->now_ns;
+	*seen = sum - pieces;
+	if (shed) {
 		join->counters.suppressed = sum;
 		return;
 	}
-	if (sum > join->counters.lost)
-		join->lost_ns = join->now_ns;
 	join->counters.lost = sum;
 	for (size_t i = 0; i < EVENT_KIND_COUNT; i++)
 		join->counters.lost_by_kind[i] = event->lost.by_kind[i];

@@ -20,6 +20,7 @@ const struct join_limits join_limits_default = {
 	.episode_ns = 1500 * 1000000ull, /* a local client's first SYN retransmit comes at 1 s */
 	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
 	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
+	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
 };
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size)
@@ -75,6 +76,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
+	join->datagram_flows = calloc(JOIN_FLOWS_MAX, sizeof(*join->datagram_flows));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
 	if (limits->streams) {
@@ -88,7 +90,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
-	    !join->processes ||
+	    !join->datagram_flows || !join->processes ||
 	    (limits->streams && (!join->streams || !join->connections || !join->handshakes))) {
 		join_free(join);
 		return -ENOMEM;
@@ -96,7 +98,10 @@ int join_new(struct join **out, const struct join_limits *limits)
 	TAILQ_INIT(&join->live);
 	TAILQ_INIT(&join->retired);
 	TAILQ_INIT(&join->lookups_waiting);
+	TAILQ_INIT(&join->lookups_worked);
 	TAILQ_INIT(&join->lookups_free);
+	TAILQ_INIT(&join->datagrams_waiting);
+	TAILQ_INIT(&join->datagrams_answered);
 	TAILQ_INIT(&join->due);
 	TAILQ_INIT(&join->scopes_by_use);
 	for (int i = 0; i < TIMER_COUNT; i++)
@@ -128,6 +133,7 @@ void join_free(struct join *join)
 	free(join->interfaces);
 	free(join->names);
 	free(join->lookups);
+	free(join->datagram_flows);
 	free(join->processes);
 	streams_free(join->streams);
 	free(join->connections);
@@ -174,6 +180,7 @@ static void handle_tick(struct join *join, const struct event *event)
 	if (join->capture) {
 		capture_expire(join, event->head.ts_ns);
 		lookup_run_timers(join, event->head.ts_ns);
+		datagram_run_timers(join, event->head.ts_ns);
 	}
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_tries(join);
@@ -329,6 +336,7 @@ void join_finish(struct join *join)
 {
 	capture_finish(join);
 	lookup_finish(join);
+	datagram_finish(join);
 	attempt_run_timers(join, UINT64_MAX);
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)

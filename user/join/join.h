@@ -62,14 +62,16 @@ struct join_limits {
 	__u64 episode_ns; /* a listener's overflow is told after so long */
 	__u64 unanswered_ns; /* a SYN of a capture is unanswered when nothing came for so long */
 	__u64 expire_ns; /* a try whose end was never seen is let go after so long */
+	__u64 slow_lookup_ns; /* lookups of a capture that work sooner are forgotten */
 };
 
-/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, 65536 tries */
+/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, slow lookup 1 s, 65536 tries */
 extern const struct join_limits join_limits_default;
 
 /* ---- evidence: one thing that was seen, compact ---- */
 
 enum evidence_dns { EVIDENCE_NO_DNS, EVIDENCE_QUERY, EVIDENCE_ANSWER };
+enum { EVIDENCE_TRUNCATED = 0xff }; /* instead of an enum dns_content */
 
 enum evidence_direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
 
@@ -112,10 +114,14 @@ struct evidence {
 	__u8 packet_what; /* enum packet_what, PACKET_NONE: no packet */
 	__u8 tcp_flags;
 	__u8 ttl;
-	__u8 wscale;
+	union {
+		__u8 wscale;
+		__u8 dns_content; /* enum dns_content of an answer, or EVIDENCE_TRUNCATED */
+	};
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 address[EVENT_ADDRESS_SIZE]; /* icmp: its sender; neighbor: who did not answer */
+	/* icmp: its sender; a datagram: its source; neighbor: who did not answer */
+	__u8 address[EVENT_ADDRESS_SIZE];
 };
 
 /* ---- a try ---- */
@@ -218,6 +224,8 @@ try {
 	__u16 reset_in; /* RST that acknowledges our SYN, on the wire */
 	__u16 reset_other_in; /* RST that does not */
 	__u16 ack_in; /* plain ACK to our SYN: a challenge (RFC 9293 3.5.1) */
+	__u16 stale_in; /* of them: acknowledges what no SYN of this try sent */
+	bool of_lookup; /* captures: the query over TCP that follows a truncated answer */
 	__u8 answer_ttl; /* of the SYN/ACK or RST, 0 not seen */
 	__u64 answer_ns; /* first SYN/ACK or RST on the wire */
 	bool reset_seen; /* the socket received a reset (SOCKET_F_RESET or reset-received) */
@@ -269,27 +277,61 @@ try {
 
 /* ---- an attempt ---- */
 
-/* What a client wanted to know of a name; without a name: a datagram that nobody took. */
+/* What an ATTEMPT_LOOKUP is about. */
+enum lookup_about {
+	LOOKUP_NAME, /* what a client wanted to know of a name */
+	LOOKUP_UNREACHABLE, /* a datagram that nobody took */
+	LOOKUP_TOO_BIG, /* a datagram that was too big for its path */
+	LOOKUP_OTHER_ADDRESS, /* a datagram that another address answered than was asked */
+};
+
+/* How far the query over TCP came that follows a truncated answer. */
+enum lookup_tcp {
+	LOOKUP_TCP_NONE,
+	LOOKUP_TCP_TRIED, /* a SYN, and nothing came back */
+	LOOKUP_TCP_REFUSED,
+	LOOKUP_TCP_CONNECTED, /* a connection, and no answer on it */
+};
+
 struct lookup {
 	__u8 client[EVENT_ADDRESS_SIZE];
 	__u8 server[EVENT_ADDRESS_SIZE]; /* the last one asked, or the one that answered */
-	__u8 sender[EVENT_ADDRESS_SIZE]; /* of the ICMP error about a datagram without a name */
+	__u8 first_server[EVENT_ADDRESS_SIZE];
+	/* who sent the ICMP error; of a datagram also who answered it */
+	__u8 sender[EVENT_ADDRESS_SIZE];
 	__u16 client_port;
 	__u16 server_port; /* 0: DNS */
 	__u16 type; /* asked last */
-	__u8 asked; /* bit 0 A, bit 1 AAAA, bit 2 another type */
-	__u8 rcode; /* 0: no answer */
-	bool unreachable; /* ICMP port unreachable came */
+	__u8 about; /* enum lookup_about */
+	__u8 asked; /* LOOKUP_A, _AAAA, _OTHER */
+	__u8 rcode; /* 0: no error came, or no answer at all */
+	__u8 tcp; /* enum lookup_tcp, valid with .truncated */
+	bool worked; /* every type was answered, one of them well; told because it took long */
+	bool empty; /* every type was answered; the name exists, and has no address of them */
+	bool exists; /* of a type that was asked for the answer was that there is none */
+	bool aliased; /* .. but aliases (CNAME) */
+	bool truncated; /* an answer did not fit (TC), and nothing better came over UDP */
+	bool too_big; /* an answer was too big for its path, as an ICMP error tells */
+	bool half_lost; /* one of two queries sent together was not answered until asked again */
+	bool unreachable; /* ICMP destination unreachable came, of .icmp_code, from .sender */
+	__u8 icmp_code;
 	bool other_servers; /* several were asked */
 	bool blind_wire; /* nothing that goes to the client is captured */
+	bool blind_tcp; /* the capture holds no TCP at all */
 	bool blind_lost;
 	__u32 queries;
+	__u32 repeats; /* of them: of a type that was asked for already */
 	__u32 expansions; /* names of the same search list that do not exist either */
+	__u32 expansions_empty; /* those that exist and have no address either */
+	__u32 bytes; /* of a datagram that was too big: from its IP header on; 0 unknown */
+	__u32 mtu; /* what the ICMP error offers; 0 nothing */
+	__u32 again; /* further ICMP errors of that kind; queries after an answer from elsewhere */
+	__u32 later; /* datagrams after the last of these ICMP errors */
 	__u64 started_ns;
 	__u64 asked_ns; /* the last query */
 	__u64 answer_ns;
 	__u64 ended_ns;
-	char name[DNS_NAME_SIZE];
+	char name[DNS_NAME_SIZE]; /* empty of a mere datagram */
 };
 
 enum { LOOKUP_A = 1 << 0, LOOKUP_AAAA = 1 << 1, LOOKUP_OTHER = 1 << 2 };

@@ -1,32 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* lookup.c - DNS queries of a capture and what became of them; datagrams that nobody took */
+/* lookup.c - DNS queries of a capture and what became of them */
 
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "join/table.h"
 #include "util/address.h"
 
 /*
  * A lookup is what one client wants to know of one name: its A and AAAA queries, their repetitions
- * and those to other servers. It works as soon as one of them brings an answer without error.
+ * and those to other servers. It works when one of them brings a record of its type; what else was
+ * asked is still waited for, because most resolvers (getaddrinfo()) do so, too.
  *
- *   WAITING ──every type answered, none without error──► FAILED ──settle──► told
+ *   WAITING ──every type answered, none with a record──► FAILED ──settle──► told
  *      │  └── SILENCE_NS without a query ──► told           │
- *      └── an answer without error ──► gone ◄──────────────┘ so does one for an expansion of it
+ *      └── a record ──► WORKED ◄────────────────────────────┘ so does one for an expansion of it
+ *                         │ └── the last type answered later than slow_lookup_ns ──► told
+ *                         └── SILENCE_NS, or JOIN_LOOKUPS_WORKED younger ones ──► forgotten
  *
- * Resolvers walk a search list: db.corp.example, db.example, db. Of those that do not exist only
- * the last one is told, and none if one of them does.
+ * A truncated answer (TC) is none yet: the query is to follow over TCP (RFC 7766 5), or once more
+ * over UDP with more room. Nothing else that goes over TCP, TLS or HTTPS is looked at.
  *
- * Queries over UDP to port 53 only: what goes over TCP, TLS or HTTPS is not looked at.
+ * Resolvers walk a search list: db.corp.example, db.example, db. Of those without an address only
+ * the last one is told, and none if one of them has one.
  */
 
 enum { PORT_DNS = 53 };
 
 #define SILENCE_NS (10 * 1000000000ull) /* glibc repeats after 5 s (RES_TIMEOUT) */
+#define TOGETHER_NS 100000000 /* glibc sends AAAA behind A without waiting, on a busy host later */
 #define COPY_NS 1000000
 #define COPY_ID_NS 100000000
+#define ADDRESSES (LOOKUP_A | LOOKUP_AAAA)
 
 static __u8 asked_bit(__u16 type)
 {
@@ -35,7 +40,7 @@ static __u8 asked_bit(__u16 type)
 
 /* ---- copies ---- */
 
-static bool is_copy(struct join *join, const struct event *event)
+bool lookup_is_copy(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS, ts_ns = event->head.ts_ns;
@@ -84,13 +89,50 @@ void lookup_release(struct join *join, const struct lookup *lookup)
 	TAILQ_INSERT_HEAD(&join->lookups_free, (struct lookup_slot *)lookup, by_time);
 }
 
-static void unlink_slot(struct join *join, struct lookup_slot *slot)
+static void enqueue(struct join *join, struct lookup_slot *slot, enum lookup_queued queued)
 {
-	LIST_REMOVE(slot, by_name);
-	TAILQ_REMOVE(&join->lookups_waiting, slot, by_time);
+	slot->queued = queued;
+	if (queued == LOOKUP_WAITING) {
+		TAILQ_INSERT_TAIL(&join->lookups_waiting, slot, by_time);
+	} else if (queued == LOOKUP_WORKED) {
+		TAILQ_INSERT_TAIL(&join->lookups_worked, slot, by_time);
+		join->lookups_worked_count++;
+	} else {
+		TAILQ_INSERT_TAIL(&join->datagrams_waiting, slot, by_time);
+		join->datagrams_waiting_count++;
+	}
 }
 
-static void drop(struct join *join, struct lookup_slot *slot)
+static void dequeue(struct join *join, struct lookup_slot *slot)
+{
+	if (slot->queued == LOOKUP_WAITING) {
+		TAILQ_REMOVE(&join->lookups_waiting, slot, by_time);
+	} else if (slot->queued == LOOKUP_WORKED) {
+		TAILQ_REMOVE(&join->lookups_worked, slot, by_time);
+		join->lookups_worked_count--;
+	} else {
+		TAILQ_REMOVE(&join->datagrams_waiting, slot, by_time);
+		join->datagrams_waiting_count--;
+	}
+}
+
+static void forget_truncation(struct join *join, struct lookup_slot *slot)
+{
+	if (!slot->truncated_ns)
+		return;
+	slot->truncated_ns = 0;
+	LIST_REMOVE(slot, by_truncation);
+	join->lookups_truncated_count--;
+}
+
+static void unlink_slot(struct join *join, struct lookup_slot *slot)
+{
+	forget_truncation(join, slot);
+	LIST_REMOVE(slot, by_name);
+	dequeue(join, slot);
+}
+
+void lookup_drop(struct join *join, struct lookup_slot *slot)
 {
 	unlink_slot(join, slot);
 	lookup_release(join, &slot->lookup);
@@ -98,7 +140,7 @@ static void drop(struct join *join, struct lookup_slot *slot)
 
 /* NULL: every one waits to be told. */
 static struct lookup_slot *take(struct join *join, const __u8 *client, const char *name,
-				__u64 started_ns)
+				__u64 started_ns, enum lookup_queued queued)
 {
 	struct lookup_slot *slot = TAILQ_FIRST(&join->lookups_free);
 
@@ -106,6 +148,8 @@ static struct lookup_slot *take(struct join *join, const __u8 *client, const cha
 		TAILQ_REMOVE(&join->lookups_free, slot, by_time);
 	} else if (join->lookups_touched < JOIN_LOOKUPS_MAX) {
 		slot = &join->lookups[join->lookups_touched++];
+	} else if ((slot = TAILQ_FIRST(&join->lookups_worked))) {
+		unlink_slot(join, slot); /* nothing is lost with it */
 	} else {
 		slot = TAILQ_FIRST(&join->lookups_waiting);
 		join->counters.evicted++;
@@ -118,44 +162,81 @@ static struct lookup_slot *take(struct join *join, const __u8 *client, const cha
 	memcpy(slot->lookup.name, name, strlen(name) + 1);
 	slot->lookup.started_ns = started_ns;
 	LIST_INSERT_HEAD(bucket(join, client, name), slot, by_name);
-	TAILQ_INSERT_TAIL(&join->lookups_waiting, slot, by_time);
+	enqueue(join, slot, queued);
 	return slot;
+}
+
+struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns)
+{
+	return take(join, client, "", started_ns, LOOKUP_DATAGRAM);
+}
+
+/* The same client asks for the same name again: a lookup of its own, in the same slot. */
+static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_ns)
+{
+	struct lookup *lookup = &slot->lookup;
+	struct lookup fresh = { .started_ns = now_ns };
+	bool had_address = slot->queued == LOOKUP_WORKED &&
+			   lookup->answer_ns + SILENCE_NS > now_ns &&
+			   (slot->answered & ADDRESSES & ~slot->without);
+
+	memcpy(fresh.client, lookup->client, sizeof(fresh.client));
+	memcpy(fresh.name, lookup->name, sizeof(fresh.name));
+	*lookup = fresh;
+	slot->had_address |= had_address;
+	slot->answered = 0;
+	slot->without = 0;
+	slot->paired = false;
+	slot->failed_ns = 0;
+	slot->evidence_count = 0;
+	slot->evidence_omitted = 0;
+	dequeue(join, slot);
+	enqueue(join, slot, LOOKUP_WAITING);
+}
+
+/* ---- evidence ---- */
+
+struct evidence lookup_evidence(const struct event *event, enum evidence_direction direction)
+{
+	struct sighting sighting = { .evidence = evidence_of(event) };
+
+	wire_sight_packet(&sighting, &event->packet);
+	sighting.evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
+	sighting.evidence.frame = event->frame.frame;
+	sighting.evidence.direction = direction;
+	memcpy(sighting.evidence.address, event->packet.source, EVENT_ADDRESS_SIZE);
+	return sighting.evidence;
+}
+
+void lookup_add_evidence(struct lookup_slot *slot, const struct evidence *evidence)
+{
+	if (slot->evidence_count == JOIN_LOOKUP_EVIDENCE)
+		slot->evidence_omitted++;
+	else
+		slot->evidence[slot->evidence_count++] = *evidence;
+}
+
+static void add_message(struct lookup_slot *slot, const struct event *event, const struct dns *dns)
+{
+	struct evidence evidence =
+		lookup_evidence(event, dns->response ? DIRECTION_IN : DIRECTION_OUT);
+
+	evidence.dns = dns->response ? EVIDENCE_ANSWER : EVIDENCE_QUERY;
+	evidence.dns_type = dns->type;
+	evidence.dns_rcode = dns->rcode;
+	evidence.dns_content = dns->truncated ? EVIDENCE_TRUNCATED : dns->content;
+	lookup_add_evidence(slot, &evidence);
 }
 
 /* ---- the end ---- */
 
-static void add_evidence(struct lookup_slot *slot, const struct event *event, const struct dns *dns)
-{
-	struct evidence evidence = evidence_of(event);
-
-	if (slot->evidence_count == JOIN_LOOKUP_EVIDENCE) {
-		slot->evidence_omitted++;
-		return;
-	}
-	evidence.kind = EVENT_PACKET;
-	evidence.frame = event->frame.frame;
-	evidence.packet_what = event->packet.what;
-	evidence.payload_bytes = event->packet.payload_bytes;
-	evidence.ttl = event->packet.ttl;
-	evidence.icmp_type = event->packet.icmp_type;
-	evidence.icmp_code = event->packet.icmp_code;
-	evidence.direction = DIRECTION_IN;
-	if (dns) {
-		evidence.direction = dns->response ? DIRECTION_IN : DIRECTION_OUT;
-		evidence.dns = dns->response ? EVIDENCE_ANSWER : EVIDENCE_QUERY;
-		evidence.dns_type = dns->type;
-		evidence.dns_rcode = dns->rcode;
-	}
-	memcpy(evidence.address, event->packet.source, sizeof(evidence.address));
-	slot->evidence[slot->evidence_count++] = evidence;
-}
-
-static void tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
+void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	struct lookup *lookup = &slot->lookup;
 
 	lookup->ended_ns = now_ns;
 	lookup->blind_wire = !capture_sees(join, lookup->client);
+	lookup->blind_tcp = !join->tcp_seen;
 	lookup->blind_lost = join->counters.lost;
 	unlink_slot(join, slot);
 	if (!attempt_lookup(join, slot))
@@ -193,22 +274,91 @@ static bool are_expansions(const char *a, const char *b)
 	return is_suffix(left, right) || is_suffix(right, left);
 }
 
-/* A name exists: its expansions that do not were only asked on the way to it. */
-static void forget_expansions(struct join *join, const struct lookup *lookup, bool exists)
+/* A name has an address: its expansions that have none were only asked on the way to it. */
+static void forget_expansions(struct join *join, struct lookup *lookup, bool worked)
 {
 	struct lookup_slot *slot, *next;
 
 	for (slot = TAILQ_FIRST(&join->lookups_waiting); slot; slot = next) {
+		const struct lookup *other = &slot->lookup;
+
 		next = TAILQ_NEXT(slot, by_time);
-		if (&slot->lookup == lookup || !slot->failed_ns ||
-		    slot->lookup.rcode != DNS_NXDOMAIN ||
-		    !address_equal(slot->lookup.client, lookup->client) ||
-		    !are_expansions(slot->lookup.name, lookup->name))
+		if (other == lookup || !slot->failed_ns ||
+		    (other->rcode != DNS_NXDOMAIN && !other->empty) ||
+		    !address_equal(other->client, lookup->client) ||
+		    !are_expansions(other->name, lookup->name))
 			continue;
-		if (!exists)
-			((struct lookup *)lookup)->expansions += 1 + slot->lookup.expansions;
-		drop(join, slot);
+		if (!worked) {
+			lookup->expansions += !other->empty + other->expansions;
+			lookup->expansions_empty += other->empty + other->expansions_empty;
+		}
+		lookup_drop(join, slot);
 	}
+}
+
+/* What asks for addresses waits for those alone: nobody waits long for the rest (HTTPS). */
+static bool is_whole(const struct lookup_slot *slot)
+{
+	__u8 asked = slot->lookup.asked;
+
+	if (asked & ADDRESSES)
+		asked &= ADDRESSES;
+	return (slot->answered & asked) == asked;
+}
+
+/* One type has a record: it worked, and if that was the last one asked for, it is known when. */
+void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
+{
+	struct lookup *lookup = &slot->lookup;
+
+	forget_truncation(join, slot);
+	if (slot->queued != LOOKUP_WORKED)
+		forget_expansions(join, lookup, true);
+	slot->failed_ns = 0;
+	if (is_whole(slot) && now_ns > lookup->started_ns + join->limits.slow_lookup_ns) {
+		lookup->worked = true;
+		lookup_tell(join, slot, now_ns);
+		return;
+	}
+	dequeue(join, slot);
+	enqueue(join, slot, LOOKUP_WORKED);
+	if (join->lookups_worked_count > JOIN_LOOKUPS_WORKED)
+		lookup_drop(join, TAILQ_FIRST(&join->lookups_worked));
+}
+
+/* Every type was answered, none with a record. */
+static void fail(struct join *join, struct lookup_slot *slot, __u64 now_ns)
+{
+	struct lookup *lookup = &slot->lookup;
+
+	/*
+	 * Of AAAA alone nothing is known of A, which the asker may have in memory. And a server that
+	 * denies AAAA wrongly (RFC 4074 4.2) is contradicted by the address it told before.
+	 */
+	lookup->empty = !lookup->rcode || (lookup->rcode == DNS_NXDOMAIN && lookup->exists);
+	if (lookup->empty)
+		lookup->rcode = DNS_NOERROR;
+	if ((lookup->empty && !(lookup->asked & LOOKUP_A)) || slot->had_address) {
+		lookup_succeed(join, slot, now_ns);
+		return;
+	}
+	slot->failed_ns = now_ns;
+	if (lookup->rcode == DNS_NXDOMAIN || lookup->empty)
+		forget_expansions(join, lookup, false);
+}
+
+/* When the wait for anything more is over. */
+static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot)
+{
+	__u64 last_ns = slot->lookup.asked_ns;
+
+	if (slot->failed_ns)
+		return slot->failed_ns + join->limits.unanswered_ns;
+	if (slot->truncated_ns > last_ns)
+		last_ns = slot->truncated_ns;
+	if (slot->tcp_ns > last_ns)
+		last_ns = slot->tcp_ns;
+	return last_ns + SILENCE_NS;
 }
 
 void lookup_run_timers(struct join *join, __u64 now_ns)
@@ -216,12 +366,14 @@ void lookup_run_timers(struct join *join, __u64 now_ns)
 	struct lookup_slot *slot, *next;
 
 	for (slot = TAILQ_FIRST(&join->lookups_waiting); slot; slot = next) {
+		__u64 deadline_ns = deadline_of(join, slot);
+
 		next = TAILQ_NEXT(slot, by_time);
-		if (slot->failed_ns && slot->failed_ns + join->limits.unanswered_ns <= now_ns)
-			tell(join, slot, slot->failed_ns);
-		else if (!slot->failed_ns && slot->lookup.asked_ns + SILENCE_NS <= now_ns)
-			tell(join, slot, slot->lookup.asked_ns + SILENCE_NS);
+		if (deadline_ns <= now_ns)
+			lookup_tell(join, slot, slot->failed_ns ? slot->failed_ns : deadline_ns);
 	}
+	while ((slot = TAILQ_FIRST(&join->lookups_worked)) && slot->seen_ns + SILENCE_NS <= now_ns)
+		lookup_drop(join, slot);
 }
 
 void lookup_finish(struct join *join)
@@ -229,65 +381,130 @@ void lookup_finish(struct join *join)
 	struct lookup_slot *slot;
 
 	while ((slot = TAILQ_FIRST(&join->lookups_waiting))) {
+		__u64 since_ns = slot->lookup.started_ns;
+
+		if (slot->truncated_ns)
+			since_ns = slot->tcp_ns ? slot->tcp_ns : slot->truncated_ns;
 		if (slot->failed_ns)
-			tell(join, slot, slot->failed_ns);
-		else if (slot->lookup.started_ns + join->limits.unanswered_ns <= join->now_ns)
-			tell(join, slot, join->now_ns);
+			lookup_tell(join, slot, slot->failed_ns);
+		else if (since_ns + join->limits.unanswered_ns <= join->now_ns)
+			lookup_tell(join, slot, join->now_ns);
 		else
-			drop(join, slot); /* the capture ended before it could be answered */
+			lookup_drop(join, slot); /* the capture ended before it could be answered */
 	}
 }
 
-/* ---- packets ---- */
+/* ---- messages ---- */
+
+/* A repetition tells what the first queries had brought by then. */
+static void note_query(struct lookup_slot *slot, const struct packet *packet, __u16 type,
+		       __u64 now_ns)
+{
+	struct lookup *lookup = &slot->lookup;
+	__u8 bit = asked_bit(type), both = slot->answered & ADDRESSES;
+
+	if (lookup->queries == 1 && (lookup->asked | bit) == ADDRESSES && !slot->answered &&
+	    lookup->client_port == packet->source_port &&
+	    now_ns <= lookup->started_ns + TOGETHER_NS)
+		slot->paired = true;
+	if (!lookup->queries)
+		memcpy(lookup->first_server, packet->destination, sizeof(lookup->first_server));
+	else if (!address_equal(lookup->server, packet->destination))
+		lookup->other_servers = true;
+	if (lookup->asked & bit) {
+		lookup->repeats++;
+		if (slot->paired && (both == LOOKUP_A || both == LOOKUP_AAAA))
+			lookup->half_lost = true;
+	}
+	lookup->queries++;
+	lookup->asked |= bit;
+	lookup->type = type;
+	lookup->asked_ns = now_ns;
+	lookup->client_port = packet->source_port;
+	memcpy(lookup->server, packet->destination, sizeof(lookup->server));
+}
 
 static void take_query(struct join *join, const struct event *event, const struct dns *dns)
 {
 	const struct packet *packet = &event->packet;
 	struct lookup_slot *slot = find(join, packet->source, dns->name);
-	struct lookup *lookup;
+	__u64 now_ns = event->head.ts_ns;
 
 	if (!slot)
-		slot = take(join, packet->source, dns->name, event->head.ts_ns);
+		slot = take(join, packet->source, dns->name, now_ns, LOOKUP_WAITING);
 	if (!slot)
 		return;
-	lookup = &slot->lookup;
-	lookup->queries++;
-	lookup->asked |= asked_bit(dns->type);
-	lookup->type = dns->type;
-	lookup->asked_ns = event->head.ts_ns;
-	if (lookup->queries > 1 && !address_equal(lookup->server, packet->destination))
-		lookup->other_servers = true;
-	lookup->client_port = packet->source_port;
-	memcpy(lookup->server, packet->destination, sizeof(lookup->server));
-	slot->answered &= (__u8)~asked_bit(dns->type); /* asked again, elsewhere or once more */
+	if (slot->queued == LOOKUP_WORKED &&
+	    (is_whole(slot) || slot->lookup.asked_ns + SILENCE_NS <= now_ns))
+		begin_again(join, slot, now_ns);
+	note_query(slot, packet, dns->type, now_ns);
+	slot->seen_ns = now_ns;
 	slot->failed_ns = 0;
-	add_evidence(slot, event, dns);
+	if (slot->queued == LOOKUP_WAITING) /* asked again, elsewhere or once more */
+		slot->answered &= (__u8)~asked_bit(dns->type);
+	add_message(slot, event, dns);
 }
 
-static void take_answer(struct join *join, const struct event *event, const struct dns *dns)
+/* The answer did not fit. What of it came may be of use, but nobody may rely on it (RFC 2181 9). */
+static void take_truncated(struct join *join, struct lookup_slot *slot, __u64 now_ns)
+{
+	slot->lookup.truncated = true;
+	if (slot->truncated_ns)
+		return;
+	if (join->lookups_truncated_count == JOIN_LOOKUPS_TRUNCATED) {
+		join->counters.evicted++;
+		lookup_drop(join, slot);
+		return;
+	}
+	slot->truncated_ns = now_ns;
+	LIST_INSERT_HEAD(&join->lookups_truncated, slot, by_truncation);
+	join->lookups_truncated_count++;
+}
+
+static bool brings_nothing(const struct dns *dns)
+{
+	return dns->content == DNS_CONTENT_NONE && asked_bit(dns->type) != LOOKUP_OTHER;
+}
+
+void lookup_take_answer(struct join *join, const struct event *event, const struct dns *dns)
 {
 	const struct packet *packet = &event->packet;
 	struct lookup_slot *slot = find(join, packet->destination, dns->name);
+	__u8 bit = asked_bit(dns->type);
+	__u64 now_ns = event->head.ts_ns;
+	struct lookup *lookup;
 
-	if (!slot || !(slot->lookup.asked & asked_bit(dns->type)))
+	if (!slot || !(slot->lookup.asked & bit))
 		return; /* unasked, or its question was before the capture */
-	if (dns->rcode == DNS_NOERROR) {
-		forget_expansions(join, &slot->lookup, true);
-		drop(join, slot);
+	lookup = &slot->lookup;
+	if (slot->queued == LOOKUP_WORKED && ((slot->answered & bit) || is_whole(slot)))
+		return; /* a second answer to the same, or one that nobody waits for */
+	add_message(slot, event, dns);
+	slot->seen_ns = now_ns;
+	lookup->answer_ns = now_ns;
+	memcpy(lookup->server, packet->source, sizeof(lookup->server));
+	if (dns->truncated && slot->queued == LOOKUP_WAITING) {
+		take_truncated(join, slot, now_ns);
 		return;
 	}
-	add_evidence(slot, event, dns);
-	slot->answered |= asked_bit(dns->type);
-	/* that a name does not exist says more than that another server would not tell */
-	if (slot->lookup.rcode != DNS_NXDOMAIN)
-		slot->lookup.rcode = dns->rcode;
-	memcpy(slot->lookup.server, packet->source, sizeof(slot->lookup.server));
-	slot->lookup.answer_ns = event->head.ts_ns;
-	if ((slot->answered & slot->lookup.asked) != slot->lookup.asked)
+	slot->answered |= bit;
+	if (dns->rcode == DNS_NOERROR && !brings_nothing(dns)) {
+		lookup_succeed(join, slot, now_ns);
 		return;
-	slot->failed_ns = event->head.ts_ns;
-	if (slot->lookup.rcode == DNS_NXDOMAIN)
-		forget_expansions(join, &slot->lookup, false);
+	}
+	if (slot->queued == LOOKUP_WORKED) { /* the rest of what was asked for */
+		slot->without |= bit;
+		lookup_succeed(join, slot, now_ns);
+		return;
+	}
+	slot->without |= bit;
+	lookup->exists |= !dns->rcode;
+	lookup->aliased |= dns->aliases;
+	/* that a name does not exist says more than that another server would not tell */
+	if (dns->rcode && lookup->rcode != DNS_NXDOMAIN)
+		lookup->rcode = dns->rcode;
+	if ((slot->answered & lookup->asked) == lookup->asked)
+		fail(join, slot, now_ns);
 }
 
 void lookup_datagram(struct join *join, const struct event *event)
@@ -299,13 +516,15 @@ void lookup_datagram(struct join *join, const struct event *event)
 	if (query == answer || !packet->payload_at || packet->payload_at >= event->bytes_captured ||
 	    !dns_parse(event->bytes + packet->payload_at,
 		       event->bytes_captured - packet->payload_at, &dns) ||
-	    dns.response != answer || is_copy(join, event))
+	    dns.response != answer || lookup_is_copy(join, event))
 		return;
 	if (query)
 		take_query(join, event, &dns);
 	else
-		take_answer(join, event, &dns);
+		lookup_take_answer(join, event, &dns);
 }
+
+/* ---- ICMP errors ---- */
 
 /* The youngest lookup of that client and port: the quoted part rarely holds the question. */
 static struct lookup_slot *find_by_port(struct join *join, const __u8 *client, __u16 port,
@@ -321,40 +540,30 @@ static struct lookup_slot *find_by_port(struct join *join, const __u8 *client, _
 	return NULL;
 }
 
-/* RFC 792, RFC 4443 3.1: only the port is told to have nobody. */
-static bool is_port_unreachable(const struct packet *packet)
-{
-	if (packet->protocol == IPPROTO_ICMPV6)
-		return packet->icmp_type == 1 && packet->icmp_code == 4;
-	return packet->icmp_type == 3 && packet->icmp_code == 3;
-}
-
-void lookup_quoted(struct join *join, const struct event *event)
+/* A lookup owns the failures of its transport: those of its queries, and of the answers to it. */
+bool lookup_quoted(struct join *join, const struct event *event, bool too_big)
 {
 	const struct packet *packet = &event->packet;
+	bool query = packet->inner.destination_port == PORT_DNS;
 	struct lookup_slot *slot = NULL;
-	struct lookup *lookup;
+	struct evidence evidence;
 
-	if (packet->inner.protocol != IPPROTO_UDP || !is_port_unreachable(packet) ||
-	    is_copy(join, event))
-		return;
-	if (packet->inner.destination_port == PORT_DNS)
+	if (query)
 		slot = find_by_port(join, packet->inner.source, packet->inner.source_port,
 				    packet->inner.destination);
-	if (slot) { /* the lookup owns the failures of its transport */
-		slot->lookup.unreachable = true;
-		add_evidence(slot, event, NULL);
-		return;
-	}
-	slot = take(join, packet->inner.source, "", event->head.ts_ns);
+	else if (packet->inner.source_port == PORT_DNS && too_big)
+		slot = find_by_port(join, packet->inner.destination, packet->inner.destination_port,
+				    packet->inner.source);
 	if (!slot)
-		return;
-	lookup = &slot->lookup;
-	memcpy(lookup->server, packet->inner.destination, sizeof(lookup->server));
-	memcpy(lookup->sender, packet->source, sizeof(lookup->sender));
-	lookup->client_port = packet->inner.source_port;
-	lookup->server_port = packet->inner.destination_port;
-	lookup->unreachable = true;
-	add_evidence(slot, event, NULL);
-	tell(join, slot, event->head.ts_ns);
+		return false;
+	if (too_big) {
+		slot->lookup.too_big = true;
+	} else {
+		slot->lookup.unreachable = true;
+		slot->lookup.icmp_code = packet->icmp_code;
+		memcpy(slot->lookup.sender, packet->source, sizeof(slot->lookup.sender));
+	}
+	evidence = lookup_evidence(event, DIRECTION_IN);
+	lookup_add_evidence(slot, &evidence);
+	return true;
 }

@@ -35,6 +35,11 @@
 #define JOIN_HANDSHAKES_MAX 4096
 #define JOIN_LOOKUPS_MAX 4096
 #define JOIN_LOOKUP_EVIDENCE 8
+#define JOIN_LOOKUPS_WORKED 1024 /* remembered for what is still to come of them */
+#define JOIN_LOOKUPS_TRUNCATED 256 /* looked through at each TCP segment of port 53 */
+#define JOIN_FLOWS_MAX 4096 /* UDP questions that may be answered from elsewhere */
+#define JOIN_FLOWS_WAYS 4
+#define JOIN_DATAGRAMS_WAITING 64 /* looked through at each datagram */
 #define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
 #define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
 
@@ -112,16 +117,43 @@ struct attempt_slot {
 	__u32 clients_count;
 };
 
+enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM };
+
 struct lookup_slot {
 	struct lookup lookup; /* first */
 	LIST_ENTRY(lookup_slot) by_name;
 	TAILQ_ENTRY(lookup_slot)
 	by_time; /* in the order of the first query, or free; told: in none */
-	__u64 failed_ns; /* every type was answered, none without error; 0: not */
+	LIST_ENTRY(lookup_slot) by_truncation; /* in .lookups_truncated while .truncated_ns */
+	__u8 queued; /* enum lookup_queued: in which queue .by_time is */
 	__u8 answered; /* LOOKUP_* */
+	__u8 without; /* of .answered: without an address */
+	bool had_address; /* one was told within the memory of .lookups_worked */
+	bool paired; /* A and AAAA were asked together, from one port */
+	__u64 failed_ns; /* every type was answered, none without error; 0: not */
+	__u64 truncated_ns; /* 0: not */
+	__u64 tcp_ns; /* the last segment of the query over TCP */
+	__u64 seen_ns; /* the last query or answer */
 	__u32 evidence_count;
 	__u32 evidence_omitted;
 	struct evidence evidence[JOIN_LOOKUP_EVIDENCE];
+};
+
+/* What one port of a client asks one port number over UDP. */
+struct flow_slot {
+	__u8 client[EVENT_ADDRESS_SIZE];
+	__u8 asked[EVENT_ADDRESS_SIZE];
+	__u8 other[EVENT_ADDRESS_SIZE]; /* valid with .other_ns: who answered instead */
+	__u16 client_port;
+	__u16 server_port;
+	bool used;
+	bool settled; /* answered as asked, or of a kind that is never judged */
+	__u32 again; /* questions after that answer */
+	__u64 asked_ns;
+	__u64 other_ns;
+	TAILQ_ENTRY(flow_slot) by_time; /* in .datagrams_answered while .other_ns */
+	struct evidence question;
+	struct evidence answer;
 };
 
 struct listener_slot {
@@ -196,6 +228,7 @@ LIST_HEAD(sighting_list, sighting);
 LIST_HEAD(owner_list, attempt_slot);
 LIST_HEAD(lookup_list, lookup_slot);
 TAILQ_HEAD(lookup_queue, lookup_slot);
+TAILQ_HEAD(flow_queue, flow_slot);
 LIST_HEAD(scope_list, scope_slot);
 TAILQ_HEAD(try_queue, try_slot);
 TAILQ_HEAD(attempt_queue, attempt_slot);
@@ -282,7 +315,16 @@ struct join {
 	size_t lookups_touched;
 	struct lookup_list lookups_by_name[JOIN_LOOKUPS_MAX];
 	struct lookup_queue lookups_waiting;
+	struct lookup_queue lookups_worked; /* those seen last at the end */
 	struct lookup_queue lookups_free;
+	size_t lookups_worked_count;
+	struct lookup_list lookups_truncated;
+	size_t lookups_truncated_count;
+	bool tcp_seen; /* the capture is of more than UDP */
+	struct flow_slot *datagram_flows;
+	struct flow_queue datagrams_answered; /* from elsewhere, in the order of that */
+	struct lookup_queue datagrams_waiting; /* too big, in the order of the last ICMP error */
+	size_t datagrams_waiting_count;
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
 	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
@@ -293,6 +335,7 @@ struct join {
 	__u32 own_netns;
 	__u32 lost_by_cpu[JOIN_CPUS_MAX];
 	__u64 lost_ns; /* when a loss was last noticed, 0 never */
+	__u64 lost_seen[2]; /* records lost and shed so far, but for pieces of packets */
 };
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
@@ -362,7 +405,7 @@ bool capture_sees(const struct join *join, const __u8 *address); /* packets that
 
 /* connection.c */
 void connection_packet(struct join *join, const struct event *event);
-void connection_claim(struct join *join); /* the try tells of its connection's end */
+void connection_claim(struct join *join); /* a try or a lookup tells of its end */
 /* The capture is over: judges the next one that was still open. False: there is none left. */
 bool connection_finish_next(struct join *join);
 
@@ -372,12 +415,31 @@ void handshake_packet(struct join *join, struct connection *connection, const st
 /* Its connection was judged: its place is another's from the next record on. */
 void handshake_over(struct join *join, const struct connection *connection);
 
-/* lookup.c */
-void lookup_datagram(struct join *join, const struct event *event);
-void lookup_quoted(struct join *join, const struct event *event);
+/* lookup.c: names */
+void lookup_datagram(struct join *join, const struct event *event); /* of port 53 */
+void lookup_take_answer(struct join *join, const struct event *event, const struct dns *dns);
+void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns);
+bool lookup_quoted(struct join *join, const struct event *event, bool too_big); /* false: of none */
 void lookup_run_timers(struct join *join, __u64 now_ns);
 void lookup_finish(struct join *join);
 void lookup_release(struct join *join, const struct lookup *lookup); /* it was told */
+bool lookup_is_copy(struct join *join, const struct event *event);
+/* A slot for a datagram, to be told with lookup_tell(); NULL: every one waits to be told. */
+struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns);
+void lookup_drop(struct join *join, struct lookup_slot *slot);
+void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns);
+struct evidence lookup_evidence(const struct event *event, enum evidence_direction direction);
+void lookup_add_evidence(struct lookup_slot *slot, const struct evidence *evidence);
+
+/* lookup_tcp.c: after a truncated answer */
+void lookup_segment(struct join *join, const struct event *event);
+bool lookup_of_segment(const struct join *join, const struct packet *packet);
+
+/* datagram.c: what else UDP and the ICMP errors about it tell */
+void datagram_event(struct join *join, const struct event *event);
+void datagram_quoted(struct join *join, const struct event *event);
+void datagram_run_timers(struct join *join, __u64 now_ns);
+void datagram_finish(struct join *join);
 
 /* listener.c */
 void listener_open(struct join *join, const struct event *event);

@@ -154,6 +154,14 @@ static void note_icmp_here(struct try *try, const struct sighting *sighting)
 		try->icmp_here_netns = sighting->evidence.netns;
 }
 
+/* Plain ACKs come as records only under run, where every packet does. */
+static void note_challenge(struct try *try, const struct evidence *evidence)
+{
+	try->ack_in++;
+	try->stale_in += (evidence->tcp_flags & TCP_F_ACK) && try->isn_known &&
+			 evidence->ack != try->isn + 1;
+}
+
 static void note_answer(struct join *join, struct try_slot *slot, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
@@ -173,7 +181,7 @@ static void note_answer(struct join *join, struct try_slot *slot, const struct s
 		try->synack_in++;
 	} else {
 		if (try->state == TRY_CONNECTING)
-			try->ack_in++;
+			note_challenge(try, evidence);
 		return;
 	}
 	if (try->answer_ns)

@@ -407,3 +407,73 @@ const struct rule rule_connect_canceled = {
 		"the application's time-out for connecting; why the far end is slow or silent",
 	.kernels = "all",
 };
+
+/* ---- connect-stale-peer ---- */
+
+static bool match_stale_peer(const struct view *view, struct guess *guess)
+{
+	const struct try *try = view->try;
+
+	if (!try->stale_in || try->synack_in || try->established_ns || !look_unanswered(view) ||
+	    look_refused(try) || held_here(try))
+		return false;
+	if (view->wake == WAKE_PENDING && try->stale_in < 2)
+		return false; /* the second SYN has not been challenged yet */
+	guess->confidence = CONFIDENCE_LIKELY; /* what another machine sent may be forged */
+	return true;
+}
+
+static void tell_stale_peer(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	words_remote(&what, view, try);
+	text_add(&what, " answered ");
+	add_syns(&what, try);
+	text_add(&what, " with ");
+	words_count(&what, try->stale_in, "plain ACK", "plain ACKs");
+	text_add(&what, " of other sequence numbers");
+	if (try->captured && try->reset_out) {
+		text_add(&what, "; ");
+		words_count(&what, try->reset_out, "reset", "resets");
+		text_add(&what, " of the client changed nothing");
+	} else if (try->captured) {
+		text_add(&what, "; no reset of the client is to be seen");
+	}
+	words_end(&what, view);
+	text_add(&why,
+		 "the far end still has an old connection with these two ports, and challenges "
+		 "the SYN; ");
+	if (try->captured && !try->reset_out)
+		text_add(&why, "the challenge does not reach the client, whose reset would end it");
+	else
+		text_add(&why, "the reset that would end it does not arrive, or is not believed");
+	check = words_check_remote(finding);
+	text_add(&check.run, "ss -tnop 'dport = :%u'", try->tuple.local_port);
+	words_check_end(&check, "the old connection, its state and timer");
+	words_check_route(view, finding, "whether answers and resets take one way");
+}
+
+const struct rule rule_connect_stale_peer = {
+	.id = "connect-stale-peer",
+	.stage = "connect",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 175,
+	.wakes = WAKE_FAILED | WAKE_PENDING,
+	.match = match_stale_peer,
+	.tell = tell_stale_peer,
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+	.means =
+		"the peer answered the SYN with a plain ACK: it still holds an old connection on these ports",
+	.evidence =
+		"instead of a SYN/ACK an ACK that acknowledges nothing of this try: a challenge (RFC 9293 3.10.7.4, RFC 5961 4), to the end without SYN/ACK or reset",
+	.gate = "a challenge that the client's reset ends, so that a later SYN works, is connect-slow; an ACK of the SYN itself, whose SYN/ACK was not captured, is none",
+	.general_check =
+		"on the far host: ss -tno for the old connection; filters that drop resets or out-of-state packets between",
+	.kernels =
+		"captures, and run, which records every packet of the command: the TC hook tells of no plain ACK otherwise",
+};

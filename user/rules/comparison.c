@@ -267,9 +267,21 @@ static void judge_no_answer(const struct view *view)
 	    view->f);
 }
 
+static void decide_answer_between(const struct view *view)
+{
+	struct text text = decide(view, VERDICT_ANSWER_BETWEEN, SEVERITY_ERROR);
+
+	text_add(&text, "%c got a SYN/ACK that %c never sent", view->n, view->f);
+	if (only(view, view->far, 1, COMPARE_RESET))
+		text_add(&text, "; %c answered the SYN with a reset", view->f);
+	rest_on_absence(view, view->far);
+	why(view, "something between %c and %c answers for the server", view->n, view->f);
+}
+
 /* The SYN arrived, and no SYN/ACK was seen at the server's side: a reset, or nothing. */
 static void judge_refusal(const struct view *view)
 {
+	bool answered = only(view, view->near, 1, COMPARE_SYN_ACK);
 	struct text text;
 
 	if (matched(view, 1, COMPARE_RESET)) {
@@ -278,6 +290,9 @@ static void judge_refusal(const struct view *view)
 			 view->n);
 		why(view, "nothing listens there, or something beyond %c refuses for it", view->f,
 		    view->f);
+	} else if (answered && only(view, view->far, 1, COMPARE_RESET)) {
+		/* behind a SYN proxy: the reset may have come through with the proxy's numbers */
+		decide_answer_between(view);
 	} else if (only(view, view->far, 1, COMPARE_RESET)) {
 		text = decide(view, VERDICT_RESET_LOST, SEVERITY_ERROR);
 		text_add(&text, "%c answered the SYN with a reset, %c never got it", view->f,
@@ -294,11 +309,8 @@ static void judge_refusal(const struct view *view)
 		decide_cannot_tell(view, view->far, 1, COMPARE_RESET);
 	} else if (saw(view, view->near, 1, COMPARE_RESET)) {
 		decide_cannot_tell(view, view->near, 1, COMPARE_RESET);
-	} else if (only(view, view->near, 1, COMPARE_SYN_ACK)) {
-		text = decide(view, VERDICT_ANSWER_BETWEEN, SEVERITY_ERROR);
-		text_add(&text, "%c got a SYN/ACK that %c never sent", view->n, view->f);
-		rest_on_absence(view, view->far);
-		why(view, "something between %c and %c answers for the server", view->n, view->f);
+	} else if (answered) {
+		decide_answer_between(view);
 	} else if (saw(view, view->near, 1, COMPARE_SYN_ACK)) {
 		decide_cannot_tell(view, view->near, 1, COMPARE_SYN_ACK);
 	} else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* dns.c - a name could not be looked up; a datagram that nobody took */
+/* dns.c - a name could not be looked up, or late */
 
 #include "rules/rule.h"
 #include "util/address.h"
@@ -64,9 +64,10 @@ static void check_resolvers(const struct view *view, struct finding *finding, co
 	words_check_end(&check, "%s", why);
 }
 
+/* A lookup that failed. */
 static bool is_lookup(const struct lookup *lookup)
 {
-	return lookup->name[0];
+	return lookup->about == LOOKUP_NAME && !lookup->worked;
 }
 
 /* What the lookup of other types than addresses brings breaks less. */
@@ -86,7 +87,8 @@ static bool match_no_answer(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 
-	if (!is_lookup(lookup) || lookup->rcode || lookup->unreachable)
+	if (!is_lookup(lookup) || lookup->rcode || lookup->unreachable || lookup->empty ||
+	    lookup->truncated)
 		return false;
 	guess_of(view, guess);
 	guess->absence = true;
@@ -105,13 +107,18 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 	add_queries(&what, lookup);
 	text_add(&what, " to ");
 	add_server(&what, lookup);
-	text_add(&what, " got no answer; watched for ");
+	text_add(&what, lookup->exists ? " brought only that one type has no record; watched for " :
+					 " got no answer; watched for ");
 	words_duration(&what, since_first_ns(lookup, lookup->ended_ns));
 	if (lookup->blind_wire)
 		text_add(&what, ", and the capture shows no packet to the client");
-	text_add(&why, "the query or its answer is lost or dropped on the way, or ");
-	address_print(&why, lookup->server);
-	text_add(&why, " is off, serves no DNS or waits in vain for another server");
+	if (lookup->too_big) {
+		text_add(&why, "the answer is too big for the path: ICMP errors about it tell so");
+	} else {
+		text_add(&why, "the query or its answer is lost or dropped on the way, or ");
+		address_print(&why, lookup->server);
+		text_add(&why, " is off, serves no DNS or waits in vain for another server");
+	}
 	check_server(view, finding, "whether that server answers at all");
 	check_resolvers(view, finding, "whether that server is the one meant");
 }
@@ -139,16 +146,25 @@ static bool match_server_down(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 
-	if (!is_lookup(lookup) || !lookup->unreachable || lookup->rcode)
+	if (!is_lookup(lookup) || !lookup->unreachable || lookup->rcode || lookup->empty ||
+	    lookup->truncated)
 		return false;
 	guess_of(view, guess);
 	guess->confidence = CONFIDENCE_LIKELY; /* anybody can forge it */
 	return true;
 }
 
+/* RFC 792, RFC 4443 3.1: who hears of it has reached the host, and no program on it. */
+static bool is_port_closed(const struct lookup *lookup)
+{
+	return lookup->icmp_code == (address_is_ipv4(lookup->server) ? 3 : 4);
+}
+
 static void tell_server_down(const struct view *view, struct finding *finding)
 {
 	const struct lookup *lookup = view->attempt->lookup;
+	bool ipv6 = !address_is_ipv4(lookup->server);
+	const char *name = decode_icmp_name(ipv6, ipv6 ? 1 : 3, lookup->icmp_code);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -156,13 +172,26 @@ static void tell_server_down(const struct view *view, struct finding *finding)
 	add_queries(&what, lookup);
 	text_add(&what, " to ");
 	add_server(&what, lookup);
-	text_add(&what, " got ICMP port unreachable");
-	text_add(&why, "no DNS server runs on port 53 of ");
-	address_print(&why, lookup->server);
-	text_add(&why, ", or a packet filter refuses for it");
-	check = words_check_remote(finding);
-	text_add(&check.run, "ss -lunp 'sport = :53'");
-	words_check_end(&check, "what listens there, on which address");
+	text_add(&what, " got ICMP %s", name ? name : "destination unreachable");
+	if (!address_equal(lookup->sender, lookup->server)) {
+		text_add(&what, " from ");
+		address_print(&what, lookup->sender);
+	}
+	if (is_port_closed(lookup)) {
+		text_add(&why, "no DNS server runs on port 53 of ");
+		address_print(&why, lookup->server);
+		text_add(&why, ", or a packet filter refuses for it");
+		check = words_check_remote(finding);
+		text_add(&check.run, "ss -lunp 'sport = :53'");
+		words_check_end(&check, "what listens there, on which address");
+	} else {
+		address_print(&why, lookup->sender);
+		text_add(&why, " has no way to that server, or may not let the query pass");
+		check = words_check(view, finding, 0);
+		text_add(&check.run, "ip %sroute get ", ipv6 ? "-6 " : "");
+		address_print(&check.run, lookup->server);
+		words_check_end(&check, "which way queries take");
+	}
 	check_resolvers(view, finding, "whether that server is the one meant");
 }
 
@@ -175,9 +204,9 @@ const struct rule rule_dns_server_down = {
 	.wakes = WAKE_LOOKUP,
 	.match = match_server_down,
 	.tell = tell_server_down,
-	.means = "the DNS server's port is closed",
+	.means = "the DNS server's port is closed, or there is no way to it",
 	.evidence =
-		"ICMP port unreachable about a query, and no server answered that lookup; so far of captures only",
+		"ICMP destination unreachable about a query, and no server answered that lookup; so far of captures only",
 	.gate = "a server that is down while another one answers is none",
 	.general_check = "ss -lunp 'sport = :53' on the server; the client's resolv.conf",
 	.kernels = "captures only so far: live, lookups are not joined yet",
@@ -189,7 +218,7 @@ static bool match_servfail(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 
-	if (!is_lookup(lookup) || !lookup->rcode || lookup->rcode == DNS_NXDOMAIN)
+	if (!is_lookup(lookup) || !lookup->rcode || lookup->rcode == DNS_NXDOMAIN || lookup->empty)
 		return false;
 	guess_of(view, guess);
 	guess->confidence = CONFIDENCE_LIKELY; /* what ails the server, it does not say */
@@ -251,10 +280,27 @@ static bool match_nxdomain(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 
-	if (!is_lookup(lookup) || lookup->rcode != DNS_NXDOMAIN)
+	if (!is_lookup(lookup) || lookup->rcode != DNS_NXDOMAIN || lookup->empty)
 		return false;
 	guess_of(view, guess);
 	return true;
+}
+
+/* What the rest of the search list came to. */
+static void add_expansions(struct text *text, const struct lookup *lookup)
+{
+	if (lookup->expansions) {
+		text_add(text, "; ");
+		words_count(text, lookup->expansions, "expansion", "expansions");
+		text_add(text, " of it, asked before, %s not exist",
+			 lookup->expansions == 1 ? "does" : "do");
+	}
+	if (lookup->expansions_empty) {
+		text_add(text, "; ");
+		words_count(text, lookup->expansions_empty, "expansion", "expansions");
+		text_add(text, " of it, asked before, %s no address",
+			 lookup->expansions_empty == 1 ? "has" : "have");
+	}
 }
 
 static void tell_nxdomain(const struct view *view, struct finding *finding)
@@ -267,11 +313,7 @@ static void tell_nxdomain(const struct view *view, struct finding *finding)
 	text_add(&what, " answered NXDOMAIN to ");
 	add_queries(&what, lookup);
 	text_add(&why, "that server knows no such name");
-	if (lookup->expansions) {
-		text_add(&why, "; neither does it know ");
-		words_count(&why, lookup->expansions, "expansion", "expansions");
-		text_add(&why, " of it, asked before");
-	}
+	add_expansions(&why, lookup);
 	check_resolvers(view, finding, "the servers and the search list");
 }
 
@@ -292,80 +334,190 @@ const struct rule rule_dns_nxdomain = {
 	.kernels = "captures only so far: live, lookups are not joined yet",
 };
 
-/* ---- udp-port-unreachable ---- */
+/* ---- dns-no-data ---- */
 
-enum datagram { DATAGRAM_QUESTION, DATAGRAM_ANSWER, DATAGRAM_TRACE };
-
-/* What the ports tell of the datagram that found nobody. */
-static enum datagram kind_of(const struct lookup *lookup)
-{
-	enum { SERVERS = 1024 }; /* RFC 6335 6 */
-	enum { MDNS = 5353, LLMNR = 5355, SSDP = 1900 };
-	enum { TRACE_FIRST = 33434, TRACE_LAST = 33534 }; /* traceroute(8): so its end is known */
-	__u16 from = lookup->client_port, to = lookup->server_port;
-
-	if (to >= TRACE_FIRST && to <= TRACE_LAST)
-		return DATAGRAM_TRACE;
-	if (to >= SERVERS && (from < SERVERS || from == MDNS || from == LLMNR || from == SSDP))
-		return DATAGRAM_ANSWER;
-	return DATAGRAM_QUESTION;
-}
-
-static bool match_unreachable(const struct view *view, struct guess *guess)
+static bool match_no_data(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 
-	if (is_lookup(lookup) || !lookup->unreachable)
+	if (!is_lookup(lookup) || !lookup->empty)
 		return false;
-	if (lookup->blind_lost)
-		guess->blind |= BLIND_LOST_RECORDS;
-	/* an answer that came too late finds a closed socket: the asker has moved on */
-	if (kind_of(lookup) != DATAGRAM_QUESTION)
-		guess->severity = SEVERITY_INFO;
-	else
-		guess->severity = SEVERITY_WARNING; /* whether anybody waits for it is not known */
+	guess_of(view, guess);
 	return true;
 }
 
-static void tell_unreachable(const struct view *view, struct finding *finding)
+static void tell_no_data(const struct view *view, struct finding *finding)
 {
 	const struct lookup *lookup = view->attempt->lookup;
-	enum datagram kind = kind_of(lookup);
+	bool both = (lookup->asked & LOOKUP_A) && (lookup->asked & LOOKUP_AAAA);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	address_print(&what, lookup->server);
+	text_add(&what, " answered ");
+	add_queries(&what, lookup);
+	text_add(&what, lookup->aliased ? " with an alias and no address" :
+					  " without an error and without an address");
+	if (lookup->aliased)
+		text_add(&why, "the name is an alias (CNAME) of one that has no address");
+	else
+		text_add(&why, "the name exists, and has no address");
+	text_add(&why, both ? "" : " of that family; the other one was not asked for");
+	add_expansions(&why, lookup);
+	check_resolvers(view, finding, "the servers and the search list");
+}
+
+const struct rule rule_dns_no_data = {
+	.id = "dns-no-data",
+	.stage = "dns",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 216,
+	.wakes = WAKE_LOOKUP,
+	.match = match_no_data,
+	.tell = tell_no_data,
+	.means = "the name that was looked up exists, but has no address",
+	.evidence =
+		"NOERROR without a record of the type (RFC 2308 2.2) to every query for A and AAAA, aliases that end in nothing among them; NXDOMAIN for the one and NOERROR for the other type is the same; of captures only",
+	.gate = "a family that has none while the other one has is none; nor are AAAA alone (A may be known already), other types, referrals, and a name of a search list when another one of it has an address",
+	.general_check = "the zone: which records the name has; the search list",
+	.kernels = "captures only so far: live, lookups are not joined yet",
+};
+
+/* ---- dns-slow ---- */
+
+static bool match_slow(const struct view *view, struct guess *guess)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	__u64 slow_ns = view->thresholds->value[THRESHOLD_DNS_SLOW] * 1000000;
+
+	if (lookup->about != LOOKUP_NAME || !lookup->worked ||
+	    since_first_ns(lookup, lookup->answer_ns) <= slow_ns)
+		return false;
+	guess_of(view, guess);
+	guess->confidence = CONFIDENCE_LIKELY;
+	return true;
+}
+
+static void tell_slow(const struct view *view, struct finding *finding)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	bool other_first = !address_equal(lookup->first_server, lookup->server);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	text_add(&what, "the %sanswer to ", lookup->queries > 1 ? "last " : "");
+	add_queries(&what, lookup);
+	text_add(&what, " came after ");
+	words_duration(&what, since_first_ns(lookup, lookup->answer_ns));
+	text_add(&what, ", from ");
+	address_print(&what, lookup->server);
+	if (lookup->half_lost) {
+		text_add(&why, "one of two queries that one port sent together had no answer until "
+			       "asked again: lost on the way (a NAT that confuses the two does "
+			       "that), or a server that answers only one of them");
+	} else if (other_first) {
+		address_print(&why, lookup->first_server);
+		text_add(&why, ", asked first, did not answer in time");
+	} else if (lookup->truncated) {
+		text_add(&why, "the answer did not fit, and the query had to be asked again");
+	} else if (lookup->repeats) {
+		text_add(&why, "a query or its answer was lost, or ");
+		address_print(&why, lookup->server);
+		text_add(&why, " is slow: the client asked again");
+	} else {
+		address_print(&why, lookup->server);
+		text_add(&why, " is slow, or waits for other servers");
+	}
+	check_server(view, finding, "how long that server takes");
+	check_resolvers(view, finding, "which server is asked first; timeout and attempts");
+}
+
+const struct rule rule_dns_slow = {
+	.id = "dns-slow",
+	.stage = "dns",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 217,
+	.wakes = WAKE_LOOKUP,
+	.match = match_slow,
+	.tell = tell_slow,
+	.means = "a name was looked up, but slowly",
+	.evidence =
+		"from the first query to the answer of the last address type asked for it took longer than dns-slow; who was asked, how often, and whether one of two queries sent together was answered alone; of captures only",
+	.gate = "1 s is more than a look-up of a name that no cache knows takes, and no more than one lost query costs (resolvers ask again after 1 to 5 s); other types than A and AAAA are info, and not waited for beside them",
+	.general_check = "dig @SERVER NAME, twice: the second time it is cached; losses on the way",
+	.kernels = "captures only so far: live, lookups are not joined yet",
+};
+
+/* ---- dns-truncated ---- */
+
+static bool match_truncated(const struct view *view, struct guess *guess)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+
+	if (!is_lookup(lookup) || !lookup->truncated || lookup->rcode || lookup->empty)
+		return false;
+	guess_of(view, guess);
+	guess->confidence = CONFIDENCE_LIKELY;
+	guess->absence = true;
+	if (lookup->blind_tcp)
+		guess->blind |= BLIND_PACKETS_OUT_OF_SIGHT;
+	return true;
+}
+
+static void tell_truncated(const struct view *view, struct finding *finding)
+{
+	const struct lookup *lookup = view->attempt->lookup;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
-	address_print(&what, lookup->sender);
-	text_add(&what, " answered a datagram of ");
-	address_print(&what, lookup->client);
-	text_add(&what, " to ");
-	address_print_port(&what, lookup->server, lookup->server_port);
-	text_add(&what, " with ICMP port unreachable");
-	if (kind == DATAGRAM_TRACE)
-		text_add(&why, "as traceroute asks for it: the far end was reached");
-	else if (kind == DATAGRAM_ANSWER)
-		text_add(&why, "an answer to a port that its asker has closed, or too late");
-	else
-		text_add(&why, "no program has UDP port %u open there, or a filter refuses for it",
-			 lookup->server_port);
-	check = words_check_remote(finding);
-	text_add(&check.run, "ss -lunp 'sport = :%u'", lookup->server_port);
-	words_check_end(&check, "what has that port open, on which address");
+	address_print(&what, lookup->server);
+	text_add(&what, " truncated its answer to ");
+	add_queries(&what, lookup);
+	text_add(&what, "; ");
+	switch ((enum lookup_tcp)lookup->tcp) {
+	case LOOKUP_TCP_TRIED:
+		text_add(&what, "TCP port 53 was tried and did not answer");
+		text_add(&why, "a filter lets DNS pass over UDP alone");
+		break;
+	case LOOKUP_TCP_REFUSED:
+		text_add(&what, "TCP port 53 was tried and refused");
+		text_add(&why, "the server does not serve TCP, or a filter refuses it");
+		break;
+	case LOOKUP_TCP_CONNECTED:
+		text_add(&what, "TCP port 53 took the connection and gave no answer");
+		text_add(&why, "the server, or what stands before it, serves no DNS over TCP");
+		break;
+	case LOOKUP_TCP_NONE:
+		text_add(&what, "the client did not ask again over TCP, as it should");
+		if (lookup->blind_tcp)
+			text_add(&what, ", but the capture holds no TCP at all");
+		text_add(&why, "the client's resolver does not use TCP, or is kept from it; it has "
+			       "a part of the answer at best");
+		break;
+	}
+	check = words_check(view, finding, 0);
+	text_add(&check.run, "dig +tcp @");
+	address_print(&check.run, lookup->server);
+	text_add(&check.run, " . SOA");
+	words_check_end(&check, "whether that server answers over TCP");
 }
 
-const struct rule rule_udp_port_unreachable = {
-	.id = "udp-port-unreachable",
-	.stage = "udp",
-	.severity = SEVERITY_ERROR,
+const struct rule rule_dns_truncated = {
+	.id = "dns-truncated",
+	.stage = "dns",
+	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 215,
+	.rank = 208,
 	.wakes = WAKE_LOOKUP,
-	.match = match_unreachable,
-	.tell = tell_unreachable,
-	.means = "a datagram was answered with ICMP port unreachable",
+	.match = match_truncated,
+	.tell = tell_truncated,
+	.means = "a truncated DNS answer was not followed by one over TCP",
 	.evidence =
-		"ICMP 3/3 or ICMPv6 1/4 about a UDP datagram; so far of captures only, where it is a warning because nobody knows whether a process waits",
-	.gate = "info about what looks like an answer (from a port below 1024 to one above) or like traceroute; a DNS query's is the lookup's: dns-server-down",
-	.general_check = "ss -lunp on the host that sent the ICMP error",
-	.kernels = "captures only so far: live, datagrams are not joined yet",
+		"an answer with the TC bit, and within 10 s no answer on TCP port 53 of that server to that client, nor a whole one over UDP; what became of the TCP connection is told, and belongs to the lookup. A capture without any TCP: possible; of captures only",
+	.gate = "a whole answer to a repetition (EDNS, RFC 6891) or of another server makes it none; what comes on that TCP connection and cannot be read is taken for the answer",
+	.general_check = "dig +tcp @SERVER NAME from the client; filters of TCP port 53",
+	.kernels = "captures only so far: live, lookups are not joined yet",
 };

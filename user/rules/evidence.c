@@ -37,6 +37,8 @@ static const char *packet_event(const struct evidence *evidence)
 		return evidence->dns == EVIDENCE_QUERY ? "query" : "answer";
 	if (evidence->packet_what == PACKET_ICMP)
 		return "icmp";
+	if (evidence->packet_what == PACKET_UDP)
+		return "datagram";
 	if (evidence->packet_what != PACKET_TCP)
 		return "packet";
 	if (evidence->tcp_flags & TCP_F_RST)
@@ -172,6 +174,12 @@ static void add_dns(struct text *text, const struct evidence *evidence)
 		text_add(text, " %s", rcode);
 	else if (!query)
 		text_add(text, " rcode %u", evidence->dns_rcode);
+	if (!query && evidence->dns_content == EVIDENCE_TRUNCATED)
+		text_add(text, ", truncated");
+	else if (!query && evidence->dns_content == DNS_CONTENT_NONE)
+		text_add(text, " without a record");
+	else if (!query && evidence->dns_content == DNS_CONTENT_REFERRAL)
+		text_add(text, ", a referral");
 	if (query)
 		return; /* to whom is in the head; an answer may come from any server */
 	text_add(text, " from ");
@@ -193,6 +201,12 @@ static void add_packet(struct text *text, const struct evidence *evidence, bool 
 		address_print(text, evidence->address);
 	} else if (is_dns(evidence)) {
 		add_dns(text, evidence);
+	} else if (evidence->packet_what == PACKET_UDP) {
+		text_add(text, "UDP  len %u", evidence->payload_bytes);
+		if (evidence->direction == DIRECTION_IN) {
+			text_add(text, " from ");
+			address_print(text, evidence->address);
+		}
 	} else {
 		text_add(text, "a packet");
 	}

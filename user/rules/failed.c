@@ -126,9 +126,7 @@ static void add_captured_suspects(struct text *text, const struct try *try)
 	else if (try->synack_in)
 		text_add(text, "the SYN/ACK does not reach the client, or its ACK is not captured");
 	else if (try->ack_in)
-		text_add(
-			text,
-			"the far end still holds an old connection with these ports (RFC 9293 3.5.1)");
+		text_add(text, "the SYN/ACK was not captured, nor what the client answered");
 	else
 		text_add(text, "no cause could be established");
 }

@@ -18,7 +18,8 @@ enum wake {
 	WAKE_WORKED = 1 << 2, /* connect: a try worked */
 	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
-	WAKE_LOOKUP = 1 << 5, /* a lookup of a capture failed, or a datagram found nobody */
+	WAKE_LOOKUP =
+		1 << 5, /* a lookup of a capture failed or was late, or a datagram met trouble */
 	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
 };
 
@@ -80,6 +81,7 @@ extern const struct rule rule_connect_unreachable;
 extern const struct rule rule_connect_no_answer;
 extern const struct rule rule_connect_reply_dropped;
 extern const struct rule rule_connect_canceled;
+extern const struct rule rule_connect_stale_peer;
 /* worked.c */
 extern const struct rule rule_connect_slow;
 extern const struct rule rule_connect_fallback;
@@ -103,7 +105,13 @@ extern const struct rule rule_dns_no_answer;
 extern const struct rule rule_dns_server_down;
 extern const struct rule rule_dns_servfail;
 extern const struct rule rule_dns_nxdomain;
+extern const struct rule rule_dns_no_data;
+extern const struct rule rule_dns_slow;
+extern const struct rule rule_dns_truncated;
+/* udp.c */
 extern const struct rule rule_udp_port_unreachable;
+extern const struct rule rule_udp_reply_from_other_address;
+extern const struct rule rule_udp_too_big;
 /* tls.c, tls_silent.c */
 extern const struct rule rule_tls_alert;
 extern const struct rule rule_tls_rejected;

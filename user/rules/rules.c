@@ -26,6 +26,7 @@ static const struct rule *const table[] = {
 	&rule_connect_no_answer,
 	&rule_connect_reply_dropped,
 	&rule_connect_canceled,
+	&rule_connect_stale_peer,
 	&rule_connect_reset_in_handshake,
 	&rule_connect_slow,
 	&rule_connect_failed,
@@ -50,7 +51,12 @@ static const struct rule *const table[] = {
 	&rule_dns_server_down,
 	&rule_dns_servfail,
 	&rule_dns_nxdomain,
+	&rule_dns_no_data,
+	&rule_dns_slow,
+	&rule_dns_truncated,
 	&rule_udp_port_unreachable,
+	&rule_udp_reply_from_other_address,
+	&rule_udp_too_big,
 	&rule_tls_alert,
 	&rule_tls_rejected,
 	&rule_tls_no_server_hello,
@@ -221,6 +227,8 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 		view->connection = attempt->connection;
 		return true;
 	}
+	if (attempt->tries_count == 1 && attempt->tries[0]->of_lookup && !attempt->worked)
+		return false; /* the lookup owns its transport's failures */
 	if (attempt->worked) {
 		view->wake = WAKE_WORKED;
 		view->try = attempt_decider(attempt);

@@ -365,7 +365,7 @@ struct party *words_party(struct finding *finding, const char *role)
 	if (finding->related_count == ARRAY_SIZE(finding->related))
 		return NULL;
 	party = &finding->related[finding->related_count++];
-	*party = (struct party){ 0 }; /* rules_tell() clears none that is not used */
+	memset(party, 0, sizeof(*party));
 	text = text_of(party->role);
 	text_add(&text, "%s", role);
 	return party;

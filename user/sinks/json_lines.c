@@ -142,6 +142,63 @@ static void json_look(struct sink *sink, const struct join *join, const struct e
 	fprintf(sink->options.file, "%s\n", line);
 }
 
+/* A number where there is no name: one type per key, so both are text. */
+static void put_named(struct json *json, const char *key, const char *name, unsigned int number)
+{
+	char buffer[16];
+	struct text text = text_of(buffer);
+
+	text_add(&text, "%u", number);
+	json_pair(json, key, name ? name : buffer);
+}
+
+static void put_dns(struct json *json, const struct dns *dns)
+{
+	json_pair_unsigned(json, "id", dns->id);
+	json_pair_of(json, "name", dns->name, sizeof(dns->name));
+	put_named(json, "type", dns_type_name(dns->type), dns->type);
+	if (dns->response)
+		put_named(json, "rcode", dns_rcode_name(dns->rcode), dns->rcode);
+	if (dns->truncated)
+		json_pair_unsigned(json, "truncated", 1);
+}
+
+static void put_icmp(struct json *json, const struct packet *packet)
+{
+	json_pair_unsigned(json, "icmp_type", packet->icmp_type);
+	json_pair_unsigned(json, "icmp_code", packet->icmp_code);
+	if (packet->icmp_mtu)
+		json_pair_unsigned(json, "mtu", packet->icmp_mtu);
+	json_pair_unsigned(json, "protocol", packet->inner.protocol);
+	json_put_address(json, "source", packet->inner.source);
+	json_pair_unsigned(json, "source_port", packet->inner.source_port);
+	json_put_address(json, "destination", packet->inner.destination);
+	json_pair_unsigned(json, "destination_port", packet->inner.destination_port);
+}
+
+static void json_message(struct sink *sink, const struct join *join, const struct event *event,
+			 const struct dns *dns)
+{
+	char line[4096];
+	struct json json = json_in(line, sizeof(line));
+
+	json_put_begin(&json, join, "event", event->head.ts_ns);
+	json_pair(&json, "event", say_message(dns));
+	json_pair_unsigned(&json, "frame", event->frame.frame);
+	json_pair(&json, "vantage", decode_vantage_name(event->head.vantage));
+	put_packet(&json, &event->packet);
+	json_key(&json, "fields");
+	json_open(&json, '{');
+	json_pair_unsigned(&json, "file", event->frame.file);
+	if (dns)
+		put_dns(&json, dns);
+	else
+		put_icmp(&json, &event->packet);
+	json_close(&json, '}');
+	json_close(&json, '}');
+	fprintf(sink->options.file, "%s\n", line);
+}
+
 static void put_kinds(struct json *json, const char *key, const __u64 *by_kind)
 {
 	json_key(json, key);
@@ -226,6 +283,7 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 const struct sink_ops sink_json_ops = {
 	.event = json_event,
 	.look = json_look,
+	.message = json_message,
 	.lost = json_lost,
 	.finding = json_finding,
 	.summary = json_summary,

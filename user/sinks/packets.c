@@ -9,6 +9,7 @@
 #include "util/log.h"
 
 #define FLUSH_TICKS 10 /* 200 ms, as recordings */
+#define PIECES_COME_NS 100000000ull /* after their packet: five ticks */
 
 static bool allocate(struct packets *packets)
 {
@@ -20,12 +21,12 @@ static bool allocate(struct packets *packets)
 		packets->chosen = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen));
 		packets->chosen_texts = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen_texts));
 	} else {
-		packets->held = calloc(PACKETS_HELD_MAX, sizeof(*packets->held));
 		packets->texts = calloc(PACKETS_TEXTS_MAX, sizeof(*packets->texts));
 	}
 	return packets->owners && packets->flows && packets->buckets && packets->scratch &&
 	       (packets->options.choose ? packets->chosen && packets->chosen_texts :
-					  packets->held && packets->texts);
+					  packets->texts != NULL) &&
+	       !packets_hold_allocate(packets);
 }
 
 int packets_open(struct packets **out, const struct packets_options *options)
@@ -62,6 +63,7 @@ int packets_close(struct packets *packets)
 	free(packets->buckets);
 	free(packets->scratch);
 	free(packets->held);
+	free(packets->bytes);
 	free(packets->texts);
 	free(packets->chosen);
 	free(packets->chosen_texts);
@@ -79,69 +81,17 @@ struct packets_counts packets_counts(const struct packets *packets)
 	return counts;
 }
 
-/* ---- what waits ---- */
-
-static struct held *held_at(const struct packets *packets, __u32 number)
+void packets_secrets(struct packets *packets, const char *secrets, size_t secrets_size)
 {
-	return &packets->held[number % PACKETS_HELD_MAX];
+	pcapng_secrets(packets->pcapng, secrets, secrets_size);
 }
+
+/* ---- what waits ---- */
 
 static __u32 *bucket_of(const struct packets *packets, const struct packet_of *of)
 {
 	return &packets->buckets[packets_bucket(of->source, of->source_port, of->destination,
 						of->destination_port)];
-}
-
-/* Is the packet of this number still here? */
-static bool is_held(const struct packets *packets, __u32 number)
-{
-	return number != NONE &&
-	       number - packets->held_first < packets->held_end - packets->held_first;
-}
-
-static const char *text_of_number(struct packets *packets, __u32 number)
-{
-	if (number == NONE)
-		return NULL;
-	if (packets->texts_end - number > PACKETS_TEXTS_MAX) {
-		packets->counts.comments_lost++;
-		return NULL;
-	}
-	return packets->texts[number % PACKETS_TEXTS_MAX];
-}
-
-static int write_oldest(struct packets *packets, const struct join *join)
-{
-	struct held *held = held_at(packets, packets->held_first++);
-	const char *texts[2], *text;
-	size_t count = 0;
-
-	for (size_t i = 0; i < 2; i++) {
-		text = text_of_number(packets, held->texts[i]);
-		if (text)
-			texts[count++] = text;
-	}
-	if (held->kind == EVENT_NONE)
-		return count ? packets_write_entry(packets, held->of.ts_ns, held->severity,
-						   texts[0]) :
-			       0;
-	return packets_write(packets, join, held, held->bytes, held->captured, texts, count);
-}
-
-/* A slot at the end of the ring; its oldest goes out for it, if need be. */
-static struct held *take_slot(struct packets *packets, const struct join *join, int *err)
-{
-	struct held *held;
-
-	if (packets->held_end - packets->held_first == PACKETS_HELD_MAX) {
-		/* had its time come, a tick would have written it */
-		packets->counts.early++;
-		*err = write_oldest(packets, join);
-	}
-	held = held_at(packets, packets->held_end++);
-	held->previous = NONE;
-	held->texts[0] = held->texts[1] = NONE;
-	return held;
 }
 
 static enum pcapng_direction direction_of(const struct event *event)
@@ -185,12 +135,11 @@ static int hold(struct packets *packets, const struct join *join, const struct e
 {
 	int err = 0;
 	__u32 number = packets->held_end, *bucket;
-	struct held *held = take_slot(packets, join, &err);
-	size_t keep = packets_keep(packets, event);
+	struct held *held =
+		packets_hold_slot(packets, join, packets_keep_all(packets, event), &err);
 
 	describe(packets, join, event, held);
-	held->captured = (__u16)(keep < sizeof(held->bytes) ? keep : sizeof(held->bytes));
-	memcpy(held->bytes, event->bytes, held->captured);
+	packets_hold_bytes(packets, held, event, packets_keep(packets, event));
 	bucket = bucket_of(packets, &held->of);
 	held->previous = *bucket - 1;
 	*bucket = number + 1;
@@ -202,9 +151,9 @@ static int tick(struct packets *packets, const struct join *join)
 	int err = 0, worst = 0;
 
 	while (packets->held_first != packets->held_end &&
-	       held_at(packets, packets->held_first)->of.ts_ns + PACKETS_HOLD_NS <=
+	       packets_held_at(packets, packets->held_first)->of.ts_ns + PACKETS_HOLD_NS <=
 		       packets->now_ns) {
-		err = write_oldest(packets, join);
+		err = packets_write_oldest(packets, join);
 		worst = worst ? worst : err;
 	}
 	if (++packets->ticks % FLUSH_TICKS == 0) {
@@ -224,6 +173,8 @@ int packets_event(struct packets *packets, const struct join *join, const struct
 		return 0;
 	if (event->head.kind == EVENT_TICK)
 		return tick(packets, join);
+	if (event->head.kind == EVENT_PIECE)
+		packets_hold_piece(packets, event);
 	return wanted && has_packet(event) ? hold(packets, join, event) : 0;
 }
 
@@ -234,7 +185,7 @@ int packets_finish(struct packets *packets, const struct join *join)
 	if (packets->options.choose)
 		return 0;
 	while (packets->held_first != packets->held_end) {
-		err = write_oldest(packets, join);
+		err = packets_write_oldest(packets, join);
 		worst = worst ? worst : err;
 	}
 	err = pcapng_flush(packets->pcapng);
@@ -252,8 +203,9 @@ static size_t mark(struct packets *packets, const struct chosen *chosen, __u32 t
 		       1;
 	size_t count = 0;
 
-	for (; is_held(packets, number); number = held_at(packets, number)->previous) {
-		struct held *held = held_at(packets, number);
+	for (; packets_is_held(packets, number);
+	     number = packets_held_at(packets, number)->previous) {
+		struct held *held = packets_held_at(packets, number);
 
 		if (!packets_match(&held->of, chosen))
 			continue;
@@ -270,7 +222,7 @@ static void hold_entry(struct packets *packets, const struct join *join,
 		       const struct attempt *attempt, const struct verdict *verdict, __u32 text)
 {
 	int err = 0;
-	struct held *held = take_slot(packets, join, &err);
+	struct held *held = packets_hold_slot(packets, join, 0, &err);
 
 	/* what the disk refused is counted */
 	memset(&held->of, 0, sizeof(held->of));
@@ -406,32 +358,83 @@ static size_t find_texts(struct packets *packets, const struct packet_of *of, co
 	return count;
 }
 
-int packets_pick(struct packets *packets, const struct join *join, const struct event *event,
-		 bool wanted)
+/* What is whole, or will not be any more: a piece comes in the time of a tick. */
+static int write_whole(struct packets *packets, const struct join *join, __u64 now_ns)
+{
+	int err, worst = 0;
+
+	while (packets->held_first != packets->held_end) {
+		const struct held *held = packets_held_at(packets, packets->held_first);
+
+		if (held->open && held->of.ts_ns + PIECES_COME_NS > now_ns)
+			break;
+		err = packets_write_oldest(packets, join);
+		worst = worst ? worst : err;
+	}
+	return worst;
+}
+
+/* Behind one that waits, or with pieces to come. */
+static int pick_later(struct packets *packets, const struct join *join, const struct event *event,
+		      const struct held *described, const char *const words[2])
+{
+	int err = 0, whole;
+	struct held *held =
+		packets_hold_slot(packets, join, packets_keep_all(packets, event), &err);
+	__u64 at = held->at;
+	__u32 room = held->room;
+
+	*held = *described;
+	held->at = at;
+	held->room = room;
+	held->words[0] = words[0];
+	held->words[1] = words[1];
+	packets_hold_bytes(packets, held, event, packets_keep(packets, event));
+	whole = write_whole(packets, join, 0);
+	return err ? err : whole;
+}
+
+static int pick_packet(struct packets *packets, const struct join *join, const struct event *event)
 {
 	const char *texts[2] = { NULL, NULL };
 	struct held held;
 	size_t count;
-	int err, told;
 
-	packets_learn(packets, event);
-	told = tell_without_packet(packets, event->head.ts_ns);
-	if (!has_packet(event) || !wanted)
-		return told;
-	memset(&held, 0, offsetof(struct held, bytes));
+	memset(&held, 0, sizeof(held));
 	describe(packets, join, event, &held);
 	count = packets->chosen_count ? find_texts(packets, &held.of, texts) : 0;
 	if (!count && !packets->options.all)
-		return told;
-	err = packets_write(packets, join, &held, event->bytes, packets_keep(packets, event), texts,
-			    count);
+		return 0;
+	if (packets->held_first != packets->held_end || (event->head.known & EVENT_K_PIECES))
+		return pick_later(packets, join, event, &held, texts);
+	return packets_write(packets, join, &held, event->bytes, packets_keep(packets, event),
+			     texts, count);
+}
+
+int packets_pick(struct packets *packets, const struct join *join, const struct event *event,
+		 bool wanted)
+{
+	int err = 0, told;
+
+	packets_learn(packets, event);
+	told = tell_without_packet(packets, event->head.ts_ns);
+	if (event->head.kind == EVENT_PIECE) {
+		packets_hold_piece(packets, event);
+		err = write_whole(packets, join, 0);
+	} else if (event->head.kind == EVENT_TICK) {
+		err = write_whole(packets, join, event->head.ts_ns);
+	} else if (wanted && has_packet(event)) {
+		err = pick_packet(packets, join, event);
+	}
 	return told ? told : err;
 }
 
-int packets_picked(struct packets *packets)
+int packets_picked(struct packets *packets, const struct join *join)
 {
-	int err = tell_without_packet(packets, ~0ull), flushed;
+	int whole = write_whole(packets, join, ~0ull), err = tell_without_packet(packets, ~0ull);
+	int flushed;
 
+	err = whole ? whole : err;
 	packets->chosen_count = packets->chosen_texts_count = packets->chosen_told = 0;
 	packets->clock_known = false;
 	memset(packets->buckets, 0, BUCKETS * sizeof(*packets->buckets));

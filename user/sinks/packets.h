@@ -22,12 +22,17 @@
  * What is read from files is read twice: first it is judged, and packets_verdict() keeps which
  * connections the findings speak of; then packets_pick() writes their packets with every comment.
  *
+ * What of a packet did not fit into its record follows in pieces, which are put to it while it is
+ * held. For that alone a packet of a recording is held too, until its last piece has come.
+ *
  * Without a snap length only headers are written, of files also DNS messages and TLS handshakes and
  * alerts: no payload beyond what a diagnosis needs.
  */
 
 #define PACKETS_HOLD_NS 2000000000ull
 #define PACKETS_HELD_MAX 16384
+#define PACKETS_BYTES_SHORT (PACKETS_HELD_MAX * (size_t)EVENT_PACKET_MAX) /* of those held */
+#define PACKETS_BYTES_LONG ((size_t)64 << 20) /* and with a snap length beyond a record's */
 #define PACKETS_TEXTS_MAX 2048 /* verdicts that live comments can speak of at a time */
 #define PACKETS_CHOSEN_MAX 65536 /* tries of findings in a file that is read */
 
@@ -49,6 +54,7 @@ struct packets_counts {
 	__u64 written;
 	__u64 not_written; /* no room on the disk */
 	__u64 early; /* live: written before their verdict could be known */
+	__u64 cut; /* of which pieces are missing */
 	__u64 comments_lost; /* the verdict's text was gone, or there was no room to keep it */
 };
 
@@ -72,7 +78,10 @@ int packets_pick(struct packets *packets, const struct join *join, const struct 
 		 bool wanted);
 
 /* Forgets what was chosen: the next file's times are others. Tells what had no packet. */
-int packets_picked(struct packets *packets);
+int packets_picked(struct packets *packets, const struct join *join);
+
+/* The key log has grown: as pcapng_secrets(). */
+void packets_secrets(struct packets *packets, const char *secrets, size_t secrets_size);
 
 /* The stream ended: writes what is held. Live only. */
 int packets_finish(struct packets *packets, const struct join *join);

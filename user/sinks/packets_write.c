@@ -153,8 +153,8 @@ size_t packets_keep(const struct packets *packets, const struct event *event)
 	if (packets->options.snap_bytes)
 		return captured < packets->options.snap_bytes ? captured :
 								packets->options.snap_bytes;
-	/* of this host's own records the kernel side has kept what is needed */
-	if (event->head.kind != EVENT_FRAME || !payload || payload >= captured)
+	/* of what it dropped the kernel side has kept what is needed */
+	if (event->head.kind == EVENT_DROP || !payload || payload >= captured)
 		return captured;
 	if (packet->what != PACKET_TCP && packet->what != PACKET_UDP)
 		return captured;
@@ -162,4 +162,17 @@ size_t packets_keep(const struct packets *packets, const struct event *event)
 			       is_tls_hello(event->bytes + payload, captured - payload)))
 		return captured;
 	return payload;
+}
+
+size_t packets_keep_all(const struct packets *packets, const struct event *event)
+{
+	size_t keep = packets_keep(packets, event), all = event->packet_raw.raw.wire_bytes;
+
+	if (event->head.kind != EVENT_PACKET || !(event->head.known & EVENT_K_PIECES))
+		return keep;
+	if (all > packets->options.snap_bytes)
+		all = packets->options.snap_bytes; /* 0: none */
+	if (all > EVENT_SNAP_MAX)
+		all = EVENT_SNAP_MAX;
+	return all > keep ? all : keep;
 }

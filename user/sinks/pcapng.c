@@ -8,6 +8,7 @@
 
 #include "sinks/pcapng.h"
 #include "util/log.h"
+#include "util/own.h"
 #include "util/text.h"
 
 enum {
@@ -45,6 +46,7 @@ struct pcapng {
 	struct pcapng_counts counts;
 	const char *secrets;
 	size_t secrets_size;
+	size_t secrets_written; /* in this section */
 	char hardware[64];
 	char os[96];
 	bool begun; /* this file has packets: it may end */
@@ -145,18 +147,36 @@ int pcapng_flush(struct pcapng *pcapng)
 	return err;
 }
 
+/*
+ * What of the key log is not in this section yet, behind what waits. One write, so that no half of
+ * a block is left where the disk is full.
+ */
 static int write_secrets(struct pcapng *pcapng)
 {
-	static const __u8 zeros[4];
-	__u32 padding = -(__u32)pcapng->secrets_size & 3;
-	__u32 size = (__u32)(20 + pcapng->secrets_size + padding);
-	__u32 head[] = { BLOCK_SECRETS, size, SECRETS_TLS_KEY_LOG, (__u32)pcapng->secrets_size };
-	int err;
+	__u32 length = (__u32)(pcapng->secrets_size - pcapng->secrets_written);
+	__u32 size = (20 + length + 3) & ~3u;
+	__u32 head[] = { BLOCK_SECRETS, size, SECRETS_TLS_KEY_LOG, length };
+	_cleanup_free_ __u8 *block = NULL;
+	int err = pcapng_flush(pcapng);
 
-	err = outfile_write(pcapng->file, head, sizeof(head));
-	err = err ? err : outfile_write(pcapng->file, pcapng->secrets, pcapng->secrets_size);
-	err = err ? err : outfile_write(pcapng->file, zeros, padding);
-	return err ? err : outfile_write(pcapng->file, &size, sizeof(size));
+	if (err)
+		return err;
+	block = calloc(1, size);
+	if (!block)
+		return -ENOMEM;
+	memcpy(block, head, sizeof(head));
+	memcpy(block + sizeof(head), pcapng->secrets + pcapng->secrets_written, length);
+	memcpy(block + size - sizeof(size), &size, sizeof(size));
+	err = pcapng->broken ? -EBADF : outfile_write(pcapng->file, block, size);
+	if (!err)
+		pcapng->secrets_written = pcapng->secrets_size;
+	return err;
+}
+
+void pcapng_secrets(struct pcapng *pcapng, const char *secrets, size_t secrets_size)
+{
+	pcapng->secrets = secrets;
+	pcapng->secrets_size = secrets_size;
 }
 
 /* Secrets stand before the packets that they open: readers that go through once need them there. */
@@ -168,6 +188,7 @@ static int begin_section(struct pcapng *pcapng)
 	for (__u32 i = 0; i < pcapng->interfaces_count; i++)
 		pcapng->interfaces[i].declared = false;
 	pcapng->declared = pcapng->declared_written = 0;
+	pcapng->secrets_written = 0;
 	pcapng->begun = false;
 	block_begin(pcapng, BLOCK_SECTION);
 	put_u32(pcapng, BYTE_ORDER_MAGIC);
@@ -180,7 +201,7 @@ static int begin_section(struct pcapng *pcapng)
 	put_option(pcapng, OPT_END, NULL, 0);
 	block_end(pcapng);
 	err = pcapng_flush(pcapng);
-	return err || !pcapng->secrets ? err : write_secrets(pcapng);
+	return err || !pcapng->secrets_size ? err : write_secrets(pcapng);
 }
 
 int pcapng_open(struct pcapng **out, const char *path, const struct outfile_limits *limits,
@@ -312,6 +333,8 @@ int pcapng_packet(struct pcapng *pcapng, const struct pcapng_packet *packet)
 	for (size_t i = 0; i < comments; i++)
 		size += comment_size(packet->comments[i]) + 8;
 	err = make_room(pcapng, size);
+	if (!err && pcapng->secrets_written < pcapng->secrets_size)
+		err = write_secrets(pcapng);
 	if (err) {
 		pcapng->counts.not_written++;
 		return err;

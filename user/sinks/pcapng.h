@@ -56,6 +56,12 @@ struct pcapng_counts {
 int pcapng_open(struct pcapng **out, const char *path, const struct outfile_limits *limits,
 		const struct pcapng_about *about, const char *secrets, size_t secrets_size);
 
+/*
+ * The key log has grown: @secrets again, of which what was given before is the begin. What is new
+ * stands in front of the next packet.
+ */
+void pcapng_secrets(struct pcapng *pcapng, const char *secrets, size_t secrets_size);
+
 /* Number of an interface, made known when its first packet is written. Names are copied, cut. */
 __u32 pcapng_interface(struct pcapng *pcapng, __u32 netns, __u32 ifindex, const char *name,
 		       const char *description);

@@ -59,6 +59,13 @@ void say_duration(struct text *text, __u64 us)
 		text_add(text, "%llu s", us / 1000000);
 }
 
+const char *say_message(const struct dns *dns)
+{
+	if (!dns)
+		return "icmp";
+	return dns->response ? "answer" : "query";
+}
+
 const char *say_ended(const struct finding *finding)
 {
 	if (finding->state == FINDING_CLEARED)

@@ -104,6 +104,30 @@ int sink_look(struct sink *sink, const struct join *join, const struct event *ev
 	return 0;
 }
 
+static bool is_dns(const struct packet *packet)
+{
+	enum { PORT_DNS = 53 };
+
+	return packet->what == PACKET_UDP && packet->payload_at &&
+	       (packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS);
+}
+
+int sink_message(struct sink *sink, const struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct dns dns;
+
+	if (event->head.kind != EVENT_FRAME || !sink->options.events || !sink->ops->message)
+		return 0;
+	if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
+		sink->ops->message(sink, join, event, NULL);
+	else if (is_dns(packet) && packet->payload_at < event->bytes_captured &&
+		 dns_parse(event->bytes + packet->payload_at,
+			   event->bytes_captured - packet->payload_at, &dns))
+		sink->ops->message(sink, join, event, &dns);
+	return 0;
+}
+
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding)
 {
 	sink->ops->finding(sink, join, finding);

@@ -26,6 +26,9 @@ struct sink_ops {
 	/* @flag: enum stream_flag, or LOOK_ALERT: join_tls_alert(); the rest of what is known of the packet: join_look() */
 	void (*look)(struct sink *sink, const struct join *join, const struct event *event,
 		     unsigned int flag);
+	/* a DNS message of a capture; @dns NULL: an ICMP error, with what it quotes */
+	void (*message)(struct sink *sink, const struct join *join, const struct event *event,
+			const struct dns *dns);
 	/* by kind, since the start; @total: their sum; the sum grew since the last call */
 	void (*lost)(struct sink *sink, const struct join *join, const struct event *event,
 		     __u64 total);
@@ -55,6 +58,9 @@ void say_duration(struct text *text, __u64 duration_us);
 
 /* "ECONNREFUSED after 0.33 ms", "canceled after 3.0 s", "killed by SIGTERM", "" */
 void say_end(struct text *text, const struct finding *finding);
+
+/* "query", "answer", "icmp"; @dns NULL: the last */
+const char *say_message(const struct dns *dns);
 
 /* JSON's `ended`: NULL unknown */
 const char *say_ended(const struct finding *finding);

@@ -73,6 +73,8 @@ int sink_event(struct sink *sink, const struct join *join, const struct event *e
 void sink_packet(struct sink *sink, const struct join *join, const struct event *event);
 /* What the packet of @event was in its TCP connection, by join_look(): one line a flag (-v). */
 int sink_look(struct sink *sink, const struct join *join, const struct event *event);
+/* A frame that holds a DNS message (UDP, port 53) or an ICMP error: one line (-v); nothing of others. */
+int sink_message(struct sink *sink, const struct join *join, const struct event *event);
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
 /* An attempt that worked, with its timeline (run -v); only text has a form for it. */
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);

@@ -376,6 +376,35 @@ static void text_look(struct sink *sink, const struct join *join, const struct e
 		look->copy ? "  captured twice" : "", color(sink, "\033[0m"));
 }
 
+static void text_message(struct sink *sink, const struct join *join, const struct event *event,
+			 const struct dns *dns)
+{
+	char time[40], buffer[1200];
+	struct text text = text_of(time);
+
+	say_time(&text, join, event->head.ts_ns, sink->options.utc);
+	text = text_of(buffer);
+	text_add(&text, "  frame %llu", event->frame.frame);
+	print_packet(sink, &text, &event->packet);
+	if (dns) {
+		const char *type = dns_type_name(dns->type), *rcode = dns_rcode_name(dns->rcode);
+
+		text_add(&text, "  id %u ", dns->id);
+		text_add_foreign(&text, dns->name, sizeof(dns->name));
+		text_add(&text, " %s", type ? type : "type");
+		if (!type)
+			text_add(&text, " %u", dns->type);
+		if (dns->response && rcode)
+			text_add(&text, " %s", rcode);
+		else if (dns->response)
+			text_add(&text, " rcode %u", dns->rcode);
+		if (dns->truncated)
+			text_add(&text, " truncated");
+	}
+	fprintf(sink->options.file, "%s%s event %s%s%s\n", color(sink, "\033[2m"), time,
+		say_message(dns), buffer, color(sink, "\033[0m"));
+}
+
 static void text_lost(struct sink *sink, const struct join *join, const struct event *event,
 		      __u64 total)
 {
@@ -395,6 +424,7 @@ static void text_lost(struct sink *sink, const struct join *join, const struct e
 const struct sink_ops sink_text_ops = {
 	.event = text_event,
 	.look = text_look,
+	.message = text_message,
 	.lost = text_lost,
 	.finding = text_finding,
 	.worked = text_worked,

@@ -152,12 +152,12 @@ int outfile_turn(struct outfile *outfile)
 }
 
 /* What the file system had free is not known everywhere: then the write itself tells. */
-static bool would_fill(const struct outfile *outfile, size_t size)
+bool outfile_would_fill(int fd, size_t size)
 {
 	struct statvfs fs;
 	__u64 all, reserve;
 
-	if (!outfile->is_regular || fstatvfs(outfile->fd, &fs) || !fs.f_blocks)
+	if (fstatvfs(fd, &fs) || !fs.f_blocks)
 		return false;
 	all = (__u64)fs.f_blocks * fs.f_frsize;
 	reserve = all / OUTFILE_RESERVE_PART;
@@ -182,7 +182,7 @@ int outfile_write(struct outfile *outfile, const void *bytes, size_t size)
 
 	if (outfile->fd < 0)
 		return -EBADF;
-	outfile->at_reserve = would_fill(outfile, size);
+	outfile->at_reserve = outfile->is_regular && outfile_would_fill(outfile->fd, size);
 	if (outfile->at_reserve && !outfile->said_reserve) {
 		outfile->said_reserve = true;
 		log_error("%s: writing stops: the file system is nearly full", outfile->path);

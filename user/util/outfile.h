@@ -52,4 +52,7 @@ int outfile_write(struct outfile *outfile, const void *bytes, size_t size);
 bool outfile_is_at_reserve(const struct outfile *outfile); /* the last write was refused for it */
 const char *outfile_path(const struct outfile *outfile); /* of the file that is written now */
 
+/* Would @size bytes more in this regular file touch the reserve? */
+bool outfile_would_fill(int fd, size_t size);
+
 int outfile_close(struct outfile *outfile); /* NULL is fine */
