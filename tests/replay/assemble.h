@@ -48,6 +48,8 @@
  *     or with a last word: chain (behind a CNAME), empty (a SOA and nothing), bare (nothing at all),
  *     alias (a CNAME that ends in nothing), alias-elsewhere (of an authoritative server, into another
  *     zone), referral, truncated. Over TCP its length stands in front.
+ *     tls hello,NAME+server,VERSION+cipher+finished,N+data,N+alert,LEVEL,N (those records that are
+ *     wanted), text WORDS (_ for a space)
  *
  * Filled in by itself, before the fields are read:
  *     vantage    packet: tc-out with out, else tc-in; a syscall's, socket's, frame's and user's by

@@ -20,7 +20,7 @@ struct words {
 	__u8 tcp_flags;
 	bool sack;
 	bool ts;
-	__u8 payload[160];
+	__u8 payload[200];
 	size_t payload_length;
 	__s64 seq, ack, win, mss, wscale, ttl, id, len, cut, mtu, type, code, ts_value, ts_echo;
 };
@@ -304,6 +304,29 @@ static const char *read_dns(char *word, struct words *words)
 	return NULL;
 }
 
+/* "tls RECORDS", "text WORDS" with _ for a space: the payload. False: it is another word. */
+static bool read_payload(const char *word, char **rest, struct words *words, const char **wrong)
+{
+	size_t length = 0;
+	char *text;
+
+	*wrong = NULL;
+	if (strcmp(word, "tls") && strcmp(word, "text"))
+		return false;
+	text = strtok_r(NULL, " \t", rest);
+	if (!strcmp(word, "tls")) {
+		*wrong = tls_assemble(text, words->payload, sizeof(words->payload), &length);
+	} else if (!text || strlen(text) > sizeof(words->payload)) {
+		*wrong = "text: at most 200 characters, _ for a space";
+	} else {
+		for (; text[length]; length++)
+			words->payload[length] = text[length] == '_' ? ' ' : (__u8)text[length];
+	}
+	words->len = (__s64)length;
+	words->payload_length = length < sizeof(words->payload) ? length : sizeof(words->payload);
+	return true;
+}
+
 /* "seq 5 win 64240 …" up to the end or "of"; *@of tells which. */
 static const char *read_numbers(char **rest, struct words *words, bool *of)
 {
@@ -316,6 +339,7 @@ static const char *read_numbers(char **rest, struct words *words, bool *of)
 		{ "id", &words->id },	{ "len", &words->len },	      { "cut", &words->cut },
 		{ "mtu", &words->mtu },
 	};
+	const char *wrong;
 	char *word;
 
 	*of = false;
@@ -326,9 +350,13 @@ static const char *read_numbers(char **rest, struct words *words, bool *of)
 			*of = true;
 			return NULL;
 		}
+		if (read_payload(word, rest, words, &wrong)) {
+			if (wrong)
+				return wrong;
+			continue;
+		}
 		if (!strcmp(word, "dns")) {
-			const char *wrong = read_dns(strtok_r(NULL, " \t", rest), words);
-
+			wrong = read_dns(strtok_r(NULL, " \t", rest), words);
 			if (wrong)
 				return wrong;
 			continue;

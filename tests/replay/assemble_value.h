@@ -33,6 +33,12 @@ bool value_flags(char *list, const struct flag_name *names, __u32 base, __u32 *f
 const struct flag_name *value_flag_names(unsigned int kind, const struct field *field, bool header);
 
 /*
+ * Records of TLS from "hello,NAME+data,53": the first @room bytes of *@length. Returns NULL, or what
+ * is wrong with them.
+ */
+const char *tls_assemble(char *words, __u8 *bytes, size_t room, size_t *length);
+
+/*
  * Builds the bytes of the packet that @words describe (they are altered).
  * Returns NULL, or what is wrong with them.
  */

@@ -455,7 +455,8 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		sink_packet(pipeline->report, pipeline->join, event);
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
-	if (pipeline->options->verbose && join_look(pipeline->join)->flags &&
+	if (pipeline->options->verbose &&
+	    (join_look(pipeline->join)->flags || join_tls_alert(pipeline->join)) &&
 	    filter_event(pipeline->filter, event))
 		note_write(pipeline, sink_look(pipeline->sink, pipeline->join, event));
 	if (pipeline->options->verbose && event->packet.what > PACKET_TCP &&

@@ -161,13 +161,13 @@ struct tls_side {
 	__u8 alerts; /* in clear */
 	__u8 alert_level; /* of the first that is an error, else of the last; 0 none */
 	__u8 alert; /* enum tls_alert */
+	__u8 alert_bytes[2]; /* level and enum tls_alert of the last one */
 
 	/* private */
 	__u8 header_have;
 	__u8 header[TLS_HEADER_BYTES];
 	__u8 message_have;
 	__u8 message_header[TLS_MESSAGE_HEADER_BYTES];
-	__u8 alert_bytes[2];
 	__u32 message_left;
 };
 

@@ -271,6 +271,8 @@ static void take_from_client(struct join *join, struct try_slot *slot, const str
 			end_try(join, slot, END_CANCELED, event->head.ts_ns);
 		return;
 	}
+	if (packet->payload_bytes)
+		last_of(join, slot)->spoke = true;
 	if (packet->tcp_flags & TCP_F_SYN)
 		return; /* a SYN/ACK: both opened at once, and the other try tells it */
 	if (established && try->peer_isn_known && packet->ack - (try->peer_isn + 1) <= INT32_MAX &&
@@ -318,7 +320,8 @@ static void take_reset(struct join *join, struct try_slot *slot, const struct ev
 	try->reset_in++;
 	note_answer(try, event);
 	/* what comes after data, or after the client's own reset, is not a matter of connecting */
-	if (!try->bytes_sent && !try->bytes_received && !try->reset_out)
+	if (!try->bytes_sent && !try->bytes_received && !try->reset_out &&
+	    !last_of(join, slot)->spoke)
 		end_try(join, slot, END_ANSWERED, event->head.ts_ns);
 }
 

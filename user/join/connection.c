@@ -186,6 +186,7 @@ static void end(struct join *join, struct connection *connection, const struct s
 	if (connection->told)
 		return;
 	connection->told = true;
+	handshake_over(join, connection);
 	if (!is_established(connection, stream))
 		return;
 	connection->stream = stream;
@@ -460,8 +461,10 @@ void connection_packet(struct join *join, const struct event *event)
 	if (look->copy || !says_something(packet, look))
 		return;
 	connection = connection_of(join, stream);
-	if (join->connection_claimed)
+	if (join->connection_claimed && !connection->told) {
 		connection->told = true;
+		handshake_over(join, connection);
+	}
 	if (connection->told)
 		return;
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
@@ -470,6 +473,8 @@ void connection_packet(struct join *join, const struct event *event)
 		take_again(connection, stream, event, look->from);
 	if (packet->payload_bytes && !(look->flags & SAYS_NOTHING))
 		take_data(connection, stream, event, look->from);
+	if (packet->payload_bytes)
+		handshake_packet(join, connection, stream, event, look->from);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);
 	if (is_over(connection, stream))

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "decode/decode.h"
+#include "join/handshake.h"
 #include "join/stream.h"
 
 /*
@@ -79,6 +81,7 @@ struct connection {
 	bool begun; /* any packet of it was taken */
 	bool told; /* judged, or a try's matter */
 	bool reused; /* ended by a new connection of the same ports */
+	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
 	struct connection_mark syn;
 	struct connection_mark syn_ack;
 	struct connection_side side[2];

@@ -81,9 +81,11 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->streams = NULL;
 	if (limits->flows && flow_table_new(&join->flows, limits->flows))
 		join->flows = NULL;
-	if (limits->streams)
+	if (limits->streams) {
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
+		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
+	}
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
 	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
@@ -91,7 +93,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
 	    !join->datagram_flows || !join->processes ||
-	    (limits->streams && (!join->streams || !join->connections)) ||
+	    (limits->streams && (!join->streams || !join->connections || !join->handshakes)) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
 		return -ENOMEM;
@@ -139,6 +141,7 @@ void join_free(struct join *join)
 	streams_free(join->streams);
 	flow_table_free(join->flows);
 	free(join->connections);
+	free(join->handshakes);
 	free(join);
 }
 
@@ -302,6 +305,7 @@ void join_event(struct join *join, const struct event *event)
 	join->look.stream = NULL;
 	join->look.flags = 0;
 	join->connection_claimed = false;
+	join->tls_alert = NULL;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
@@ -315,6 +319,11 @@ void join_event(struct join *join, const struct event *event)
 const struct streams *join_streams(const struct join *join)
 {
 	return join->streams;
+}
+
+const struct tls_side *join_tls_alert(const struct join *join)
+{
+	return join->tls_alert;
 }
 
 const struct stream_look *join_look(const struct join *join)

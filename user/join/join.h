@@ -443,6 +443,13 @@ const struct streams *join_streams(const struct join *join);
 /* What the last record's packet was in its connection; .stream NULL: in none. */
 const struct stream_look *join_look(const struct join *join);
 
+/* The TLS handshake of a connection that did not come to its end; NULL: it did, or there was none. */
+const struct handshake *join_handshake(const struct join *join,
+				       const struct connection *connection);
+
+/* The side whose alert in clear the last record's packet brought: its .alert_bytes; NULL none. */
+const struct tls_side *join_tls_alert(const struct join *join);
+
 /* ---- TCP connections by their sockets: flow.h ---- */
 
 /*

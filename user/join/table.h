@@ -32,6 +32,7 @@
 #define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
 #define JOIN_SEEN_MAX 16384
 #define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
+#define JOIN_HANDSHAKES_MAX 4096
 #define JOIN_LOOKUPS_MAX 4096
 #define JOIN_LOOKUP_EVIDENCE 8
 #define JOIN_LOOKUPS_WORKED 1024 /* remembered for what is still to come of them */
@@ -66,6 +67,7 @@ struct captured_packet {
 struct captured_last {
 	struct captured_packet packets[JOIN_COPIES_OF];
 	__u8 next; /* the place of the next one */
+	bool spoke; /* the client sent data */
 	__u64 seen_ns; /* the latest packet of the try */
 };
 
@@ -303,6 +305,9 @@ struct join {
 	struct connection connection_gone; /* the one whose slot the last record took */
 	bool connection_claimed; /* a try tells what the last record brought */
 	bool finished;
+	struct handshake *handshakes; /* of .connections that speak TLS */
+	size_t handshakes_next;
+	const struct tls_side *tls_alert; /* ended by the last record, NULL none */
 	size_t connections_finished; /* .finished: so many slots were looked at */
 
 	struct ev_start start;
@@ -404,6 +409,12 @@ void connection_packet(struct join *join, const struct event *event);
 void connection_claim(struct join *join); /* a try or a lookup tells of its end */
 /* The capture is over: judges the next one that was still open. False: there is none left. */
 bool connection_finish_next(struct join *join);
+
+/* handshake.c */
+void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
+		      const struct event *event, __u8 from); /* one with payload */
+/* Its connection was judged: its place is another's from the next record on. */
+void handshake_over(struct join *join, const struct connection *connection);
 
 /* lookup.c: names */
 void lookup_datagram(struct join *join, const struct event *event); /* of port 53 */

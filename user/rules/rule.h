@@ -112,6 +112,11 @@ extern const struct rule rule_dns_truncated;
 extern const struct rule rule_udp_port_unreachable;
 extern const struct rule rule_udp_reply_from_other_address;
 extern const struct rule rule_udp_too_big;
+/* tls.c, tls_silent.c */
+extern const struct rule rule_tls_alert;
+extern const struct rule rule_tls_rejected;
+extern const struct rule rule_tls_no_server_hello;
+extern const struct rule rule_tls_not_tls;
 /* closed.c, turned_away.c */
 extern const struct rule rule_conn_keepalive_race;
 extern const struct rule rule_conn_broken_pipe;
@@ -228,6 +233,36 @@ void words_side(struct text *text, const struct view *view, int side);
 
 /* Adds a check on the server: its connections and what their processes left unread. */
 void words_check_server(const struct view *view, struct finding *finding, const char *why);
+
+/* ---- look_tls.c: the same about its TLS handshake, where that did not come to its end ---- */
+
+/* NULL: no TLS, or both sides were content. */
+const struct handshake *look_handshake(const struct view *view);
+
+const struct connection_side *look_connection_side(const struct view *view, int side);
+
+/* When a side ended the connection by FIN or reset; 0: it did not. */
+__u64 look_closed_ns(const struct view *view, int side);
+
+/* The side that ended it; -1: nobody did. */
+int look_closed_first(const struct view *view);
+
+/* @handshake may be NULL. */
+bool look_client_hello(const struct handshake *handshake);
+
+void words_client(struct text *text, const struct view *view); /* "10.0.0.1:45678" */
+void words_server(struct text *text, const struct view *view);
+
+/* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
+void words_hello_name(struct text *text, const struct tls_hello *hello);
+
+/* "; the client offers TLS 1.2 to TLS 1.3, ALPN h2, name db.internal" */
+void words_hello(struct text *text, const struct handshake *handshake);
+
+/* Names come from the wire and never stand inside a command. */
+void words_check_certificate(const struct view *view, struct finding *finding, const char *why);
+void words_check_server_port(const struct view *view, struct finding *finding, const char *why);
+void words_check_hello(const struct view *view, struct finding *finding, const char *why);
 
 /* ---- words.c: pieces of text that several findings use ---- */
 

@@ -57,6 +57,10 @@ static const struct rule *const table[] = {
 	&rule_udp_port_unreachable,
 	&rule_udp_reply_from_other_address,
 	&rule_udp_too_big,
+	&rule_tls_alert,
+	&rule_tls_rejected,
+	&rule_tls_no_server_hello,
+	&rule_tls_not_tls,
 };
 
 const struct rule *rules_row(size_t index)

@@ -112,7 +112,7 @@ static void json_look(struct sink *sink, const struct join *join, const struct e
 	if (event->head.ifindex)
 		interface = join_interface(join, event->head.netns, event->head.ifindex);
 	json_put_begin(&json, join, "event", event->head.ts_ns);
-	json_pair(&json, "event", stream_flag_name(flag));
+	json_pair(&json, "event", flag == LOOK_ALERT ? "alert" : stream_flag_name(flag));
 	if (event->head.kind == EVENT_FRAME)
 		json_pair_unsigned(&json, "frame", event->frame.frame);
 	json_pair(&json, "vantage", decode_vantage_name(event->head.vantage));
@@ -130,6 +130,13 @@ static void json_look(struct sink *sink, const struct join *join, const struct e
 		json_pair(&json, "from", look->from == stream->client ? "client" : "server");
 	if (look->copy)
 		json_pair_unsigned(&json, "copy", 1);
+	if (flag == LOOK_ALERT) {
+		const __u8 *alert = join_tls_alert(join)->alert_bytes;
+
+		json_pair(&json, "layer", "tls");
+		json_pair_unsigned(&json, "level", alert[0]);
+		json_pair(&json, "alert", tls_alert_name(alert[1]));
+	}
 	json_close(&json, '}');
 	json_close(&json, '}');
 	fprintf(sink->options.file, "%s\n", line);

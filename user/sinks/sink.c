@@ -99,6 +99,8 @@ int sink_look(struct sink *sink, const struct join *join, const struct event *ev
 	for (unsigned int flag = 0; flag < STREAM_FLAG_COUNT && sink->options.events; flag++)
 		if ((flags & BIT(flag)) && sink->ops->look)
 			sink->ops->look(sink, join, event, flag);
+	if (join_tls_alert(join) && sink->options.events && sink->ops->look)
+		sink->ops->look(sink, join, event, LOOK_ALERT);
 	return 0;
 }
 

@@ -5,6 +5,9 @@
 #include "sinks/sinks.h"
 #include "util/text.h"
 
+/* Behind enum stream_flag: a TLS alert in clear. */
+enum { LOOK_ALERT = STREAM_FLAG_COUNT };
+
 struct sink {
 	const struct sink_ops *ops;
 	struct sink_options options;
@@ -20,7 +23,7 @@ struct sink_ops {
 	/* every packet of a TCP connection that is followed: join_look() */
 	void (*packet)(struct sink *sink, const struct join *join, const struct event *event);
 	void (*event)(struct sink *sink, const struct join *join, const struct event *event);
-	/* @flag: enum stream_flag; the rest of what is known of the packet: join_look() */
+	/* @flag: enum stream_flag, or LOOK_ALERT: join_tls_alert(); the rest of what is known of the packet: join_look() */
 	void (*look)(struct sink *sink, const struct join *join, const struct event *event,
 		     unsigned int flag);
 	/* a DNS message of a capture; @dns NULL: an ICMP error, with what it quotes */

@@ -369,9 +369,11 @@ static void text_look(struct sink *sink, const struct join *join, const struct e
 	if (event->head.kind == EVENT_FRAME)
 		text_add(&text, "  frame %llu", event->frame.frame);
 	print_packet(sink, &text, &event->packet);
+	if (flag == LOOK_ALERT)
+		text_add(&text, "  %s", tls_alert_name(join_tls_alert(join)->alert_bytes[1]));
 	fprintf(sink->options.file, "%s%s event %s%s%s%s\n", color(sink, "\033[2m"), time,
-		stream_flag_name(flag), buffer, look->copy ? "  captured twice" : "",
-		color(sink, "\033[0m"));
+		flag == LOOK_ALERT ? "alert" : stream_flag_name(flag), buffer,
+		look->copy ? "  captured twice" : "", color(sink, "\033[0m"));
 }
 
 static void text_message(struct sink *sink, const struct join *join, const struct event *event,

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* handshake.h - the TLS handshake of a connection of a capture: who got how far */
+#pragma once
+
+#include <stdbool.h>
+
+#include "decode/decode.h"
+
+/*
+ * Theory of operation
+ *
+ * A connection whose first word, of either side, is TLS gets a struct handshake out of a pool, and
+ * gives it back when both sides have proven that they are content: the client by its Finished, the
+ * server by what it says after that. From then on nothing of TLS is in clear and a packet of the
+ * connection costs no more than one of another protocol. What is still there when the connection is judged
+ * did not come to its end. Where the pool has no room left the oldest is forgotten, and nothing is
+ * said of its TLS.
+ *
+ * TLS 1.3 encrypts everything behind the ServerHello but alerts that a side sends before it has
+ * keys. What remains to be seen are lengths and order (tls.h): a record that can hold a Finished,
+ * one that is as long as an alert, and who closed first.
+ *
+ * Upgrades (STARTTLS, PostgreSQL's SSLRequest, a PROXY header in front) begin with words of another
+ * protocol, and are not followed.
+ */
+
+struct handshake {
+	__u32 number; /* of its connection */
+	bool used;
+	__u8 client; /* index of the side that sent the ClientHello, or should have */
+	__u8 alert_from; /* index; valid with .alert_ns */
+	bool finished; /* the client's Finished was seen */
+	__u16 hello_segments; /* that the ClientHello came in */
+	__u64 over_record; /* judged with that record: may be taken with the next; 0 not yet */
+	__u64 hello_ns; /* the ClientHello's first byte */
+	__u64 hello_end_ns; /* .. and its last segment */
+	__u64 answer_ns; /* the ServerHello */
+	__u64 finished_ns;
+	__u64 reply_ns; /* the server's first record behind it */
+	__u64 alert_ns; /* the first alert in clear that is an error */
+	struct tls_side side[2]; /* by index of the stream's sides */
+	struct tls_hello hello[2];
+};
+
+/* The negotiated version, 0 while it is not known. */
+__u16 handshake_version(const struct handshake *handshake);
+
+/*
+ * The server has sent its certificate, as far as that can be seen: in TLS 1.2 in clear, in TLS 1.3 an
+ * encrypted record that is long enough; without one, a session goes on that was made before.
+ */
+bool handshake_has_certificate(const struct handshake *handshake);
+
+/*
+ * The client has sent something in front of its Finished in TLS 1.3, which is a certificate or the
+ * statement that it has none: its Finished would come first, in a record of that length only.
+ */
+bool handshake_client_certificate(const struct handshake *handshake);

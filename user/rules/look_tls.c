@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* look_tls.c - questions about a TLS handshake that several rules ask, and its words */
+
+#include <string.h>
+
+#include "rules/rule.h"
+#include "util/text.h"
+
+/* NULL: no TLS, or both sides were content. */
+const struct handshake *look_handshake(const struct view *view)
+{
+	return join_handshake(view->join, view->connection);
+}
+
+const struct connection_side *look_connection_side(const struct view *view, int side)
+{
+	return &view->connection->side[side];
+}
+
+/* When a side ended it by FIN or reset; 0: it did not. */
+__u64 look_closed_ns(const struct view *view, int side)
+{
+	__u64 fin_ns = look_connection_side(view, side)->fin.ts_ns;
+	__u64 reset_ns = look_connection_side(view, side)->reset.ts_ns;
+
+	return !fin_ns || (reset_ns && reset_ns < fin_ns) ? reset_ns : fin_ns;
+}
+
+/* The side that ended it; -1: nobody did. */
+int look_closed_first(const struct view *view)
+{
+	__u64 first_ns = look_closed_ns(view, 0), second_ns = look_closed_ns(view, 1);
+
+	if (!first_ns && !second_ns)
+		return -1;
+	return !second_ns || (first_ns && first_ns <= second_ns) ? 0 : 1;
+}
+
+bool look_client_hello(const struct handshake *handshake)
+{
+	return handshake && (tls_side_sent(&handshake->side[handshake->client], TLS_CLIENT_HELLO) ||
+			     handshake->side[handshake->client].flags & TLS_SIDE_SSL2);
+}
+
+/* ---- words ---- */
+
+void words_client(struct text *text, const struct view *view)
+{
+	words_side(text, view, look_client(view));
+}
+
+void words_server(struct text *text, const struct view *view)
+{
+	words_side(text, view, !look_client(view));
+}
+
+/* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
+void words_hello_name(struct text *text, const struct tls_hello *hello)
+{
+	enum { NAME_MOST = 64 };
+
+	if (hello->flags & TLS_HELLO_NAME) {
+		text_add(text, ", name ");
+		text_add_foreign(text, hello->name, NAME_MOST);
+		text_add(text, strnlen(hello->name, TLS_NAME_SIZE) > NAME_MOST ? "..." : "");
+	} else if (hello->flags & TLS_HELLO_WHOLE) {
+		text_add(text, ", no name");
+	}
+}
+
+/* "; the client offers TLS 1.2 to TLS 1.3, ALPN h2, name db.internal" */
+void words_hello(struct text *text, const struct handshake *handshake)
+{
+	const struct tls_hello *hello = &handshake->hello[handshake->client];
+	const char *least = tls_version_name(hello->version_least);
+	const char *most = tls_version_name(hello->version_most);
+
+	if (hello->kind != TLS_CLIENT_HELLO)
+		return;
+	text_add(text, "; the client offers ");
+	if (!most)
+		text_add(text, "unknown versions");
+	else if (!least)
+		text_add(text, "at most %s", most);
+	else if (hello->version_least == hello->version_most)
+		text_add(text, "%s alone", most);
+	else
+		text_add(text, "%s to %s", least, most);
+	if (hello->protocols[0])
+		text_add(text, ", ALPN %s", hello->protocols);
+	words_hello_name(text, hello);
+}
+
+/* Names come from the wire and never stand inside a command. */
+void words_check_certificate(const struct view *view, struct finding *finding, const char *why)
+{
+	struct words_check check = words_check(view, finding, 0);
+
+	text_add(&check.run, "openssl s_client -connect ");
+	words_server(&check.run, view);
+	text_add(&check.run,
+		 " -showcerts </dev/null | openssl x509 -noout -subject -issuer -dates");
+	words_check_end(&check, "%s", why);
+}
+
+void words_check_server_port(const struct view *view, struct finding *finding, const char *why)
+{
+	const struct stream *stream = view->connection->stream;
+	struct words_check check = words_check_remote(finding);
+
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", stream->port[!look_client(view)]);
+	words_check_end(&check, "%s", why);
+}
+
+void words_check_hello(const struct view *view, struct finding *finding, const char *why)
+{
+	struct words_check check = words_check(view, finding, 0);
+
+	text_add(&check.run, "openssl s_client -connect ");
+	words_server(&check.run, view);
+	text_add(&check.run, " </dev/null");
+	words_check_end(&check, "%s", why);
+}
