@@ -4,8 +4,8 @@
 import json
 import subprocess
 import sys
-import threading
 
+from capture import Capture
 from harness import SOCKWHY, validator
 from lab import PATIENCE_S, Process, free_port
 
@@ -66,48 +66,6 @@ for line in sys.stdin:
             sock.sendto(ask["mark"].encode(), (ask["datagram"], 9))
     print(json.dumps(answer), flush=True)
 '''
-
-
-class Capture:
-    """tcpdump on the link of a namespace; what it writes is read as it comes, so that an end can be awaited."""
-
-    def __init__(self, lab, ns, name, *args):
-        self.path, self.ns = lab.dir / f"{name}.pcap", ns
-        self.data, self.changed = bytearray(), threading.Condition()
-        self.popen = subprocess.Popen(ns.command("tcpdump", "-i", ns.device, "--immediate-mode", "-U", "-n", "-w", "-", *args),
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        lab.processes.append(self)
-        line = self.popen.stderr.readline()
-        assert b"listening on" in line, line
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        while got := self.popen.stdout.read1(65536):
-            with self.changed:
-                self.data += got
-                self.changed.notify_all()
-
-    def stop(self, mark, send):
-        """Ends when the datagram with this text was captured; it is sent again where the first got no address."""
-        for _ in range(PATIENCE_S // 2):
-            send()
-            with self.changed:
-                if self.changed.wait_for(lambda: mark.encode() in self.data, 2):
-                    break
-        else:
-            raise AssertionError(f"the mark was not captured; tcpdump ended with {self.popen.poll()}")
-        self.close()
-        self.path.write_bytes(self.data)
-        return self.path
-
-    def close(self):
-        if self.popen.poll() is None:
-            self.popen.terminate()
-        self.popen.wait(PATIENCE_S)
-        self.reader.join(PATIENCE_S)
-        self.popen.stdout.close()
-        self.popen.stderr.close()
 
 
 class Path:

@@ -289,6 +289,30 @@ static void identification_zero(void **state)
 	script_free(&script);
 }
 
+/* On a short way what is lost is sent again before any mirror's copy would come: it was asked for. */
+static void asked_for(void **state)
+{
+	const struct row lost = { 'c', A, 1, 1, 100, 1000, 10 };
+	struct script script;
+
+	(void)state;
+	for (__u32 asked = 0; asked <= 3; asked++) {
+		script_init(&script, 16);
+		RUN(&script, HANDSHAKE);
+		for (int i = 0; i < 2; i++) {
+			script_packet(&script, &lost);
+			script.packet.ip_id = 0;
+			script.look =
+				stream_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
+			for (__u32 ack = 0; !i && ack < asked; ack++)
+				RUN(&script,
+				    { 's', A, 1, 1, 0, 1000, 10, BIT(STREAM_DUPLICATE_ACK) });
+		}
+		assert_true(script.look.copy == (asked < 2));
+		script_free(&script);
+	}
+}
+
 static void dsack(void **state)
 {
 	struct stream stream;
@@ -488,6 +512,7 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(refused_or_not),
 		cmocka_unit_test(copies),
+		cmocka_unit_test(asked_for),
 		cmocka_unit_test(identification_zero),
 		cmocka_unit_test(dsack),
 		cmocka_unit_test(what_is_no_segment),

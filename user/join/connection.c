@@ -128,8 +128,11 @@ bool connection_said_goodbye(const struct connection *connection, int side)
 	const struct connection_burst *last = &connection->burst[0];
 	__u64 end_ns = closed_ns(own);
 
-	return connection->bursts > 1 && last->side == side && last->bytes <= GOODBYE_BYTES &&
-	       end_ns && end_ns <= last->last_ns + GOODBYE_NS;
+	if (connection->bursts < 2 || last->side != side || last->bytes > GOODBYE_BYTES)
+		return false;
+	if (last->alert && connection->side[!side].fin.ts_ns)
+		return true;
+	return end_ns && end_ns <= last->last_ns + GOODBYE_NS;
 }
 
 /* The first of them that comes after @since_ns. */
@@ -244,19 +247,48 @@ static __u64 since(__u64 from_ns, __u64 to_ns)
 	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
-static void take_class(struct connection *connection, const struct event *event, __u8 from,
-		       bool server)
+static size_t payload_captured(const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	size_t captured = packet->payload_at && packet->payload_at < event->bytes_captured ?
 				  event->bytes_captured - packet->payload_at :
 				  0;
+
+	/* Ethernet pads short frames */
+	return captured < packet->payload_bytes ? captured : packet->payload_bytes;
+}
+
+/*
+ * RFC 8446 6: an alert in clear is of that type; encrypted by TLS 1.3 it is as long as no other record
+ * but one of two bytes of data. What stands before it may be HTTP/2's GOAWAY.
+ */
+static bool ends_with_alert(const struct event *event)
+{
+	const __u8 *bytes = event->bytes + event->packet.payload_at;
+	size_t left = payload_captured(event);
+	struct tls_record record = { 0 };
+
+	if (left < event->packet.payload_bytes || left > GOODBYE_BYTES)
+		return false;
+	while (left) {
+		if (!tls_record_parse(bytes, left, &record) ||
+		    left < (size_t)TLS_HEADER_BYTES + record.bytes)
+			return false;
+		bytes += TLS_HEADER_BYTES + record.bytes;
+		left -= (size_t)TLS_HEADER_BYTES + record.bytes;
+	}
+	return record.type == TLS_ALERT ||
+	       (record.type == TLS_DATA && record.bytes == TLS_ALERT_BYTES);
+}
+
+static void take_class(struct connection *connection, const struct event *event, __u8 from,
+		       bool server)
+{
+	const struct packet *packet = &event->packet;
 	struct first first;
 
-	if (captured > packet->payload_bytes)
-		captured = packet->payload_bytes; /* Ethernet pads short frames */
-	first_parse(event->bytes + packet->payload_at, captured, packet->payload_bytes, server,
-		    &first);
+	first_parse(event->bytes + packet->payload_at, payload_captured(event),
+		    packet->payload_bytes, server, &first);
 	connection->burst[0].class = first.class;
 	if (!connection->side[from].first.ts_ns)
 		connection->side[from].opening = first;
@@ -313,6 +345,7 @@ static void take_data(struct connection *connection, const struct stream *stream
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
+	burst->alert = ends_with_alert(event);
 	side->data = mark_of(event);
 	side->peer_packets = (__u32)stream->side[!from].packets;
 	if (!side->first.ts_ns)

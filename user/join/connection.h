@@ -46,6 +46,7 @@ struct connection_burst {
 	__u32 bytes;
 	__u8 side;
 	__u8 class; /* enum first_class of its first bytes: a request that is owed an answer? */
+	bool alert; /* its last packet ends with what can only be an alert of TLS */
 };
 
 struct connection_side {
@@ -130,7 +131,10 @@ bool connection_spoke_after_fin(const struct connection *connection, int side);
 /* @side's last word crossed the other's FIN: neither host had the other's packet when it sent. */
 bool connection_crossed_fin(const struct connection *connection, int side);
 
-/* @side's last packet with payload is a goodbye: short, and its FIN or RST follows at once. */
+/*
+ * @side's last burst is a goodbye: short, and its FIN or RST follows at once, or the other side, which
+ * had closed, resets it for an alert of TLS before it can close.
+ */
 bool connection_said_goodbye(const struct connection *connection, int side);
 
 /* Its ends, seen from the client. */

@@ -261,6 +261,18 @@ static void look_at_syn(struct segment *segment)
 	}
 }
 
+/*
+ * What the other side asks for by duplicate ACKs is sent again on purpose, however soon: RFC 5681 3.2.
+ * One of them may be a copy itself. With an identification (0 none) a copy is known by that.
+ */
+static bool is_asked_for(const struct segment *segment)
+{
+	const struct stream_side *to = segment->to;
+
+	return !segment->packet->ip_id && to->repeats >= 2 &&
+	       to->repeats != STREAM_REPEATS_UNSEEN && segment->packet->seq == to->ack;
+}
+
 void stream_judge(struct stream *stream, const struct packet *packet, __u64 ts_ns,
 		  struct stream_look *look)
 {
@@ -276,7 +288,7 @@ void stream_judge(struct stream *stream, const struct packet *packet, __u64 ts_n
 	};
 	__u32 end = packet->seq + segment.length;
 
-	look->copy = stream_count_copy(segment.from, packet, ts_ns);
+	look->copy = !is_asked_for(&segment) && stream_count_copy(segment.from, packet, ts_ns);
 	look_at_syn(&segment);
 	take_isn(&segment);
 	judge(&segment);

@@ -50,16 +50,42 @@ static bool large_ones_vanish(const struct view *view, int side)
 	const struct connection_side *own = look_side(view, side);
 	const struct connection *connection = view->connection;
 
-	return is_stuck(view, side) && !peer_silent(view, side) &&
-	       own->stuck_bytes > SMALLEST_MTU_PAYLOAD &&
+	return is_stuck(view, side) && own->stuck_bytes > SMALLEST_MTU_PAYLOAD &&
 	       (__s32)(wire_of(view, !side)->acked - own->longest_seq) <= 0 &&
 	       own->stuck_seq == own->longest_seq && connection->syn_ack.ts_ns;
 }
 
+/* It asks again for what is stuck: something behind it has arrived (RFC 5681 2). */
+static bool later_ones_arrive(const struct view *view, int side)
+{
+	const struct stream_side *peer = wire_of(view, !side);
+
+	/* of a mirror that shows packets twice, an acknowledgment may be its own duplicate */
+	if (wire_of(view, 0)->copies + wire_of(view, 1)->copies)
+		return false;
+	return peer->acked == look_side(view, side)->stuck_seq && peer->repeats &&
+	       peer->repeats != STREAM_REPEATS_UNSEEN;
+}
+
+/* The other host was there right up to the first of the large ones: one that died would be a chance. */
+static bool silent_since_large(const struct view *view, int side)
+{
+	return peer_silent(view, side) &&
+	       look_between_ns(wire_of(view, !side)->last_ns, look_side(view, side)->stuck_ns) <
+		       NS_PER_S;
+}
+
 static bool match_mtu(const struct view *view, struct guess *guess)
 {
+	int side;
+
 	guess->absence = true;
-	return look_connection(view, guess) && which(view, large_ones_vanish) >= 0;
+	if (!look_connection(view, guess) || (side = which(view, large_ones_vanish)) < 0)
+		return false;
+	if (!peer_silent(view, side) || later_ones_arrive(view, side))
+		return true;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return silent_since_large(view, side);
 }
 
 static void tell_mtu(const struct view *view, struct finding *finding)
@@ -74,19 +100,26 @@ static void tell_mtu(const struct view *view, struct finding *finding)
 	words_side(&what, view, side);
 	text_add(&what, " sent a segment of %u bytes again %u times and it never arrived",
 		 own->stuck_bytes, own->stuck_count);
-	if (passed)
+	if (later_ones_arrive(view, side)) {
+		text_add(&what, ", while smaller ones behind it did");
+	} else if (passed) {
 		text_add(&what, ", while %u bytes in smaller ones did", passed);
-	else
+	} else if (peer_silent(view, side)) {
+		text_add(&what, "; it was the first large one, and ");
+		words_side(&what, view, !side);
+		text_add(&what, ", heard right before it, is silent since");
+	} else {
 		text_add(&what, ", while ");
-	if (!passed) {
 		words_side(&what, view, !side);
 		text_add(&what, " still sends");
 	}
-	if (wire_of(view, side)->mss)
+	if (wire_of(view, !side)->mss)
 		text_add(&what, "; MSS %u", wire_of(view, !side)->mss);
 	text_add(&why,
 		 "a link on the way carries only smaller packets (tunnel, VPN, PPPoE), and the "
 		 "ICMP message that says so is lost or filtered");
+	if (peer_silent(view, side) && !later_ones_arrive(view, side))
+		text_add(&why, "; or the host or the way to it failed at just that moment");
 	text_add(&check.run, "tracepath -n ");
 	address_print(&check.run, view->connection->stream->address[!side]);
 	words_check_end(&check, "the MTU of the path, hop by hop");
@@ -106,8 +139,8 @@ const struct rule rule_conn_mtu_blackhole = {
 	.tell = tell_mtu,
 	.means = "large segments vanish, small ones pass",
 	.evidence =
-		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks; so far of captures only",
-	.gate = "a host that falls silent altogether is conn-timed-out; segments of up to 536 bytes pass everywhere",
+		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); so far of captures only",
+	.gate = "a host that was silent before is conn-timed-out; segments of up to 536 bytes pass everywhere",
 	.general_check = "tracepath -n HOST; ping -M do -s SIZE HOST",
 	.kernels = "captures only so far",
 };
@@ -368,7 +401,7 @@ const struct rule rule_conn_loss = {
 	.means = "many segments had to be sent again",
 	.evidence =
 		"the share of segments that were sent again, and after what; needless (spurious) ones and copies do not count; so far of captures only, per connection",
-	.gate = "thresholds loss-percent and loss-segments",
+	.gate = "thresholds loss-percent and loss-segments; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again",
 	.general_check = "ip -s link; sockwhy compare of captures at both ends",
 	.kernels = "captures only so far",
 };

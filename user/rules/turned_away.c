@@ -31,6 +31,16 @@ static bool is_unavailable(__u16 status)
 	return status == 408 || status == 429 || (status >= 502 && status <= 504);
 }
 
+/* Its FIN is no answer to the client's: it came first, or had not heard of that one (RFC 9293 3.6). */
+static bool closed_on_its_own(const struct connection_mark *fin,
+			      const struct connection_mark *client_fin)
+{
+	__u32 end = client_fin->seq + client_fin->payload_bytes;
+
+	return !client_fin->ts_ns || client_fin->ts_ns >= fin->ts_ns ||
+	       (__s32)(fin->ack - end) <= 0;
+}
+
 /*
  * Its first and only words tell why it closed. What HTTP answers otherwise, 404 or 500, answers the
  * request: the connection has done its work.
@@ -42,7 +52,7 @@ static bool closed_with_error(const struct view *view)
 	const struct connection_side *client = look_side(view, look_client(view));
 	const struct first *opening = &server->opening;
 
-	if (!server->fin.ts_ns || (client->fin.ts_ns && client->fin.ts_ns < server->fin.ts_ns) ||
+	if (!server->fin.ts_ns || !closed_on_its_own(&server->fin, &client->fin) ||
 	    connection->bursts > FIRST_EXCHANGE_BURSTS || !opening->error)
 		return false;
 	return opening->class != FIRST_HTTP || is_unavailable(opening->number);
