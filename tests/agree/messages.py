@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""DNS messages over UDP and ICMP errors: what sockwhy and tshark say of each, and captures of them by dice."""
+"""DNS messages over UDP, ICMP errors and TLS alerts in clear: what sockwhy and tshark say of each, and captures of them by dice."""
 
 import datetime
 import random
@@ -8,7 +8,7 @@ import struct
 import made
 
 # What is compared: sets of (frame, what it is).
-FLAGS = ("dns-rcode", "dns-unanswered", "dns-repeated", "icmp-error")
+FLAGS = ("dns-rcode", "dns-unanswered", "dns-repeated", "icmp-error", "tls-alert")
 
 RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
           "NOTAUTH", "NOTZONE")
@@ -56,6 +56,8 @@ def ours(events):
         if event["event"] == "icmp":
             ends = tuple(fields.get(key, "") for key in ("source", "source_port", "destination", "destination_port"))
             frames["icmp-error"].add((event["frame"], fields["icmp_type"], fields["icmp_code"], *ends))
+        if event["event"] == "alert":
+            frames["tls-alert"].add((event["frame"],))
         if event["event"] not in ("query", "answer"):
             continue
         ends = [tuple(packet[end].values()) for end in ("source", "destination")]
@@ -89,6 +91,8 @@ def theirs(tshark):
         addresses = (ip_s, ip_d) if kinds[0] else (ip6_s, ip6_d)
         ports = [int(port or 0) for port in (tcp_s or udp_s, tcp_d or udp_d)]
         frames["icmp-error"].add((int(number), *map(int, kind), addresses[0], ports[0], addresses[1], ports[1]))
+    # one that is encrypted has no description
+    frames["tls-alert"] = {(int(number),) for number, in tshark("tls.alert_message.desc", ("frame.number",))}
     return frames
 
 

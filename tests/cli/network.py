@@ -23,7 +23,7 @@ events {{ worker_connections 256; }}
 http {{
 	access_log off; default_type text/plain; keepalive_timeout 60s;
 	client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
-	ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
+	ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;
 	server {{
 		listen 80; listen [::]:80; listen 443 ssl http2; listen [::]:443 ssl http2;
 		root {dir}/www;

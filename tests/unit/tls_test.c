@@ -85,7 +85,8 @@ static void test_client_hello_cut(void **state)
 		assert_int_equal(sides.hello.flags & (TLS_HELLO_CUT | TLS_HELLO_WHOLE),
 				 TLS_HELLO_CUT);
 		assert_int_equal(!(sides.hello.flags & TLS_HELLO_NAME), last);
-		assert_int_equal(sides.hello.version_most, TLS_1_2); /* of the header */
+		/* supported_versions may stand in what is missing */
+		assert_int_equal(sides.hello.version_most, 0);
 		assert_int_equal(sides.hello.bytes, stream.size - TLS_HEADER_BYTES);
 		assert_int_equal(sides.side.flags, TLS_SIDE_BEGUN);
 		assert_int_equal(sides.side.body_left, 0); /* the next record is found */

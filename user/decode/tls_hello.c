@@ -120,14 +120,22 @@ static void add_version(struct tls_hello *hello, __u16 version)
 }
 
 /* A ClientHello without the extension offers all up to its version (RFC 5246 E.1). */
+static void take_legacy_version(struct tls_hello *hello)
+{
+	if (hello->flags & TLS_HELLO_VERSIONS)
+		return;
+	hello->version_most = hello->version_legacy;
+	if (hello->kind == TLS_SERVER_HELLO)
+		hello->version_least = hello->version_legacy;
+}
+
 static void take_begin(struct tls_hello *hello)
 {
 	const __u8 *field = hello->field;
 
 	hello->version_legacy = load_u16(field);
-	hello->version_most = hello->version_legacy;
-	if (hello->kind == TLS_SERVER_HELLO)
-		hello->version_least = hello->version_legacy;
+	if (hello->version_legacy < TLS_1_2) /* else the extension may follow */
+		take_legacy_version(hello);
 	if (!memcmp(field + RANDOM_AT, retry_random, RANDOM_BYTES))
 		hello->flags |= TLS_HELLO_RETRY;
 	if (hello->kind == TLS_CLIENT_HELLO)
@@ -289,6 +297,12 @@ static size_t take_some(struct tls_hello *hello, const __u8 *bytes, size_t captu
 	return some;
 }
 
+static void end_hello(struct tls_hello *hello)
+{
+	hello->flags |= TLS_HELLO_WHOLE;
+	take_legacy_version(hello);
+}
+
 void tls_hello_take(struct tls_hello *hello, const __u8 *bytes, size_t captured, size_t missing)
 {
 	while (captured && !is_over(hello)) {
@@ -297,7 +311,7 @@ void tls_hello_take(struct tls_hello *hello, const __u8 *bytes, size_t captured,
 		bytes += used;
 		captured -= used;
 		if (hello->step == STEP_END && !hello->skip)
-			hello->flags |= TLS_HELLO_WHOLE;
+			end_hello(hello);
 	}
 	if (!missing || is_over(hello))
 		return;
@@ -305,5 +319,5 @@ void tls_hello_take(struct tls_hello *hello, const __u8 *bytes, size_t captured,
 		hello->flags |= TLS_HELLO_CUT;
 	hello->skip -= missing < hello->skip ? missing : hello->skip;
 	if (!is_over(hello) && hello->step == STEP_END && !hello->skip)
-		hello->flags |= TLS_HELLO_WHOLE;
+		end_hello(hello);
 }

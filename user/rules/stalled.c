@@ -406,9 +406,12 @@ const struct rule rule_conn_loss = {
 	.kernels = "captures only so far",
 };
 
+enum { PERSISTENT = 5 }; /* a few of one burst change places on queues in parallel */
+
 static bool disordered(const struct view *view, int side)
 {
 	return !is_mirrored(view) &&
+	       wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER] >= PERSISTENT &&
 	       is_notable(view, side, wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER]);
 }
 
@@ -451,7 +454,7 @@ const struct rule rule_conn_reordered = {
 	.means = "segments come out of order again and again",
 	.evidence =
 		"the share of segments out of order, and the duplicate ACKs they provoke; so far of captures only, per connection",
-	.gate = "thresholds loss-percent and loss-segments, as for conn-loss; not told of a capture that shows packets twice, where order cannot be told from loss",
+	.gate = "thresholds loss-percent and loss-segments, as for conn-loss, and five of them; not told of a capture that shows packets twice, where order cannot be told from loss",
 	.general_check = "nstat -az TcpExtTCPSACKReorder; the hashing of bonds and queues",
 	.kernels = "captures only so far",
 };
