@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""seeds.py - writes the seeds of capture_fuzz, link_fuzz, tunnel_fuzz and tls_fuzz beside itself.
+"""seeds.py - writes the seeds of capture_fuzz, link_fuzz, tunnel_fuzz, tls_fuzz and join_fuzz beside itself.
 
 They are built from the formats' descriptions, so that what stands in them is known; run it again
 after changing it, and commit what it wrote.
@@ -223,3 +223,37 @@ for _name, _file in FILES.items():
 write("capture", "two", struct.pack(">H", len(FILES["micro"])) + FILES["micro"] + FILES["pcapng"])
 for _name, _stream in STREAMS.items():
     write("tls", _name, struct.pack(">HBBBBBB", 150, 90, 60, 2, 13, 0, 1) + _stream)
+
+
+# ---- join_fuzz: steps of ten bytes, see write_packet() there ----
+
+def step(out, flags, seq, ack, wait=1, word=7, payload=b"", server=1, again=0):
+    """seq, ack: under 64, of the base 1000; wait: index of the pause; word: which first words stand before the payload."""
+    has_payload = 0x40 if payload or word != 7 else 0
+    return bytes((int(out) | server << 4, flags | (has_payload or 0x80), 1 | seq << 2, 0, 1 | ack << 2, 0, 1,
+                  wait | (again + 1) << 4 & 0xf0, word | 0x20 << 3 & 0xf8, len(payload))) + payload
+
+
+SYN, ACK, FIN, RST, PSH = 2, 16, 1, 4, 8
+OPEN = step(1, SYN, 0, 0, 0) + step(0, SYN | ACK, 0, 1) + step(1, ACK, 1, 1)
+TALKS = {
+    "refused": step(1, SYN, 0, 0) + step(0, RST | ACK, 0, 1),
+    "silent": step(1, SYN, 0, 0) + step(1, SYN, 0, 0, 4, again=1) + step(1, SYN, 0, 0, 4, again=2),
+    "answered": OPEN + step(1, PSH | ACK, 1, 1, word=0) + step(0, PSH | ACK, 1, 19, word=1) + step(0, FIN | ACK, 18, 19)
+    + step(1, FIN | ACK, 19, 19) + step(0, ACK, 19, 20),
+    "closed-early": OPEN + step(1, PSH | ACK, 1, 1, word=0) + step(0, FIN | ACK, 1, 19) + step(1, FIN | ACK, 19, 2)
+    + step(0, ACK, 2, 20),
+    "gave-up": OPEN + step(1, PSH | ACK, 1, 1, word=0) + step(0, ACK, 1, 19) + step(1, FIN | ACK, 19, 1, 4)
+    + step(0, PSH | ACK, 1, 20, 4, 1) + step(1, RST, 20, 0),
+    "race": OPEN + step(1, PSH | ACK, 1, 1, word=0) + step(0, PSH | ACK, 1, 19, word=1) + step(0, FIN | ACK, 18, 19, 4)
+    + step(1, PSH | ACK, 19, 18, word=0) + step(0, RST, 19, 0),
+    "idle": OPEN + step(1, PSH | ACK, 1, 1, word=0) + step(0, PSH | ACK, 1, 19, word=1) + step(1, PSH | ACK, 19, 18, 5, 0)
+    + step(0, RST, 18, 0),
+    "stuck": OPEN + step(1, PSH | ACK, 1, 1, word=0) + b"".join(step(1, PSH | ACK, 1, 1, 3, 0, again=n) for n in range(5)),
+    "probes": OPEN + step(1, PSH | ACK, 1, 1, word=0) + step(0, ACK, 1, 19)
+    + b"".join(step(1, ACK, 18, 1, 5, again=n) for n in range(4)),
+    "alert": OPEN + step(1, PSH | ACK, 1, 1, word=4, server=2) + step(0, PSH | ACK, 1, 12, word=5, server=2)
+    + step(0, FIN | ACK, 8, 12, server=2),
+}
+for name, steps in TALKS.items():
+    write("join", name, steps)

@@ -65,6 +65,12 @@ void clocks_add(struct clocks *clocks, bool back, __u64 at_ns, __s64 difference)
 	clocks->fresh = false;
 }
 
+/* Times of damaged captures may be as far apart as the type allows. */
+static double apart(__s64 a, __s64 b)
+{
+	return a > b ? (double)((__u64)a - (__u64)b) : -(double)((__u64)b - (__u64)a);
+}
+
 struct slopes {
 	double low, high; /* what the bounds allow */
 	bool broken; /* two bounds of one moment exclude each other */
@@ -74,7 +80,7 @@ static void slopes_narrow(struct slopes *slopes, const struct clock_bound *upper
 			  const struct clock_bound *lower)
 {
 	double dt = (double)(__s64)(upper->at_ns - lower->at_ns);
-	double room = (double)(upper->value - lower->value);
+	double room = apart(upper->value, lower->value);
 
 	if (dt > 0)
 		slopes->high = lesser(slopes->high, room / dt);
@@ -99,7 +105,7 @@ static struct slopes slopes_of(const struct clocks *clocks)
 static double at_reference(const struct compare_clock *clock, const struct clock_bound *bound,
 			   __s64 base)
 {
-	return (double)(bound->value - base) -
+	return apart(bound->value, base) -
 	       clock->drift * (double)(__s64)(bound->at_ns - clock->reference_ns);
 }
 

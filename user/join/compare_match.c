@@ -209,6 +209,8 @@ static bool is_other_sending(const struct pair *pair, const struct held *zero,
 
 static void times_add(struct compare_times *times, __u64 at_ns, __s64 difference)
 {
+	__s64 sum;
+
 	if (!times->samples++) {
 		times->begin_ns = times->least_at = times->most_at = at_ns;
 		times->first = times->least = times->most = difference;
@@ -222,7 +224,9 @@ static void times_add(struct compare_times *times, __u64 at_ns, __s64 difference
 		times->most = difference;
 		times->most_at = at_ns;
 	}
-	times->sum += difference - times->first;
+	if (__builtin_add_overflow(times->sum, difference - times->first, &sum))
+		return; /* of damaged times; the mean of the others stays */
+	times->sum = sum;
 	times->sum_at += at_ns > times->begin_ns ? (at_ns - times->begin_ns) / 1000 : 0;
 }
 
@@ -258,12 +262,28 @@ static void note_way_time(struct compare *compare, struct match *match, const st
 		compare->spread_ns = (__u64)(times->most - times->least);
 }
 
+/*
+ * Clocks may be decades apart (one that begins in 1970), but what is further, or jumps by weeks within
+ * one connection, is a damaged time.
+ */
+static bool is_plausible(const struct compare_times *times, __s64 difference)
+{
+	const __s64 most = 1ll << 61, jump = 1ll << 50; /* 73 years, 13 days */
+
+	if (difference > most || difference < -most)
+		return false;
+	return !times->samples ||
+	       (difference - times->first <= jump && difference - times->first >= -jump);
+}
+
 static void note_time(struct compare *compare, struct match *match, const struct held *zero,
 		      const struct held *one)
 {
 	bool ordered = match->ordered;
 	__s64 difference = (__s64)(one->ts_ns - zero->ts_ns);
 
+	if (!is_plausible(&match->way[zero->way].times, difference))
+		return;
 	note_way_time(compare, match, zero, one);
 	match_order(compare, match);
 	if (ordered)
