@@ -414,6 +414,21 @@ def test_mtu_discovered(net, judge, family):
     judge(NOTHING)
 
 
+# ---- accept-unfinished ----
+
+@pytest.mark.parametrize("where", ["client", "server"])
+def test_unfinished(net, judge, family, where):
+    """The SYN/ACK is lost on the way: beyond that place nothing answers, before it nobody finishes."""
+    net.capture()
+    net.nft("tcp sport 80 tcp flags & (syn | ack) == syn | ack drop")
+    net.start(net.client, "curl", "-s", "--connect-timeout", "4.5", net.url(family, "")).wait(PATIENCE_S)
+    if where == "server":
+        judge("accept-unfinished", "warning", "likely", r":80 answered the SYN with \d SYN/ACKs in .* acknowledged none of them",
+              where=["server"])
+    else:  # over IPv4 not one packet goes to the client: perhaps that direction was not captured
+        judge("connect-no-answer", "error", "possible" if family == 4 else "likely", "no answer", where=["client"])
+
+
 # ---- conn-keepalive-timeout, conn-timed-out ----
 
 def probing(net, family):

@@ -229,3 +229,65 @@ const struct rule rule_accept_queue_full = {
 	.kernels =
 		"queue at the SYN: cgroup_skb/ingress on all; drop LISTEN_OVERFLOW: 6.16 on, before: SYN/ACKs repeated while the queue is full",
 };
+
+/* ---- accept-unfinished ---- */
+
+static bool match_unfinished(const struct view *view, struct guess *guess)
+{
+	enum { SHARE_PERCENT = 5 };
+	const struct try *try = view->try;
+	struct scope scope;
+
+	/* live it is the server's to tell, who sees no try: captures only */
+	if (!try->captured || try->synack_in < 2 || try->established_ns || try->reset_in ||
+	    try->reset_out || try->icmp_in.count)
+		return false;
+	guess->absence = true;
+	join_scope(view->join, try->netns, try->tuple.remote, try->tuple.remote_port, &scope);
+	if (scope.failures * 100 <= scope.tries * SHARE_PERCENT)
+		guess->severity = SEVERITY_INFO; /* scanners and clients that vanish are everyday */
+	return true;
+}
+
+static void tell_unfinished(const struct view *view, struct finding *finding)
+{
+	const struct try *try = view->try;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	words_remote(&what, view, try);
+	text_add(&what, " answered the SYN with ");
+	words_count(&what, try->synack_in, "SYN/ACK", "SYN/ACKs");
+	text_add(&what, " in ");
+	words_duration(&what, look_between_ns(try->started_ns, try->ended_ns));
+	text_add(&what, ", and ");
+	address_print(&what, try->tuple.local);
+	text_add(&what, " acknowledged none of them");
+	text_add(&why,
+		 "the client is gone or never asked (a spoofed source), the SYN/ACK or its ACK is "
+		 "lost or takes another way, or the client's own host drops the SYN/ACK");
+	check = words_check(view, finding, 0);
+	text_add(&check.run, "nstat -az TcpExtTCPSynRetrans");
+	words_check_end(
+		&check,
+		"whether the client's host still sends SYNs: then it never gets the answer");
+	words_check_route(view, finding, "whether both directions take one way");
+}
+
+const struct rule rule_accept_unfinished = {
+	.id = "accept-unfinished",
+	.stage = "accept",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 206,
+	.wakes = WAKE_FAILED,
+	.match = match_unfinished,
+	.tell = tell_unfinished,
+	.means = "a SYN/ACK is sent again and again and never acknowledged",
+	.evidence =
+		"two SYN/ACKs or more of one handshake, no ACK, reset or ICMP error of the client's side to the end; so far of captures only",
+	.gate = "an info where at most 5 % of the connects to that port fail; one SYN/ACK alone, and a client that resets, is connect-failed",
+	.general_check = "a capture at the client: does the SYN/ACK arrive, does its ACK leave",
+	.kernels = "captures only so far",
+};

@@ -100,6 +100,7 @@ extern const struct rule rule_local_port_privileged;
 extern const struct rule rule_local_address_absent;
 /* accept.c */
 extern const struct rule rule_accept_queue_full;
+extern const struct rule rule_accept_unfinished;
 /* dns.c */
 extern const struct rule rule_dns_no_answer;
 extern const struct rule rule_dns_server_down;

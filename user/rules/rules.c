@@ -32,6 +32,7 @@ static const struct rule *const table[] = {
 	&rule_connect_failed,
 	&rule_connect_fallback,
 	&rule_accept_queue_full,
+	&rule_accept_unfinished,
 	&rule_conn_reset_by_peer,
 	&rule_conn_timed_out,
 	&rule_conn_app_timeout,
