@@ -9,6 +9,7 @@ import made
 
 # What is compared: sets of (frame, what it is).
 FLAGS = ("dns-rcode", "dns-unanswered", "dns-repeated", "icmp-error", "tls-alert")
+BY_PROGRAMS = ("tls-alert",)  # not by dice: test_alerts.py
 
 RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
           "NOTAUTH", "NOTZONE")
