@@ -153,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct join *join;
 
 	limits.connections = limits.streams = ROOM;
+	limits.established = true;
 	limits.listeners = limits.strays = 16;
 	if (join_new(&join, &limits))
 		return 0;

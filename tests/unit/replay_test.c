@@ -399,6 +399,7 @@ static void run(const char *name, const char *kernel, enum twist how, bool words
 	twist(&replay);
 	if (is_capture(name))
 		limits.streams = 256;
+	limits.established = true;
 	assert_int_equal(join_new(&replay.join, &limits), 0);
 	while (replay.next < replay.count) {
 		if (head_of(&replay.records[replay.next])->kind == EVENT_FACT && how == TWIST_NONE)

@@ -49,6 +49,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.streams = (__u32)options->connections_max;
+	limits.established = options->command == COMMAND_READ;
 	if (options->command == COMMAND_FLOWS)
 		limits.flows = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);

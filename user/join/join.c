@@ -81,7 +81,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->streams = NULL;
 	if (limits->flows && flow_table_new(&join->flows, limits->flows))
 		join->flows = NULL;
-	if (limits->streams) {
+	if (limits->streams && limits->established) {
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
 		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
@@ -92,8 +92,8 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
-	    !join->datagram_flows || !join->processes ||
-	    (limits->streams && (!join->streams || !join->connections || !join->handshakes)) ||
+	    !join->datagram_flows || !join->processes || (limits->streams && !join->streams) ||
+	    (limits->streams && limits->established && (!join->connections || !join->handshakes)) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
 		return -ENOMEM;

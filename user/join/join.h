@@ -53,6 +53,7 @@ struct join;
 struct join_limits {
 	__u32 connections; /* tries held at once */
 	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
+	bool established; /* of captures: what becomes of those streams is judged, too */
 	__u32 flows; /* sockets kept as connections; 0: none is */
 	__u32 listeners;
 	__u32 strays; /* records kept that have no try yet */
