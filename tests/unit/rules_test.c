@@ -44,7 +44,7 @@ static void test_table_is_sound(void **state)
 				fail_msg("%s and %s have the same rank", rule_id(rule),
 					 rule_id(other));
 	}
-	assert_int_equal(count, 53);
+	assert_int_equal(count, 54);
 	assert_null(rules_find("connect-refuse"));
 	assert_null(rules_row(SIZE_MAX));
 }
@@ -68,7 +68,7 @@ static void test_last_resorts_have_the_last_ranks(void **state)
 /* What only captures tell so far has its cases among theirs. */
 static const char *prefix_of(const struct rule *rule)
 {
-	return rule->wakes & (WAKE_LOOKUP | WAKE_CONNECTION) ? "capture-" : "";
+	return rule->wakes & (WAKE_LOOKUP | WAKE_CONNECTION | WAKE_CLAIMS) ? "capture-" : "";
 }
 
 static void test_every_case_of_a_finding_is_there(void **state)
