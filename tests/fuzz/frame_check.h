@@ -14,6 +14,10 @@ static inline void check_event(const struct event *event, const struct event_hea
 	const struct packet *packet = &event->packet;
 	uint8_t sum = 0;
 
+	if (event->claim.how > CLAIM_ANNOUNCED ||
+	    (event->claim.how && frame->unread != UNREAD_NOT_IP))
+		abort();
+
 	if (event->head.ts_ns != before->ts_ns || event->head.kind != before->kind ||
 	    frame->unread >= UNREAD_COUNT)
 		abort();

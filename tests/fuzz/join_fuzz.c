@@ -142,6 +142,26 @@ static void send(struct join *join, enum event_kind kind, __u64 ts_ns, const str
 	join_event(join, &event);
 }
 
+/* An ARP frame: one of few machines says of one of few addresses that it is his, or asks. */
+static void send_claim(struct join *join, __u64 ts_ns, const uint8_t *step, __u64 frame)
+{
+	struct event event;
+
+	memset(&event, 0, sizeof(event));
+	event.head.kind = EVENT_FRAME;
+	event.head.ts_ns = ts_ns;
+	event.head.vantage = VANTAGE_FILE;
+	event.frame.frame = frame;
+	event.frame.unread = UNREAD_NOT_IP;
+	event.frame.vlan = step[6] & 1;
+	event.frame.link = step[6] & 2 ? 113 : 1;
+	event.claim.how = (__u8)(CLAIM_ASKED + step[1] % 3);
+	event.claim.mac[5] = step[2] & 3;
+	event.claim.address[15] = step[3] & 7;
+	event.claim.asker[0] = step[4] & 3;
+	join_event(join, &event);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const __s64 steps_ns[8] = { 0,	       1000,	    1000000,	  300000000,
@@ -159,10 +179,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	send(join, EVENT_START, ts_ns, NULL, 0);
 	while (size >= STEP_BYTES) {
-		size_t used = STEP_BYTES + write_packet(&writer, data, size - STEP_BYTES);
+		size_t used = STEP_BYTES;
 
 		ts_ns += (__u64)steps_ns[data[7] & 7];
-		send(join, EVENT_FRAME, ts_ns, &writer, ++frames);
+		if ((data[0] & 0x0e) == 0x0c) {
+			send_claim(join, ts_ns, data, ++frames);
+		} else {
+			used += write_packet(&writer, data, size - STEP_BYTES);
+			send(join, EVENT_FRAME, ts_ns, &writer, ++frames);
+		}
 		judge_due(join, &finding);
 		if (data[7] & 8)
 			send(join, EVENT_TICK, ts_ns, NULL, 0);

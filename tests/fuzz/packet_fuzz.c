@@ -27,6 +27,7 @@ static void check_cut(const uint8_t *bytes, size_t captured, size_t wire,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct packet packet;
+	struct claim claim;
 	char buffer[512];
 	struct text text = text_of(buffer);
 	size_t wire;
@@ -42,6 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	packet_print(&text, &packet);
 	if (text.cut)
+		abort();
+	memset(&claim, 0xa5, sizeof(claim));
+	claim_parse_advertisement(&packet, data + 2, size - 2, &claim);
+	if (claim.how && (claim.how == CLAIM_ASKED || claim.how > CLAIM_ANNOUNCED ||
+			  claim.mac[0] & 1 || packet.what != PACKET_ICMP))
 		abort();
 	check_cut(data + 2, size - 2, wire, &packet);
 	return 0;

@@ -255,5 +255,17 @@ TALKS = {
     "alert": OPEN + step(1, PSH | ACK, 1, 1, word=4, server=2) + step(0, PSH | ACK, 1, 12, word=5, server=2)
     + step(0, FIN | ACK, 8, 12, server=2),
 }
-for name, steps in TALKS.items():
+
+
+def claim(how, machine, wait=4):
+    """See send_claim() there; a tick follows."""
+    return bytes((0x0c, how, machine, 5, 1, 0, 0, wait | 8, 0, 0))
+
+
+ASKED, ANSWERED, ANNOUNCED = 0, 1, 2
+CLAIMS = {
+    "claims-in-turn": b"".join(claim(ANNOUNCED, 1 + n % 2) for n in range(4)) + claim(ANNOUNCED, 3) + claim(ANNOUNCED, 1, 5),
+    "claims-both": claim(ASKED, 3) + claim(ANSWERED, 1, 1) + claim(ANSWERED, 2, 1) + claim(ANSWERED, 1, 5),
+}
+for name, steps in {**TALKS, **CLAIMS}.items():
     write("join", name, steps)

@@ -44,7 +44,7 @@ static void test_table_is_sound(void **state)
 				fail_msg("%s and %s have the same rank", rule_id(rule),
 					 rule_id(other));
 	}
-	assert_int_equal(count, 54);
+	assert_int_equal(count, 55);
 	assert_null(rules_find("connect-refuse"));
 	assert_null(rules_row(SIZE_MAX));
 }

@@ -365,6 +365,14 @@ static struct event_tuple tuple_of_lookup(const struct lookup *lookup)
 	return tuple;
 }
 
+static struct event_tuple tuple_of_claims(const struct address_claims *claims)
+{
+	struct event_tuple tuple = { .family = 0 };
+
+	memcpy(tuple.local, claims->address, sizeof(tuple.local));
+	return tuple;
+}
+
 static bool expression_matches(const struct filter *filter, const struct attempt *attempt)
 {
 	struct event_tuple tuple;
@@ -388,6 +396,8 @@ static bool expression_matches(const struct filter *filter, const struct attempt
 		return false;
 	if (attempt->kind == ATTEMPT_LOOKUP)
 		tuple = tuple_of_lookup(attempt->lookup);
+	else if (attempt->kind == ATTEMPT_CLAIMS)
+		tuple = tuple_of_claims(attempt->claims);
 	else if (attempt->kind == ATTEMPT_CONNECTION)
 		connection_tuple(attempt->connection, &tuple);
 	else

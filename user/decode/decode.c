@@ -270,6 +270,7 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 		memcpy(body, from, copied);
 	}
 	event->packet.what = PACKET_NONE;
+	event->claim.how = CLAIM_NONE;
 	event->bytes = NULL;
 	event->bytes_captured = 0;
 	if (layout->has_raw)

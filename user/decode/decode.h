@@ -23,7 +23,8 @@
  *
  * A frame of a capture file passes decode_frame() instead: link layers (link.c) and tunnels
  * (tunnel.c) are taken off, fragments put together (fragment.c), and the packet parser sees the
- * innermost packet. What cannot be read is an event, too, with the reason in .frame.unread.
+ * innermost packet. What cannot be read is an event, too, with the reason in .frame.unread; of ARP
+ * it also has who claims which address (claim.c).
  *
  * Payloads: DNS messages below, TLS in tls.h, and what the first bytes of a side are in first.h.
  *
@@ -92,6 +93,23 @@ struct packet {
 	} inner;
 };
 
+#define CLAIM_MAC_SIZE 6
+
+enum claim_how {
+	CLAIM_NONE,
+	CLAIM_ASKED, /* .asker wants to know who has .address */
+	CLAIM_ANSWERED, /* .mac has it, says an answer to .asker */
+	CLAIM_ANNOUNCED, /* .mac has it, says somebody to all */
+};
+
+/* Who says that an address is his, on the link where it was captured. */
+struct claim {
+	__u8 how; /* enum claim_how */
+	__u8 mac[CLAIM_MAC_SIZE];
+	__u8 address[EVENT_ADDRESS_SIZE];
+	__u8 asker[EVENT_ADDRESS_SIZE]; /* ARP: its link address, else its address; to compare */
+};
+
 struct event {
 	struct event_header head;
 	union {
@@ -129,6 +147,8 @@ struct event {
 	 */
 	const __u8 *bytes;
 	size_t bytes_captured;
+	/* of a frame that is "not-ip" because it is ARP: a record has none; else .how is CLAIM_NONE */
+	struct claim claim;
 };
 
 /*
@@ -173,6 +193,13 @@ struct frame_bytes {
  */
 size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame,
 		    struct event *event);
+
+/* ARP, from its own header on; .how is CLAIM_NONE of what says nothing or is cut. */
+void claim_parse_arp(const __u8 *bytes, size_t captured, struct claim *claim);
+
+/* The same of a packet from its IP header on, which packet_parse() has parsed. */
+void claim_parse_advertisement(const struct packet *packet, const __u8 *bytes, size_t captured,
+			       struct claim *claim);
 
 /* "SYN seq 3812440907 win 64240 mss 1460 sack ts wscale 7 ttl 64"; "ICMP 3/1 host unreachable …" */
 void packet_print(struct text *text, const struct packet *packet);

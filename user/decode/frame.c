@@ -79,6 +79,9 @@ size_t decode_frame(struct fragments *fragments, const struct frame_bytes *frame
 	enum event_unread unread = link_unwrap(&link, frame->link);
 	struct ev_frame *body = &event->frame;
 
+	event->claim.how = CLAIM_NONE;
+	if (unread == UNREAD_NOT_IP && link.arp)
+		claim_parse_arp(link.at, link.captured, &event->claim);
 	event->head.known = 0;
 	event->head.flags = link.direction_known && link.out ? EVENT_F_OUT : 0;
 	body->link = frame->link;

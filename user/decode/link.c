@@ -166,6 +166,9 @@ enum event_unread link_unwrap_ethertype(struct link *link, __u16 ethertype)
 			return unwrap_mpls(link);
 		case ETH_P_PPP_SES:
 			return unwrap_pppoe(link);
+		case ETH_P_ARP:
+			link->arp = true;
+			return UNREAD_NOT_IP;
 		default:
 			return UNREAD_NOT_IP;
 		}

@@ -14,6 +14,7 @@ struct link {
 	size_t wire; /* bytes that were on the wire, at least .captured */
 	__u32 vlan; /* outermost VLAN tag, 0 none */
 	bool direction_known;
+	bool arp; /* not IP: .at is an ARP header */
 	bool out; /* the machine that captured sent it */
 };
 

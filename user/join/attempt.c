@@ -28,10 +28,10 @@ static __u64 attempt_id(const struct join *join, __u64 cookie, const struct even
 	return hash_mix(h, started_ns);
 }
 
-/* Of lookups and of what is established only those that fail are told: how many work is not known. */
+/* Of what only captures tell only those that fail are told: how many work is not known. */
 static bool is_counted(enum attempt_kind kind)
 {
-	return kind != ATTEMPT_LOOKUP && kind != ATTEMPT_CONNECTION;
+	return kind < ATTEMPT_LOOKUP;
 }
 
 static struct attempt_slot *take_slot(struct join *join, enum attempt_kind kind,
@@ -337,25 +337,6 @@ bool join_settling(const struct join *join)
 	return false;
 }
 
-static bool any_connecting(const struct attempt *attempt)
-{
-	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX; i++)
-		if (attempt->tries[i]->state == TRY_CONNECTING)
-			return true;
-	return false;
-}
-
-size_t join_connecting(const struct join *join)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < join->attempts_touched; i++)
-		count += join->attempts[i].used &&
-			 join->attempts[i].attempt.state == ATTEMPT_OPEN &&
-			 any_connecting(&join->attempts[i].attempt);
-	return count;
-}
-
 /* ---- bind, listen ---- */
 
 static bool same_process(const struct event_owner *a, const struct event_owner *b)
@@ -495,22 +476,30 @@ static void overflow_due(struct join *join, struct attempt_slot *slot, __u64 now
 		free_slot(join, slot);
 }
 
-/* ---- a lookup ---- */
+/* ---- what a capture tells, judged at once ---- */
+
+/* Nobody's: the two numbers only make the id. */
+static struct attempt_slot *take_captured(struct join *join, enum attempt_kind kind, __u64 first,
+					  __u64 second, __u64 started_ns)
+{
+	const struct event_owner nobody = { .tgid = (__u32)first, .tid = (__u32)second };
+	struct attempt_slot *slot = take_slot(join, kind, &nobody, false, 0, 0, started_ns);
+
+	if (slot)
+		slot->attempt.owner = (struct event_owner){ 0 };
+	return slot;
+}
 
 bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 {
 	const struct lookup *lookup = &from->lookup;
-	const struct event_owner nobody = {
-		.tgid = (__u32)join_hash_bytes(lookup->client_port, lookup->name,
-					       sizeof(lookup->name)),
-		.tid = (__u32)join_hash_bytes(0, lookup->client, sizeof(lookup->client)),
-	};
-	struct attempt_slot *slot =
-		take_slot(join, ATTEMPT_LOOKUP, &nobody, false, 0, 0, lookup->started_ns);
+	struct attempt_slot *slot = take_captured(
+		join, ATTEMPT_LOOKUP,
+		join_hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
+		join_hash_bytes(0, lookup->client, sizeof(lookup->client)), lookup->started_ns);
 
 	if (!slot)
 		return false;
-	slot->attempt.owner = (struct event_owner){ 0 }; /* it only made the id */
 	slot->attempt.lookup = lookup;
 	slot->attempt.worked = lookup->worked;
 	slot->attempt.ended_ns = lookup->ended_ns;
@@ -521,26 +510,35 @@ bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 	return true;
 }
 
-/* ---- an established connection ---- */
-
 void attempt_connection(struct join *join, const struct connection *connection)
 {
 	const struct stream *stream = connection->stream;
-	const struct event_owner nobody = {
-		.tgid = (__u32)join_hash_bytes(stream->port[0], stream->address[0],
-					       sizeof(stream->address[0])),
-		.tid = (__u32)join_hash_bytes(stream->port[1], stream->address[1],
-					      sizeof(stream->address[1])),
-	};
-	struct attempt_slot *slot =
-		take_slot(join, ATTEMPT_CONNECTION, &nobody, false, 0, 0, stream->first_ns);
+	struct attempt_slot *slot = take_captured(
+		join, ATTEMPT_CONNECTION,
+		join_hash_bytes(stream->port[0], stream->address[0], sizeof(stream->address[0])),
+		join_hash_bytes(stream->port[1], stream->address[1], sizeof(stream->address[1])),
+		stream->first_ns);
 
 	if (!slot)
 		return;
-	slot->attempt.owner = (struct event_owner){ 0 }; /* it only made the id */
 	slot->attempt.connection = connection;
 	slot->attempt.ended_ns = connection->ended_ns;
 	finish(join, slot, connection->ended_ns);
+}
+
+bool attempt_claims(struct join *join, const struct address_claims *claims)
+{
+	struct attempt_slot *slot = take_captured(join, ATTEMPT_CLAIMS,
+						  join_hash_bytes(claims->vlan, claims->address,
+								  sizeof(claims->address)),
+						  claims->ifindex, claims->first_ns);
+
+	if (!slot)
+		return false;
+	slot->attempt.claims = claims;
+	slot->attempt.ended_ns = claims->last_ns;
+	finish(join, slot, claims->last_ns);
+	return true;
 }
 
 /* ---- time ---- */

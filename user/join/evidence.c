@@ -69,6 +69,32 @@ static void name_remote(const struct attempt *attempt, struct evidence *evidence
 	       sizeof(evidence->address));
 }
 
+static size_t claims_evidence(const struct address_claims *claims, struct evidence *evidence,
+			      size_t room)
+{
+	size_t n = claims->seen_count < JOIN_CLAIMS_KEPT ? claims->seen_count : JOIN_CLAIMS_KEPT;
+
+	n = n < room ? n : room;
+	for (size_t i = 0; i < n; i++) {
+		const struct claim_seen *seen =
+			&claims->seen[(claims->seen_count - n + i) % JOIN_CLAIMS_KEPT];
+		size_t at = i;
+
+		for (; at && evidence[at - 1].ts_ns > seen->ts_ns; at--) /* files disagree */
+			evidence[at] = evidence[at - 1];
+		evidence[at] = (struct evidence){
+			.ts_ns = seen->ts_ns,
+			.frame = seen->frame,
+			.kind = EVENT_FRAME,
+			.vantage = VANTAGE_FILE,
+			.ifindex = claims->ifindex,
+		};
+		memcpy(evidence[at].mac, seen->mac, sizeof(seen->mac));
+		memcpy(evidence[at].address, claims->address, sizeof(claims->address));
+	}
+	return n;
+}
+
 size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 			struct evidence *evidence, size_t room)
 {
@@ -80,6 +106,8 @@ size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 		return room < CONNECTION_EVIDENCE ?
 			       0 :
 			       connection_evidence(attempt->connection, evidence);
+	if (attempt->kind == ATTEMPT_CLAIMS)
+		return claims_evidence(attempt->claims, evidence, room);
 	for (const struct evidence_slot *e = slot->evidence; e && n < room; e = e->next) {
 		size_t at = n++;
 

@@ -77,6 +77,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	join->datagram_flows = calloc(JOIN_DATAGRAMS_MAX, sizeof(*join->datagram_flows));
+	join->claims = calloc(JOIN_CLAIMS_MAX, sizeof(*join->claims));
 	if (limits->streams && streams_new(&join->streams, limits->streams))
 		join->streams = NULL;
 	if (limits->flows && flow_table_new(&join->flows, limits->flows))
@@ -92,7 +93,8 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
-	    !join->datagram_flows || !join->processes || (limits->streams && !join->streams) ||
+	    !join->datagram_flows || !join->claims || !join->processes ||
+	    (limits->streams && !join->streams) ||
 	    (limits->streams && limits->established && (!join->connections || !join->handshakes)) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
@@ -137,6 +139,7 @@ void join_free(struct join *join)
 	free(join->names);
 	free(join->lookups);
 	free(join->datagram_flows);
+	free(join->claims);
 	free(join->processes);
 	streams_free(join->streams);
 	flow_table_free(join->flows);
@@ -185,6 +188,7 @@ static void handle_tick(struct join *join, const struct event *event)
 		capture_expire(join, event->head.ts_ns);
 		lookup_run_timers(join, event->head.ts_ns);
 		datagram_run_timers(join, event->head.ts_ns);
+		claims_run_timers(join, event->head.ts_ns);
 	}
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_tries(join);
@@ -266,11 +270,14 @@ static void handle_frame(struct join *join, const struct event *event)
 	join->counters.frames++;
 	if (event->frame.unread)
 		join->counters.unread[event->frame.unread]++;
+	if (event->claim.how)
+		claims_event(join, event, &event->claim);
 	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
 		return;
 	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
 	if (packet->what != PACKET_TCP) {
 		capture_event(join, event, NULL);
+		claims_packet(join, event);
 		return;
 	}
 	ends = ends_of(packet->source, packet->source_port, packet->destination,
@@ -351,11 +358,31 @@ void join_finish(struct join *join)
 	capture_finish(join);
 	lookup_finish(join);
 	datagram_finish(join);
+	claims_finish(join);
 	attempt_run_timers(join, UINT64_MAX);
 	for (size_t i = 0; i < join->attempts_touched; i++)
 		if (join->attempts[i].used)
 			attempt_evict(join, &join->attempts[i]);
 	join->finished = true;
+}
+
+static bool any_connecting(const struct attempt *attempt)
+{
+	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX; i++)
+		if (attempt->tries[i]->state == TRY_CONNECTING)
+			return true;
+	return false;
+}
+
+size_t join_connecting(const struct join *join)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < join->attempts_touched; i++)
+		count += join->attempts[i].used &&
+			 join->attempts[i].attempt.state == ATTEMPT_OPEN &&
+			 any_connecting(&join->attempts[i].attempt);
+	return count;
 }
 
 const struct join_counters *join_counters(const struct join *join)

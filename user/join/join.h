@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/claims.h"
 #include "join/compare.h"
 #include "join/connection.h"
 #include "join/flow.h"
@@ -82,7 +83,7 @@ struct evidence {
 	__u64 ts_ns;
 	union { /* ten thousand attempts keep some each */
 		__u64 location; /* drop */
-		__u64 frame; /* packet, of a capture: which of its file, from 1; 0 none */
+		__u64 frame; /* packet and frame, of a capture: which of its file, from 1; 0 none */
 	};
 	__u32 netns; /* where it was seen */
 	__u32 ifindex;
@@ -108,8 +109,13 @@ struct evidence {
 		};
 	};
 	/* packet, drop, reset-sent, icmp-sent */
-	__u32 seq;
-	__u32 ack;
+	union {
+		struct {
+			__u32 seq;
+			__u32 ack;
+		};
+		__u8 mac[CLAIM_MAC_SIZE]; /* frame: who claimed .address */
+	};
 	__u32 payload_bytes;
 	__u16 window;
 	__u16 mss;
@@ -123,7 +129,7 @@ struct evidence {
 	};
 	__u8 icmp_type;
 	__u8 icmp_code;
-	/* icmp: its sender; a datagram: its source; neighbor: who did not answer */
+	/* icmp: its sender; a datagram: its source; neighbor: who did not answer; frame: claimed */
 	__u8 address[EVENT_ADDRESS_SIZE];
 };
 
@@ -344,8 +350,10 @@ enum attempt_kind {
 	ATTEMPT_BIND,
 	ATTEMPT_LISTEN,
 	ATTEMPT_OVERFLOW,
-	ATTEMPT_LOOKUP, /* of a name, in a capture; or another datagram that nobody took */
+	/* of captures only: */
+	ATTEMPT_LOOKUP, /* of a name, or another datagram that nobody took */
 	ATTEMPT_CONNECTION, /* what became of an established connection of a capture */
+	ATTEMPT_CLAIMS, /* of one address by two machines, in a capture */
 	ATTEMPT_KIND_COUNT
 };
 
@@ -374,6 +382,7 @@ struct attempt {
 		struct ev_syscall call; /* ATTEMPT_BIND and _LISTEN */
 		const struct lookup *lookup; /* ATTEMPT_LOOKUP */
 		const struct connection *connection; /* ATTEMPT_CONNECTION */
+		const struct address_claims *claims; /* ATTEMPT_CLAIMS */
 		struct { /* ATTEMPT_OVERFLOW: the listener and who suffered */
 			const struct listener *listener; /* NULL: never seen to listen */
 			struct event_tuple listener_tuple;

@@ -39,6 +39,9 @@
 #define JOIN_LOOKUPS_TRUNCATED 256 /* looked through at each TCP segment of port 53 */
 #define JOIN_DATAGRAMS_MAX 4096 /* UDP questions that may be answered from elsewhere */
 #define JOIN_FLOWS_WAYS 4
+#define JOIN_CLAIMS_MAX 1024 /* addresses whose owner is watched */
+#define JOIN_CLAIMS_WAYS 8
+#define JOIN_CLAIMS_CHANGES 3 /* A, B, A, B: a failover and its end are two */
 #define JOIN_DATAGRAMS_WAITING 64 /* looked through at each datagram */
 #define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
 #define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
@@ -154,6 +157,20 @@ struct datagram_slot {
 	TAILQ_ENTRY(datagram_slot) by_time; /* in .datagrams_answered while .other_ns */
 	struct evidence question;
 	struct evidence answer;
+};
+
+/* One address of one link, and who says it is his. */
+struct claims_slot {
+	struct address_claims claims;
+	bool used;
+	bool told; /* or never will be */
+	bool answered; /* the last question, by .answerer to .asker */
+	__u8 last; /* which of .by claimed it last */
+	__u8 answerer[CLAIM_MAC_SIZE];
+	__u8 asker[EVENT_ADDRESS_SIZE]; /* whom the claims told, zeros: all */
+	__u64 answered_ns;
+	__u64 changed_ns[JOIN_CLAIMS_CHANGES]; /* the last ones, the newest first */
+	__u64 proven_ns; /* 0: not */
 };
 
 struct listener_slot {
@@ -326,6 +343,8 @@ struct join {
 	struct datagram_queue datagrams_answered; /* from elsewhere, in the order of that */
 	struct lookup_queue datagrams_waiting; /* too big, in the order of the last ICMP error */
 	size_t datagrams_waiting_count;
+	struct claims_slot *claims;
+	size_t claims_proven; /* of them: to be told */
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
 	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
@@ -372,6 +391,8 @@ void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
 bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
 void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
+/* Likewise; false: no slot was free. */
+bool attempt_claims(struct join *join, const struct address_claims *claims);
 void attempt_evict(struct join *join, struct attempt_slot *slot);
 void attempt_hurry(struct join *join); /* judges the oldest settling one early */
 void attempt_run_timers(struct join *join, __u64 now_ns);
@@ -441,6 +462,12 @@ void datagram_event(struct join *join, const struct event *event);
 void datagram_quoted(struct join *join, const struct event *event);
 void datagram_run_timers(struct join *join, __u64 now_ns);
 void datagram_finish(struct join *join);
+
+/* claims.c: who says that an address is his */
+void claims_event(struct join *join, const struct event *event, const struct claim *claim);
+void claims_packet(struct join *join, const struct event *event); /* of what is not TCP */
+void claims_run_timers(struct join *join, __u64 now_ns);
+void claims_finish(struct join *join);
 
 /* listener.c */
 void listener_open(struct join *join, const struct event *event);

@@ -16,6 +16,8 @@ const char *evidence_layer(const struct evidence *evidence)
 	switch (evidence->kind) {
 	case EVENT_PACKET:
 		return is_dns(evidence) ? "dns" : "packet";
+	case EVENT_FRAME:
+		return "packet";
 	case EVENT_DROP:
 		return "drop";
 	case EVENT_SYSCALL:
@@ -57,6 +59,8 @@ const char *evidence_event(const struct evidence *evidence)
 	switch (evidence->kind) {
 	case EVENT_PACKET:
 		return packet_event(evidence);
+	case EVENT_FRAME:
+		return "claim";
 	case EVENT_OPEN:
 		return "state";
 	case EVENT_SYSCALL:
@@ -269,6 +273,15 @@ static void add_queue(struct text *text, const struct join *join, const struct e
 	add_place(text, join, evidence);
 }
 
+static void add_claim(struct text *text, const struct evidence *evidence)
+{
+	address_print(text, evidence->address);
+	text_add(text, " is at ");
+	words_mac(text, evidence->mac);
+	if (evidence->frame)
+		text_add(text, "  frame %llu", evidence->frame);
+}
+
 void evidence_print(const struct join *join, const struct evidence *evidence, bool ascii,
 		    struct text *text)
 {
@@ -304,6 +317,9 @@ void evidence_print(const struct join *join, const struct evidence *evidence, bo
 	case EVENT_PACKET:
 		add_packet(text, evidence, ascii);
 		add_place(text, join, evidence);
+		break;
+	case EVENT_FRAME:
+		add_claim(text, evidence);
 		break;
 	case EVENT_DROP:
 		add_drop(text, join, evidence, ascii);

@@ -21,6 +21,7 @@ enum wake {
 	WAKE_LOOKUP =
 		1 << 5, /* a lookup of a capture failed or was late, or a datagram met trouble */
 	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
+	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
 };
 
 struct view {
@@ -135,6 +136,8 @@ extern const struct rule rule_conn_loss;
 extern const struct rule rule_conn_reordered;
 extern const struct rule rule_conn_slow_peer;
 extern const struct rule rule_conn_silent;
+/* host.c */
+extern const struct rule rule_host_duplicate_address;
 /* failed.c */
 extern const struct rule rule_connect_failed;
 extern const struct rule rule_bind_failed;
@@ -278,6 +281,9 @@ void words_syns(struct text *text, const struct try *try);
 
 /* "curl", escaped; "the process" when unknown. */
 void words_who(struct text *text, const struct attempt *attempt);
+
+/* "02:00:00:00:00:01" */
+void words_mac(struct text *text, const __u8 *mac);
 
 /* "this host", "namespace web", "namespace 4026531840": as the agent sees it. */
 void words_netns(struct text *text, const struct join *join, __u32 netns);

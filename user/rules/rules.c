@@ -62,6 +62,7 @@ static const struct rule *const table[] = {
 	&rule_tls_rejected,
 	&rule_tls_no_server_hello,
 	&rule_tls_not_tls,
+	&rule_host_duplicate_address,
 };
 
 const struct rule *rules_row(size_t index)
@@ -226,6 +227,10 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 	if (attempt->kind == ATTEMPT_CONNECTION) {
 		view->wake = WAKE_CONNECTION;
 		view->connection = attempt->connection;
+		return true;
+	}
+	if (attempt->kind == ATTEMPT_CLAIMS) {
+		view->wake = WAKE_CLAIMS;
 		return true;
 	}
 	if (attempt->tries_count == 1 && attempt->tries[0]->of_lookup && !attempt->worked)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tell.c - the parts of a finding that do not depend on its rule */
 
+#include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "rules/tell.h"
@@ -81,16 +83,36 @@ static void tell_established(const struct connection *connection, struct finding
 	}
 }
 
+static void tell_claims(const struct address_claims *claims, struct finding *finding)
+{
+	bool ipv4 = address_is_ipv4(claims->address);
+
+	finding->captured = true;
+	memcpy(finding->tuple.local, claims->address, sizeof(finding->tuple.local));
+	finding->tuple.family = ipv4 ? 2 : 10; /* AF_INET, AF_INET6 */
+	finding->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;
+}
+
+static const char *role_of(const struct attempt *attempt)
+{
+	switch (attempt->kind) {
+	case ATTEMPT_CONNECT:
+	case ATTEMPT_LOOKUP:
+	case ATTEMPT_CONNECTION:
+		return "client";
+	case ATTEMPT_CLAIMS:
+		return "neighbor";
+	}
+	return "listener";
+}
+
 static void tell_who(const struct view *view, const struct verdict *verdict,
 		     struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
 	const struct ev_process *process;
 
-	finding->role = attempt->kind == ATTEMPT_CONNECT || attempt->kind == ATTEMPT_LOOKUP ||
-					attempt->kind == ATTEMPT_CONNECTION ?
-				"client" :
-				"listener";
+	finding->role = role_of(attempt);
 	finding->owner_known = attempt->owner_known;
 	finding->owner = attempt->owner;
 	finding->netns = attempt->netns;
@@ -101,6 +123,8 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 		finding->signal = view->try->signal;
 	} else if (attempt->kind == ATTEMPT_LOOKUP) {
 		tell_lookup(attempt->lookup, finding);
+	} else if (attempt->kind == ATTEMPT_CLAIMS) {
+		tell_claims(attempt->claims, finding);
 	} else if (view->connection) {
 		tell_established(view->connection, finding);
 	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
@@ -329,6 +353,10 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 		h = hash(h, tuple.remote, EVENT_ADDRESS_SIZE);
 		h = hash(h, &tuple.remote_port, sizeof(__u16));
 		h = hash(h, &verdict->severity, sizeof(verdict->severity));
+	} else if (attempt->kind == ATTEMPT_CLAIMS) {
+		h = hash(h, attempt->claims->address, EVENT_ADDRESS_SIZE);
+		h = hash(h, &attempt->claims->vlan, sizeof(attempt->claims->vlan));
+		h = hash(h, &attempt->claims->ifindex, sizeof(attempt->claims->ifindex));
 	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
 		h = hash(h, attempt->listener_tuple.local, EVENT_ADDRESS_SIZE);
 		h = hash(h, &attempt->listener_tuple.local_port, sizeof(__u16));

@@ -61,6 +61,12 @@ static bool is_own_netns(const struct join *join, __u32 netns)
 	return !own || !netns || own == netns;
 }
 
+void words_mac(struct text *text, const __u8 *mac)
+{
+	for (size_t i = 0; i < CLAIM_MAC_SIZE; i++)
+		text_add(text, "%s%02x", i ? ":" : "", mac[i]);
+}
+
 void words_netns(struct text *text, const struct join *join, __u32 netns)
 {
 	const char *name = join_netns_name(join, netns);

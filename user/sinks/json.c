@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* json.c - a finding as one line of JSON */
 
+#include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -36,6 +37,19 @@ static void put_process(struct json *json, const struct join *join, const struct
 	json_close(json, '}');
 }
 
+static const char *protocol_name(__u16 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_UDP:
+		return "udp";
+	case ETH_P_ARP:
+		return "arp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6";
+	}
+	return "tcp";
+}
+
 static void put_connection(struct json *json, const char *role, __u32 netns, __u64 cookie,
 			   const struct event_tuple *tuple, const struct finding *whole)
 {
@@ -45,7 +59,7 @@ static void put_connection(struct json *json, const char *role, __u32 netns, __u
 
 	json_key(json, "connection");
 	json_open(json, '{');
-	json_pair(json, "protocol", tuple->protocol == IPPROTO_UDP ? "udp" : "tcp");
+	json_pair(json, "protocol", protocol_name(tuple->protocol));
 	json_pair(json, "role", role);
 	if (netns)
 		json_pair_unsigned(json, "netns", netns);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* claims.c - who says that an address is his: two machines that say so in turn */
+
+#include <stdint.h>
+#include <string.h>
+
+#include "join/table.h"
+#include "util/address.h"
+
+/*
+ * One change of an address's owner is a failover, a new network card or a lease that moved, and two
+ * are its end. Two machines that both have the address are seen in one of two ways:
+ *
+ *   - both answer one question of one asker, ANSWERS_NS apart at most
+ *   - A, B, A, B: JOIN_CLAIMS_CHANGES changes within WINDOW_NS
+ *
+ * Claims to one asker are not held against those to another one: a bond that balances by ARP
+ * (balance-alb) gives each of its clients another link address. Who claims PROXIED addresses or more
+ * answers for others; what redundancy protocols share by design has link addresses of its own.
+ */
+
+#define ANSWERS_NS 1000000000ull
+#define WINDOW_NS (60 * 1000000000ull)
+#define SETTLE_NS (10 * 1000000000ull) /* then it is told with what was counted until then */
+#define PROXIED 4
+
+enum { LINK_LINUX_SLL = 113, LINK_LINUX_SLL2 = 276 };
+
+static __u64 since(__u64 now_ns, __u64 then_ns)
+{
+	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+/* VRRP and CARP (RFC 9568 7.3), HSRP (RFC 2281 5.2) and its version 2, GLBP. */
+static bool is_shared(const __u8 *mac)
+{
+	static const struct {
+		__u8 prefix[5];
+		__u8 size;
+	} rows[] = {
+		{ { 0x00, 0x00, 0x5e, 0x00, 0x01 }, 5 }, { { 0x00, 0x00, 0x5e, 0x00, 0x02 }, 5 },
+		{ { 0x00, 0x00, 0x0c, 0x07, 0xac }, 5 }, { { 0x00, 0x00, 0x0c, 0x9f }, 4 },
+		{ { 0x00, 0x05, 0x73, 0xa0 }, 4 },	 { { 0x00, 0x07, 0xb4 }, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!memcmp(rows[i].prefix, mac, rows[i].size))
+			return true;
+	return false;
+}
+
+/* ---- slots ---- */
+
+static struct claims_slot *find_slot(struct join *join, const struct event *event,
+				     const struct claim *claim, bool take)
+{
+	__u64 h = hash_mix(join_hash_bytes(0, claim->address, sizeof(claim->address)),
+			   (__u64)event->head.ifindex << 32 | event->frame.vlan);
+	struct claims_slot *set =
+		&join->claims[h % (JOIN_CLAIMS_MAX / JOIN_CLAIMS_WAYS) * JOIN_CLAIMS_WAYS];
+	struct claims_slot *oldest = NULL;
+
+	for (size_t i = 0; i < JOIN_CLAIMS_WAYS; i++) {
+		struct claims_slot *slot = &set[i];
+
+		if (slot->used && slot->claims.vlan == event->frame.vlan &&
+		    slot->claims.ifindex == event->head.ifindex &&
+		    address_equal(slot->claims.address, claim->address))
+			return slot;
+		if (slot->proven_ns && !slot->told)
+			continue;
+		if (!oldest || (oldest->used &&
+				(!slot->used || slot->claims.last_ns < oldest->claims.last_ns)))
+			oldest = slot;
+	}
+	if (!take || !oldest)
+		return NULL;
+	*oldest = (struct claims_slot){ .used = true };
+	oldest->claims.vlan = event->frame.vlan;
+	oldest->claims.ifindex = event->head.ifindex;
+	memcpy(oldest->claims.address, claim->address, sizeof(claim->address));
+	return oldest;
+}
+
+/* Nobody has claimed it. */
+static void forget_claims(struct claims_slot *slot)
+{
+	struct address_claims *claims = &slot->claims;
+
+	memset(claims->by, 0, sizeof(claims->by));
+	memset(slot->changed_ns, 0, sizeof(slot->changed_ns));
+	memset(slot->asker, 0, sizeof(slot->asker));
+	claims->changes = 0;
+	claims->seen_count = 0;
+	slot->answered = false;
+}
+
+/* ---- claims ---- */
+
+static void note_change(struct claims_slot *slot, __u64 now_ns)
+{
+	struct address_claims *claims = &slot->claims;
+
+	if (!claims->changes) { /* how long and how often it was one's alone is not told */
+		claims->first_ns = claims->last_ns;
+		claims->by[slot->last].count = 1;
+	}
+	claims->changes++;
+	memmove(&slot->changed_ns[1], &slot->changed_ns[0],
+		sizeof(slot->changed_ns) - sizeof(slot->changed_ns[0]));
+	slot->changed_ns[0] = now_ns;
+}
+
+/* Which of the two it is; of a third one, the one that has claimed last stays. */
+static int find_claimant(struct claims_slot *slot, const __u8 *mac)
+{
+	struct claimant *by = slot->claims.by;
+	int other = !slot->last;
+
+	for (int i = 0; i < 2; i++)
+		if (by[i].count && !memcmp(by[i].mac, mac, CLAIM_MAC_SIZE))
+			return i;
+	if (!by[slot->last].count)
+		other = slot->last;
+	else if (by[other].count && slot->proven_ns)
+		return -1;
+	if (by[other].count)
+		slot->claims.changes = 0;
+	by[other].count = 0;
+	memcpy(by[other].mac, mac, CLAIM_MAC_SIZE);
+	return other;
+}
+
+/* Is there an asker who knows of both? Claims to others say nothing of this one's. */
+static bool is_heard(struct claims_slot *slot, const struct claim *claim)
+{
+	if (claim->how == CLAIM_ANNOUNCED)
+		return true;
+	if (!address_is_any(slot->asker) && !address_equal(slot->asker, claim->asker)) {
+		if (slot->claims.changes || slot->proven_ns)
+			return false;
+		forget_claims(slot);
+	}
+	memcpy(slot->asker, claim->asker, sizeof(slot->asker));
+	return true;
+}
+
+static void note_answer(struct claims_slot *slot, const struct claim *claim, __u64 now_ns)
+{
+	if (slot->answered && memcmp(slot->answerer, claim->mac, CLAIM_MAC_SIZE) != 0 &&
+	    since(now_ns, slot->answered_ns) <= ANSWERS_NS)
+		slot->claims.both_answered = true;
+	slot->answered = true;
+	slot->answered_ns = now_ns;
+	memcpy(slot->answerer, claim->mac, CLAIM_MAC_SIZE);
+}
+
+static void keep_seen(struct address_claims *claims, const struct event *event,
+		      const struct claim *claim)
+{
+	struct claim_seen *seen = &claims->seen[claims->seen_count++ % JOIN_CLAIMS_KEPT];
+
+	seen->ts_ns = event->head.ts_ns;
+	seen->frame = event->frame.frame;
+	memcpy(seen->mac, claim->mac, sizeof(seen->mac));
+}
+
+static bool is_proven(const struct claims_slot *slot)
+{
+	const struct address_claims *claims = &slot->claims;
+
+	return claims->both_answered ||
+	       (claims->changes >= JOIN_CLAIMS_CHANGES &&
+		since(slot->changed_ns[0], slot->changed_ns[JOIN_CLAIMS_CHANGES - 1]) <= WINDOW_NS);
+}
+
+static void take_claim(struct join *join, struct claims_slot *slot, const struct event *event,
+		       const struct claim *claim)
+{
+	struct address_claims *claims = &slot->claims;
+	__u64 now_ns = event->head.ts_ns;
+	int by;
+
+	if (!slot->proven_ns && since(now_ns, claims->last_ns) > WINDOW_NS)
+		forget_claims(slot);
+	if (!is_heard(slot, claim))
+		return;
+	by = find_claimant(slot, claim->mac);
+	if (by < 0)
+		return;
+	if (by != slot->last && claims->by[slot->last].count)
+		note_change(slot, now_ns);
+	slot->last = (__u8)by;
+	claims->by[by].count++;
+	claims->last_ns = now_ns > claims->last_ns ? now_ns : claims->last_ns;
+	claims->mixed = event->frame.link == LINK_LINUX_SLL || event->frame.link == LINK_LINUX_SLL2;
+	keep_seen(claims, event, claim);
+	if (claim->how == CLAIM_ANSWERED)
+		note_answer(slot, claim, now_ns);
+	if (slot->proven_ns || !is_proven(slot))
+		return;
+	slot->proven_ns = now_ns ? now_ns : 1;
+	join->claims_proven++;
+}
+
+void claims_event(struct join *join, const struct event *event, const struct claim *claim)
+{
+	struct claims_slot *slot;
+
+	if (is_shared(claim->mac))
+		return;
+	slot = find_slot(join, event, claim, claim->how != CLAIM_ASKED);
+	if (!slot || slot->told)
+		return;
+	if (claim->how != CLAIM_ASKED)
+		take_claim(join, slot, event, claim);
+	else if (address_equal(slot->asker, claim->asker))
+		slot->answered = false; /* what comes now answers another question */
+}
+
+void claims_packet(struct join *join, const struct event *event)
+{
+	struct claim claim;
+
+	if (event->packet.what != PACKET_ICMP || !event->bytes)
+		return;
+	claim_parse_advertisement(&event->packet, event->bytes, event->bytes_captured, &claim);
+	if (claim.how)
+		claims_event(join, event, &claim);
+}
+
+/* ---- telling ---- */
+
+/* Answers for others, as a router's proxy ARP does. */
+static bool is_proxy(const struct join *join, const __u8 *mac)
+{
+	size_t addresses = 0;
+
+	for (size_t i = 0; i < JOIN_CLAIMS_MAX; i++) {
+		const struct claimant *by = join->claims[i].claims.by;
+
+		for (size_t k = 0; k < 2; k++)
+			addresses += by[k].count && !memcmp(by[k].mac, mac, CLAIM_MAC_SIZE);
+	}
+	return addresses >= PROXIED;
+}
+
+static void tell_proven(struct join *join, __u64 before_ns)
+{
+	for (size_t i = 0; i < JOIN_CLAIMS_MAX && join->claims_proven; i++) {
+		struct claims_slot *slot = &join->claims[i];
+		const struct claimant *by = slot->claims.by;
+
+		if (!slot->proven_ns || slot->told || slot->proven_ns > before_ns)
+			continue;
+		if (!is_proxy(join, by[0].mac) && !is_proxy(join, by[1].mac) &&
+		    !attempt_claims(join, &slot->claims))
+			return;
+		slot->told = true;
+		join->claims_proven--;
+	}
+}
+
+void claims_run_timers(struct join *join, __u64 now_ns)
+{
+	if (join->claims_proven && now_ns > SETTLE_NS)
+		tell_proven(join, now_ns - SETTLE_NS);
+}
+
+void claims_finish(struct join *join)
+{
+	tell_proven(join, UINT64_MAX);
+}
