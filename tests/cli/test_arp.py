@@ -78,6 +78,7 @@ def test_two_machines(capture, schema, frames, words):  # noqa: F811
     assert told["connection"] == {"protocol": "arp", "role": "neighbor", "local": {"address": FIVE}}
     assert [c["run"] for c in told["check"]] == ["ip neigh show 10.0.0.5", "arping -D -c 3 -I DEV 10.0.0.5"]
     assert told["evidence"][-1]["event"] == "claim" and f"frame {len(frames)}" in told["evidence"][-1]["text"]
+    assert "on its network: ip neigh show 10.0.0.5 " in sockwhy("read", "-q", path).out
     hidden, = claims(schema, path, "--mask")
     assert not any(word in str(hidden) for word in ("02:00:00:00:00:0a", "02:00:00:00:00:0b", FIVE)), hidden
 

@@ -172,7 +172,10 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 		char buffer[512];
 		struct text text = text_of(buffer);
 
-		if (strcmp(check->on, "local") != 0) {
+		if (finding->role &&
+		    !strcmp(finding->role, "neighbor")) { /* not where the address is */
+			text_add(&text, "on its network: ");
+		} else if (strcmp(check->on, "local") != 0) {
 			text_add(&text, "on ");
 			address_print(&text, strcmp(check->on, "client") ? finding->tuple.remote :
 									   finding->tuple.local);
