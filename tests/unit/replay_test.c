@@ -28,7 +28,7 @@
 #include "util/own.h"
 
 #define CASES "tests/replay/cases"
-#define CASES_MAX 256
+#define CASES_MAX 1024
 #define RECORDS_MAX 4000
 #define OUT_BYTES 65536
 #define QUESTIONS_MAX 64
@@ -527,7 +527,7 @@ int main(void)
 		fprintf(stderr, "replay_test: no " CASES ": run it in the top folder\n");
 		return 1;
 	}
-	while ((entry = readdir(folder)) && n < CASES_MAX) {
+	while ((entry = readdir(folder))) {
 		char *dot = strrchr(entry->d_name, '.');
 
 		if (!dot || strcmp(dot, ".events"))
@@ -535,6 +535,10 @@ int main(void)
 		*dot = '\0';
 		if (only && strcmp(only, entry->d_name))
 			continue;
+		if (n == CASES_MAX) {
+			fprintf(stderr, "replay_test: more than %d cases\n", CASES_MAX);
+			return 1;
+		}
 		snprintf(names[n], sizeof(names[n]), "%.79s", entry->d_name);
 		tests[n] = (struct CMUnitTest){ .name = names[n],
 						.test_func = test_case,

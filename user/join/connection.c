@@ -130,7 +130,7 @@ bool connection_said_goodbye(const struct connection *connection, int side)
 
 	if (connection->bursts < 2 || last->side != side || last->bytes > GOODBYE_BYTES)
 		return false;
-	if (last->alert && connection->side[!side].fin.ts_ns)
+	if (last->alert && closed_ns(&connection->side[!side]))
 		return true;
 	return end_ns && end_ns <= last->last_ns + GOODBYE_NS;
 }

@@ -132,8 +132,8 @@ bool connection_spoke_after_fin(const struct connection *connection, int side);
 bool connection_crossed_fin(const struct connection *connection, int side);
 
 /*
- * @side's last burst is a goodbye: short, and its FIN or RST follows at once, or the other side, which
- * had closed, resets it for an alert of TLS before it can close.
+ * @side's last burst is a goodbye: short, and its FIN or RST follows at once, or it is an alert of
+ * TLS, and the other side has closed or resets before @side can close.
  */
 bool connection_said_goodbye(const struct connection *connection, int side);
 
