@@ -10,7 +10,7 @@ import pytest
 
 from harness import SOCKWHY, validator
 from lab import PATIENCE_S, Process, free_port
-from test_compare import Capture
+from capture import Capture
 from test_quiet import Program, private_etc
 
 # Does as told, one JSON command a line.
@@ -132,8 +132,8 @@ class Net:
 
     def findings(self, silence=0):
         """What read says of all that the client saw: id to findings, counted repeats once."""
-        self.do("mark", to=self.client.v4.rsplit(".", 1)[0] + ".1", text="the end", silence=silence)
-        path, check = self.capture.stop("the end"), validator()
+        to, check = self.client.v4.rsplit(".", 1)[0] + ".1", validator()
+        path = self.capture.stop("the end", lambda: self.do("mark", to=to, text="the end", silence=silence))
         done = subprocess.run([SOCKWHY, "read", "--json", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               check=False, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
