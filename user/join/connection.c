@@ -268,7 +268,9 @@ static bool ends_with_alert(const struct event *event)
 	size_t left = payload_captured(event);
 	struct tls_record record = { 0 };
 
-	if (left < event->packet.payload_bytes || left > GOODBYE_BYTES)
+	/* most packets end here */
+	if (left < event->packet.payload_bytes || left > GOODBYE_BYTES || left < TLS_HEADER_BYTES ||
+	    bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
 		return false;
 	while (left) {
 		if (!tls_record_parse(bytes, left, &record) ||
@@ -465,12 +467,14 @@ static void end_others(struct join *join)
 }
 
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
-static bool is_over(const struct connection *connection, const struct stream *stream)
+static bool is_over(const struct connection *connection, const struct stream *stream,
+		    const struct packet *packet)
 {
 	const struct connection_side *side = connection->side;
 
-	return side[0].reset.ts_ns || side[1].reset.ts_ns ||
-	       (stream->side[0].state & stream->side[1].state & SIDE_FIN_ACKED);
+	if (packet->tcp_flags & TCP_F_RST && (side[0].reset.ts_ns || side[1].reset.ts_ns))
+		return true;
+	return (stream->side[0].state & stream->side[1].state & SIDE_FIN_ACKED);
 }
 
 /* A pure acknowledgment says nothing, but for the last one. */
@@ -510,7 +514,7 @@ void connection_packet(struct join *join, const struct event *event)
 		handshake_packet(join, connection, stream, event, look->from);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);
-	if (is_over(connection, stream))
+	if (is_over(connection, stream, packet))
 		end(join, connection, stream);
 }
 

@@ -49,14 +49,19 @@ struct connection_burst {
 	bool alert; /* its last packet ends with what can only be an alert of TLS */
 };
 
+/* What every packet with payload touches comes first, here and in struct connection. */
 struct connection_side {
+	struct connection_mark data; /* the last packet with payload that was not sent before */
+	__u32 peer_packets; /* of the other side, at .data */
+	/* the first of the longest packets: whether it arrived is seen by .ack of the other side */
+	__u32 longest_seq;
+	__u32 longest_bytes;
+
 	struct first opening; /* what its first bytes are */
 	struct connection_mark first; /* the first packet with payload */
-	struct connection_mark data; /* the last one with payload that was not sent before */
 	struct connection_mark fin;
 	struct connection_mark reset; /* the first that ends the connection */
 	struct connection_mark again; /* the last that was sent again */
-	__u32 peer_packets; /* of the other side, at .data */
 
 	/* what is sent again and again: */
 	__u32 stuck_seq; /* where it begins */
@@ -64,10 +69,6 @@ struct connection_side {
 	__u32 stuck_count; /* sent again so often since it was acknowledged up to here; 0: not stuck */
 	__u32 stuck_peer_packets; /* of the other side, at the first repetition */
 	__u64 stuck_ns; /* the first repetition */
-
-	/* the first of the longest packets: whether it arrived is seen by .ack of the other side */
-	__u32 longest_seq;
-	__u32 longest_bytes;
 
 	__u32 probes; /* keep-alives since the other side was heard last */
 	__u64 probes_ns; /* the first of them */
@@ -83,12 +84,12 @@ struct connection {
 	bool told; /* judged, or a try's matter */
 	bool reused; /* ended by a new connection of the same ports */
 	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
-	struct connection_mark syn;
-	struct connection_mark syn_ack;
-	struct connection_side side[2];
-
 	__u32 bursts; /* so many in all */
 	struct connection_burst burst[CONNECTION_BURSTS]; /* the last ones: [0] is the last */
+	struct connection_side side[2];
+
+	struct connection_mark syn;
+	struct connection_mark syn_ack;
 
 	/* the longest time to an answer of the server whose host had acknowledged the question before */
 	__u64 answer_ns;
