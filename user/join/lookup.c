@@ -412,8 +412,8 @@ static void note_query(struct lookup_slot *slot, const struct packet *packet, __
 	else if (!address_equal(lookup->server, packet->destination))
 		lookup->other_servers = true;
 	if (lookup->asked & bit) {
-		lookup->repeats++;
-		if (slot->paired && (both == LOOKUP_A || both == LOOKUP_AAAA))
+		/* the first repetition tells: between later ones the answers to it come */
+		if (!lookup->repeats++ && slot->paired && (both == LOOKUP_A || both == LOOKUP_AAAA))
 			lookup->half_lost = true;
 	}
 	lookup->queries++;
