@@ -18,6 +18,7 @@ pytest=("$python" -B -m pytest -p no:cacheprovider -q -rfEs --tb=short)
 # What a fuzzer gets: a smoke run finds a broken parser, a long hunt is run by hand.
 fuzz_runs=${FUZZ_RUNS:-20000}
 fuzz_seconds=${FUZZ_SECONDS:-10}
+pcaps=${SOCKWHY_PCAPS:-../shared/pcaps}
 
 suite_count()
 {
@@ -109,8 +110,10 @@ suite_fuzz()
 		mkdir -p "$work"
 		seeds=(tests/fuzz/seeds/"$name")
 		[ -d "${seeds[0]}" ] || seeds=()
+		# real captures, read in place; of long ones the first 64 KiB
+		[ "$name" = capture ] && [ -d "$pcaps" ] && seeds+=("$pcaps")
 		if "$build/fuzz/tests/fuzz/${name}_fuzz" -runs="$fuzz_runs" \
-			-max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 \
+			-max_total_time="$fuzz_seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
 			-artifact_prefix="$build/fuzz/" "$work" "${seeds[@]}" >"$log" 2>&1; then
 			echo "fuzz/$name: $(grep -E '^Done ' "$log" | tail -n 1)"
 			suite_count 1 0
