@@ -2,7 +2,6 @@
 /* flows_live.c - flows without a file: the TCP connections of this host while it runs */
 
 #include <errno.h>
-#include <signal.h>
 
 #include "agent/agent.h"
 #include "agent/flows.h"
@@ -24,21 +23,6 @@ static int check(const struct options *options)
 		return -EINVAL;
 	}
 	return 0;
-}
-
-static int loop(struct live *live)
-{
-	const struct options *options = live->options;
-	__u64 until_ns = options->duration_ns ? live_now_ns() + options->duration_ns : 0;
-	struct live_signal signal;
-	int err;
-
-	do {
-		err = live_step(live, &signal);
-		if (signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP)
-			break;
-	} while (!err && (!until_ns || live_now_ns() < until_ns));
-	return err;
 }
 
 int flows_live(const struct options *options)
@@ -66,7 +50,7 @@ int flows_live(const struct options *options)
 		flows_free(flows);
 		return status;
 	}
-	if (!loop(&live))
+	if (!live_run(&live))
 		live_look_again(&live);
 	status = live_finish(&live);
 	flows_free(flows);

@@ -132,6 +132,21 @@ int live_step(struct live *live, struct live_signal *signal)
 	return err;
 }
 
+int live_run(struct live *live)
+{
+	__u64 duration_ns = live->options->duration_ns;
+	__u64 until_ns = duration_ns ? live_now_ns() + duration_ns : 0;
+	struct live_signal signal;
+	int err;
+
+	do {
+		err = live_step(live, &signal);
+		if (signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP)
+			break;
+	} while (!err && (!until_ns || live_now_ns() < until_ns));
+	return err;
+}
+
 void live_settle(struct live *live, __u64 most_ns)
 {
 	__u64 until_ns = live_now_ns() + most_ns;

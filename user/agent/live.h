@@ -75,6 +75,9 @@ int live_follow(struct live *live, __u32 pid);
  */
 int live_step(struct live *live, struct live_signal *signal);
 
+/* Steps until a signal asks for the end, or for --duration. Returns as live_step(). */
+int live_run(struct live *live);
+
 /* Delivers what has happened, then the sockets that are open, once more: their figures now. */
 void live_look_again(struct live *live);
 

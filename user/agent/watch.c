@@ -2,7 +2,6 @@
 /* watch.c - findings of the whole host, as they happen */
 
 #include <errno.h>
-#include <signal.h>
 
 #include "agent/agent.h"
 #include "agent/live.h"
@@ -10,22 +9,6 @@
 
 /* What ended just before Ctrl-C has a verdict too: the settle time of a connect, and a tick. */
 #define SETTLE_NS 300000000ull
-
-static void watch_loop(struct live *live)
-{
-	const struct options *options = live->options;
-	__u64 until_ns = options->duration_ns ? live_now_ns() + options->duration_ns : 0;
-	struct live_signal signal;
-	int err;
-
-	do {
-		err = live_step(live, &signal);
-		if (signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP)
-			break;
-	} while (!err && (!until_ns || live_now_ns() < until_ns));
-	if (!err)
-		live_settle(live, SETTLE_NS);
-}
 
 int command_watch(const struct options *options)
 {
@@ -48,6 +31,7 @@ int command_watch(const struct options *options)
 		/* a hook's name is known to the kernel side alone */
 		return err == -EINVAL && options->without.count ? EXIT_USAGE : EXIT_FAILED;
 	}
-	watch_loop(&live);
+	if (!live_run(&live))
+		live_settle(&live, SETTLE_NS);
 	return live_finish(&live);
 }

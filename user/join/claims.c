@@ -26,11 +26,6 @@
 
 enum { LINK_LINUX_SLL = 113, LINK_LINUX_SLL2 = 276 };
 
-static __u64 since(__u64 now_ns, __u64 then_ns)
-{
-	return now_ns > then_ns ? now_ns - then_ns : 0;
-}
-
 /* VRRP and CARP (RFC 9568 7.3), HSRP (RFC 2281 5.2) and its version 2, GLBP. */
 static bool is_shared(const __u8 *mac)
 {
@@ -148,7 +143,7 @@ static bool is_heard(struct claims_slot *slot, const struct claim *claim)
 static void note_answer(struct claims_slot *slot, const struct claim *claim, __u64 now_ns)
 {
 	if (slot->answered && memcmp(slot->answerer, claim->mac, CLAIM_MAC_SIZE) != 0 &&
-	    since(now_ns, slot->answered_ns) <= ANSWERS_NS)
+	    ns_between(slot->answered_ns, now_ns) <= ANSWERS_NS)
 		slot->claims.both_answered = true;
 	slot->answered = true;
 	slot->answered_ns = now_ns;
@@ -169,9 +164,9 @@ static bool is_proven(const struct claims_slot *slot)
 {
 	const struct address_claims *claims = &slot->claims;
 
-	return claims->both_answered ||
-	       (claims->changes >= JOIN_CLAIMS_CHANGES &&
-		since(slot->changed_ns[0], slot->changed_ns[JOIN_CLAIMS_CHANGES - 1]) <= WINDOW_NS);
+	return claims->both_answered || (claims->changes >= JOIN_CLAIMS_CHANGES &&
+					 ns_between(slot->changed_ns[JOIN_CLAIMS_CHANGES - 1],
+						    slot->changed_ns[0]) <= WINDOW_NS);
 }
 
 static void take_claim(struct join *join, struct claims_slot *slot, const struct event *event,
@@ -181,7 +176,7 @@ static void take_claim(struct join *join, struct claims_slot *slot, const struct
 	__u64 now_ns = event->head.ts_ns;
 	int by;
 
-	if (!slot->proven_ns && since(now_ns, claims->last_ns) > WINDOW_NS)
+	if (!slot->proven_ns && ns_between(claims->last_ns, now_ns) > WINDOW_NS)
 		forget_claims(slot);
 	if (!is_heard(slot, claim))
 		return;

@@ -242,11 +242,6 @@ static struct connection_mark mark_of(const struct event *event)
 	};
 }
 
-static __u64 since(__u64 from_ns, __u64 to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
 static size_t payload_captured(const struct event *event)
 {
 	const struct packet *packet = &event->packet;
@@ -305,7 +300,7 @@ static void begin_burst(struct connection *connection, const struct event *event
 	burst[1] = burst[0];
 	burst[0] = (struct connection_burst){
 		.first_ns = now_ns,
-		.idle_ns = connection->bursts > 1 ? since(burst[1].last_ns, now_ns) : 0,
+		.idle_ns = connection->bursts > 1 ? ns_between(burst[1].last_ns, now_ns) : 0,
 		.side = side,
 	};
 }
@@ -315,7 +310,7 @@ static void note_answer(struct connection *connection, const struct stream *stre
 			const struct event *event)
 {
 	const struct connection_side *client = &connection->side[stream->client];
-	__u64 took_ns = since(client->data.ts_ns, event->head.ts_ns);
+	__u64 took_ns = ns_between(client->data.ts_ns, event->head.ts_ns);
 
 	/* itself, and before it an acknowledgment of its own: the host was quick */
 	if (took_ns <= connection->answer_ns || client->stuck_count ||
@@ -340,7 +335,7 @@ static void take_data(struct connection *connection, const struct stream *stream
 	if (connection->bursts && burst->side != from && from != stream->client)
 		note_answer(connection, stream, event);
 	if (!connection->bursts || burst->side != from ||
-	    since(burst->last_ns, event->head.ts_ns) >= PAUSE_NS) {
+	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS) {
 		begin_burst(connection, event, from);
 		take_class(connection, event, from, from != stream->client);
 	}
@@ -453,16 +448,13 @@ static void end_others(struct join *join)
 		connection = &join->connections[join->look.stream - stream_at(join->streams, 0)];
 		if (connection->begun && connection->number == (__u32)gone->number) {
 			join->connection_gone = *connection;
-			join->connection_gone.reused = replaced == gone;
 			end(join, &join->connection_gone, gone);
 		}
 	}
 	if (replaced && replaced != gone) {
 		connection = &join->connections[replaced - stream_at(join->streams, 0)];
-		if (connection->begun && connection->number == (__u32)replaced->number) {
-			connection->reused = true;
+		if (connection->begun && connection->number == (__u32)replaced->number)
 			end(join, connection, replaced);
-		}
 	}
 }
 

@@ -82,7 +82,6 @@ struct connection {
 	__u32 number; /* .stream->number, low bits: the slot is of another connection if it differs */
 	bool begun; /* any packet of it was taken */
 	bool told; /* judged, or a try's matter */
-	bool reused; /* ended by a new connection of the same ports */
 	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
 	__u32 bursts; /* so many in all */
 	struct connection_burst burst[CONNECTION_BURSTS]; /* the last ones: [0] is the last */

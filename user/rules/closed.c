@@ -4,8 +4,6 @@
 #include "rules/rule.h"
 #include "util/text.h"
 
-#define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
 /* Who closes right behind its own words does not wait for an answer to them. */
 #define GOODBYE_NS (20 * NS_PER_MS)
 

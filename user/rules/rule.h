@@ -6,6 +6,9 @@
 #include "util/array.h"
 #include "util/text.h"
 
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
 /*
  * A finding is one row: a const struct rule in the file of its family, listed in rules.c. match()
  * and tell() are pure: they read the view and write the guess or the finding, nothing else.

@@ -5,9 +5,6 @@
 #include "util/address.h"
 #include "util/text.h"
 
-#define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
-
 static const struct stream_side *wire_of(const struct view *view, int side)
 {
 	return &view->connection->stream->side[side];

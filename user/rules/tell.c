@@ -8,8 +8,6 @@
 #include "rules/tell.h"
 #include "util/address.h"
 
-#define NS_PER_S 1000000000ull
-
 static void tell_connection(const struct view *view, struct finding *finding)
 {
 	const struct try *try = view->try;

@@ -4,9 +4,6 @@
 #include "rules/rule.h"
 #include "util/text.h"
 
-#define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
-
 /* ---- conn-closed-early ---- */
 
 /* The server closed first and never said a word. */

@@ -7,8 +7,6 @@
 #include "rules/rule.h"
 #include "util/address.h"
 
-#define NS_PER_MS 1000000ull
-
 void words_duration(struct text *text, __u64 ns)
 {
 	__u64 us = ns / 1000;
