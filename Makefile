@@ -52,9 +52,10 @@ msg = @printf '  %-8s %s%s\n' "$(1)" "$(2)" "$(if $(3), $(3))"
 MAKEFLAGS += --no-print-directory
 endif
 
-# Sources by wildcard: adding a file is adding a file.
+# Sources by where they stand: adding a file is adding a file. A stage may have rooms.
+files_of = $(sort $(shell find $(1) -name '$(2)'))
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
-USER_SRC := $(sort $(wildcard user/*/*.c))
+USER_SRC := $(call files_of,user,*.c)
 # The part of user/ that needs no kernel and no skeleton, for the tests.
 LIB_SRC := $(filter-out user/attach/% user/agent/main.c,$(USER_SRC))
 UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
@@ -69,7 +70,7 @@ TOOL_SRC := $(sort $(wildcard tests/replay/*.c))
 # Mere applications for live and bench: one file, one program, build/tests/FOLDER/NAME.
 APP_SRC := $(sort $(wildcard tests/live/*.c tests/bench/*.c))
 ALL_C := $(sort $(USER_SRC) $(UNIT_SRC) $(UNIT_SHARED_SRC) $(FUZZ_SRC) $(BPF_TEST_SRC) $(TOOL_SRC) $(APP_SRC) $(wildcard packaging/*.c))
-ALL_H := $(wildcard include/*.h user/*/*.h bpf/*.h tests/*/*.h)
+ALL_H := $(wildcard include/*.h bpf/*.h tests/*/*.h) $(call files_of,user,*.h)
 
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/$(ARCH)/%.bpf.o)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/obj/%.o)

@@ -91,7 +91,7 @@ int BPF_PROG(on_neighbor_timer, struct neighbour *neighbor)
 
 /* Declared so by somebody else: ip neighbor, a driver. */
 SEC("tp_btf/neigh_update")
-int BPF_PROG(on_neighbor_update, struct neighbour *neighbor, const __u8 *link_address, __u8 new)
+int BPF_PROG(on_neighbor_update, struct neighbour *neighbor, const __u8 *link_address, __u8 nud)
 {
-	return new &NUD_FAILED ? host_emit_neighbor(neighbor) : 0;
+	return nud & NUD_FAILED ? host_emit_neighbor(neighbor) : 0;
 }

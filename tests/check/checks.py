@@ -90,11 +90,11 @@ def without_comments(text):
 
 # ---- layers ----
 
-def include_allowed(root, stage, name):
-    """May a file of user/STAGE include "NAME" (as the compiler is given it)?"""
+def include_allowed(root, stage, name, beside):
+    """May a file of user/STAGE, in the folder BESIDE, include "NAME" (as the compiler is given it)?"""
     folder, _slash, header = name.partition("/")
     if not header:  # "event.h" of include/, or a header beside the file, or the skeleton
-        return (Path(root, "include", name).exists() or Path(root, "user", stage, name).exists()
+        return (Path(root, "include", name).exists() or Path(root, beside, name).exists()
                 or (name == "sockwhy.skel.h" and stage in ("attach", "agent")))
     if folder in ("util", stage) or stage == "agent":
         return True
@@ -112,7 +112,7 @@ def check_layers(root):
             if not quoted:
                 continue
             if parts[0] == "user":
-                allowed = include_allowed(root, parts[1], name)
+                allowed = include_allowed(root, parts[1], name, Path(path).parent)
             elif parts[0] == "bpf":
                 allowed = name == "vmlinux.h" or "/" not in name and (
                     Path(root, "include", name).exists() or Path(root, "bpf", name).exists())
@@ -236,13 +236,13 @@ def check_format(root, clang_format="clang-format"):
 
 # ---- names ----
 
-def words_of_folder(root, folder):
-    """What a function of this folder may be named after: its files, and any stage's structs and enums."""
-    words = {Path(folder).name}
+def words_of_stage(root, stage):
+    """What a function of this stage may be named after: its files, and any stage's structs and enums."""
+    words = {Path(stage).name}
     for path in sources(root, "user/"):
         words.update(re.findall(r"\b(?:struct|enum) (\w+) \{", read(root, path)))
         words.update(re.findall(r"^struct (\w+);", read(root, path), flags=re.M))
-    for path in sources(root, folder + "/"):
+    for path in sources(root, stage + "/"):
         stem = Path(path).stem
         # nft_rule.c and nft_compare.c are one module, nft, in two files
         words.update((stem, stem.split("_")[0]))
@@ -255,10 +255,10 @@ def check_names(root):
     complaints = []
     for path in sources(root, "user/"):
         text = without_comments(read(root, path))
-        folder = str(Path(path).parent)
+        stage = "/".join(path.split("/")[:2])
         if path in NAMES_OF_OTHERS:
             continue
-        words = words_of_folder(root, folder)
+        words = words_of_stage(root, stage)
         singular = {word[:-1] for word in words if word.endswith("s")}
         for number, line in enumerate(text.splitlines(), 1):
             if re.match(r"\s*typedef (struct|union|enum)\b", line):
@@ -267,6 +267,27 @@ def check_names(root):
             if found and not any(found[1] == word or found[1].startswith(word + "_")
                                  for word in words | singular):
                 complaints.append(f"{path}:{number}: {found[1]}(): no module's name in front")
+    return complaints
+
+
+# Tools that read C as C++, and readers who know it, stumble over these.
+CPP_KEYWORDS = frozenset(
+    "alignas alignof and and_eq bitand bitor catch char8_t char16_t char32_t class compl concept consteval "
+    "constexpr constinit const_cast co_await co_return co_yield decltype delete dynamic_cast explicit export "
+    "friend mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public "
+    "reinterpret_cast requires static_cast template this thread_local throw try typeid typename using virtual "
+    "wchar_t xor xor_eq".split())
+
+
+def check_keywords(root):
+    """No keyword of C++ as a name."""
+    complaints = []
+    literal = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'')
+    for path in sources(root, "user/", "bpf/", "include/", "tests/", "packaging/"):
+        for number, line in enumerate(without_comments(read(root, path)).splitlines(), 1):
+            complaints += [f"{path}:{number}: {word} is a keyword of C++"
+                           for word in re.findall(r"\b[a-z_0-9]+\b", literal.sub("", line))
+                           if word in CPP_KEYWORDS and not line.lstrip().startswith("#")]
     return complaints
 
 
@@ -292,7 +313,7 @@ def check_no_name_service(root, objects="build/obj/user"):
                         r"|getservby\w+|gethostby\w+|getnetby\w+|getprotoby\w+|getaddrinfo|getnameinfo"
                         r"|dlopen)$")
     complaints = []
-    for path in sorted(Path(root, objects).glob("*/*.o")):
+    for path in sorted(Path(root, objects).rglob("*.o")):
         out = subprocess.run(["nm", "-u", str(path)], check=True, stdout=subprocess.PIPE, text=True).stdout
         complaints += [f"{path.parent.name}/{path.stem}.c: calls {name}()"
                        for name in re.findall(r"U (\w+)", out) if asking.match(name)]

@@ -58,6 +58,7 @@ BAD = (
     (checks.check_format, {"user/a.c": "int  a;\n"}, "user/a.c"),
     (checks.check_names, {"user/join/table.c": "int grow(struct join *join)\n"}, "grow()"),
     (checks.check_names, {"user/join/table.c": "typedef struct a a_t;\n"}, "typedef"),
+    (checks.check_keywords, {"user/join/a.c": "int a(int new);\n"}, "new is a keyword"),
     (checks.check_packages_documented,
      {"packaging/packages.txt": "abc build x\n", "README.md": "`abcd`\n"}, "abc"),
     (checks.check_man_renders, {"man/sockwhy.8": ".TH A 8\n.nosuchmacro\n"}, "nosuchmacro"),

@@ -19,6 +19,7 @@ TREE_CHECKS = (
     checks.check_hygiene,
     checks.check_format,
     checks.check_names,
+    checks.check_keywords,
     checks.check_packages_documented,
     checks.check_man_renders,
     checks.check_json_files,
@@ -50,7 +51,7 @@ def test_globals():
 
 
 def test_no_name_service():
-    assert list(ROOT.glob("build/obj/user/*/*.o")), "nothing is built: run make first"
+    assert list(ROOT.glob("build/obj/user/**/*.o")), "nothing is built: run make first"
     no_complaints(checks.check_no_name_service(ROOT))
 
 

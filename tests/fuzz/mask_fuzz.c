@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 #include "agent/keylog.h"
-#include "sinks/mask_packet.h"
+#include "sinks/packets/mask_packet.h"
 
 static void mask_as_packet(struct mask *mask, const uint8_t *data, size_t size)
 {

@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 #include "collect/collect.h"
-#include "collect/record_format.h"
+#include "collect/files/record_format.h"
 #include "decode/decode.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

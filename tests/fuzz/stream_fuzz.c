@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/stream.h"
+#include "join/segment/stream.h"
 #include "util/array.h"
 
 #define ROOM 16

@@ -249,17 +249,17 @@ static int set_states(const struct context *context, struct record *record, char
 {
 	struct ev_socket *socket = (struct ev_socket *)record->body;
 	char *arrow = strchr(value, '>');
-	__s64 old, new;
+	__s64 before, after;
 
 	if (arrow)
 		*arrow = '\0';
-	if (!value_name(value, decode_state_name, &old) ||
-	    !value_name(arrow ? arrow + 1 : value, decode_state_name, &new) || old < 0 ||
-	    old > 255 || new < 0 || new > 255)
+	if (!value_name(value, decode_state_name, &before) ||
+	    !value_name(arrow ? arrow + 1 : value, decode_state_name, &after) || before < 0 ||
+	    before > 255 || after < 0 || after > 255)
 		return mistake(context, "state: OLD>NEW or a state expected");
-	socket->new_state = (__u8) new;
+	socket->new_state = (__u8)after;
 	if (arrow || record->head.kind != EVENT_STATE)
-		socket->old_state = (__u8)old;
+		socket->old_state = (__u8)before;
 	record->known |= EVENT_K_STATE;
 	return 0;
 }

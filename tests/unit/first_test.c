@@ -115,7 +115,7 @@ static void test_data_bases(void **state)
 	CHECK(samples, true);
 	/* a snap length hides what stands behind, not what is there */
 	cut = parse(samples[0].bytes, 7, 27, true);
-	assert_int_equal(cut.class, FIRST_MYSQL);
+	assert_int_equal(cut.kind, FIRST_MYSQL);
 	assert_int_equal(cut.number, 1040);
 }
 
@@ -174,7 +174,7 @@ static void test_nothing(void **state)
 	struct text text = text_of(buffer);
 
 	(void)state;
-	assert_int_equal(first.class, FIRST_NONE);
+	assert_int_equal(first.kind, FIRST_NONE);
 	first_print(&text, &first);
 	assert_string_equal(buffer, "");
 }

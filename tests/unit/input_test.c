@@ -5,7 +5,7 @@
 #include <zstd.h>
 
 #include "capture_bytes.h"
-#include "collect/input.h"
+#include "collect/files/input.h"
 
 #define PLAIN_BYTES 600000 /* more than two windows */
 

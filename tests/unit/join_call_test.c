@@ -25,19 +25,19 @@ static void call_that_fails_at_once_is_a_try(void **state)
 
 	feed(join, call_error(1, 0, ENETUNREACH));
 	tick(join, 300);
-	assert_int_equal(only_due(join)->tries[0]->error, ENETUNREACH);
-	assert_int_equal(only_due(join)->tries[0]->tuple.remote_port, 80);
+	assert_int_equal(only_due(join)->openings[0]->error, ENETUNREACH);
+	assert_int_equal(only_due(join)->openings[0]->tuple.remote_port, 80);
 }
 
 static void call_that_reports_the_end_is_no_other_try(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 7, EHOSTUNREACH));
 	feed(join, call_error(3, 7, EHOSTUNREACH));
 	tick(join, 300);
-	assert_int_equal(only_due(join)->tries[0]->call_error, EHOSTUNREACH);
+	assert_int_equal(only_due(join)->openings[0]->call_error, EHOSTUNREACH);
 	join_told(join, only_due(join), NULL);
 	assert_null(join_due(join));
 }
@@ -57,7 +57,7 @@ static void bind_waits_for_another_port(void **state)
 {
 	struct join *join = *state;
 	struct event e = call_error(1, 0, EADDRINUSE);
-	struct event other = opening(500, 9, 100, 0, 0);
+	struct event other = opens(500, 9, 100, 0, 0);
 
 	e.syscall.call = SYSCALL_BIND;
 	other.open.how = OPEN_LISTEN;
@@ -75,7 +75,7 @@ static void asking_again_is_not_another_way(void **state)
 {
 	struct join *join = *state;
 	struct event e = call_error(1, 0, EADDRINUSE), again = call_error(600, 0, EADDRINUSE);
-	struct event other = opening(2, 9, 100, 0, 0);
+	struct event other = opens(2, 9, 100, 0, 0);
 
 	e.syscall.call = again.syscall.call = SYSCALL_BIND;
 	other.open.how = OPEN_LISTEN;
@@ -120,7 +120,7 @@ static void overflow_is_claimed_by_the_local_client(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, full_queue(2, 500)); /* before the client's port is known */
 	feed(join, retransmit(1002, 7));
 	join_told(join, only_due(join), NULL);
@@ -128,7 +128,7 @@ static void overflow_is_claimed_by_the_local_client(void **state)
 	assert_null(join_due(join));
 	feed(join, state_to(3000, 7, 7, ETIMEDOUT));
 	tick(join, 3300);
-	assert_true(only_due(join)->tries[0]->full.seen);
+	assert_true(only_due(join)->openings[0]->full.seen);
 }
 
 static void late_start_is_marked(void **state)
@@ -137,7 +137,7 @@ static void late_start_is_marked(void **state)
 
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
 	tick(join, 300);
-	assert_true(only_due(join)->tries[0]->blind_start);
+	assert_true(only_due(join)->openings[0]->blind_start);
 	assert_false(only_due(join)->owner_known);
 }
 
@@ -147,10 +147,10 @@ static void loss_while_it_lived_is_marked(void **state)
 	struct event end = state_to(2, 7, 7, ECONNREFUSED);
 
 	end.head.lost = 3;
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, end);
 	tick(join, 300);
-	assert_true(only_due(join)->tries[0]->blind_lost);
+	assert_true(only_due(join)->openings[0]->blind_lost);
 }
 
 static void the_end_leaves_open_ones_unknown(void **state)
@@ -159,8 +159,8 @@ static void the_end_leaves_open_ones_unknown(void **state)
 	struct attempt *attempt;
 	int rule;
 
-	feed(join, opening(1, 7, 100, 2, 80));
-	feed(join, opening(1, 8, 200, 2, 81));
+	feed(join, opens(1, 7, 100, 2, 80));
+	feed(join, opens(1, 8, 200, 2, 81));
 	feed(join, retransmit(1001, 8));
 	join_told(join, only_due(join), &rule);
 	join_finish(join);
@@ -175,8 +175,8 @@ static void a_full_table_gives_up_the_oldest(void **state)
 	struct join *join = *state;
 
 	for (__u64 i = 1; i <= 200; i++)
-		feed(join, opening(i, i, i, 2, 80));
-	assert_int_equal(join_counters(join)->tries, 200);
+		feed(join, opens(i, i, i, 2, 80));
+	assert_int_equal(join_counters(join)->openings, 200);
 	assert_true(join_counters(join)->evicted >= 136);
 }
 
@@ -188,7 +188,7 @@ static void failures_are_told_before_they_make_room(void **state)
 	for (__u64 i = 1; i <= 500; i++) {
 		struct attempt *attempt;
 
-		feed(join, opening(1, i, i, 2, 80));
+		feed(join, opens(1, i, i, 2, 80));
 		feed(join, state_to(1, i, 7, ECONNREFUSED));
 		for (; (attempt = join_due(join)); told++)
 			join_told(join, attempt, NULL);
@@ -206,7 +206,7 @@ static void evidence_keeps_the_first_and_the_last(void **state)
 	struct evidence evidence[JOIN_EVIDENCE_MAX];
 	size_t n;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, tcp_packet(1, 7, false, 41000, TCP_F_SYN, 500, 0));
 	for (__u64 i = 2; i < 100; i++)
 		feed(join, tcp_packet(i, 7, false, 41000, TCP_F_SYN, 500, 0));
@@ -229,14 +229,14 @@ static void scope_counts_by_destination(void **state)
 
 	set_address(remote, 2);
 	for (__u64 i = 1; i <= 3; i++) {
-		feed(join, opening(i * 1000, i, i, 2, 80));
+		feed(join, opens(i * 1000, i, i, 2, 80));
 		feed(join, state_to(i * 1000 + 1, i, i == 1 ? 1 : 7, i == 1 ? 0 : ECONNREFUSED));
 	}
 	tick(join, 9000);
 	for (struct attempt *attempt; (attempt = join_due(join));)
 		join_told(join, attempt, NULL);
 	join_scope(join, NETNS, remote, 80, &scope);
-	assert_int_equal(scope.tries, 3);
+	assert_int_equal(scope.openings, 3);
 	assert_int_equal(scope.failures, 2);
 	assert_int_equal(scope.first_failure_ns, 2001 * MS);
 	assert_int_equal(scope.last_success_ns, 1001 * MS);
@@ -246,7 +246,7 @@ static void scope_counts_by_destination(void **state)
 static void asks(struct join *join, __u64 *ms, __u32 host, __u16 port, bool works)
 {
 	++*ms;
-	feed(join, opening(*ms * 1000, *ms, *ms, host, port));
+	feed(join, opens(*ms * 1000, *ms, *ms, host, port));
 	feed(join, state_to(*ms * 1000 + 1, *ms, works ? 1 : 7, works ? 0 : ECONNREFUSED));
 	tick(join, *ms * 1000 + 3000);
 	for (struct attempt *attempt; (attempt = join_due(join));)
@@ -268,7 +268,7 @@ static void scope_knows_the_best_port(void **state)
 	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 81); /* younger */
 	asks(join, &ms, 2, 80, true);
 	assert_int_equal(join_scope_other_port(join, NETNS, remote, 443, &scope), 80);
-	assert_int_equal(scope.tries, 3);
+	assert_int_equal(scope.openings, 3);
 	assert_int_equal(join_scope_other_port(join, NETNS, remote, 80, &scope), 81);
 	assert_int_equal(join_scope_other_port(join, OTHER_NETNS, remote, 443, &scope), 0);
 	/* as many destinations as are remembered, all younger: nothing of the host is left */
@@ -286,12 +286,12 @@ static void ids_are_the_same_in_every_replay(void **state)
 	struct join *join = *state, *again;
 	__u64 id;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
 	tick(join, 300);
 	id = only_due(join)->id;
 	assert_int_equal(set_up((void **)&again), 0);
-	feed(again, opening(1, 7, 100, 2, 80));
+	feed(again, opens(1, 7, 100, 2, 80));
 	feed(again, state_to(2, 7, 7, ECONNREFUSED));
 	tick(again, 300);
 	assert_true(only_due(again)->id == id);

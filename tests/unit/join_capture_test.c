@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* join_capture_test.c - tries from packets alone: the bounds of the tables, clocks that disagree */
+/* join_capture_test.c - openings from packets alone: the bounds of the tables, clocks that disagree */
 
 #include "join_fixture.h"
 
@@ -39,7 +39,7 @@ static size_t told(struct join *join)
 	return failed;
 }
 
-/* 64 tries fit: who waited for the longest is told, not forgotten. */
+/* 64 openings fit: who waited for the longest is told, not forgotten. */
 static void a_scan_larger_than_the_table_is_told_whole(void **state)
 {
 	struct join *join = *state;
@@ -81,23 +81,23 @@ static void who_waits_too_long_is_let_go(void **state)
 	tick(join, 130000);
 	assert_null(join_due(join));
 	tick(join, 132000);
-	assert_int_equal(only_due(join)->tries[0]->end, END_UNSEEN);
-	assert_int_equal(only_due(join)->tries[0]->ended_ns, 131000 * MS);
+	assert_int_equal(only_due(join)->openings[0]->end, END_UNSEEN);
+	assert_int_equal(only_due(join)->openings[0]->ended_ns, 131000 * MS);
 }
 
 static void an_answer_before_its_question_is_one(void **state)
 {
 	struct join *join = *state;
-	const struct try *try;
+	const struct opening *opening;
 
 	begin(join);
 	frame_of(join, 1000, FROM_CLIENT, 20000, TCP_F_SYN, 7, 0);
 	frame_of(join, 400, FROM_SERVER, 20000, TCP_F_RST | TCP_F_ACK, 0, 8);
 	tick(join, 2000);
-	try = only_due(join)->tries[0];
-	assert_int_equal(try->end, END_ANSWERED);
-	assert_int_equal(try->error, 0);
-	assert_true(try->ended_ns >= try->started_ns);
+	opening = only_due(join)->openings[0];
+	assert_int_equal(opening->end, END_ANSWERED);
+	assert_int_equal(opening->error, 0);
+	assert_true(opening->ended_ns >= opening->started_ns);
 }
 
 static void a_repetition_after_the_verdict_is_no_new_try(void **state)

@@ -66,7 +66,7 @@ static inline struct event event(enum event_kind kind, __u64 ms, __u64 cookie)
 	return event;
 }
 
-static inline struct event opening(__u64 ms, __u64 cookie, __u32 tid, __u32 to, __u16 to_port)
+static inline struct event opens(__u64 ms, __u64 cookie, __u32 tid, __u32 to, __u16 to_port)
 {
 	struct event e = event(EVENT_OPEN, ms, cookie);
 

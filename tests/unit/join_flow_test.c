@@ -57,7 +57,7 @@ static void told_once_when_it_has_settled(void **state)
 	struct join *join = *state;
 	const struct flow *flow;
 
-	feed(join, opening(10, 1, 5, 2, 80));
+	feed(join, opens(10, 1, 5, 2, 80));
 	feed(join, state_to(11, 1, 1, 0));
 	assert_null(due(join));
 	feed(join, closing(20, 1, 9, 77));
@@ -81,7 +81,7 @@ static void open_ones_are_told_at_the_end(void **state)
 	const struct flow *flow;
 
 	for (__u64 cookie = 1; cookie <= 3; cookie++)
-		feed(join, opening(cookie, cookie, 5, 2, 80));
+		feed(join, opens(cookie, cookie, 5, 2, 80));
 	feed(join, closing(50, 2, 9, 1));
 	for (__u64 i = 0; i < 3; i++) {
 		static const __u64 order[] = { 2, 1, 3 };
@@ -101,7 +101,7 @@ static void full_of_open_ones(void **state)
 	const struct flow *flow;
 
 	for (__u64 cookie = 1; cookie <= ROOM + 2; cookie++)
-		feed(join, opening(cookie, cookie, 5, 2, 80));
+		feed(join, opens(cookie, cookie, 5, 2, 80));
 	assert_int_equal(join_flow_counters(join)->unkept, 2);
 	/* the end of one that was not kept is told, of itself alone */
 	feed(join, closing(50, ROOM + 2, 9, 5));
@@ -118,7 +118,7 @@ static void full_of_open_ones(void **state)
 	assert_int_equal(flow->cookie, 2);
 	assert_true(flow->owner_known);
 	assert_null(due(join));
-	feed(join, opening(52, 99, 5, 2, 80));
+	feed(join, opens(52, 99, 5, 2, 80));
 	assert_int_equal(join_flow_counters(join)->unkept, 2);
 }
 
@@ -146,7 +146,7 @@ static void a_thousand_in_four_places(void **state)
 	__u64 told = 0;
 
 	for (__u64 cookie = 1; cookie <= 1000; cookie++) {
-		feed(join, opening(cookie, cookie, 5, 2, 80));
+		feed(join, opens(cookie, cookie, 5, 2, 80));
 		while (due(join))
 			told++;
 		feed(join, closing(cookie, cookie, 9, cookie));
@@ -166,9 +166,9 @@ static void the_same_cookie_again(void **state)
 	struct join *join = *state;
 	const struct flow *flow;
 
-	feed(join, opening(1, 7, 5, 2, 80));
+	feed(join, opens(1, 7, 5, 2, 80));
 	feed(join, closing(2, 7, 9, 10));
-	feed(join, opening(3, 7, 6, 2, 81));
+	feed(join, opens(3, 7, 6, 2, 81));
 	feed(join, closing(4, 7, 5, 20));
 	flow = last(join);
 	assert_int_equal(flow->counts.bytes_sent, 10);
@@ -181,7 +181,7 @@ static void a_second_end_is_none(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 5, 2, 80));
+	feed(join, opens(1, 7, 5, 2, 80));
 	feed(join, closing(2, 7, 9, 10));
 	feed(join, closing(3, 7, 9, 11));
 	assert_non_null(last(join));
@@ -231,7 +231,7 @@ static void a_snapshot_overtakes_openings(void **state)
 	feed(join, seen_open(10, 1, 30));
 	feed(join, seen_open(10, 2, 40));
 	feed(join, seen_open(10, 3, 50));
-	feed(join, opening(5, 1, 5, 2, 80));
+	feed(join, opens(5, 1, 5, 2, 80));
 	feed(join, state_to(6, 1, 1, 0));
 	feed(join, accepted);
 	tick(join, 20);
@@ -271,7 +271,7 @@ static void only_where_flows_are_told(void **state)
 	struct join *join = *state;
 
 	feed(join, event(EVENT_START, 0, 0));
-	feed(join, opening(1, 1, 5, 2, 80));
+	feed(join, opens(1, 1, 5, 2, 80));
 	assert_null(last(join));
 	assert_null(join_flow_counters(join));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* join_test.c - which tries belong together, when they are due, what the wire adds */
+/* join_test.c - which openings belong together, when they are due, what the wire adds */
 
 #include "join_fixture.h"
 
@@ -8,7 +8,7 @@ static void refused_is_due_once_after_settling(void **state)
 	struct join *join = *state;
 	struct attempt *attempt;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
 	tick(join, 200);
 	assert_null(join_due(join));
@@ -16,9 +16,9 @@ static void refused_is_due_once_after_settling(void **state)
 	attempt = only_due(join);
 	assert_int_equal(attempt->state, ATTEMPT_FINAL);
 	assert_int_equal(attempt->due_ns, 252 * MS); /* the deadline's time, not the tick's */
-	assert_int_equal(attempt->tries_count, 1);
-	assert_int_equal(attempt->tries[0]->error, ECONNREFUSED);
-	assert_int_equal(attempt->tries[0]->tuple.local_port, 40007);
+	assert_int_equal(attempt->openings_count, 1);
+	assert_int_equal(attempt->openings[0]->error, ECONNREFUSED);
+	assert_int_equal(attempt->openings[0]->tuple.local_port, 40007);
 	assert_false(attempt->worked);
 	join_told(join, attempt, NULL);
 	assert_null(join_due(join));
@@ -30,14 +30,14 @@ static void success_is_due_when_proven(void **state)
 	struct join *join = *state;
 	struct attempt *attempt;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 1, 0));
 	tick(join, 900);
 	assert_null(join_due(join));
 	tick(join, 1100);
 	attempt = only_due(join);
 	assert_true(attempt->worked);
-	assert_int_equal(attempt_decider(attempt)->state, TRY_WORKED);
+	assert_int_equal(attempt_decider(attempt)->state, OPENING_WORKED);
 	join_told(join, attempt, NULL);
 	assert_int_equal(join_counters(join)->failures, 0);
 }
@@ -48,12 +48,12 @@ static void reset_before_any_data_is_a_failure(void **state)
 	struct event reset = state_to(5, 7, 7, ECONNRESET);
 
 	reset.socket.old_state = 1;
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 1, 0));
 	feed(join, reset);
 	tick(join, 1300);
-	assert_int_equal(only_due(join)->tries[0]->state, TRY_FAILED);
-	assert_true(only_due(join)->tries[0]->established_ns);
+	assert_int_equal(only_due(join)->openings[0]->state, OPENING_FAILED);
+	assert_true(only_due(join)->openings[0]->established_ns);
 }
 
 static void data_before_the_reset_is_a_success(void **state)
@@ -64,7 +64,7 @@ static void data_before_the_reset_is_a_success(void **state)
 	reset.socket.old_state = 1;
 	reset.socket.bytes_received = 10;
 	reset.head.known = EVENT_K_COUNTERS;
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 1, 0));
 	feed(join, reset);
 	tick(join, 1300);
@@ -75,13 +75,13 @@ static void same_socket_again_is_another_attempt(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
-	feed(join, opening(3, 7, 100, 2, 80));
+	feed(join, opens(3, 7, 100, 2, 80));
 	feed(join, state_to(4, 7, 7, ECONNREFUSED));
 	tick(join, 300);
 	join_told(join, only_due(join), NULL);
-	assert_int_equal(only_due(join)->tries[0]->generation, 1);
+	assert_int_equal(only_due(join)->openings[0]->generation, 1);
 	join_told(join, only_due(join), NULL);
 	assert_null(join_due(join));
 }
@@ -91,13 +91,13 @@ static void other_address_after_failure_is_the_same_attempt(void **state)
 	struct join *join = *state;
 	struct attempt *attempt;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
-	feed(join, opening(3, 8, 100, 3, 80));
+	feed(join, opens(3, 8, 100, 3, 80));
 	feed(join, state_to(4, 8, 1, 0));
 	tick(join, 2000);
 	attempt = only_due(join);
-	assert_int_equal(attempt->tries_count, 2);
+	assert_int_equal(attempt->openings_count, 2);
 	assert_true(attempt->worked);
 	assert_int_equal(attempt_decider(attempt)->cookie, 8);
 	join_told(join, attempt, NULL);
@@ -108,21 +108,21 @@ static void other_thread_or_port_is_another_attempt(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
-	feed(join, opening(3, 8, 101, 3, 80));
-	feed(join, opening(3, 9, 100, 3, 81));
+	feed(join, opens(3, 8, 101, 3, 80));
+	feed(join, opens(3, 9, 100, 3, 81));
 	tick(join, 300);
-	assert_int_equal(only_due(join)->tries_count, 1);
+	assert_int_equal(only_due(join)->openings_count, 1);
 }
 
 static void parallel_asking_is_not_fallback(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
-	feed(join, opening(2, 8, 100, 3, 80)); /* 1 ms later: closer than any stagger */
-	feed(join, opening(200, 9, 100, 4, 80)); /* staggered */
+	feed(join, opens(1, 7, 100, 2, 80));
+	feed(join, opens(2, 8, 100, 3, 80)); /* 1 ms later: closer than any stagger */
+	feed(join, opens(200, 9, 100, 4, 80)); /* staggered */
 	assert_int_equal(join_counters(join)->attempts, 2);
 }
 
@@ -131,8 +131,8 @@ static void loser_of_the_race_is_nobodys_failure(void **state)
 	struct join *join = *state;
 	struct attempt *attempt;
 
-	feed(join, opening(1, 7, 100, 2, 80));
-	feed(join, opening(251, 8, 100, 3, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
+	feed(join, opens(251, 8, 100, 3, 80));
 	feed(join, state_to(252, 8, 1, 0));
 	feed(join, state_to(253, 7, 7, 0)); /* given up */
 	tick(join, 2000);
@@ -148,8 +148,8 @@ static void loser_given_up_late_is_silent_too(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
-	feed(join, opening(251, 8, 100, 3, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
+	feed(join, opens(251, 8, 100, 3, 80));
 	feed(join, state_to(252, 8, 1, 0));
 	tick(join, 2000);
 	join_told(join, only_due(join), NULL);
@@ -164,11 +164,11 @@ static void second_syn_is_pending_once(void **state)
 	struct attempt *attempt;
 	int rule;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, retransmit(1001, 7));
 	attempt = only_due(join);
 	assert_int_equal(attempt->state, ATTEMPT_OPEN);
-	assert_int_equal(attempt->tries[0]->syn_sent, 2);
+	assert_int_equal(attempt->openings[0]->syn_sent, 2);
 	join_told(join, attempt, &rule);
 	feed(join, retransmit(2001, 7));
 	assert_null(join_due(join));
@@ -182,31 +182,31 @@ static void second_syn_is_pending_once(void **state)
 static void wire_is_joined_by_cookie_and_by_tuple(void **state)
 {
 	struct join *join = *state;
-	const struct try *try;
+	const struct opening *opening;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, tcp_packet(1, 7, false, 41000, TCP_F_SYN, 500, 0));
 	feed(join, tcp_packet(2, 0, true, 41000, TCP_F_RST | TCP_F_ACK, 0, 501));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
 	tick(join, 300);
-	try = only_due(join)->tries[0];
-	assert_int_equal(try->tuple.local_port, 41000); /* learned from the SYN */
-	assert_int_equal(try->isn, 500);
-	assert_int_equal(try->syn_handed, 1);
-	assert_int_equal(try->reset_in, 1);
+	opening = only_due(join)->openings[0];
+	assert_int_equal(opening->tuple.local_port, 41000); /* learned from the SYN */
+	assert_int_equal(opening->isn, 500);
+	assert_int_equal(opening->syn_handed, 1);
+	assert_int_equal(opening->reset_in, 1);
 }
 
 static void old_reset_does_not_refuse(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, tcp_packet(1, 7, false, 41000, TCP_F_SYN, 500, 0));
 	feed(join, tcp_packet(2, 0, true, 41000, TCP_F_RST | TCP_F_ACK, 0, 77));
 	feed(join, state_to(2, 7, 7, ECONNREFUSED));
 	tick(join, 300);
-	assert_int_equal(only_due(join)->tries[0]->reset_in, 0);
-	assert_int_equal(only_due(join)->tries[0]->reset_other_in, 1);
+	assert_int_equal(only_due(join)->openings[0]->reset_in, 0);
+	assert_int_equal(only_due(join)->openings[0]->reset_other_in, 1);
 }
 
 static struct event refusal(__u64 ms, __u32 netns, __u32 seq)
@@ -233,23 +233,23 @@ static void stray_of_another_namespace_is_found_by_sequence(void **state)
 	struct join *join = *state;
 
 	/* no packet hook: port and sequence are known only at the end */
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, refusal(2, OTHER_NETNS, 500));
 	feed(join, end_with_isn(3, 7, 500));
 	tick(join, 300);
-	assert_true(only_due(join)->tries[0]->refused_here);
-	assert_int_equal(only_due(join)->tries[0]->refused_netns, OTHER_NETNS);
+	assert_true(only_due(join)->openings[0]->refused_here);
+	assert_int_equal(only_due(join)->openings[0]->refused_netns, OTHER_NETNS);
 }
 
 static void same_tuple_elsewhere_is_somebody_else(void **state)
 {
 	struct join *join = *state;
 
-	feed(join, opening(1, 7, 100, 2, 80));
+	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, refusal(2, OTHER_NETNS, 999));
 	feed(join, end_with_isn(3, 7, 500));
 	tick(join, 300);
-	assert_false(only_due(join)->tries[0]->refused_here);
+	assert_false(only_due(join)->openings[0]->refused_here);
 }
 
 static void frames_are_counted_by_what_became_of_them(void **state)

@@ -17,7 +17,7 @@
 
 #include "agent/keylog.h"
 #include "folder.h"
-#include "sinks/pcapng.h"
+#include "sinks/packets/pcapng.h"
 
 static int make_folder(void **state)
 {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "mask_fixture.h"
-#include "sinks/mask_packet.h"
+#include "sinks/packets/mask_packet.h"
 
 static __u16 sum(const __u8 *bytes, size_t size, __u32 start)
 {

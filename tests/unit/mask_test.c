@@ -74,15 +74,15 @@ static void what_an_address_is_for_is_kept(void **state)
 	}
 	for (__u32 i = 0; i < 3000; i++) {
 		__u32 number = htonl(i * 1431655765u);
-		bool private;
+		bool is_private;
 
 		address_from_ipv4(address, &number);
 		mask_address(mask, address, masked);
-		private = address[12] == 10 || (address[12] == 192 && address[13] == 168) ||
-			  (address[12] == 172 && address[13] >> 4 == 1);
-		assert_int_equal(private, masked[12] == 10 ||
-						  (masked[12] == 192 && masked[13] == 168) ||
-						  (masked[12] == 172 && masked[13] >> 4 == 1));
+		is_private = address[12] == 10 || (address[12] == 192 && address[13] == 168) ||
+			     (address[12] == 172 && address[13] >> 4 == 1);
+		assert_int_equal(is_private, masked[12] == 10 ||
+						     (masked[12] == 192 && masked[13] == 168) ||
+						     (masked[12] == 172 && masked[13] >> 4 == 1));
 		assert_int_equal(address_is_loopback(address), address_is_loopback(masked));
 		assert_int_equal(address_is_link_local(address), address_is_link_local(masked));
 		assert_int_equal(address[12] >= 224, masked[12] >= 224);

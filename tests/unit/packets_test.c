@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "sinks/packets.h"
+#include "sinks/packets/packets.h"
 #include "util/address.h"
 
 #define MS 1000000ull
@@ -116,23 +116,24 @@ static void tick(struct lab *lab, __u64 ms)
 		assert_int_equal(packets_event(lab->packets, lab->join, &event, false), 0);
 }
 
-static struct try try_of(__u16 port)
+static struct opening opening_of(__u16 port)
 {
-	struct try try = { .netns = NETNS, .started_ns = MS, .isn = ISN, .isn_known = true };
+	struct opening opening = { .netns = NETNS, .started_ns = MS, .isn = ISN, .isn_known = true };
 
-	put_ipv4(try.tuple.local, 1);
-	put_ipv4(try.tuple.remote, 2);
-	try.tuple.local_port = port;
-	try.tuple.remote_port = 80;
-	return try;
+	put_ipv4(opening.tuple.local, 1);
+	put_ipv4(opening.tuple.remote, 2);
+	opening.tuple.local_port = port;
+	opening.tuple.remote_port = 80;
+	return opening;
 }
 
-static void judge(struct lab *lab, const struct try *try, __u64 ms, const char *summary)
+static void judge(struct lab *lab, const struct opening *opening, __u64 ms, const char *summary)
 {
 	static struct finding finding;
-	struct attempt attempt = {
-		.kind = ATTEMPT_CONNECT, .tries = { try }, .tries_count = 1, .due_ns = ms * MS
-	};
+	struct attempt attempt = { .kind = ATTEMPT_CONNECT,
+				   .openings = { opening },
+				   .openings_count = 1,
+				   .due_ns = ms * MS };
 	const struct verdict verdict = { .rule = rules_find("connect-refused"),
 					 .severity = SEVERITY_ERROR,
 					 .confidence = CONFIDENCE_LIKELY,
@@ -194,7 +195,7 @@ static void held_until_the_time_is_over(void **state)
 static void verdict_finds_its_packets(void **state)
 {
 	struct lab *lab = *state;
-	struct try try = try_of(4000);
+	struct opening opening = opening_of(4000);
 	struct event elsewhere = packet_at(12, false, 4000), stranger = elsewhere;
 
 	see(lab, packet_at(10, true, 4000));
@@ -205,26 +206,26 @@ static void verdict_finds_its_packets(void **state)
 	stranger.head.netns = NETNS + 1;
 	stranger.packet.ack = ISN + 77;
 	see(lab, stranger); /* the same tuple there, but somebody else's numbers */
-	judge(lab, &try, 300, "refused!");
+	judge(lab, &opening, 300, "refused!");
 	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
 	assert_int_equal(packets_in(lab), 5);
 	assert_int_equal(count(lab, "error connect-refused (likely): refused!"), 3);
 	assert_int_equal(count(lab, "MESSAGE="), 0);
 }
 
-/* Packets from before it began, and a sender that is known to be another, are not of this try. */
+/* Packets from before it began, and a sender that is known to be another, are not of this opening. */
 static void nearest_misses(void **state)
 {
 	struct lab *lab = *state;
-	struct try try = try_of(4000);
+	struct opening opening = opening_of(4000);
 	struct event other = packet_at(20, true, 4000);
 
-	try.started_ns = 15 * MS;
-	try.cookie = 5;
+	opening.started_ns = 15 * MS;
+	opening.cookie = 5;
 	see(lab, packet_at(10, true, 4000)); /* the port's former owner */
 	other.head.cookie = 6;
 	see(lab, other);
-	judge(lab, &try, 300, "refused!");
+	judge(lab, &opening, 300, "refused!");
 	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
 	assert_int_equal(packets_in(lab), 2);
 	assert_int_equal(count(lab, "error connect-refused"), 1);
@@ -234,11 +235,11 @@ static void nearest_misses(void **state)
 static void late_verdict_stands_for_itself(void **state)
 {
 	struct lab *lab = *state;
-	struct try try = try_of(4000);
+	struct opening opening = opening_of(4000);
 
 	see(lab, packet_at(10, true, 4000));
 	tick(lab, 3000);
-	judge(lab, &try, 3000, "gave up");
+	judge(lab, &opening, 3000, "gave up");
 	tick(lab, 4999);
 	assert_int_equal(count(lab, "gave up"), 0);
 	tick(lab, 5000);
@@ -264,18 +265,20 @@ static void too_many(void **state)
 static void storm(void **state)
 {
 	struct lab *lab = *state;
-	struct try try = try_of(4000);
-	struct attempt attempt = { .kind = ATTEMPT_CONNECT, .tries = { &try }, .tries_count = 1 };
+	struct opening opening = opening_of(4000);
+	struct attempt attempt = { .kind = ATTEMPT_CONNECT,
+				   .openings = { &opening },
+				   .openings_count = 1 };
 	const struct verdict verdict = { .rule = rules_find("connect-refused"),
 					 .severity = SEVERITY_ERROR,
 					 .state = FINDING_FINAL };
 
 	see(lab, packet_at(10, true, 3999));
-	try = try_of(3999);
-	judge(lab, &try, 300, "the first one");
+	opening = opening_of(3999);
+	judge(lab, &opening, 300, "the first one");
 	for (int i = 4000; i < 14000; i++) {
 		see(lab, packet_at(10, true, (__u16)i));
-		try = try_of((__u16)i);
+		opening = opening_of((__u16)i);
 		attempt.due_ns = 300 * MS;
 		packets_verdict(lab->packets, lab->join, &attempt, &verdict, NULL);
 	}
@@ -289,13 +292,13 @@ static void storm(void **state)
 static void picked(void **state)
 {
 	struct lab *lab = *state;
-	struct try try = try_of(4000), silent = try_of(4002);
+	struct opening opening = opening_of(4000), silent = opening_of(4002);
 	struct event of = packet_at(10, true, 4000), beside = packet_at(10, true, 4001);
 
 	begin(lab, true);
 	see(lab, of);
 	see(lab, beside);
-	judge(lab, &try, 9000, "after long");
+	judge(lab, &opening, 9000, "after long");
 	judge(lab, &silent, 9000, "without a packet");
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &beside, true), 0);

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "folder.h"
-#include "sinks/pcapng.h"
+#include "sinks/packets/pcapng.h"
 
 enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6, JOURNAL = 9, SECRETS = 10 };
 

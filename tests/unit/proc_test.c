@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "collect/collect.h"
-#include "collect/process.h"
+#include "collect/host/process.h"
 
 struct heard {
 	int count;

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "collect/collect.h"
-#include "collect/record_format.h"
+#include "collect/files/record_format.h"
 #include "util/outfile.h"
 
 #define KINDS_BYTES ((EVENT_KIND_COUNT - 1) * sizeof(struct record_kind))

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "sinks/report.h"
+#include "sinks/report/report.h"
 #include "util/array.h"
 
 static const __u8 client[16] = { [10] = 0xff, 0xff, 10, 0, 0, 1 };

@@ -379,16 +379,16 @@ static bool expression_matches(const struct filter *filter, const struct attempt
 
 	if (!filter->expression)
 		return true;
-	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX; i++) {
-		const struct try *try = attempt->tries[i];
+	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++) {
+		const struct opening *opening = attempt->openings[i];
 
-		if (expression_match(filter->expression, &try->tuple))
+		if (expression_match(filter->expression, &opening->tuple))
 			return true;
-		if (!try->asked_known)
+		if (!opening->asked_known)
 			continue;
-		tuple = try->tuple;
-		memcpy(tuple.remote, try->asked, sizeof(tuple.remote));
-		tuple.remote_port = try->asked_port;
+		tuple = opening->tuple;
+		memcpy(tuple.remote, opening->asked, sizeof(tuple.remote));
+		tuple.remote_port = opening->asked_port;
 		if (expression_match(filter->expression, &tuple))
 			return true;
 	}
@@ -411,12 +411,12 @@ static bool interface_matches(const struct filter *filter, const struct join *jo
 			      const struct attempt *attempt)
 {
 	const struct words *names = &filter->options->interfaces;
-	const struct try *try = attempt_decider(attempt);
+	const struct opening *opening = attempt_decider(attempt);
 	const struct interface *interface;
 
-	if (!names->count || !try || !try->syn_ifindex)
+	if (!names->count || !opening || !opening->syn_ifindex)
 		return true;
-	interface = join_interface(join, try->syn_netns, try->syn_ifindex);
+	interface = join_interface(join, opening->syn_netns, opening->syn_ifindex);
 	if (!interface)
 		return true;
 	for (size_t i = 0; i < names->count; i++)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/keylog.h"
-#include "sinks/pcapng.h"
+#include "sinks/packets/pcapng.h"
 #include "util/log.h"
 #include "util/own.h"
 

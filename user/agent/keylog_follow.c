@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/keylog.h"
-#include "sinks/pcapng.h"
+#include "sinks/packets/pcapng.h"
 #include "util/log.h"
 #include "util/own.h"
 

@@ -145,14 +145,14 @@ static size_t spelling_distance(const char *a, const char *b)
 	for (size_t j = 0; j <= lb; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= la; i++) {
-		size_t *old = rows[(i - 1) & 1], *new = rows[i & 1];
+		size_t *above = rows[(i - 1) & 1], *row = rows[i & 1];
 
-		new[0] = i;
+		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			size_t best = old[j - 1] + (a[i - 1] != b[j - 1]);
+			size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
 
-			best = old[j] + 1 < best ? old[j] + 1 : best;
-			new[j] = new[j - 1] + 1 < best ? new[j - 1] + 1 : best;
+			best = above[j] + 1 < best ? above[j] + 1 : best;
+			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
 		}
 	}
 	return rows[la & 1][lb];

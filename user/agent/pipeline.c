@@ -175,23 +175,22 @@ static bool budget_take(struct pipeline *pipeline, __u32 *spent, __u32 limit)
 static bool want_path(const struct attempt *attempt, const struct verdict *verdict,
 		      const struct wanted_facts *asked, struct wanted_facts *path)
 {
-	const struct try *try = verdict->try ? verdict->
-	try : attempt_decider(attempt)
-		;
+	const struct opening *opening =
+		verdict->opening ? verdict->opening : attempt_decider(attempt);
 
-	if (attempt->kind != ATTEMPT_CONNECT || !try || verdict->state == FINDING_CLEARED)
+	if (attempt->kind != ATTEMPT_CONNECT || !opening || verdict->state == FINDING_CLEARED)
 		return false;
-	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == try->netns)
+	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == opening->netns)
 		return false;
 	*path = (struct wanted_facts){
 		.attempt = attempt->id,
 		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
-		.netns = try->netns,
+		.netns = opening->netns,
 		.pid = attempt->owner.tgid,
 		.uid = attempt->owner.uid,
-		.tuple = try->tuple,
-		.mark = try->mark,
-		.bound_ifindex = try->bound_ifindex,
+		.tuple = opening->tuple,
+		.mark = opening->mark,
+		.bound_ifindex = opening->bound_ifindex,
 	};
 	return true;
 }

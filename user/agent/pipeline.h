@@ -8,7 +8,7 @@
 #include "collect/collect.h"
 #include "join/join.h"
 #include "rules/rules.h"
-#include "sinks/packets.h"
+#include "sinks/packets/packets.h"
 #include "sinks/sinks.h"
 
 /* Findings of attempts that still hang; more of them are only counted. */

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "agent/options.h"
-#include "sinks/packets.h"
+#include "sinks/packets/packets.h"
 
 /* Do the options for files go together? Returns 0 or -EINVAL after one line and a hint. */
 int write_check(const struct options *options);

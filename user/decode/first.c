@@ -77,13 +77,13 @@ static bool is_http_request(const struct piece *piece, struct first *first)
 		    piece->bytes[length] != ' ' || piece->bytes[length + 1] <= ' ' ||
 		    piece->bytes[length + 1] > '~')
 			continue;
-		first->class = FIRST_HTTP_REQUEST;
+		first->kind = FIRST_HTTP_REQUEST;
 		first->word = i;
 		return true;
 	}
 	if (!begins(piece, "PRI * HTTP/2.0\r\n"))
 		return false;
-	first->class = FIRST_HTTP2_REQUEST;
+	first->kind = FIRST_HTTP2_REQUEST;
 	return true;
 }
 
@@ -115,13 +115,13 @@ static bool is_http2_settings(const struct piece *piece)
 static bool is_http(const struct piece *piece, struct first *first)
 {
 	if (is_http2_settings(piece)) {
-		first->class = FIRST_HTTP2;
+		first->kind = FIRST_HTTP2;
 		return true;
 	}
 	if (!begins(piece, "HTTP/1.") || piece->captured < 12 || !is_digit(piece->bytes[7]) ||
 	    piece->bytes[8] != ' ' || code_at(piece, 9) < 100)
 		return false;
-	first->class = FIRST_HTTP;
+	first->kind = FIRST_HTTP;
 	first->number = code_at(piece, 9);
 	first->error = first->number >= 400;
 	first->wants_tls = first->number == 400 && says_tls_wanted(piece);
@@ -143,14 +143,14 @@ static bool is_reply(const struct piece *piece, struct first *first)
 		return false;
 	first->number = code;
 	first->error = code >= 400;
-	first->class = FIRST_REPLY;
+	first->kind = FIRST_REPLY;
 	/* 4.7.0 behind the code is RFC 3463 */
 	if (holds(piece, 200, "smtp") ||
 	    (piece->captured > 7 && piece->bytes[4] == piece->bytes[0] && piece->bytes[5] == '.' &&
 	     is_digit(piece->bytes[6]) && (piece->bytes[7] == '.' || is_digit(piece->bytes[7]))))
-		first->class = FIRST_SMTP;
+		first->kind = FIRST_SMTP;
 	else if (holds(piece, 200, "ftp"))
-		first->class = FIRST_FTP;
+		first->kind = FIRST_FTP;
 	return true;
 }
 
@@ -173,7 +173,7 @@ static bool is_ssh(const struct piece *piece, struct first *first)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		if (!begins(piece, lines[i].line))
 			continue;
-		first->class = FIRST_SSH;
+		first->kind = FIRST_SSH;
 		first->word = lines[i].word;
 		first->error = lines[i].word != SSH_BANNER;
 		return true;
@@ -188,13 +188,13 @@ static bool is_mail_box(const struct piece *piece, struct first *first)
 	static const char *const imap[] = { "* OK", "* BYE", "* NO", "* BAD", "* PREAUTH" };
 
 	if (begins(piece, "+OK")) {
-		first->class = FIRST_POP3;
+		first->kind = FIRST_POP3;
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(imap) / sizeof(imap[0]); i++) {
 		if (!begins(piece, imap[i]))
 			continue;
-		first->class = FIRST_IMAP;
+		first->kind = FIRST_IMAP;
 		first->word = i <= IMAP_BAD ? i : IMAP_OK;
 		first->error = first->word != IMAP_OK;
 		return true;
@@ -212,17 +212,17 @@ static bool is_redis(const struct piece *piece, struct first *first)
 	if (piece->captured < 3)
 		return false;
 	if (begins(piece, "+PONG\r") || begins(piece, "$-1\r")) {
-		first->class = FIRST_REDIS;
+		first->kind = FIRST_REDIS;
 		return true;
 	}
 	while (at < piece->captured && is_upper(piece->bytes[at]))
 		at++;
 	if (piece->bytes[0] != '-' || at < 3 || at == piece->captured || piece->bytes[at] != ' ')
 		return false;
-	first->class = FIRST_REDIS;
+	first->kind = FIRST_REDIS;
 	first->error = true;
 	if (begins(piece, "-ERR ") && !begins(piece, "-ERR max number of clients"))
-		first->class = FIRST_ERR_LINE;
+		first->kind = FIRST_ERR_LINE;
 	return true;
 }
 
@@ -254,7 +254,7 @@ static bool is_mysql(const struct piece *piece, struct first *first)
 	} else if (bytes[3] || bytes[4] != 10 || !is_digit(bytes[5])) { /* HandshakeV10 */
 		return false;
 	}
-	first->class = FIRST_MYSQL;
+	first->kind = FIRST_MYSQL;
 	return true;
 }
 
@@ -285,7 +285,7 @@ static bool is_postgresql(const struct piece *piece, struct first *first)
 	__u32 length;
 
 	if (piece->wire == 1 && (bytes[0] == 'S' || bytes[0] == 'N')) {
-		first->class = FIRST_POSTGRESQL_TLS;
+		first->kind = FIRST_POSTGRESQL_TLS;
 		first->number = bytes[0] == 'S';
 		return true;
 	}
@@ -294,7 +294,7 @@ static bool is_postgresql(const struct piece *piece, struct first *first)
 	length = load_be32(bytes + 1);
 	if (length < 5 || length + 1 > piece->wire)
 		return false;
-	first->class = FIRST_POSTGRESQL;
+	first->kind = FIRST_POSTGRESQL;
 	first->error = bytes[0] == 'E';
 	if (bytes[0] != 'R')
 		find_sql_state(piece, first);
@@ -355,14 +355,14 @@ static bool is_of_client(const struct piece *piece, struct first *first)
 	if (is_http_request(piece, first))
 		return true;
 	if (is_proxy(piece))
-		first->class = FIRST_PROXY;
+		first->kind = FIRST_PROXY;
 	else if (is_redis_request(piece))
-		first->class = FIRST_REDIS_REQUEST;
+		first->kind = FIRST_REDIS_REQUEST;
 	else if (is_postgresql_request(piece))
-		first->class = FIRST_POSTGRESQL_REQUEST;
+		first->kind = FIRST_POSTGRESQL_REQUEST;
 	else if (begins(piece, "SSH-"))
-		first->class = FIRST_SSH;
-	return first->class;
+		first->kind = FIRST_SSH;
+	return first->kind;
 }
 
 void first_parse(const __u8 *bytes, size_t captured, size_t wire, bool server, struct first *first)
@@ -373,17 +373,17 @@ void first_parse(const __u8 *bytes, size_t captured, size_t wire, bool server, s
 	if (!captured)
 		return;
 	if (is_tls(&piece))
-		first->class = FIRST_TLS;
+		first->kind = FIRST_TLS;
 	else if (server ? is_of_server(&piece, first) : is_of_client(&piece, first))
 		return;
 	else
-		first->class = is_text(&piece) ? FIRST_TEXT : FIRST_BINARY;
+		first->kind = is_text(&piece) ? FIRST_TEXT : FIRST_BINARY;
 }
 
 /* ---- in words ---- */
 
 /* The class by name, and what is put before its number. */
-static const char *const class_names[FIRST_CLASS_COUNT] = {
+static const char *const kind_names[FIRST_CLASS_COUNT] = {
 	[FIRST_NONE] = "",
 	[FIRST_TLS] = "TLS",
 	[FIRST_HTTP_REQUEST] = "HTTP",
@@ -425,7 +425,7 @@ static const char *ssh_word(unsigned int word)
 static void print_data_base(struct text *text, const struct first *first)
 {
 	if (!first->error)
-		text_add(text, first->class == FIRST_MYSQL ? " greeting" : " answer");
+		text_add(text, first->kind == FIRST_MYSQL ? " greeting" : " answer");
 	else
 		text_add(text, " error");
 	if (first->state[0])
@@ -438,8 +438,8 @@ void first_print(struct text *text, const struct first *first)
 {
 	static const char *const imap[] = { "greeting", "BYE", "NO", "BAD" };
 
-	text_add(text, "%s", class_names[first->class]);
-	switch ((enum first_class)first->class) {
+	text_add(text, "%s", kind_names[first->kind]);
+	switch ((enum first_kind)first->kind) {
 	case FIRST_HTTP:
 	case FIRST_REPLY:
 	case FIRST_SMTP:

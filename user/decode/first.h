@@ -14,7 +14,7 @@
  * letters or digits. Ports are not looked at.
  */
 
-enum first_class {
+enum first_kind {
 	FIRST_NONE, /* no byte */
 	FIRST_TLS, /* a TLS record, or a hello of SSL 2 */
 	FIRST_HTTP_REQUEST, /* RFC 9112 3 */
@@ -43,7 +43,7 @@ enum first_class {
 enum { FIRST_STATE_SIZE = 6 };
 
 struct first {
-	__u8 class; /* enum first_class */
+	__u8 kind; /* enum first_kind */
 	bool error; /* a server's answer that says that something failed */
 	bool wants_tls; /* HTTP 400: and its text says that plain HTTP met a port of TLS */
 	__u8 word; /* private: which of the class's words */

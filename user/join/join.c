@@ -57,9 +57,9 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->limits.connections = n;
 	join->buckets = power_of_two(n);
 	join->evidence_room = 4 * n;
-	join->tries = calloc(n, sizeof(*join->tries));
-	join->tries_free = calloc(n, sizeof(*join->tries_free));
-	join->tries_last = calloc(n, sizeof(*join->tries_last));
+	join->openings = calloc(n, sizeof(*join->openings));
+	join->openings_free = calloc(n, sizeof(*join->openings_free));
+	join->openings_last = calloc(n, sizeof(*join->openings_last));
 	join->by_cookie = calloc(join->buckets, sizeof(*join->by_cookie));
 	join->by_tuple = calloc(join->buckets, sizeof(*join->by_tuple));
 	join->attempts = calloc(n, sizeof(*join->attempts));
@@ -88,7 +88,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
 	}
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
-	if (!join->tries || !join->tries_free || !join->tries_last || !join->by_cookie ||
+	if (!join->openings || !join->openings_free || !join->openings_last || !join->by_cookie ||
 	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
 	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
@@ -119,9 +119,9 @@ void join_free(struct join *join)
 {
 	if (!join)
 		return;
-	free(join->tries);
-	free(join->tries_free);
-	free(join->tries_last);
+	free(join->openings);
+	free(join->openings_free);
+	free(join->openings_last);
 	free(join->by_cookie);
 	free(join->by_tuple);
 	free(join->attempts);
@@ -159,22 +159,22 @@ static void note_lost(struct join *join, const struct event_header *head)
 	join->lost_ns = join->now_ns;
 }
 
-/* A try whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
-static void expire_tries(struct join *join)
+/* An opening whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
+static void expire_openings(struct join *join)
 {
-	struct try_slot *slot = TAILQ_FIRST(&join->live);
+	struct opening_slot *slot = TAILQ_FIRST(&join->live);
 
-	while (slot && slot->try.started_ns + join->limits.expire_ns < join->now_ns) {
-		struct try_slot *next = TAILQ_NEXT(slot, by_age);
+	while (slot && slot->opening.started_ns + join->limits.expire_ns < join->now_ns) {
+		struct opening_slot *next = TAILQ_NEXT(slot, by_age);
 
-		if (slot->try.state == TRY_CONNECTING) {
+		if (slot->opening.state == OPENING_CONNECTING) {
 			join->counters.expired++;
-			slot->try.state = TRY_UNKNOWN;
-			slot->try.ended_ns = join->now_ns;
+			slot->opening.state = OPENING_UNKNOWN;
+			slot->opening.ended_ns = join->now_ns;
 			if (slot->attempt)
 				attempt_evict(join, slot->attempt);
 			else
-				tries_retire(join, slot);
+				openings_retire(join, slot);
 		}
 		slot = next;
 	}
@@ -191,10 +191,10 @@ static void handle_tick(struct join *join, const struct event *event)
 		claims_run_timers(join, event->head.ts_ns);
 	}
 	attempt_run_timers(join, event->head.ts_ns);
-	expire_tries(join);
+	expire_openings(join);
 }
 
-/* Where sockets are told as flows nobody asks why one failed: a try of each would be kept in vain. */
+/* Where sockets are told as flows nobody asks why one failed: an opening of each would be kept in vain. */
 static bool judges(const struct join *join)
 {
 	return !join_flow_counters(join);
@@ -207,7 +207,7 @@ static void handle_open(struct join *join, const struct event *event)
 	if (!judges(join))
 		return;
 	if (event->open.how == OPEN_CONNECT)
-		try_open(join, event);
+		opening_open(join, event);
 	attempt_later_open(join, event);
 }
 
@@ -216,13 +216,13 @@ static void handle_state(struct join *join, const struct event *event)
 	if (event->socket.old_state == 10)
 		listener_close(join, event);
 	else if (judges(join))
-		try_socket(join, event);
+		opening_socket(join, event);
 }
 
 static void handle_syscall(struct join *join, const struct event *event)
 {
 	if (event->syscall.call == SYSCALL_CONNECT)
-		try_syscall(join, event);
+		opening_syscall(join, event);
 	else if (event->syscall.call == SYSCALL_BIND || event->syscall.call == SYSCALL_LISTEN)
 		attempt_call(join, event);
 }
@@ -232,7 +232,7 @@ static void handle_snapshot(struct join *join, const struct event *event)
 	if (event->snapshot.state == 10)
 		listener_snapshot(join, event);
 	else if (event->snapshot.state == 2 && judges(join))
-		try_snapshot(join, event);
+		opening_snapshot(join, event);
 }
 
 static void handle_fact(struct join *join, const struct event *event)
@@ -290,19 +290,32 @@ static void handle_frame(struct join *join, const struct event *event)
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
-	[EVENT_OPEN] = handle_open,	     [EVENT_STATE] = handle_state,
-	[EVENT_ERROR] = try_socket,	     [EVENT_RETRANSMIT] = try_socket,
-	[EVENT_RESET_RECEIVED] = try_socket, [EVENT_SYNACK_RETRANSMIT] = wire_listener,
-	[EVENT_LISTEN_FULL] = wire_listener, [EVENT_RESET_SENT] = wire_event,
-	[EVENT_DROP] = wire_event,	     [EVENT_PACKET] = handle_packet,
-	[EVENT_ICMP_SENT] = wire_event,	     [EVENT_SYSCALL] = handle_syscall,
-	[EVENT_SOCKET] = handle_snapshot,    [EVENT_TICK] = handle_tick,
-	[EVENT_FACT] = handle_fact,	     [EVENT_NEIGHBOR] = host_event,
-	[EVENT_START] = host_event,	     [EVENT_HOOK] = host_event,
-	[EVENT_CLOCK] = host_event,	     [EVENT_INTERFACE] = host_event,
-	[EVENT_NETNS] = host_event,	     [EVENT_NAME] = host_event,
-	[EVENT_PROCESS] = host_event,	     [EVENT_CHANGE] = host_event,
-	[EVENT_LOST] = host_event,	     [EVENT_SUPPRESSED] = host_event,
+	[EVENT_OPEN] = handle_open,
+	[EVENT_STATE] = handle_state,
+	[EVENT_ERROR] = opening_socket,
+	[EVENT_RETRANSMIT] = opening_socket,
+	[EVENT_RESET_RECEIVED] = opening_socket,
+	[EVENT_SYNACK_RETRANSMIT] = wire_listener,
+	[EVENT_LISTEN_FULL] = wire_listener,
+	[EVENT_RESET_SENT] = wire_event,
+	[EVENT_DROP] = wire_event,
+	[EVENT_PACKET] = handle_packet,
+	[EVENT_ICMP_SENT] = wire_event,
+	[EVENT_SYSCALL] = handle_syscall,
+	[EVENT_SOCKET] = handle_snapshot,
+	[EVENT_TICK] = handle_tick,
+	[EVENT_FACT] = handle_fact,
+	[EVENT_NEIGHBOR] = host_event,
+	[EVENT_START] = host_event,
+	[EVENT_HOOK] = host_event,
+	[EVENT_CLOCK] = host_event,
+	[EVENT_INTERFACE] = host_event,
+	[EVENT_NETNS] = host_event,
+	[EVENT_NAME] = host_event,
+	[EVENT_PROCESS] = host_event,
+	[EVENT_CHANGE] = host_event,
+	[EVENT_LOST] = host_event,
+	[EVENT_SUPPRESSED] = host_event,
 	[EVENT_FRAME] = handle_frame,
 };
 
@@ -348,8 +361,8 @@ struct attempt *join_due(struct join *join)
 			slot = TAILQ_FIRST(&join->due);
 	if (!slot)
 		return NULL;
-	for (size_t i = 0; i < slot->attempt.tries_count && i < JOIN_TRIES_MAX; i++)
-		try_see_whole(join, (struct try_slot *)slot->attempt.tries[i]);
+	for (size_t i = 0; i < slot->attempt.openings_count && i < JOIN_OPENINGS_MAX; i++)
+		opening_see_whole(join, (struct opening_slot *)slot->attempt.openings[i]);
 	return &slot->attempt;
 }
 
@@ -368,8 +381,8 @@ void join_finish(struct join *join)
 
 static bool any_connecting(const struct attempt *attempt)
 {
-	for (size_t i = 0; i < attempt->tries_count && i < JOIN_TRIES_MAX; i++)
-		if (attempt->tries[i]->state == TRY_CONNECTING)
+	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
+		if (attempt->openings[i]->state == OPENING_CONNECTING)
 			return true;
 	return false;
 }

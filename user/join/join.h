@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* join.h - records become tries, attempts, listeners: what is known of each, in one place */
+/* join.h - records become openings, attempts, listeners: what is known of each, in one place */
 #pragma once
 
 #include <stdbool.h>
@@ -7,30 +7,30 @@
 
 #include "decode/decode.h"
 #include "event.h"
-#include "join/claims.h"
-#include "join/compare.h"
-#include "join/connection.h"
-#include "join/flow.h"
-#include "join/stream.h"
+#include "join/host/claims.h"
+#include "join/compare/compare.h"
+#include "join/talk/connection.h"
+#include "join/conn/flow.h"
+#include "join/segment/stream.h"
 
 /*
  * Theory of operation
  *
- * A *try* is one active open: a socket and a generation (connect() again on the same socket is
- * another try). An *attempt* is one caller's wish: one try or several (same process and port,
+ * A *opening* is one active open: a socket and a generation (connect() again on the same socket is
+ * another opening). An *attempt* is one caller's wish: one opening or several (same process and port,
  * another address, overlapping or begun within the fallback window of the last failure), or one
  * bind() or listen() that failed, or one episode of a listener whose accept queue overflowed.
  *
- * join_event() takes one record and updates what it speaks of: a try is found by cookie, else by
+ * join_event() takes one record and updates what it speaks of: an opening is found by cookie, else by
  * its oriented tuple in a namespace, else by tuple and first sequence number across namespaces.
- * What cannot be placed yet is kept in a small ring of strays and looked at again when a try
+ * What cannot be placed yet is kept in a small ring of strays and looked at again when an opening
  * learns its port or its end. Nothing known is overwritten by a zero.
  *
  * Time is only what records say. Timers run on ticks, in order of their deadlines; what a timer
  * decides carries the deadline's time. join_due() hands out attempts that need a judgement:
  *
  *   OPEN ──second SYN──► pending told ──┐
- *     │                                 │ last try ends, or one works
+ *     │                                 │ last opening ends, or one works
  *     └─────────────────────────────────┴──► SETTLING ──settle time──► FINAL ──told──► freed
  *
  * Struct members are facts and counters, never judgements: whether something is a failure of this
@@ -41,7 +41,7 @@
  * and that is counted.
  */
 
-#define JOIN_TRIES_MAX 8 /* of one attempt; further ones are counted */
+#define JOIN_OPENINGS_MAX 8 /* of one attempt; further ones are counted */
 #define JOIN_EVIDENCE_MAX 32 /* entries of one attempt; further ones are counted */
 #define JOIN_FACTS_MAX 48 /* of one attempt */
 #define JOIN_NAME_SIZE 60
@@ -52,24 +52,24 @@ struct join;
 
 /* Every number join compares with, and the bounds of its tables. */
 struct join_limits {
-	__u32 connections; /* tries held at once */
+	__u32 connections; /* openings held at once */
 	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
 	bool established; /* of captures: what becomes of those streams is judged, too */
 	__u32 flows; /* sockets kept as connections; 0: none is */
 	__u32 listeners;
-	__u32 strays; /* records kept that have no try yet */
+	__u32 strays; /* records kept that have no opening yet */
 	__u64 settle_ns; /* a final waits so long for late evidence */
 	__u64 settle_bind_ns; /* of a bind(): whether the process then binds another port */
-	__u64 fallback_ns; /* a try after a failure within this belongs to the same attempt */
-	__u64 stagger_ns; /* overlapping tries begun closer than this are separate wishes */
+	__u64 fallback_ns; /* an opening after a failure within this belongs to the same attempt */
+	__u64 stagger_ns; /* overlapping openings begun closer than this are separate wishes */
 	__u64 proven_ns; /* an established connection worked when it lived so long */
 	__u64 episode_ns; /* a listener's overflow is told after so long */
 	__u64 unanswered_ns; /* a SYN of a capture is unanswered when nothing came for so long */
-	__u64 expire_ns; /* a try whose end was never seen is let go after so long */
+	__u64 expire_ns; /* an opening whose end was never seen is let go after so long */
 	__u64 slow_lookup_ns; /* lookups of a capture that work sooner are forgotten */
 };
 
-/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, slow lookup 1 s, 65536 tries */
+/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, slow lookup 1 s, 65536 openings */
 extern const struct join_limits join_limits_default;
 
 /* ---- evidence: one thing that was seen, compact ---- */
@@ -90,10 +90,10 @@ struct evidence {
 	__u8 kind; /* enum event_kind */
 	__u8 vantage; /* enum event_vantage */
 	__u8 flags; /* EVENT_F_* */
-	__u8 direction; /* enum evidence_direction, seen from the try */
+	__u8 direction; /* enum evidence_direction, seen from the opening */
 	__u8 old_state;
 	__u8 new_state;
-	__u8 try_index; /* which try of the attempt */
+	__u8 opening_index; /* which opening of the attempt */
 	__u8 call; /* syscall: enum event_syscall */
 	__s32 error;
 	__s32 soft_error;
@@ -133,17 +133,17 @@ struct evidence {
 	__u8 address[EVENT_ADDRESS_SIZE];
 };
 
-/* ---- a try ---- */
+/* ---- an opening ---- */
 
-enum try_state {
-	TRY_CONNECTING, /* SYN_SENT, or before */
-	TRY_ESTABLISHED, /* handshake done; not yet proven */
-	TRY_WORKED, /* proven: data, or it lived join_limits.proven_ns */
-	TRY_FAILED,
-	TRY_UNKNOWN, /* evicted, destroyed unseen, or the agent's end: not a failure */
+enum opening_state {
+	OPENING_CONNECTING, /* SYN_SENT, or before */
+	OPENING_ESTABLISHED, /* handshake done; not yet proven */
+	OPENING_WORKED, /* proven: data, or it lived join_limits.proven_ns */
+	OPENING_FAILED,
+	OPENING_UNKNOWN, /* evicted, destroyed unseen, or the agent's end: not a failure */
 };
 
-enum try_end {
+enum opening_end {
 	END_NONE,
 	END_ERRNO, /* the socket got .error, or the call returned it */
 	END_CANCELED, /* the application closed it while connecting, .error 0 */
@@ -154,7 +154,7 @@ enum try_end {
 	END_UNSEEN, /* not seen: .ended_ns is how long it was watched */
 };
 
-/* One place where packets of the try were dropped or refused by this machine's own kernel. */
+/* One place where packets of the opening were dropped or refused by this machine's own kernel. */
 struct drop_seen {
 	__u32 count;
 	__u32 reason; /* NAME_DROP_REASON, valid with .reason_known */
@@ -181,8 +181,7 @@ struct icmp_seen {
 
 struct listener;
 
-struct
-try {
+struct opening {
 	__u64 cookie; /* 0: the kernel gave none (the call failed before a state change) */
 	__u32 generation;
 	__u32 netns; /* of the socket */
@@ -233,7 +232,7 @@ try {
 	__u16 reset_in; /* RST that acknowledges our SYN, on the wire */
 	__u16 reset_other_in; /* RST that does not */
 	__u16 ack_in; /* plain ACK to our SYN: a challenge (RFC 9293 3.5.1) */
-	__u16 stale_in; /* of them: acknowledges what no SYN of this try sent */
+	__u16 stale_in; /* of them: acknowledges what no SYN of this opening sent */
 	bool of_lookup; /* captures: the query over TCP that follows a truncated answer */
 	__u8 answer_ttl; /* of the SYN/ACK or RST, 0 not seen */
 	__u64 answer_ns; /* first SYN/ACK or RST on the wire */
@@ -364,17 +363,17 @@ struct attempt {
 	__u8 kind; /* enum attempt_kind */
 	__u8 state; /* enum attempt_state */
 	bool pending_told; /* a pending finding was made (set by join_told()) */
-	bool worked; /* a try worked: no failure */
+	bool worked; /* an opening worked: no failure */
 	bool unknown; /* its end was not seen (agent's end, eviction): no failure is known */
 	const void *pending_rule; /* what join_told() was given: goes into `supersedes` */
 	__u32 netns;
 	bool owner_known;
 	struct event_owner owner;
 	__u64 started_ns;
-	__u64 ended_ns; /* when the last try ended, 0 open */
+	__u64 ended_ns; /* when the last opening ended, 0 open */
 	__u64 due_ns; /* the time a judgement made now carries */
-	__u32 tries_count; /* may exceed JOIN_TRIES_MAX */
-	const struct try *tries[JOIN_TRIES_MAX]; /* in order of their begin */
+	__u32 openings_count; /* may exceed JOIN_TRIES_MAX */
+	const struct opening *openings[JOIN_OPENINGS_MAX]; /* in order of their begin */
 
 	bool bound_other_later; /* bind: the process settled for another port within the settle */
 	bool at_ack; /* overflow: at the handshake's last ACK */
@@ -387,7 +386,7 @@ struct attempt {
 			const struct listener *listener; /* NULL: never seen to listen */
 			struct event_tuple listener_tuple;
 			__u64 listener_cookie;
-			__u32 overflows; /* met by clients that are no tries of this machine */
+			__u32 overflows; /* met by clients that are no openings of this machine */
 			__u32 backlog;
 			__u32 backlog_max;
 			__u8 client[EVENT_ADDRESS_SIZE]; /* the last of them */
@@ -398,8 +397,8 @@ struct attempt {
 	__u32 evidence_count; /* may exceed what is kept */
 };
 
-/* The try that decides: the last to fail, or the one that worked. NULL for other kinds. */
-const struct try *attempt_decider(const struct attempt *attempt);
+/* The opening that decides: the last to fail, or the one that worked. NULL for other kinds. */
+const struct opening *attempt_decider(const struct attempt *attempt);
 
 /* Evidence in the order of time, of the stream where that is equal. Returns how many were copied (at most @room). */
 size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
@@ -426,7 +425,7 @@ struct attempt *join_due(struct join *join);
 
 /*
  * Says that the attempt handed out by join_due() was judged; @rule: the pending finding that was
- * told for it, NULL none. Final ones are freed with their tries, unless the connection lives on.
+ * told for it, NULL none. Final ones are freed with their openings, unless the connection lives on.
  */
 void join_told(struct join *join, struct attempt *attempt, const void *rule);
 
@@ -492,9 +491,9 @@ const struct listener *join_listener(const struct join *join, size_t index);
 const struct listener *join_listener_for(const struct join *join, __u32 netns,
 					 const struct event_tuple *tuple);
 
-/* How many of how many, to whom. Counts of tries by destination since the agent started. */
+/* How many of how many, to whom. Counts of openings by destination since the agent started. */
 struct scope {
-	__u64 tries; /* ended ones */
+	__u64 openings; /* ended ones */
 	__u64 failures;
 	__u64 first_failure_ns; /* of the run of failures that still lasts, 0 none */
 	__u64 last_success_ns; /* 0 never seen */
@@ -565,11 +564,11 @@ struct join_counters {
 	__u64 lost; /* by the kernel side */
 	__u64 lost_by_kind[EVENT_KIND_COUNT];
 	__u64 suppressed;
-	__u64 tries;
+	__u64 openings;
 	__u64 attempts;
 	__u64 failures;
-	__u64 evicted; /* tries that had to go before their end */
-	__u64 expired; /* tries that ended unseen and were let go by age */
+	__u64 evicted; /* openings that had to go before their end */
+	__u64 expired; /* openings that ended unseen and were let go by age */
 	__u64 strays_overwritten;
 	__u64 frames; /* of capture files */
 	__u64 unread[UNREAD_COUNT]; /* those of them that say nothing, by reason */

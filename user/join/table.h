@@ -4,13 +4,13 @@
 
 #include <sys/queue.h>
 
-#include "join/ends.h"
+#include "join/segment/ends.h"
 #include "join/join.h"
 
 /*
  * Every slot is allocated by join_new() and touched only when used: memory follows the load.
  *
- * A try is *live* until it ended and its attempt was told. Then it is *retired*: still found by
+ * An opening is *live* until it ended and its attempt was told. Then it is *retired*: still found by
  * cookie and tuple, so that what comes late is known to be late, until its slot is needed again
  * or JOIN_RETIRED_MAX younger ones are retired.
  */
@@ -28,10 +28,10 @@
 #define JOIN_SCOPES_MAX 4096
 #define JOIN_MEDIAN_OF 9
 #define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
-#define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further try */
+#define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further opening */
 #define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
 #define JOIN_SEEN_MAX 16384
-#define JOIN_COPIES_OF 4 /* of so many last packets of a try a copy is recognised */
+#define JOIN_COPIES_OF 4 /* of so many last packets of an opening a copy is recognised */
 #define JOIN_HANDSHAKES_MAX 4096
 #define JOIN_LOOKUPS_MAX 4096
 #define JOIN_LOOKUP_EVIDENCE 8
@@ -44,14 +44,15 @@
 #define JOIN_CLAIMS_CHANGES 3 /* A, B, A, B: a failover and its end are two */
 #define JOIN_DATAGRAMS_WAITING 64 /* looked through at each datagram */
 #define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
-#define JOIN_CLIENTS_MAX 4 /* of an overflow, kept to see whether they are tries of this machine */
+#define JOIN_CLIENTS_MAX \
+	4 /* of an overflow, kept to see whether they are openings of this machine */
 
 struct attempt_slot;
 
-/* A tuple under which a try's packets pass: its own, and one learned from a rewritten SYN. */
+/* A tuple under which an opening's packets pass: its own, and one learned from a rewritten SYN. */
 struct alias {
 	LIST_ENTRY(alias) link;
-	struct try_slot *slot;
+	struct opening_slot *slot;
 	__u8 local[EVENT_ADDRESS_SIZE];
 	__u8 remote[EVENT_ADDRESS_SIZE];
 	__u16 local_port;
@@ -66,18 +67,18 @@ struct captured_packet {
 	__u32 print; /* of what tells it from every other packet but its copies */
 };
 
-/* The last packets of a try of a capture, beside its slot: a live one needs no room for them. */
+/* The last packets of an opening of a capture, beside its slot: a live one needs no room for them. */
 struct captured_last {
 	struct captured_packet packets[JOIN_COPIES_OF];
 	__u8 next; /* the place of the next one */
 	bool spoke; /* the client sent data */
-	__u64 seen_ns; /* the latest packet of the try */
+	__u64 seen_ns; /* the latest packet of the opening */
 };
 
-struct try_slot {
-	struct try try; /* first: a struct try * of ours is a slot */
-	LIST_ENTRY(try_slot) by_cookie;
-	TAILQ_ENTRY(try_slot) by_age; /* live ones by birth, or retired ones by retirement */
+struct opening_slot {
+	struct opening opening; /* first: a struct opening * of ours is a slot */
+	LIST_ENTRY(opening_slot) by_cookie;
+	TAILQ_ENTRY(opening_slot) by_age; /* live ones by birth, or retired ones by retirement */
 	struct alias alias[ALIAS_COUNT];
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
 	bool retired;
@@ -111,7 +112,7 @@ struct attempt_slot {
 	bool in_owner;
 	bool retried; /* bind: the process asked for the same port again */
 	bool is_due;
-	__u32 live; /* tries that are still connecting */
+	__u32 live; /* openings that are still connecting */
 	struct evidence_slot *evidence; /* oldest first */
 	struct evidence_slot *evidence_middle; /* the last of the first ones */
 	struct evidence_slot *evidence_last;
@@ -228,9 +229,9 @@ struct name_slot {
 struct scope_slot {
 	LIST_ENTRY(scope_slot) by_port; /* by namespace, address and port */
 	LIST_ENTRY(scope_slot)
-	by_address; /* by namespace and address, once one of its tries worked */
+	by_address; /* by namespace and address, once one of its openings worked */
 	TAILQ_ENTRY(scope_slot) by_use;
-	__u64 number; /* in the order of first tries */
+	__u64 number; /* in the order of first openings */
 	__u32 netns;
 	__u16 port;
 	__u8 remote[EVENT_ADDRESS_SIZE];
@@ -239,7 +240,7 @@ struct scope_slot {
 	__u32 handshakes;
 };
 
-LIST_HEAD(try_list, try_slot);
+LIST_HEAD(opening_list, opening_slot);
 LIST_HEAD(alias_list, alias);
 LIST_HEAD(sighting_list, sighting);
 LIST_HEAD(owner_list, attempt_slot);
@@ -247,7 +248,7 @@ LIST_HEAD(lookup_list, lookup_slot);
 TAILQ_HEAD(lookup_queue, lookup_slot);
 TAILQ_HEAD(datagram_queue, datagram_slot);
 LIST_HEAD(scope_list, scope_slot);
-TAILQ_HEAD(try_queue, try_slot);
+TAILQ_HEAD(opening_queue, opening_slot);
 TAILQ_HEAD(attempt_queue, attempt_slot);
 TAILQ_HEAD(scope_queue, scope_slot);
 
@@ -256,16 +257,16 @@ struct join {
 	struct join_counters counters;
 	__u64 now_ns;
 
-	struct try_slot *tries;
-	struct try_slot **tries_free;
-	struct captured_last *tries_last; /* beside .tries */
-	size_t tries_free_count;
-	size_t tries_touched;
-	struct try_list *by_cookie;
+	struct opening_slot *openings;
+	struct opening_slot **openings_free;
+	struct captured_last *openings_last; /* beside .openings */
+	size_t openings_free_count;
+	size_t openings_touched;
+	struct opening_list *by_cookie;
 	struct alias_list *by_tuple;
 	size_t buckets; /* of every hash here, a power of two */
-	struct try_queue live;
-	struct try_queue retired;
+	struct opening_queue live;
+	struct opening_queue retired;
 	size_t retired_count;
 
 	struct attempt_slot *attempts;
@@ -320,7 +321,7 @@ struct join {
 	struct stream_look look; /* at the last record */
 	struct connection *connections; /* of captures, a slot for every slot of .streams */
 	struct connection connection_gone; /* the one whose slot the last record took */
-	bool connection_claimed; /* a try tells what the last record brought */
+	bool connection_claimed; /* an opening tells what the last record brought */
 	bool finished;
 	struct handshake *handshakes; /* of .connections that speak TLS */
 	size_t handshakes_next;
@@ -347,7 +348,7 @@ struct join {
 	size_t claims_proven; /* of them: to be told */
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
-	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* tries that any packet may tell of, by their ends */
+	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* openings that any packet may tell of, by their ends */
 	__u32 seen[JOIN_SEEN_MAX]; /* destinations of captured packets, by their hash; 0 none */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
@@ -366,31 +367,34 @@ static inline __u64 ns_between(__u64 from_ns, __u64 to_ns)
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
 
-/* tries.c: slots, look-ups */
-struct try_slot *tries_take(struct join *join); /* NULL: none can be had */
-struct try_slot *tries_by_cookie(struct join *join, __u64 cookie); /* the newest generation */
-void tries_set_cookie(struct join *join, struct try_slot *slot, __u64 cookie);
-void tries_set_alias(struct join *join, struct try_slot *slot, int which, const __u8 *local,
-		     __u16 local_port, const __u8 *remote, __u16 remote_port);
-/* The next try after @previous (NULL: the first) whose packets pass as local to remote. */
-struct try_slot *tries_by_tuple(struct join *join, struct alias **previous, const __u8 *local,
-				__u16 local_port, const __u8 *remote, __u16 remote_port);
-void tries_retire(struct join *join, struct try_slot *slot);
+/* openings.c: slots, look-ups */
+struct opening_slot *openings_take(struct join *join); /* NULL: none can be had */
+struct opening_slot *openings_by_cookie(struct join *join,
+					__u64 cookie); /* the newest generation */
+void openings_set_cookie(struct join *join, struct opening_slot *slot, __u64 cookie);
+void openings_set_alias(struct join *join, struct opening_slot *slot, int which, const __u8 *local,
+			__u16 local_port, const __u8 *remote, __u16 remote_port);
+/* The next opening after @previous (NULL: the first) whose packets pass as local to remote. */
+struct opening_slot *openings_by_tuple(struct join *join, struct alias **previous,
+				       const __u8 *local, __u16 local_port, const __u8 *remote,
+				       __u16 remote_port);
+void openings_retire(struct join *join, struct opening_slot *slot);
 
-/* try.c: what the socket layer says */
-void try_open(struct join *join, const struct event *event);
-void try_socket(struct join *join, const struct event *event);
-void try_syscall(struct join *join, const struct event *event);
-void try_snapshot(struct join *join, const struct event *event);
-void try_prove(struct try_slot *slot, __u64 now_ns);
-void try_see_whole(struct join *join, struct try_slot *slot); /* fills what only the end can tell */
+/* opening.c: what the socket layer says */
+void opening_open(struct join *join, const struct event *event);
+void opening_socket(struct join *join, const struct event *event);
+void opening_syscall(struct join *join, const struct event *event);
+void opening_snapshot(struct join *join, const struct event *event);
+void opening_prove(struct opening_slot *slot, __u64 now_ns);
+void opening_see_whole(struct join *join,
+		       struct opening_slot *slot); /* fills what only the end can tell */
 
 /* attempt.c */
-struct attempt_slot *attempt_for_try(struct join *join, struct try_slot *slot,
-				     const struct event_owner *owner, bool owner_known);
-void attempt_note_failure(struct join *join, struct try_slot *slot);
-void attempt_note_established(struct join *join, struct try_slot *slot);
-void attempt_note_pending(struct join *join, struct try_slot *slot, __u64 now_ns);
+struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot *slot,
+					 const struct event_owner *owner, bool owner_known);
+void attempt_note_failure(struct join *join, struct opening_slot *slot);
+void attempt_note_established(struct join *join, struct opening_slot *slot);
+void attempt_note_pending(struct join *join, struct opening_slot *slot, __u64 now_ns);
 void attempt_call(struct join *join, const struct event *event); /* bind, listen */
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct evidence *evidence,
@@ -402,7 +406,7 @@ bool attempt_claims(struct join *join, const struct address_claims *claims);
 void attempt_evict(struct join *join, struct attempt_slot *slot);
 void attempt_hurry(struct join *join); /* judges the oldest settling one early */
 void attempt_run_timers(struct join *join, __u64 now_ns);
-void attempt_add_evidence(struct join *join, struct try_slot *slot,
+void attempt_add_evidence(struct join *join, struct opening_slot *slot,
 			  const struct evidence *evidence);
 void attempt_append_evidence(struct join *join, struct attempt_slot *slot,
 			     const struct evidence *evidence);
@@ -410,30 +414,31 @@ void attempt_append_evidence(struct join *join, struct attempt_slot *slot,
 /* wire.c: packets, drops, resets, ICMP */
 void wire_event(struct join *join, const struct event *event);
 void wire_listener(struct join *join, const struct event *event);
-void wire_find_strays(struct join *join, struct try_slot *slot);
-void wire_find_rewritten(struct join *join, struct try_slot *slot);
-void wire_note_full(struct join *join, struct try_slot *slot, const struct evidence *evidence,
+void wire_find_strays(struct join *join, struct opening_slot *slot);
+void wire_find_rewritten(struct join *join, struct opening_slot *slot);
+void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,
 		    __u64 listener_cookie, bool at_ack);
 
 /* Fills in what the packet tells of itself. */
 void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
 void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
 
-/* capture.c: tries from packets alone */
+/* capture.c: openings from packets alone */
 /* @ends: of what is TCP, else not looked at */
 void capture_event(struct join *join, const struct event *event, const struct ends *ends);
-void capture_see_whole(struct join *join, struct try_slot *slot);
+void capture_see_whole(struct join *join, struct opening_slot *slot);
 void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
-/* Lets go of the try that waits the longest, to make room. Its attempt, NULL: none waits. */
+/* Lets go of the opening that waits the longest, to make room. Its attempt, NULL: none waits. */
 struct attempt_slot *capture_end_oldest(struct join *join);
-void capture_finish(struct join *join); /* the capture ends: so does what was seen of every try */
-void capture_unwatch(struct join *join, struct try_slot *slot);
+void capture_finish(
+	struct join *join); /* the capture ends: so does what was seen of every opening */
+void capture_unwatch(struct join *join, struct opening_slot *slot);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
 
 /* connection.c */
 void connection_packet(struct join *join, const struct event *event);
-void connection_claim(struct join *join); /* a try or a lookup tells of its end */
+void connection_claim(struct join *join); /* an opening or a lookup tells of its end */
 /* The capture is over: judges the next one that was still open. False: there is none left. */
 bool connection_finish_next(struct join *join);
 
@@ -487,7 +492,7 @@ void flow_table_free(struct flow_table *table);
 void flow_event(struct join *join, const struct event *event);
 
 /* scope.c */
-void scope_note(struct join *join, const struct try *try, bool worked);
+void scope_note(struct join *join, const struct opening *opening, bool worked);
 
 /* host.c */
 void host_event(struct join *join, const struct event *event);
@@ -495,7 +500,7 @@ void host_note_change(struct join *join, __u32 netns, __u64 ts_ns, __u16 what, b
 		      __u32 pid, const char *text);
 const struct netns_slot *host_netns(const struct join *join, __u32 netns);
 const struct neighbor_failure *host_neighbor_failure(const struct join *join,
-						     const struct try *try);
+						     const struct opening *opening);
 bool host_interface_leaves(const struct join *join, __u32 netns, __u32 ifindex);
 
 /* Evidence of a record, with what every kind has. */

@@ -94,7 +94,7 @@ static void add_state(struct text *text, __u8 state)
 		text_add(text, "state %u", state);
 }
 
-/* Whereto: known where the attempt had several tries. */
+/* Whereto: known where the attempt had several openings. */
 static void add_remote(struct text *text, const struct evidence *evidence, __u8 state)
 {
 	if (state != STATE_SYN_SENT || address_is_any(evidence->address))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* look.c - questions about a try that several rules ask, each answered in one place */
+/* look.c - questions about an opening that several rules ask, each answered in one place */
 
 #include <errno.h>
 #include <string.h>
@@ -7,45 +7,47 @@
 #include "rules/rule.h"
 #include "util/address.h"
 
-bool look_call_alone(const struct try *try)
+bool look_call_alone(const struct opening *opening)
 {
 	/* RFC 9293 3.9.1: OPEN was refused before the SYN; the port is chosen after SYN_SENT */
-	return try->call_error && !try->syn_sent;
+	return opening->call_error && !opening->syn_sent;
 }
 
-bool look_in_time(const struct try *try, __u64 ns)
+bool look_in_time(const struct opening *opening, __u64 ns)
 {
-	return !try->ended_ns || !ns || ns <= try->ended_ns + JOIN_CLOCK_SLACK_NS;
+	return !opening->ended_ns || !ns || ns <= opening->ended_ns + JOIN_CLOCK_SLACK_NS;
 }
 
-bool look_nothing_back(const struct try *try)
+bool look_nothing_back(const struct opening *opening)
 {
-	bool packets = try->synack_in || try->reset_in || try->reset_other_in || try->ack_in;
+	bool packets = opening->synack_in || opening->reset_in || opening->reset_other_in ||
+		       opening->ack_in;
 
-	return !(packets && look_in_time(try, try->answer_ns)) && !try->reset_seen &&
-	       !try->established_ns && !try->icmp_reported && !try->soft_error &&
-	       !(try->icmp_in.count && look_in_time(try, try->icmp_in.first_ns)) &&
-	       !(try->icmp_here.count && look_in_time(try, try->icmp_here.first_ns)) &&
-	       !(try->drop_in.count && look_in_time(try, try->drop_in.first_ns));
+	return !(packets && look_in_time(opening, opening->answer_ns)) && !opening->reset_seen &&
+	       !opening->established_ns && !opening->icmp_reported && !opening->soft_error &&
+	       !(opening->icmp_in.count && look_in_time(opening, opening->icmp_in.first_ns)) &&
+	       !(opening->icmp_here.count && look_in_time(opening, opening->icmp_here.first_ns)) &&
+	       !(opening->drop_in.count && look_in_time(opening, opening->drop_in.first_ns));
 }
 
-bool look_reply_dropped(const struct try *try)
+bool look_reply_dropped(const struct opening *opening)
 {
-	return try->drop_in.count && look_in_time(try, try->drop_in.first_ns) &&
-	       (try->drop_in.syn_ack || try->drop_in.tcp_reset);
+	return opening->drop_in.count && look_in_time(opening, opening->drop_in.first_ns) &&
+	       (opening->drop_in.syn_ack || opening->drop_in.tcp_reset);
 }
 
-bool look_answer_in_time(const struct try *try)
+bool look_answer_in_time(const struct opening *opening)
 {
-	return (try->synack_in || try->reset_in) && look_in_time(try, try->answer_ns);
+	return (opening->synack_in || opening->reset_in) &&
+	       look_in_time(opening, opening->answer_ns);
 }
 
 bool look_reset_author(const struct view *view)
 {
 	const struct ev_start *start = join_start(view->join);
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 
-	if (try->blind_lost || try->blind_start || !start)
+	if (opening->blind_lost || opening->blind_start || !start)
 		return false;
 	/* before 6.10 tcp_send_reset is silent where no socket is: the drop tells instead */
 	if (start->kernel_version < KERNEL(6, 10))
@@ -56,37 +58,38 @@ bool look_reset_author(const struct view *view)
 
 bool look_unanswered(const struct view *view)
 {
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 
-	if (try->established_ns || try->end == END_ANSWERED)
+	if (opening->established_ns || opening->end == END_ANSWERED)
 		return false;
-	if (view->wake == WAKE_PENDING || try->end != END_ERRNO)
+	if (view->wake == WAKE_PENDING || opening->end != END_ERRNO)
 		return true;
-	if (look_call_alone(try))
+	if (look_call_alone(opening))
 		return false;
 	/* ECONNABORTED: the socket was destroyed under its owner, which ends the wait and no more */
-	return try->error == ETIMEDOUT || try->error == ECONNABORTED;
+	return opening->error == ETIMEDOUT || opening->error == ECONNABORTED;
 }
 
-bool look_refused(const struct try *try)
+bool look_refused(const struct opening *opening)
 {
-	if (try->established_ns || !try->syn_sent)
+	if (opening->established_ns || !opening->syn_sent)
 		return false;
-	if (try->error && try->error != ECONNREFUSED)
+	if (opening->error && opening->error != ECONNREFUSED)
 		return false;
-	return try->reset_seen || try->reset_in;
+	return opening->reset_seen || opening->reset_in;
 }
 
 bool look_remote_is_own(const struct view *view)
 {
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 	const struct ev_fact *route = look_route(view);
 
-	if (try->captured)
+	if (opening->captured)
 		return false; /* whose address it is, a capture does not tell */
-	if (address_is_loopback(try->tuple.remote))
+	if (address_is_loopback(opening->tuple.remote))
 		return true;
-	if (!address_is_any(try->tuple.local) && address_equal(try->tuple.local, try->tuple.remote))
+	if (!address_is_any(opening->tuple.local) &&
+	    address_equal(opening->tuple.local, opening->tuple.remote))
 		return true;
 	return route && route->port == ROUTE_LOCAL;
 }
@@ -157,35 +160,37 @@ bool look_drop_is_no_route(const struct join *join, const struct drop_seen *drop
 
 bool look_slow(const struct view *view)
 {
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 	__u64 took_us, median_us, slow_us;
 
-	if (!try->established_ns || try->established_ns < try->started_ns || !try->seen_whole)
+	if (!opening->established_ns || opening->established_ns < opening->started_ns ||
+	    !opening->seen_whole)
 		return false;
-	if (try->syn_sent > 1)
+	if (opening->syn_sent > 1)
 		return true;
-	took_us = (try->established_ns - try->started_ns) / 1000;
+	took_us = (opening->established_ns - opening->started_ns) / 1000;
 	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * 1000;
 	if (took_us <= slow_us)
 		return false;
-	if (try->synack_in > 1)
+	if (opening->synack_in > 1)
 		return true;
-	median_us = join_handshake_median_us(view->join, try->netns, try->tuple.remote);
+	median_us = join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
 	return median_us && took_us > view->thresholds->value[THRESHOLD_SLOW_FACTOR] * median_us;
 }
 
-static size_t tries_kept(const struct attempt *attempt)
+static size_t openings_kept(const struct attempt *attempt)
 {
-	return attempt->tries_count < JOIN_TRIES_MAX ? attempt->tries_count : JOIN_TRIES_MAX;
+	return attempt->openings_count < JOIN_OPENINGS_MAX ? attempt->openings_count :
+							     JOIN_OPENINGS_MAX;
 }
 
 /*
- * Was this try needed? One that failed by itself before the other worked was; one that was given
+ * Was this opening needed? One that failed by itself before the other worked was; one that was given
  * up was only if that made room for the next: the losers of a race (RFC 8305 5) were not.
  */
-static bool failed_before(const struct try *failed, const struct try *worked)
+static bool failed_before(const struct opening *failed, const struct opening *worked)
 {
-	if (failed->state != TRY_FAILED || failed == worked)
+	if (failed->state != OPENING_FAILED || failed == worked)
 		return false;
 	if (failed->end == END_ERRNO || failed->end == END_ANSWERED)
 		return failed->ended_ns <= worked->established_ns + JOIN_CLOCK_SLACK_NS;
@@ -193,15 +198,15 @@ static bool failed_before(const struct try *failed, const struct try *worked)
 	return failed->ended_ns <= worked->started_ns;
 }
 
-bool look_fallback(const struct view *view, const struct try **first, __u64 *lost_ms)
+bool look_fallback(const struct view *view, const struct opening **first, __u64 *lost_ms)
 {
 	const struct attempt *attempt = view->attempt;
-	const struct try *worked = view->try;
-	const struct try *failed = NULL;
+	const struct opening *worked = view->opening;
+	const struct opening *failed = NULL;
 
-	for (size_t i = 0; i < tries_kept(attempt) && !failed; i++)
-		if (failed_before(attempt->tries[i], worked))
-			failed = attempt->tries[i];
+	for (size_t i = 0; i < openings_kept(attempt) && !failed; i++)
+		if (failed_before(attempt->openings[i], worked))
+			failed = attempt->openings[i];
 	if (!failed || address_equal(failed->tuple.remote, worked->tuple.remote))
 		return false;
 	*first = failed;
@@ -247,12 +252,12 @@ enum nearness look_near_listener(const struct view *view, __u32 netns,
 	enum nearness best = NEAR_NONE;
 
 	for (size_t i = 0; (listener = join_listener(view->join, i)); i++) {
-		enum nearness near = nearness_of(listener, netns, &view->try->tuple);
+		enum nearness near = nearness_of(listener, netns, &view->opening->tuple);
 
 		if (near == NEAR_NONE || (best != NEAR_NONE && near >= best))
 			continue;
 		/* one that began to listen after the refusal says nothing about it */
-		if (view->try->ended_ns && listener->since_ns > view->try->ended_ns)
+		if (view->opening->ended_ns && listener->since_ns > view->opening->ended_ns)
 			continue;
 		best = near;
 		*nearest = listener;
@@ -274,7 +279,8 @@ const struct ev_fact *look_route(const struct view *view)
 {
 	const struct ev_fact *route = attempt_fact(view->join, view->attempt, FACT_ROUTE, 0);
 
-	if (!route || !view->try || attempt_fact_netns(view->join, route) != view->try->netns)
+	if (!route || !view->opening ||
+	    attempt_fact_netns(view->join, route) != view->opening->netns)
 		return NULL;
 	if (!(route->flags & FACT_F_ABSENT) || route->error == ENETUNREACH ||
 	    route->error == EHOSTUNREACH || route->error == EACCES || route->error == EINVAL)
@@ -284,17 +290,17 @@ const struct ev_fact *look_route(const struct view *view)
 
 __u64 look_lasted_ns(const struct view *view)
 {
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 	__u64 end = view->attempt->due_ns;
 
-	if (view->wake == WAKE_WORKED && try->established_ns)
-		end = try->established_ns;
-	else if (try->ended_ns)
-		end = try->ended_ns;
-	return end > try->started_ns ? end - try->started_ns : 0;
+	if (view->wake == WAKE_WORKED && opening->established_ns)
+		end = opening->established_ns;
+	else if (opening->ended_ns)
+		end = opening->ended_ns;
+	return end > opening->started_ns ? end - opening->started_ns : 0;
 }
 
 bool look_begin_seen(const struct view *view)
 {
-	return view->try->seen_whole && view->attempt->tries[0]->seen_whole;
+	return view->opening->seen_whole && view->attempt->openings[0]->seen_whole;
 }

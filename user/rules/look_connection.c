@@ -57,9 +57,9 @@ enum vantage_point look_vantage_point(const struct view *view)
 	return is_initial(near_ttl) ? VANTAGE_POINT_CLIENT : VANTAGE_POINT_SERVER;
 }
 
-bool look_owes_answer(__u8 first_class)
+bool look_owes_answer(__u8 first_kind)
 {
-	return first_class == FIRST_HTTP_REQUEST || first_class == FIRST_REDIS_REQUEST;
+	return first_kind == FIRST_HTTP_REQUEST || first_kind == FIRST_REDIS_REQUEST;
 }
 
 void words_side(struct text *text, const struct view *view, int side)

@@ -17,8 +17,8 @@
 /* What an attempt has come to when it is judged. */
 enum wake {
 	WAKE_PENDING = 1 << 0, /* connect: still open, the second SYN was sent */
-	WAKE_FAILED = 1 << 1, /* connect: the last try failed */
-	WAKE_WORKED = 1 << 2, /* connect: a try worked */
+	WAKE_FAILED = 1 << 1, /* connect: the last opening failed */
+	WAKE_WORKED = 1 << 2, /* connect: an opening worked */
 	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
 	WAKE_LOOKUP =
@@ -31,7 +31,7 @@ struct view {
 	const struct join *join;
 	const struct thresholds *thresholds;
 	const struct attempt *attempt;
-	const struct try *try; /* the one judged; NULL for bind, listen, overflow */
+	const struct opening *opening; /* the one judged; NULL for bind, listen, overflow */
 	const struct connection *connection; /* WAKE_CONNECTION, else NULL */
 	enum wake wake;
 	bool facts; /* facts of this attempt were fetched */
@@ -45,7 +45,7 @@ struct guess {
 	bool errno_alone; /* rests on the call's errno: no packet and no hook has a part in it */
 	bool silent; /* is a cause, and no failure: nothing is told */
 	__u32 blind; /* blind spots of this very judgement */
-	const struct try *try; /* the one it speaks of; NULL: the view's */
+	const struct opening *opening; /* the one it speaks of; NULL: the view's */
 };
 
 struct rule {
@@ -145,25 +145,25 @@ extern const struct rule rule_host_duplicate_address;
 extern const struct rule rule_connect_failed;
 extern const struct rule rule_bind_failed;
 
-/* ---- look.c: questions about a try that several rules ask ---- */
+/* ---- look.c: questions about an opening that several rules ask ---- */
 
 /* The call itself failed, before any state change and any packet. */
-bool look_call_alone(const struct try *try);
+bool look_call_alone(const struct opening *opening);
 
 /* Gone without an answer: timed out, given up, killed, or still waiting. */
 bool look_unanswered(const struct view *view);
 
-/* It came before the end of the try: what comes later did not decide it. */
-bool look_in_time(const struct try *try, __u64 ns);
+/* It came before the end of the opening: what comes later did not decide it. */
+bool look_in_time(const struct opening *opening, __u64 ns);
 
 /* Nothing that could be an answer reached this host. */
-bool look_nothing_back(const struct try *try);
+bool look_nothing_back(const struct opening *opening);
 
-/* An answer to our SYN was dropped by this machine while the try lasted. */
-bool look_reply_dropped(const struct try *try);
+/* An answer to our SYN was dropped by this machine while the opening lasted. */
+bool look_reply_dropped(const struct opening *opening);
 
-/* A SYN/ACK or a reset of our SYN was seen on the wire while the try lasted. */
-bool look_answer_in_time(const struct try *try);
+/* A SYN/ACK or a reset of our SYN was seen on the wire while the opening lasted. */
+bool look_answer_in_time(const struct opening *opening);
 
 /* Had this machine's TCP sent the reset, it would have been seen. */
 #define KERNEL(major, minor) ((__u32)(major) << 16 | (minor) << 8)
@@ -181,19 +181,19 @@ const char *look_drop_reason(const struct join *join, const struct drop_seen *dr
 const char *look_drop_place(const struct join *join, const struct drop_seen *drop); /* NULL */
 
 /* A reset that answers our SYN arrived: at the socket, or on the wire. */
-bool look_refused(const struct try *try);
+bool look_refused(const struct opening *opening);
 
-/* One try of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
+/* One opening of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
 bool look_slow(const struct view *view);
 
-/* Milliseconds that earlier tries cost before the one that worked was begun. */
-bool look_fallback(const struct view *view, const struct try **first, __u64 *lost_ms);
+/* Milliseconds that earlier openings cost before the one that worked was begun. */
+bool look_fallback(const struct view *view, const struct opening **first, __u64 *lost_ms);
 
 /* Whether a namespace has that address, from the facts; KNOWN_NOT: its addresses were not fetched. */
 enum known { KNOWN_NOT, KNOWN_NO, KNOWN_YES };
 enum known look_address(const struct view *view, __u32 netns, const __u8 *address);
 
-/* The listener nearest to where the try went, and in what it differs. */
+/* The listener nearest to where the opening went, and in what it differs. */
 enum nearness { NEAR_NONE, NEAR_V6ONLY, NEAR_ADDRESS, NEAR_NETNS };
 enum nearness look_near_listener(const struct view *view, __u32 netns,
 				 const struct listener **listener);
@@ -210,10 +210,10 @@ enum {
 	ROUTE_THROW
 };
 
-/* The same try in time: SYN to now (pending), to its end, or to the handshake's end. */
+/* The same opening in time: SYN to now (pending), to its end, or to the handshake's end. */
 __u64 look_lasted_ns(const struct view *view);
 
-/* When the attempt and this try of it began was seen: else no duration is the whole one. */
+/* When the attempt and this opening of it began was seen: else no duration is the whole one. */
 bool look_begin_seen(const struct view *view);
 
 /* ---- look_connection.c: the same about an established connection of a capture ---- */
@@ -232,8 +232,8 @@ __u8 look_client(const struct view *view); /* index of the side that opened, or 
 enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
 enum vantage_point look_vantage_point(const struct view *view);
 
-/* Of what begins so, enum first_class, it is known that the other side owes an answer. */
-bool look_owes_answer(__u8 first_class);
+/* Of what begins so, enum first_kind, it is known that the other side owes an answer. */
+bool look_owes_answer(__u8 first_kind);
 
 /* "10.0.0.1:45678" */
 void words_side(struct text *text, const struct view *view, int side);
@@ -279,8 +279,8 @@ void words_duration(struct text *text, __u64 ns);
 /* "1 SYN", "3 SYNs" */
 void words_count(struct text *text, __u64 count, const char *one, const char *many);
 
-/* "3 SYNs", "at least 3 SYNs" of a try whose begin was not seen */
-void words_syns(struct text *text, const struct try *try);
+/* "3 SYNs", "at least 3 SYNs" of an opening whose begin was not seen */
+void words_syns(struct text *text, const struct opening *opening);
 
 /* "curl", escaped; "the process" when unknown. */
 void words_who(struct text *text, const struct attempt *attempt);
@@ -298,10 +298,10 @@ void words_in_netns(struct text *text, const struct join *join, __u32 netns);
 void words_interface(struct text *text, const struct join *join, __u32 netns, __u32 ifindex);
 
 /* "10.0.0.1" of the far side, "fe80::1%eth0" of a link-local one (RFC 4007 11) */
-void words_host(struct text *text, const struct view *view, const struct try *try);
+void words_host(struct text *text, const struct view *view, const struct opening *opening);
 
 /* The same with its port: "10.0.0.1:80", "[fe80::1%eth0]:80" */
-void words_remote(struct text *text, const struct view *view, const struct try *try);
+void words_remote(struct text *text, const struct view *view, const struct opening *opening);
 
 /* "nginx[812]" */
 void words_owner(struct text *text, const struct event_owner *owner);
@@ -333,9 +333,9 @@ struct words_check words_check_remote(struct finding *finding);
 void words_check_end(struct words_check *check, const char *why, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Adds a check where the try went, here or on the far host: "ss -ltnp 'sport = :8080'". */
-void words_check_listener(const struct view *view, struct finding *finding, const struct try *try,
-			  const char *why);
+/* Adds a check where the opening went, here or on the far host: "ss -ltnp 'sport = :8080'". */
+void words_check_listener(const struct view *view, struct finding *finding,
+			  const struct opening *opening, const char *why);
 
 /* "; its ruleset has inet filter/input: policy drop": quoted; which of it matched is not known. */
 void words_ruleset(struct text *text, const struct view *view);

@@ -163,17 +163,19 @@ const char *blind_name(unsigned int bit)
 
 /* ---- the view ---- */
 
-static size_t tries_kept(const struct attempt *attempt)
+static size_t openings_kept(const struct attempt *attempt)
 {
-	return attempt->tries_count < JOIN_TRIES_MAX ? attempt->tries_count : JOIN_TRIES_MAX;
+	return attempt->openings_count < JOIN_OPENINGS_MAX ? attempt->openings_count :
+							     JOIN_OPENINGS_MAX;
 }
 
-/* Of an open attempt: the youngest try that waits in vain. */
-static const struct try *pick_waiting(const struct attempt *attempt)
+/* Of an open attempt: the youngest opening that waits in vain. */
+static const struct opening *pick_waiting(const struct attempt *attempt)
 {
-	for (size_t i = tries_kept(attempt); i-- > 0;)
-		if (attempt->tries[i]->state == TRY_CONNECTING && attempt->tries[i]->syn_sent > 1)
-			return attempt->tries[i];
+	for (size_t i = openings_kept(attempt); i-- > 0;)
+		if (attempt->openings[i]->state == OPENING_CONNECTING &&
+		    attempt->openings[i]->syn_sent > 1)
+			return attempt->openings[i];
 	return NULL;
 }
 
@@ -182,15 +184,15 @@ static const struct try *pick_waiting(const struct attempt *attempt)
  * address of a family this host has no route for) and another one did, that other one is what
  * the caller is missing.
  */
-static const struct try *pick_failed(const struct attempt *attempt)
+static const struct opening *pick_failed(const struct attempt *attempt)
 {
-	const struct try *decider = attempt_decider(attempt);
+	const struct opening *decider = attempt_decider(attempt);
 
 	if (!decider || !look_call_alone(decider))
 		return decider;
-	for (size_t i = tries_kept(attempt); i-- > 0;)
-		if (attempt->tries[i]->state == TRY_FAILED && attempt->tries[i]->syn_sent)
-			return attempt->tries[i];
+	for (size_t i = openings_kept(attempt); i-- > 0;)
+		if (attempt->openings[i]->state == OPENING_FAILED && attempt->openings[i]->syn_sent)
+			return attempt->openings[i];
 	return decider;
 }
 
@@ -233,36 +235,36 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 		view->wake = WAKE_CLAIMS;
 		return true;
 	}
-	if (attempt->tries_count == 1 && attempt->tries[0]->of_lookup && !attempt->worked)
+	if (attempt->openings_count == 1 && attempt->openings[0]->of_lookup && !attempt->worked)
 		return false; /* the lookup owns its transport's failures */
 	if (attempt->worked) {
 		view->wake = WAKE_WORKED;
-		view->try = attempt_decider(attempt);
+		view->opening = attempt_decider(attempt);
 	} else if (attempt->state == ATTEMPT_OPEN) {
 		view->wake = WAKE_PENDING;
-		view->try = pick_waiting(attempt);
+		view->opening = pick_waiting(attempt);
 	} else {
 		view->wake = WAKE_FAILED;
-		view->try = pick_failed(attempt);
+		view->opening = pick_failed(attempt);
 	}
-	return view->try;
+	return view->opening;
 }
 
 /* ---- judging ---- */
 
-static __u32 holes_of(const struct try *try)
+static __u32 holes_of(const struct opening *opening)
 {
 	__u32 blind = 0;
 
-	if (!try)
+	if (!opening)
 		return 0;
-	if (try->blind_lost)
+	if (opening->blind_lost)
 		blind |= BLIND_LOST_RECORDS;
-	if (try->blind_hook)
+	if (opening->blind_hook)
 		blind |= BLIND_HOOK_MISSING;
-	if (try->blind_start || try->blind_wire_late)
+	if (opening->blind_start || opening->blind_wire_late)
 		blind |= BLIND_STARTED_LATE;
-	if (try->blind_wire)
+	if (opening->blind_wire)
 		blind |= BLIND_PACKETS_OUT_OF_SIGHT;
 	return blind;
 }
@@ -278,7 +280,7 @@ static __u8 at_most(__u8 confidence, __u8 cap)
  */
 static void weigh(struct verdict *verdict, const struct guess *guess)
 {
-	__u32 holes = guess->errno_alone ? 0 : holes_of(verdict->try);
+	__u32 holes = guess->errno_alone ? 0 : holes_of(verdict->opening);
 
 	verdict->confidence = at_most(guess->confidence, verdict->rule->cap);
 	if ((holes | guess->blind) & BLIND_LOST_RECORDS)
@@ -320,9 +322,9 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 	    best_match(&view, &rule, &guess) && !guess.silent) {
 		verdict->rule = rule;
 		verdict->state = view.wake == WAKE_PENDING ? FINDING_PENDING : FINDING_FINAL;
-		verdict->try = view.try;
-		if (guess.try)
-			verdict->try = guess.try;
+		verdict->opening = view.opening;
+		if (guess.opening)
+			verdict->opening = guess.opening;
 		weigh(verdict, &guess);
 		return;
 	}
@@ -333,8 +335,8 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 	verdict->state = FINDING_CLEARED;
 	verdict->severity = verdict->rule->severity;
 	verdict->confidence = CONFIDENCE_POSSIBLE;
-	verdict->try = attempt_decider(attempt);
-	verdict->blind = holes_of(verdict->try);
+	verdict->opening = attempt_decider(attempt);
+	verdict->blind = holes_of(verdict->opening);
 }
 
 bool rules_facts_decide(const struct verdict *verdict)
@@ -353,8 +355,8 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 	if (!rule || verdict->state == FINDING_CLEARED || !rule->facts ||
 	    !view_of(join, &thresholds_default, attempt, &view))
 		return false;
-	if (verdict->try)
-		view.try = verdict->try;
+	if (verdict->opening)
+		view.opening = verdict->opening;
 	wanted->wanted = rule->facts;
 	wanted->netns = attempt->netns;
 	wanted->pid = attempt->owner.tgid;
@@ -362,11 +364,11 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 	wanted->capability = rule->capability;
 	memcpy(wanted->sysctls, rule->sysctls, sizeof(rule->sysctls));
 	memcpy(wanted->counters, rule->counters, sizeof(rule->counters));
-	if (view.try) {
-		wanted->netns = view.try->netns;
-		wanted->tuple = view.try->tuple;
-		wanted->mark = view.try->mark;
-		wanted->bound_ifindex = view.try->bound_ifindex;
+	if (view.opening) {
+		wanted->netns = view.opening->netns;
+		wanted->tuple = view.opening->tuple;
+		wanted->mark = view.opening->mark;
+		wanted->bound_ifindex = view.opening->bound_ifindex;
 	}
 	if (rule->want)
 		rule->want(&view, wanted);
@@ -384,9 +386,9 @@ static void add_others(const struct view *view, const struct verdict *verdict,
 	struct text text = text_of(buffer);
 
 	if (view->wake != WAKE_FAILED || verdict->state != FINDING_FINAL ||
-	    view->attempt->tries_count < 2)
+	    view->attempt->openings_count < 2)
 		return;
-	text_add(&text, "; none of the %u addresses tried worked", view->attempt->tries_count);
+	text_add(&text, "; none of the %u addresses tried worked", view->attempt->openings_count);
 	if (length + text.length < sizeof(finding->summary))
 		memcpy(finding->summary + length, buffer, text.length + 1);
 }
@@ -398,10 +400,10 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 	struct view view;
 
 	memset(finding, 0, offsetof(struct finding, related));
-	if (!view_of(join, thresholds, attempt, &view) && !verdict->try)
+	if (!view_of(join, thresholds, attempt, &view) && !verdict->opening)
 		view.wake = WAKE_PENDING; /* all that is left to say is that it is over */
-	if (verdict->try)
-		view.try = verdict->try;
+	if (verdict->opening)
+		view.opening = verdict->opening;
 	tell_frame(&view, verdict, finding);
 	if (verdict->state == FINDING_CLEARED) {
 		tell_cleared(&view, finding);

@@ -7,7 +7,7 @@
 
 #include "event.h"
 #include "join/join.h"
-#include "rules/comparison.h"
+#include "rules/comparison/comparison.h"
 
 /*
  * Theory of operation
@@ -133,7 +133,7 @@ struct verdict {
 	__u8 confidence;
 	__u8 state; /* enum finding_state */
 	__u32 blind; /* BLIND_* */
-	const struct try *try; /* the one it speaks of; NULL for bind, listen, overflow */
+	const struct opening *opening; /* the one it speaks of; NULL for bind, listen, overflow */
 };
 
 /*

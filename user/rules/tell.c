@@ -10,38 +10,38 @@
 
 static void tell_connection(const struct view *view, struct finding *finding)
 {
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 	const struct interface *interface;
 	struct text text = text_of(finding->interface);
 
-	finding->cookie = try->cookie;
-	finding->captured = try->captured;
-	finding->netns = try->netns;
-	finding->tuple = try->tuple;
-	finding->asked_known = try->asked_known;
-	memcpy(finding->asked, try->asked, sizeof(finding->asked));
-	finding->asked_port = try->asked_port;
-	interface = join_interface(view->join, try->netns, try->syn_ifindex);
-	if (interface && try->syn_netns == try->netns)
+	finding->cookie = opening->cookie;
+	finding->captured = opening->captured;
+	finding->netns = opening->netns;
+	finding->tuple = opening->tuple;
+	finding->asked_known = opening->asked_known;
+	memcpy(finding->asked, opening->asked, sizeof(finding->asked));
+	finding->asked_port = opening->asked_port;
+	interface = join_interface(view->join, opening->netns, opening->syn_ifindex);
+	if (interface && opening->syn_netns == opening->netns)
 		text_add_foreign(&text, interface->name, sizeof(interface->name));
 }
 
-/* From the caller's first try to the end of the one that decided. */
+/* From the caller's first opening to the end of the one that decided. */
 static void tell_times(const struct view *view, const struct verdict *verdict,
 		       struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 
 	finding->time_ns = attempt->due_ns;
 	finding->started_ns = attempt->started_ns;
 	if (verdict->state == FINDING_CLEARED || attempt->kind != ATTEMPT_CONNECT)
 		return;
-	if (verdict->state == FINDING_FINAL && try->ended_ns)
-		finding->time_ns = try->ended_ns;
+	if (verdict->state == FINDING_FINAL && opening->ended_ns)
+		finding->time_ns = opening->ended_ns;
 	if (view->wake == WAKE_WORKED)
-		finding->time_ns = try->established_ns;
-	finding->duration_known = !look_call_alone(try) && look_begin_seen(view);
+		finding->time_ns = opening->established_ns;
+	finding->duration_known = !look_call_alone(opening) && look_begin_seen(view);
 	if (finding->time_ns > finding->started_ns)
 		finding->duration_us = (finding->time_ns - finding->started_ns) / 1000;
 }
@@ -114,11 +114,11 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 	finding->owner_known = attempt->owner_known;
 	finding->owner = attempt->owner;
 	finding->netns = attempt->netns;
-	if (view->try) {
+	if (view->opening) {
 		tell_connection(view, finding);
-		finding->end = verdict->state == FINDING_CLEARED ? END_NONE : view->try->end;
-		finding->error = view->try->error;
-		finding->signal = view->try->signal;
+		finding->end = verdict->state == FINDING_CLEARED ? END_NONE : view->opening->end;
+		finding->error = view->opening->error;
+		finding->signal = view->opening->signal;
 	} else if (attempt->kind == ATTEMPT_LOOKUP) {
 		tell_lookup(attempt->lookup, finding);
 	} else if (attempt->kind == ATTEMPT_CLAIMS) {
@@ -157,22 +157,24 @@ static void add_since(struct text *text, const struct join *join, __u64 ns)
 
 static void tell_scope(const struct view *view, struct finding *finding)
 {
-	const struct try *try = view->try;
+	const struct opening *opening = view->opening;
 	const struct scope *scope = &finding->scope;
 	const struct scope *other = &finding->scope_other;
 	struct text text = text_of(finding->scope_text);
 
-	if (!try || !try->tuple.remote_port)
+	if (!opening || !opening->tuple.remote_port)
 		return;
-	join_scope(view->join, try->netns, try->tuple.remote, try->tuple.remote_port,
+	join_scope(view->join, opening->netns, opening->tuple.remote, opening->tuple.remote_port,
 		   &finding->scope);
-	if (!scope->tries)
+	if (!scope->openings)
 		return;
 	finding->scope_known = true;
 	if (scope->failures)
-		text_add(&text, "%llu of %llu to this port failed", scope->failures, scope->tries);
+		text_add(&text, "%llu of %llu to this port failed", scope->failures,
+			 scope->openings);
 	else
-		text_add(&text, "%llu of %llu to this port worked", scope->tries, scope->tries);
+		text_add(&text, "%llu of %llu to this port worked", scope->openings,
+			 scope->openings);
 	if (scope->failures)
 		add_since(&text, view->join, scope->first_failure_ns);
 	if (scope->last_success_ns && scope->failures) {
@@ -183,11 +185,12 @@ static void tell_scope(const struct view *view, struct finding *finding)
 		text_add(&text, " before");
 	}
 	finding->scope_other_port =
-		join_scope_other_port(view->join, try->netns, try->tuple.remote,
-				      try->tuple.remote_port, &finding->scope_other);
+		join_scope_other_port(view->join, opening->netns, opening->tuple.remote,
+				      opening->tuple.remote_port, &finding->scope_other);
 	if (finding->scope_other_port)
 		text_add(&text, "; %llu of %llu to its port %u worked",
-			 other->tries - other->failures, other->tries, finding->scope_other_port);
+			 other->openings - other->failures, other->openings,
+			 finding->scope_other_port);
 }
 
 /* A listener that came or went concerns those who asked for its port. */
@@ -331,13 +334,14 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 	h = hash(h, &attempt->kind, sizeof(attempt->kind));
 	h = hash(h, &attempt->netns,
 		 sizeof(attempt->netns)); /* an address means another host there */
-	if (verdict->try && verdict->try->captured) { /* clients are told apart by address alone */
-		h = hash(h, verdict->try->tuple.local, EVENT_ADDRESS_SIZE);
+	if (verdict->opening &&
+	    verdict->opening->captured) { /* clients are told apart by address alone */
+		h = hash(h, verdict->opening->tuple.local, EVENT_ADDRESS_SIZE);
 		h = hash(h, &verdict->severity, sizeof(verdict->severity));
 	}
-	if (verdict->try) {
-		h = hash(h, verdict->try->tuple.remote, EVENT_ADDRESS_SIZE);
-		h = hash(h, &verdict->try->tuple.remote_port, sizeof(__u16));
+	if (verdict->opening) {
+		h = hash(h, verdict->opening->tuple.remote, EVENT_ADDRESS_SIZE);
+		h = hash(h, &verdict->opening->tuple.remote_port, sizeof(__u16));
 	} else if (attempt->kind == ATTEMPT_LOOKUP) {
 		h = hash(h, attempt->lookup->client, EVENT_ADDRESS_SIZE);
 		h = hash(h, attempt->lookup->server, EVENT_ADDRESS_SIZE);

@@ -27,11 +27,11 @@ void words_count(struct text *text, __u64 count, const char *one, const char *ma
 	text_add(text, "%llu %s", count, count == 1 ? one : many);
 }
 
-void words_syns(struct text *text, const struct try *try)
+void words_syns(struct text *text, const struct opening *opening)
 {
-	if (!try->seen_whole)
+	if (!opening->seen_whole)
 		text_add(text, "at least ");
-	words_count(text, try->syn_sent, "SYN", "SYNs");
+	words_count(text, opening->syn_sent, "SYN", "SYNs");
 }
 
 void words_who(struct text *text, const struct attempt *attempt)
@@ -40,8 +40,8 @@ void words_who(struct text *text, const struct attempt *attempt)
 		text_add_foreign(text, attempt->owner.leader, sizeof(attempt->owner.leader));
 	else if (attempt->owner_known && attempt->owner.comm[0])
 		text_add_foreign(text, attempt->owner.comm, sizeof(attempt->owner.comm));
-	else if (attempt->tries_count && attempt->tries[0]->captured)
-		address_print(text, attempt->tries[0]->tuple.local);
+	else if (attempt->openings_count && attempt->openings[0]->captured)
+		address_print(text, attempt->openings[0]->tuple.local);
 	else
 		text_add(text, "the process");
 }
@@ -97,32 +97,32 @@ void words_interface(struct text *text, const struct join *join, __u32 netns, __
 		text_add(text, "interface %u", ifindex);
 }
 
-void words_host(struct text *text, const struct view *view, const struct try *try)
+void words_host(struct text *text, const struct view *view, const struct opening *opening)
 {
-	__u32 ifindex = try->bound_ifindex;
+	__u32 ifindex = opening->bound_ifindex;
 	const struct interface *interface;
 
-	address_print(text, try->tuple.remote);
-	if (!address_is_link_local(try->tuple.remote) || address_is_ipv4(try->tuple.remote))
+	address_print(text, opening->tuple.remote);
+	if (!address_is_link_local(opening->tuple.remote) || address_is_ipv4(opening->tuple.remote))
 		return;
-	if (!ifindex && try->syn_netns == try->netns)
-		ifindex = try->syn_ifindex;
-	interface = join_interface(view->join, try->netns, ifindex);
+	if (!ifindex && opening->syn_netns == opening->netns)
+		ifindex = opening->syn_ifindex;
+	interface = join_interface(view->join, opening->netns, ifindex);
 	if (!interface || !interface->name[0])
 		return;
 	text_add(text, "%%");
 	text_add_foreign(text, interface->name, sizeof(interface->name));
 }
 
-void words_remote(struct text *text, const struct view *view, const struct try *try)
+void words_remote(struct text *text, const struct view *view, const struct opening *opening)
 {
-	bool brackets = try->tuple.remote_port && !address_is_ipv4(try->tuple.remote);
+	bool brackets = opening->tuple.remote_port && !address_is_ipv4(opening->tuple.remote);
 
 	text_add(text, "%s", brackets ? "[" : "");
-	words_host(text, view, try);
+	words_host(text, view, opening);
 	text_add(text, "%s", brackets ? "]" : "");
-	if (try->tuple.remote_port)
-		text_add(text, ":%u", try->tuple.remote_port);
+	if (opening->tuple.remote_port)
+		text_add(text, ":%u", opening->tuple.remote_port);
 }
 
 static bool is_plain(char c)
@@ -156,25 +156,25 @@ void words_argument(struct text *text, const char *argument, size_t size)
 	text_add(text, "'");
 }
 
-/* Of a try whose begin was not seen only what it lasted at least, if that is something. */
+/* Of an opening whose begin was not seen only what it lasted at least, if that is something. */
 static void add_lasted(struct text *text, const struct view *view)
 {
 	__u64 ns = look_lasted_ns(view);
 
-	if (!view->try->seen_whole && ns < NS_PER_MS)
+	if (!view->opening->seen_whole && ns < NS_PER_MS)
 		return;
-	text_add(text, " after %s", view->try->seen_whole ? "" : "at least ");
+	text_add(text, " after %s", view->opening->seen_whole ? "" : "at least ");
 	words_duration(text, ns);
 }
 
 void words_end(struct text *text, const struct view *view)
 {
-	const struct try *try = view->try;
-	const char *name = decode_errno_name(try->error);
-	const char *signal = decode_signal_name(try->signal);
+	const struct opening *opening = view->opening;
+	const char *name = decode_errno_name(opening->error);
+	const char *signal = decode_signal_name(opening->signal);
 
 	text_add(text, "; ");
-	if (try->end == END_UNSEEN) {
+	if (opening->end == END_UNSEEN) {
 		text_add(text, "watched for ");
 		words_duration(text, look_lasted_ns(view));
 		return;
@@ -186,19 +186,19 @@ void words_end(struct text *text, const struct view *view)
 		return;
 	}
 	words_who(text, view->attempt);
-	switch (try->end) {
+	switch (opening->end) {
 	case END_ERRNO:
 		text_add(text, " got ");
 		if (name)
 			text_add(text, "%s", name);
 		else
-			text_add(text, "error %d", try->error);
+			text_add(text, "error %d", opening->error);
 		break;
 	case END_KILLED:
 		if (signal)
 			text_add(text, " was ended by %s", signal);
 		else
-			text_add(text, " was ended by signal %u", try->signal);
+			text_add(text, " was ended by signal %u", opening->signal);
 		break;
 	case END_EXITED:
 		text_add(text, " exited");
@@ -304,28 +304,28 @@ void words_check_end(struct words_check *check, const char *why, ...)
 }
 
 /* Where on this machine the far end was seen to be; 0: nowhere that is known. */
-static __u32 far_netns(const struct try *try)
+static __u32 far_netns(const struct opening *opening)
 {
-	if (try->refused_here)
-		return try->refused_netns;
-	if (try->full.seen)
-		return try->full.netns;
-	if (address_is_loopback(try->tuple.remote) ||
-	    address_equal(try->tuple.local, try->tuple.remote))
-		return try->netns;
-	return try->reset_here ? try->reset_here_netns : 0;
+	if (opening->refused_here)
+		return opening->refused_netns;
+	if (opening->full.seen)
+		return opening->full.netns;
+	if (address_is_loopback(opening->tuple.remote) ||
+	    address_equal(opening->tuple.local, opening->tuple.remote))
+		return opening->netns;
+	return opening->reset_here ? opening->reset_here_netns : 0;
 }
 
-void words_check_listener(const struct view *view, struct finding *finding, const struct try *try,
-			  const char *why)
+void words_check_listener(const struct view *view, struct finding *finding,
+			  const struct opening *opening, const char *why)
 {
-	__u32 netns = far_netns(try);
-	bool rewritten = try->refused_here && try->refused_rewritten;
+	__u32 netns = far_netns(opening);
+	bool rewritten = opening->refused_here && opening->refused_rewritten;
 	struct words_check check =
 		netns ? words_check(view, finding, netns) : words_check_remote(finding);
 
 	text_add(&check.run, "ss -ltnp 'sport = :%u'",
-		 rewritten ? try->refused_to_port : try->tuple.remote_port);
+		 rewritten ? opening->refused_to_port : opening->tuple.remote_port);
 	words_check_end(&check, "%s", why);
 }
 
@@ -346,18 +346,20 @@ void words_ruleset(struct text *text, const struct view *view)
 
 void words_check_route(const struct view *view, struct finding *finding, const char *why)
 {
-	const struct try *try = view->try;
-	struct words_check check = words_check(view, finding, try->netns);
-	const struct interface *bound = join_interface(view->join, try->netns, try->bound_ifindex);
+	const struct opening *opening = view->opening;
+	struct words_check check = words_check(view, finding, opening->netns);
+	const struct interface *bound =
+		join_interface(view->join, opening->netns, opening->bound_ifindex);
 
-	text_add(&check.run, "ip %sroute get ", address_is_ipv4(try->tuple.remote) ? "" : "-6 ");
-	address_print(&check.run, try->tuple.remote);
+	text_add(&check.run, "ip %sroute get ",
+		 address_is_ipv4(opening->tuple.remote) ? "" : "-6 ");
+	address_print(&check.run, opening->tuple.remote);
 	if (bound) {
 		text_add(&check.run, " oif ");
 		words_argument(&check.run, bound->name, sizeof(bound->name));
 	}
-	if (try->mark)
-		text_add(&check.run, " mark 0x%x", try->mark);
+	if (opening->mark)
+		text_add(&check.run, " mark 0x%x", opening->mark);
 	words_check_end(&check, "%s", why);
 }
 

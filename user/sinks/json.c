@@ -133,13 +133,13 @@ static void put_scope(struct json *json, const struct join *join, const struct f
 		return;
 	json_key(json, "scope");
 	json_open(json, '{');
-	json_pair_unsigned(json, "attempts", scope->tries);
+	json_pair_unsigned(json, "attempts", scope->openings);
 	json_pair_unsigned(json, "failures", scope->failures);
 	json_put_time(json, "failing_since", join, scope->first_failure_ns);
 	json_put_time(json, "last_success", join, scope->last_success_ns);
 	if (finding->scope_other_port) {
 		json_pair_unsigned(json, "other_port", finding->scope_other_port);
-		json_pair_unsigned(json, "other_attempts", other->tries);
+		json_pair_unsigned(json, "other_attempts", other->openings);
 		json_pair_unsigned(json, "other_failures", other->failures);
 	}
 	json_pair_of(json, "text", finding->scope_text, sizeof(finding->scope_text));

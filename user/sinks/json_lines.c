@@ -264,7 +264,7 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_pair_unsigned(&json, "records", counters->records);
 	json_pair_unsigned(&json, "attempts", counters->attempts);
 	json_pair_unsigned(&json, "failures", counters->failures);
-	json_pair_unsigned(&json, "connections", counters->tries);
+	json_pair_unsigned(&json, "connections", counters->openings);
 	if (join_streams(join))
 		json_pair_unsigned(&json, "streams", streams_seen(join_streams(join)));
 	json_pair_unsigned(&json, "lost", counters->lost);

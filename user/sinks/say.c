@@ -70,7 +70,7 @@ const char *say_ended(const struct finding *finding)
 {
 	if (finding->state == FINDING_CLEARED)
 		return "cleared";
-	switch ((enum try_end)finding->end) {
+	switch ((enum opening_end)finding->end) {
 	case END_ERRNO:
 		return "errno";
 	case END_CANCELED:

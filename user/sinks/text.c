@@ -227,27 +227,27 @@ static void text_finding(struct sink *sink, const struct join *join, const struc
 
 static void text_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)
 {
-	const struct try *try = attempt_decider(attempt);
+	const struct opening *opening = attempt_decider(attempt);
 	struct evidence evidence[JOIN_EVIDENCE_MAX];
 	struct finding shown = { .role = "client" };
 	char time[40], owner[160], connection[160], duration[32];
 	struct text text = text_of(time);
 	size_t count;
 
-	if (!try)
+	if (!opening)
 		return;
 	shown.owner_known = attempt->owner_known;
 	shown.owner = attempt->owner;
-	shown.tuple = try->tuple;
-	shown.captured = try->captured;
+	shown.tuple = opening->tuple;
+	shown.captured = opening->captured;
 	say_time(&text, join, attempt->started_ns, sink->options.utc);
 	text = text_of(owner);
 	say_owner(&text, &shown);
 	text = text_of(connection);
 	say_connection(&text, &shown, sink->options.ascii);
 	text = text_of(duration);
-	if (try->established_ns > try->started_ns)
-		say_duration(&text, (try->established_ns - try->started_ns) / 1000);
+	if (opening->established_ns > opening->started_ns)
+		say_duration(&text, (opening->established_ns - opening->started_ns) / 1000);
 	fprintf(sink->options.file, "%s connected  %s%s%s%s%s\n", time, owner, owner[0] ? "  " : "",
 		connection, duration[0] ? "  after " : "", duration);
 	count = attempt_evidence(join, attempt, evidence, ARRAY_SIZE(evidence));

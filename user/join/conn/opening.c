@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* opening.c - what the socket layer says of an opening: its begin, its states, its end */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "join/table.h"
+#include "util/address.h"
+
+struct evidence evidence_of(const struct event *event)
+{
+	return (struct evidence){
+		.ts_ns = event->head.ts_ns,
+		.netns = event->head.netns,
+		.ifindex = event->head.ifindex,
+		.kind = event->head.kind,
+		.vantage = event->head.vantage,
+		.flags = event->head.flags,
+		.known = event->head.known,
+	};
+}
+
+static struct evidence evidence_of_socket(const struct event *event)
+{
+	struct evidence evidence = evidence_of(event);
+
+	evidence.old_state = event->socket.old_state;
+	evidence.new_state = event->socket.new_state;
+	evidence.error = event->socket.error;
+	evidence.soft_error = event->socket.soft_error;
+	evidence.count = event->socket.retransmits;
+	return evidence;
+}
+
+/* Takes over what is known now and was not; an address or port once known stays (records.md). */
+static void learn_tuple(struct join *join, struct opening_slot *slot,
+			const struct event_tuple *tuple)
+{
+	struct event_tuple *known = &slot->opening.tuple;
+	bool had_port = known->local_port;
+
+	if (!known->family)
+		known->family = tuple->family;
+	if (!known->protocol)
+		known->protocol = tuple->protocol;
+	if (!known->remote_port && tuple->remote_port) {
+		memcpy(known->remote, tuple->remote, sizeof(known->remote));
+		known->remote_port = tuple->remote_port;
+	}
+	if (address_is_any(known->local) && !address_is_any(tuple->local))
+		memcpy(known->local, tuple->local, sizeof(known->local));
+	if (!known->local_port)
+		known->local_port = tuple->local_port;
+	if (!known->local_port || !known->remote_port || had_port)
+		return;
+	openings_set_alias(join, slot, ALIAS_OWN, known->local, known->local_port, known->remote,
+			   known->remote_port);
+	wire_find_strays(join, slot);
+}
+
+static struct opening_slot *new_opening(struct join *join, const struct event *event,
+					const struct event_tuple *tuple)
+{
+	struct opening_slot *before = openings_by_cookie(join, event->head.cookie);
+	struct opening_slot *slot;
+
+	if (before && !before->retired && before->opening.state == OPENING_CONNECTING) {
+		/* its end was lost: nothing is known of it but that it ended */
+		before->opening.state = OPENING_UNKNOWN;
+		before->opening.ended_ns = event->head.ts_ns;
+		if (before->attempt)
+			attempt_evict(join, before->attempt);
+		else
+			openings_retire(join, before);
+	}
+	slot = openings_take(join);
+	if (!slot)
+		return NULL;
+	join->counters.openings++;
+	slot->opening.generation = before ? before->opening.generation + 1 : 0;
+	slot->opening.netns = event->head.netns;
+	slot->opening.started_ns = event->head.ts_ns;
+	slot->opening.tuple.family = tuple->family;
+	memcpy(slot->opening.tuple.local, tuple->local, sizeof(tuple->local));
+	memcpy(slot->opening.tuple.remote, tuple->remote, sizeof(tuple->remote));
+	slot->opening.tuple.remote_port = tuple->remote_port;
+	slot->opening.tcp_state = 2;
+	slot->opening.syn_sent = 1;
+	openings_set_cookie(join, slot, event->head.cookie);
+	return slot;
+}
+
+void opening_open(struct join *join, const struct event *event)
+{
+	const struct ev_open *open = &event->open;
+	struct opening_slot *slot;
+	struct evidence evidence = evidence_of(event);
+
+	if (open->socket_flags & SOCKET_F_KERNEL)
+		return; /* not the wish of a process */
+	slot = new_opening(join, event, &open->tuple);
+	if (!slot)
+		return;
+	slot->opening.seen_whole = true;
+	slot->opening.mark = open->mark;
+	slot->opening.bound_ifindex = open->bound_ifindex;
+	slot->opening.bound_port = open->socket_flags & SOCKET_F_BOUND_PORT;
+	slot->opening.mptcp = open->socket_flags & SOCKET_F_MPTCP;
+	if ((event->head.known & EVENT_K_ASKED) &&
+	    (open->asked_port != open->tuple.remote_port ||
+	     !address_equal(open->asked, open->tuple.remote)) &&
+	    !address_is_any(open->asked)) { /* connect() to 0.0.0.0 or :: means this host */
+		slot->opening.asked_known = true;
+		slot->opening.asked_port = open->asked_port;
+		memcpy(slot->opening.asked, open->asked, sizeof(open->asked));
+	}
+	if (!attempt_for_opening(join, slot, &open->owner, event->head.known & EVENT_K_OWNER)) {
+		openings_retire(join, slot);
+		return;
+	}
+	evidence.old_state = 7;
+	evidence.new_state = 2;
+	attempt_add_evidence(join, slot, &evidence);
+	learn_tuple(join, slot, &open->tuple);
+}
+
+/* An opening whose begin was not seen: the agent started in the middle, or its record was lost. */
+static struct opening_slot *late_opening(struct join *join, const struct event *event,
+					 const struct event_tuple *tuple,
+					 const struct event_owner *owner)
+{
+	struct opening_slot *slot = new_opening(join, event, tuple);
+
+	if (!slot)
+		return NULL;
+	if (!attempt_for_opening(join, slot, owner, event->head.known & EVENT_K_OWNER)) {
+		openings_retire(join, slot);
+		return NULL;
+	}
+	learn_tuple(join, slot, tuple);
+	return slot;
+}
+
+void opening_snapshot(struct join *join, const struct event *event)
+{
+	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
+	bool owner_known = event->head.known & EVENT_K_OWNER;
+
+	if (!slot || slot->retired) {
+		late_opening(join, event, &event->snapshot.tuple, &event->snapshot.owner);
+		return;
+	}
+	if (slot->attempt && owner_known && !slot->attempt->attempt.owner_known) {
+		slot->attempt->attempt.owner = event->snapshot.owner;
+		slot->attempt->attempt.owner_known = true;
+	}
+}
+
+static void note_counters(struct join *join, struct opening_slot *slot, const struct event *event)
+{
+	const struct ev_socket *socket = &event->socket;
+	struct opening *opening = &slot->opening;
+
+	if (event->head.known & EVENT_K_COUNTERS) {
+		opening->counters_known = true;
+		opening->bytes_sent = socket->bytes_sent;
+		opening->bytes_received = socket->bytes_received;
+		opening->unsent_bytes = socket->unsent_bytes;
+		opening->srtt_us = socket->srtt_us;
+		opening->total_retransmits = socket->total_retransmits;
+	}
+	if ((event->head.known & EVENT_K_ISN) && !opening->isn_known) {
+		opening->isn = socket->isn;
+		opening->isn_known = true;
+		if (opening->tuple.local_port)
+			wire_find_strays(join, slot); /* of other namespaces, told apart by it */
+	}
+	if (event->head.known & EVENT_K_RESET_SEEN)
+		opening->reset_hook = true;
+	if (socket->soft_error)
+		opening->soft_error = socket->soft_error;
+}
+
+/*
+ * An ICMP error that meets a socket in use becomes its soft error, which only getsockopt(SO_ERROR)
+ * takes away (sk_getsockopt(); an ACK would too, but none comes in SYN_SENT). A socket that was then
+ * closed without one has told its application. Which errno that was follows from the ICMP error.
+ */
+static __s32 taken_error(const struct opening *opening, const struct ev_socket *closed)
+{
+	const struct icmp_seen *icmp =
+		opening->icmp_in.count ? &opening->icmp_in : &opening->icmp_here;
+
+	if (closed->old_state != 2 || !opening->icmp_reported || closed->soft_error)
+		return 0;
+	if (opening->soft_error)
+		return opening->soft_error;
+	if (!icmp->count || icmp->mixed)
+		return 0;
+	return decode_icmp_errno(icmp->ipv6, icmp->type, icmp->code);
+}
+
+static void end_opening(struct join *join, struct opening_slot *slot, const struct event *event)
+{
+	const struct ev_socket *socket = &event->socket;
+	struct opening *opening = &slot->opening;
+
+	opening->state = OPENING_FAILED;
+	opening->ended_ns = event->head.ts_ns;
+	opening->how = socket->how;
+	opening->error = socket->error ? socket->error : taken_error(opening, socket);
+	opening->signal = socket->signal;
+	if (socket->how & SOCKET_F_RESET)
+		opening->reset_seen = true;
+	if (opening->error)
+		opening->end = END_ERRNO;
+	else if (socket->how & SOCKET_F_EXITING)
+		opening->end = socket->signal ? END_KILLED : END_EXITED;
+	else
+		opening->end = END_CANCELED;
+	if (opening->tcp_state == 2 && socket->retransmits + 1 > opening->syn_sent)
+		opening->syn_sent = socket->retransmits + 1;
+	attempt_note_failure(join, slot);
+}
+
+void opening_prove(struct opening_slot *slot, __u64 now_ns)
+{
+	if (slot->opening.state != OPENING_ESTABLISHED)
+		return;
+	slot->opening.state = OPENING_WORKED;
+	slot->opening.ended_ns = now_ns;
+}
+
+/*
+ * The application closed it first (RFC 9293 3.6): what the kernel then calls a reset, data that
+ * nobody will read among it, is no failure to connect.
+ */
+static bool was_closed_here(const struct ev_socket *socket)
+{
+	return socket->old_state == 4 || socket->old_state == 5 || /* FIN_WAIT1, FIN_WAIT2 */
+	       socket->old_state == 9 || socket->old_state == 11; /* LAST_ACK, CLOSING */
+}
+
+/*
+ * The peer took back what it had agreed to. Any other end of an established connection (ss -K,
+ * data that nobody acknowledged) is one of a connect that had succeeded.
+ */
+static bool was_reset(const struct opening *opening, const struct ev_socket *socket)
+{
+	return opening->reset_seen || socket->error == ECONNRESET || socket->error == EPIPE ||
+	       socket->error == ECONNREFUSED;
+}
+
+static void state_changed(struct join *join, struct opening_slot *slot, const struct event *event)
+{
+	const struct ev_socket *socket = &event->socket;
+	struct opening *opening = &slot->opening;
+
+	if (socket->new_state == 7) {
+		if (opening->state == OPENING_CONNECTING)
+			end_opening(join, slot, event);
+		else if (opening->state == OPENING_ESTABLISHED && was_reset(opening, socket) &&
+			 !opening->bytes_sent && !opening->bytes_received &&
+			 !was_closed_here(socket))
+			end_opening(join, slot, event);
+		/* else: what it carried is not a matter of connecting */
+	} else if (opening->state == OPENING_CONNECTING && socket->old_state == 2) {
+		opening->state =
+			OPENING_ESTABLISHED; /* SYN_RECV from SYN_SENT: simultaneous open */
+		opening->established_ns = event->head.ts_ns;
+		if (socket->total_retransmits + 1 > opening->syn_sent)
+			opening->syn_sent = socket->total_retransmits + 1;
+		attempt_note_established(join, slot);
+	}
+	opening->tcp_state = socket->new_state;
+}
+
+static void retransmitted(struct join *join, struct opening_slot *slot, const struct event *event)
+{
+	struct opening *opening = &slot->opening;
+
+	if (event->head.known & EVENT_K_ERROR)
+		opening->retransmit_error = event->socket.error;
+	if (opening->state != OPENING_CONNECTING)
+		return;
+	opening->syn_sent++;
+	attempt_note_pending(join, slot, event->head.ts_ns);
+}
+
+/* A record of a socket we know nothing of speaks of an opening only while it is connecting. */
+static bool is_connecting(const struct event *event)
+{
+	return event->socket.old_state == 2;
+}
+
+void opening_socket(struct join *join, const struct event *event)
+{
+	static const struct event_owner nobody;
+	const struct ev_socket *socket = &event->socket;
+	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
+	struct evidence evidence = evidence_of_socket(event);
+
+	if (!slot || (is_connecting(event) && slot->opening.state != OPENING_CONNECTING)) {
+		if (!is_connecting(event))
+			return;
+		if (event->head.kind == EVENT_ERROR)
+			return; /* the state change follows and says the same */
+		slot = late_opening(join, event, &socket->tuple, &nobody);
+		if (!slot)
+			return;
+	}
+	if (slot->retired)
+		return;
+	if (event->head.kind == EVENT_ERROR && !socket->error && !socket->soft_error &&
+	    slot->opening.state != OPENING_CONNECTING)
+		return; /* posted by tcp_disconnect(): says nothing */
+	learn_tuple(join, slot, &socket->tuple);
+	note_counters(join, slot, event);
+	attempt_add_evidence(join, slot, &evidence);
+	switch (event->head.kind) {
+	case EVENT_STATE:
+		state_changed(join, slot, event);
+		break;
+	case EVENT_RETRANSMIT:
+		retransmitted(join, slot, event);
+		break;
+	case EVENT_RESET_RECEIVED:
+		slot->opening.reset_seen = true;
+		break;
+	case EVENT_ERROR:
+		if (!socket->error && !socket->soft_error)
+			slot->opening.icmp_reported = true;
+		break;
+	}
+}
+
+/*
+ * The call returned an error. It is the end of the opening that just ended on this socket if that
+ * end was not reported yet and does not contradict it; else the call failed before any state
+ * changed, and is an opening of its own.
+ */
+static bool reports_end_of(const struct opening_slot *slot, __s32 error)
+{
+	if (!slot || slot->opening.call_error)
+		return false;
+	if (slot->opening.state != OPENING_FAILED)
+		return false;
+	return !slot->opening.error || slot->opening.error == error;
+}
+
+void opening_syscall(struct join *join, const struct event *event)
+{
+	const struct ev_syscall *call = &event->syscall;
+	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
+	struct evidence evidence = evidence_of(event);
+	struct event_tuple tuple = call->tuple;
+
+	evidence.call = call->call;
+	evidence.error = call->error;
+	if (slot && slot->opening.state == OPENING_CONNECTING)
+		return; /* EALREADY and its like: the handshake goes on */
+	if (reports_end_of(slot, call->error)) {
+		slot->opening.call_error = call->error;
+		if (!slot->opening.error) {
+			slot->opening.error = call->error;
+			slot->opening.end = END_ERRNO;
+		}
+		if (!slot->retired)
+			attempt_add_evidence(join, slot, &evidence);
+		return;
+	}
+	if (call->type && call->type != 1 /* SOCK_STREAM */)
+		return; /* connect() of a datagram socket is a route question */
+	if (event->head.known & EVENT_K_ASKED) {
+		memcpy(tuple.remote, call->asked, sizeof(tuple.remote));
+		tuple.remote_port = call->asked_port;
+	}
+	slot = new_opening(join, event, &tuple);
+	if (!slot)
+		return;
+	slot->opening.seen_whole = true;
+	slot->opening.mark = call->mark;
+	slot->opening.bound_ifindex = call->bound_ifindex;
+	slot->opening.tuple.local_port = tuple.local_port;
+	slot->opening.bound_port = tuple.local_port || (call->socket_flags & SOCKET_F_BOUND_PORT);
+	slot->opening.syn_sent = 0;
+	slot->opening.tcp_state = call->state;
+	if (!attempt_for_opening(join, slot, &call->owner, event->head.known & EVENT_K_OWNER)) {
+		openings_retire(join, slot);
+		return;
+	}
+	attempt_add_evidence(join, slot, &evidence);
+	slot->opening.state = OPENING_FAILED;
+	slot->opening.ended_ns = event->head.ts_ns;
+	slot->opening.end = END_ERRNO;
+	slot->opening.error = call->error;
+	slot->opening.call_error = call->error;
+	attempt_note_failure(join, slot);
+}
+
+void opening_see_whole(struct join *join, struct opening_slot *slot)
+{
+	const struct netns_slot *netns = host_netns(join, slot->opening.netns);
+	const struct neighbor_failure *failure;
+	struct opening *opening = &slot->opening;
+
+	if (opening->captured) {
+		capture_see_whole(join, slot);
+		return;
+	}
+	if (!opening->syn_left && opening->syn_sent)
+		wire_find_rewritten(join, slot);
+	opening->blind_start = !opening->seen_whole;
+	opening->blind_lost = join->lost_ns && join->lost_ns >= opening->started_ns;
+	opening->blind_wire =
+		!opening->syn_handed && !opening->syn_elsewhere &&
+		!(netns && netns->covered && netns->covered_since_ns <= opening->started_ns);
+	opening->blind_wire_late = opening->blind_wire && netns && netns->covered;
+	opening->blind_hook = join->hooks_deaf;
+	failure = host_neighbor_failure(join, opening);
+	if (failure && !opening->neighbor_failed) {
+		opening->neighbor_failed = true;
+		opening->neighbor_netns = failure->netns;
+		opening->neighbor_ifindex = failure->ifindex;
+		memcpy(opening->neighbor, failure->address, sizeof(opening->neighbor));
+	}
+}

@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* wire.c - packets, drops, resets and ICMP find the opening they speak of */
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "join/table.h"
+#include "util/address.h"
+
+/*
+ * Whose a packet is: by the sender's cookie; else by its oriented tuple, in the namespace of the
+ * hook; in another namespace of this machine only when the sequence number agrees too, because
+ * there a tuple is not unique. On lo one packet is `out` of one opening and could be `in` of another.
+ */
+
+enum { STATE_LISTEN = 10 };
+
+static bool is_syn(const struct evidence *evidence)
+{
+	return evidence->packet_what == PACKET_TCP &&
+	       (evidence->tcp_flags & (TCP_F_SYN | TCP_F_ACK)) == TCP_F_SYN;
+}
+
+static bool is_syn_ack(const struct evidence *evidence)
+{
+	return evidence->packet_what == PACKET_TCP &&
+	       (evidence->tcp_flags & (TCP_F_SYN | TCP_F_ACK)) == (TCP_F_SYN | TCP_F_ACK);
+}
+
+static bool is_reset(const struct evidence *evidence)
+{
+	return evidence->packet_what == PACKET_TCP && (evidence->tcp_flags & TCP_F_RST);
+}
+
+void wire_sight_packet(struct sighting *sighting, const struct packet *packet)
+{
+	struct evidence *evidence = &sighting->evidence;
+
+	evidence->packet_what = packet->what;
+	evidence->packet_flags = packet->flags;
+	evidence->seq = packet->seq;
+	evidence->ack = packet->ack;
+	evidence->payload_bytes = packet->payload_bytes;
+	evidence->window = packet->window;
+	evidence->mss = packet->mss;
+	evidence->tcp_flags = packet->tcp_flags;
+	evidence->ttl = packet->ttl;
+	evidence->wscale = packet->wscale;
+	evidence->icmp_type = packet->icmp_type;
+	evidence->icmp_code = packet->icmp_code;
+	if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER)) {
+		sighting->quoted = true;
+		memcpy(evidence->address, packet->source, sizeof(evidence->address));
+		memcpy(sighting->source, packet->inner.source, sizeof(sighting->source));
+		memcpy(sighting->destination, packet->inner.destination,
+		       sizeof(sighting->destination));
+		sighting->source_port = packet->inner.source_port;
+		sighting->destination_port = packet->inner.destination_port;
+		sighting->seq = packet->inner.seq;
+		sighting->seq_known = packet->flags & PACKET_F_INNER_SEQ;
+		return;
+	}
+	memcpy(sighting->source, packet->source, sizeof(sighting->source));
+	memcpy(sighting->destination, packet->destination, sizeof(sighting->destination));
+	sighting->source_port = packet->source_port;
+	sighting->destination_port = packet->destination_port;
+	sighting->seq = packet->seq;
+	sighting->seq_known = packet->what == PACKET_TCP;
+}
+
+static void sight_reset(struct sighting *sighting, const struct event *event)
+{
+	const struct ev_reset *reset = &event->reset;
+
+	sighting->provoking = true;
+	sighting->state = reset->state;
+	sighting->evidence.reason = reset->reason;
+	sighting->evidence.old_state = reset->state;
+	if (event->packet.what == PACKET_TCP || !(event->head.known & EVENT_K_TUPLE))
+		return;
+	/* sent without being asked: the peer's packets pass the other way round */
+	memcpy(sighting->source, reset->tuple.remote, sizeof(sighting->source));
+	memcpy(sighting->destination, reset->tuple.local, sizeof(sighting->destination));
+	sighting->source_port = reset->tuple.remote_port;
+	sighting->destination_port = reset->tuple.local_port;
+}
+
+static void sight(struct sighting *sighting, const struct event *event)
+{
+	memset(sighting, 0, sizeof(*sighting));
+	sighting->evidence = evidence_of(event);
+	sighting->cookie = event->head.cookie;
+	if (event->packet.what != PACKET_NONE)
+		wire_sight_packet(sighting, &event->packet);
+	if (event->head.kind == EVENT_RESET_SENT) {
+		sight_reset(sighting, event);
+	} else if (event->head.kind == EVENT_ICMP_SENT) {
+		sighting->provoking = true;
+		sighting->evidence.icmp_type = event->icmp.type;
+		sighting->evidence.icmp_code = event->icmp.code;
+	} else if (event->head.kind == EVENT_DROP) {
+		sighting->rx_cookie = event->drop.rx_cookie;
+		sighting->state = event->drop.rx_state;
+		sighting->evidence.reason = event->drop.reason;
+		sighting->evidence.location = event->drop.location;
+		sighting->evidence.count = event->drop.backlog;
+		sighting->evidence.limit = event->drop.backlog_max;
+	}
+}
+
+/* ---- what a packet of ours tells ---- */
+
+static void note_syn(struct join *join, struct opening_slot *slot, const struct sighting *sighting)
+{
+	const struct evidence *evidence = &sighting->evidence;
+	struct opening *opening = &slot->opening;
+
+	if (evidence->vantage != VANTAGE_TC_OUT && evidence->vantage != VANTAGE_CGROUP_OUT)
+		return; /* the other end of a veth: the same packet again */
+	if (evidence->netns == opening->netns)
+		opening->syn_handed++;
+	else
+		opening->syn_elsewhere++;
+	if (host_interface_leaves(join, evidence->netns, evidence->ifindex))
+		opening->syn_left++;
+	opening->syn_ifindex = evidence->ifindex;
+	opening->syn_netns = evidence->netns;
+	if (!opening->syn_first_ns)
+		opening->syn_first_ns = evidence->ts_ns;
+	opening->syn_last_ns = evidence->ts_ns;
+}
+
+void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
+{
+	const struct evidence *evidence = &sighting->evidence;
+
+	if (seen->count++) { /* the first one is the cause of the rest */
+		seen->mixed |=
+			seen->type != evidence->icmp_type || seen->code != evidence->icmp_code;
+		return;
+	}
+	seen->type = evidence->icmp_type;
+	seen->code = evidence->icmp_code;
+	seen->ipv6 = evidence->flags & EVENT_F_IPV6;
+	seen->ttl = evidence->ttl;
+	seen->first_ns = evidence->ts_ns;
+	memcpy(seen->sender, evidence->address, sizeof(seen->sender));
+}
+
+static void note_icmp_here(struct opening *opening, const struct sighting *sighting)
+{
+	wire_note_icmp(&opening->icmp_here, sighting);
+	if (opening->icmp_here.count == 1)
+		opening->icmp_here_netns = sighting->evidence.netns;
+}
+
+/* Plain ACKs come as records only under run, where every packet does. */
+static void note_challenge(struct opening *opening, const struct evidence *evidence)
+{
+	opening->ack_in++;
+	opening->stale_in += (evidence->tcp_flags & TCP_F_ACK) && opening->isn_known &&
+			     evidence->ack != opening->isn + 1;
+}
+
+static void note_answer(struct join *join, struct opening_slot *slot,
+			const struct sighting *sighting)
+{
+	const struct evidence *evidence = &sighting->evidence;
+	const struct netns_slot *netns = host_netns(join, slot->opening.netns);
+	struct opening *opening = &slot->opening;
+	bool acknowledges = (evidence->tcp_flags & TCP_F_ACK) &&
+			    (!opening->isn_known || evidence->ack == opening->isn + 1);
+
+	if (evidence->netns != opening->netns && netns && netns->covered)
+		return; /* on its way, not here yet */
+	if (is_reset(evidence)) {
+		if (acknowledges)
+			opening->reset_in++;
+		else
+			opening->reset_other_in++;
+	} else if (is_syn_ack(evidence)) {
+		opening->synack_in++;
+	} else {
+		if (opening->state == OPENING_CONNECTING)
+			note_challenge(opening, evidence);
+		return;
+	}
+	if (opening->answer_ns)
+		return;
+	opening->answer_ns = evidence->ts_ns;
+	opening->answer_ttl = evidence->ttl;
+}
+
+static void note_drop(struct drop_seen *seen, const struct sighting *sighting, bool ours)
+{
+	const struct evidence *evidence = &sighting->evidence;
+
+	seen->ours |= ours;
+	if (seen->count++)
+		return;
+	seen->reason = evidence->reason;
+	seen->reason_known = evidence->known & EVENT_K_REASON;
+	seen->netns = evidence->netns;
+	seen->ifindex = evidence->ifindex;
+	seen->location = evidence->location;
+	seen->first_ns = evidence->ts_ns;
+	seen->tcp_reset = is_reset(evidence);
+	seen->syn_ack = is_syn_ack(evidence);
+}
+
+void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,
+		    __u64 listener_cookie, bool at_ack)
+{
+	struct opening *opening = &slot->opening;
+
+	opening->full.seen = true;
+	opening->full.count++;
+	opening->full.netns = evidence->netns;
+	opening->full.backlog = evidence->count;
+	opening->full.backlog_max = evidence->limit;
+	opening->full.listener_cookie = listener_cookie;
+	opening->full.at_ack = at_ack;
+	attempt_add_evidence(join, slot, evidence);
+}
+
+static bool drop_is(const struct join *join, const struct sighting *sighting, const char *name)
+{
+	const char *text;
+
+	if (!(sighting->evidence.known & EVENT_K_REASON))
+		return false;
+	text = join_name(join, NAME_DROP_REASON, sighting->evidence.reason);
+	return text && !strcmp(text, name);
+}
+
+static void note_refused(struct opening *opening, const struct sighting *sighting, bool by_drop)
+{
+	opening->refused_here = true;
+	opening->refused_by_drop = by_drop;
+	opening->refused_netns = sighting->evidence.netns;
+	if (!by_drop)
+		opening->refused_reason = sighting->evidence.reason;
+	memcpy(opening->refused_to, sighting->destination, sizeof(opening->refused_to));
+	opening->refused_to_port = sighting->destination_port;
+	opening->refused_rewritten = opening->refused_to_port != opening->tuple.remote_port ||
+				     !address_equal(opening->refused_to, opening->tuple.remote);
+}
+
+static void apply_out(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
+		      bool by_cookie)
+{
+	const struct evidence *evidence = &sighting->evidence;
+	struct opening *opening = &slot->opening;
+
+	switch (evidence->kind) {
+	case EVENT_PACKET:
+		if (is_syn(evidence))
+			note_syn(join, slot, sighting);
+		break;
+	case EVENT_DROP:
+		if (drop_is(join, sighting, "NO_SOCKET") && is_syn(evidence))
+			note_refused(opening, sighting, true);
+		else
+			note_drop(&opening->drop_out, sighting, by_cookie);
+		break;
+	case EVENT_RESET_SENT:
+		if (!sighting->state && is_syn(evidence)) {
+			note_refused(opening, sighting, false);
+		} else if (sighting->state) {
+			opening->reset_here = true;
+			opening->reset_here_state = sighting->state;
+			opening->reset_here_netns = evidence->netns;
+		}
+		break;
+	case EVENT_ICMP_SENT:
+		note_icmp_here(opening, sighting);
+		break;
+	}
+}
+
+static void apply_in(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
+		     bool by_cookie)
+{
+	const struct evidence *evidence = &sighting->evidence;
+
+	if (evidence->kind == EVENT_DROP)
+		note_drop(&slot->opening.drop_in, sighting, by_cookie);
+	else if (evidence->kind == EVENT_PACKET)
+		note_answer(join, slot, sighting);
+}
+
+/* An ICMP error that quotes a packet of ours. */
+static void apply_quoted(struct opening *opening, const struct sighting *sighting)
+{
+	const struct evidence *evidence = &sighting->evidence;
+
+	if (evidence->kind == EVENT_DROP)
+		note_drop(&opening->drop_in, sighting, false);
+	else if (evidence->flags & EVENT_F_LOOPBACK)
+		note_icmp_here(opening, sighting); /* nobody but this machine sends on lo */
+	else if (evidence->netns == opening->netns)
+		wire_note_icmp(&opening->icmp_in, sighting);
+}
+
+static void apply(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
+		  bool out, bool by_cookie)
+{
+	struct evidence evidence = sighting->evidence;
+
+	if (slot->retired)
+		return;
+	if (sighting->quoted)
+		apply_quoted(&slot->opening, sighting);
+	else if (out)
+		apply_out(join, slot, sighting, by_cookie);
+	else
+		apply_in(join, slot, sighting, by_cookie);
+	evidence.direction = out && !sighting->quoted ? DIRECTION_OUT : DIRECTION_IN;
+	attempt_add_evidence(join, slot, &evidence);
+}
+
+/* ---- whose it is ---- */
+
+/* A packet of the opening itself: source is its local side. */
+static bool fits_out(const struct opening *opening, const struct sighting *sighting)
+{
+	if (sighting->seq_known && opening->isn_known)
+		return sighting->seq == opening->isn || sighting->seq == opening->isn + 1 ||
+		       (opening->state != OPENING_CONNECTING &&
+			sighting->evidence.netns == opening->netns);
+	return sighting->evidence.netns == opening->netns;
+}
+
+/* A packet of the peer: source is the opening's remote side. */
+static bool fits_in(const struct opening *opening, const struct sighting *sighting)
+{
+	if (sighting->evidence.netns == opening->netns)
+		return true;
+	return opening->isn_known && (sighting->evidence.tcp_flags & TCP_F_ACK) &&
+	       sighting->evidence.ack == opening->isn + 1;
+}
+
+static bool place_by_tuple(struct join *join, const struct sighting *sighting)
+{
+	const __u8 *source = sighting->source, *destination = sighting->destination;
+	__u16 source_port = sighting->source_port, destination_port = sighting->destination_port;
+	struct alias *walk = NULL;
+	struct opening_slot *slot;
+	bool placed = false;
+
+	while ((slot = openings_by_tuple(join, &walk, source, source_port, destination,
+					 destination_port))) {
+		if (!fits_out(&slot->opening, sighting))
+			continue;
+		apply(join, slot, sighting, true, false);
+		placed = true;
+		break; /* the newest: an older one of that tuple is over */
+	}
+	if (sighting->quoted || sighting->provoking ||
+	    (source_port == destination_port && address_equal(source, destination)))
+		return placed; /* a self-connect meets itself */
+	walk = NULL;
+	while ((slot = openings_by_tuple(join, &walk, destination, destination_port, source,
+					 source_port))) {
+		if (!fits_in(&slot->opening, sighting))
+			continue;
+		apply(join, slot, sighting, false,
+		      sighting->rx_cookie && sighting->rx_cookie == slot->opening.cookie);
+		placed = true;
+		break;
+	}
+	return placed;
+}
+
+/* The sender's own packet teaches its port, its first sequence number, its rewritten tuple. */
+static void learn_from_own(struct join *join, struct opening_slot *slot,
+			   const struct sighting *sighting)
+{
+	const struct evidence *evidence = &sighting->evidence;
+	struct event_tuple *tuple = &slot->opening.tuple;
+	bool same = address_equal(tuple->remote, sighting->destination) &&
+		    tuple->remote_port == sighting->destination_port;
+	bool teaches = false;
+
+	if (is_syn(evidence) && !slot->opening.isn_known) {
+		slot->opening.isn = evidence->seq;
+		slot->opening.isn_known = true;
+		slot->opening.isn_from_wire = true;
+		teaches = true;
+	}
+	if (same && evidence->netns == slot->opening.netns && !tuple->local_port) {
+		memcpy(tuple->local, sighting->source, sizeof(tuple->local));
+		tuple->local_port = sighting->source_port;
+		openings_set_alias(join, slot, ALIAS_OWN, tuple->local, tuple->local_port,
+				   tuple->remote, tuple->remote_port);
+		teaches = true;
+	} else if (!same || tuple->local_port != sighting->source_port ||
+		   !address_equal(tuple->local, sighting->source)) {
+		openings_set_alias(join, slot, ALIAS_LEARNED, sighting->source,
+				   sighting->source_port, sighting->destination,
+				   sighting->destination_port);
+	}
+	if (teaches && tuple->local_port)
+		wire_find_strays(join, slot);
+}
+
+static bool place_by_cookie(struct join *join, const struct sighting *sighting)
+{
+	struct opening_slot *slot = openings_by_cookie(join, sighting->cookie);
+
+	if (!slot || sighting->provoking)
+		return false;
+	if (sighting->quoted || sighting->evidence.packet_what != PACKET_TCP)
+		return false;
+	if (slot->opening.isn_known && is_syn(&sighting->evidence) &&
+	    sighting->seq != slot->opening.isn)
+		return false; /* of an earlier generation */
+	learn_from_own(join, slot, sighting);
+	apply(join, slot, sighting, true, true);
+	return true;
+}
+
+/* ---- strays ---- */
+
+/* Both directions of a tuple share a bucket. */
+static struct sighting_list *stray_bucket(struct join *join, const __u8 *a, __u16 a_port,
+					  const __u8 *b, __u16 b_port)
+{
+	__u64 h = hash_mix(join_hash_bytes(0, a, EVENT_ADDRESS_SIZE), a_port) ^
+		  hash_mix(join_hash_bytes(0, b, EVENT_ADDRESS_SIZE), b_port);
+
+	return &join->strays_by_tuple[h & (join->buckets - 1)];
+}
+
+static struct sighting_list *isn_bucket(struct join *join, __u32 isn)
+{
+	return &join->strays_by_isn[hash_mix(0, isn) & (join->buckets - 1)];
+}
+
+static void forget_stray(struct sighting *stray)
+{
+	LIST_REMOVE(stray, link);
+	if (stray->in_isn)
+		LIST_REMOVE(stray, by_isn);
+	stray->used = false;
+	stray->in_isn = false;
+}
+
+static void keep_stray(struct join *join, const struct sighting *sighting)
+{
+	struct sighting *stray = &join->strays[join->strays_next];
+
+	join->strays_next = (join->strays_next + 1) % join->limits.strays;
+	if (stray->used) {
+		forget_stray(stray);
+		join->counters.strays_overwritten++;
+	}
+	*stray = *sighting;
+	stray->used = true;
+	LIST_INSERT_HEAD(stray_bucket(join, stray->source, stray->source_port, stray->destination,
+				      stray->destination_port),
+			 stray, link);
+	if (!stray->seq_known || stray->quoted || !is_syn(&stray->evidence))
+		return;
+	stray->in_isn = true;
+	LIST_INSERT_HEAD(isn_bucket(join, stray->seq), stray, by_isn);
+}
+
+static bool is_of(const struct opening *opening, const struct sighting *stray)
+{
+	const struct event_tuple *tuple = &opening->tuple;
+
+	if (stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS < opening->started_ns)
+		return false; /* before it began */
+	if (stray->source_port == tuple->local_port &&
+	    stray->destination_port == tuple->remote_port &&
+	    address_equal(stray->source, tuple->local) &&
+	    address_equal(stray->destination, tuple->remote))
+		return fits_out(opening, stray);
+	return !stray->quoted && !stray->provoking && stray->source_port == tuple->remote_port &&
+	       stray->destination_port == tuple->local_port &&
+	       address_equal(stray->source, tuple->remote) &&
+	       address_equal(stray->destination, tuple->local) && fits_in(opening, stray);
+}
+
+void wire_find_strays(struct join *join, struct opening_slot *slot)
+{
+	const struct event_tuple *tuple = &slot->opening.tuple;
+	struct sighting *found[16], *stray;
+	size_t n = 0;
+
+	LIST_FOREACH(stray,
+		     stray_bucket(join, tuple->local, tuple->local_port, tuple->remote,
+				  tuple->remote_port),
+		     link)
+		if (n < sizeof(found) / sizeof(found[0]) && is_of(&slot->opening, stray))
+			found[n++] = stray;
+	while (n--) { /* the oldest was put in first and stands last */
+		stray = found[n];
+		forget_stray(stray);
+		apply(join, slot, stray,
+		      address_equal(stray->source, tuple->local) &&
+			      stray->source_port == tuple->local_port,
+		      stray->rx_cookie && stray->rx_cookie == slot->opening.cookie);
+	}
+}
+
+/*
+ * What became of our SYN behind NAT on this machine: addresses and ports are others there, its
+ * first sequence number is not (netfilter changes that only for
+ * synproxy). 32 random bits and the time are enough among the few thousand SYNs that nobody claims.
+ */
+void wire_find_rewritten(struct join *join, struct opening_slot *slot)
+{
+	struct sighting *found[16], *stray;
+	size_t n = 0;
+
+	if (!slot->opening.isn_known)
+		return;
+	LIST_FOREACH(stray, isn_bucket(join, slot->opening.isn), by_isn)
+		if (n < sizeof(found) / sizeof(found[0]) && stray->seq == slot->opening.isn &&
+		    stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS >= slot->opening.started_ns)
+			found[n++] = stray;
+	while (n--) {
+		stray = found[n];
+		forget_stray(stray);
+		apply(join, slot, stray, true, false);
+	}
+}
+
+/* ---- records ---- */
+
+/* The third segment of a handshake met a full queue: the client believes it is connected. */
+static bool is_overflow_at_ack(const struct event *event)
+{
+	return event->head.kind == EVENT_DROP && event->drop.rx_state == STATE_LISTEN &&
+	       (event->head.known & EVENT_K_BACKLOG) && event->packet.what == PACKET_TCP &&
+	       !(event->packet.tcp_flags & TCP_F_SYN) &&
+	       event->drop.backlog > event->drop.backlog_max;
+}
+
+void wire_event(struct join *join, const struct event *event)
+{
+	struct sighting sighting;
+
+	sight(&sighting, event);
+	if (is_overflow_at_ack(event)) {
+		struct event_tuple tuple = { .local_port = event->packet.destination_port,
+					     .remote_port = event->packet.source_port,
+					     .protocol = IPPROTO_TCP };
+
+		memcpy(tuple.local, event->packet.destination, sizeof(tuple.local));
+		memcpy(tuple.remote, event->packet.source, sizeof(tuple.remote));
+		attempt_overflow(join, &sighting.evidence, &tuple, event->drop.rx_cookie,
+				 event->packet.seq - 1, true);
+		return;
+	}
+	if (sighting.evidence.packet_what != PACKET_TCP && !sighting.quoted &&
+	    !(sighting.provoking && sighting.source_port))
+		return;
+	if (place_by_cookie(join, &sighting)) {
+		/* on lo the same packet also reaches an opening at the other side */
+		return;
+	}
+	if (!place_by_tuple(join, &sighting))
+		keep_stray(join, &sighting);
+}
+
+void wire_listener(struct join *join, const struct event *event)
+{
+	const struct ev_listener *listener = &event->listener;
+	const struct event_tuple *tuple = &listener->tuple;
+	bool full = listener->backlog > listener->backlog_max;
+	bool at_ack = event->head.kind == EVENT_SYNACK_RETRANSMIT;
+	struct evidence evidence = evidence_of(event);
+	struct alias *walk = NULL;
+	struct opening_slot *slot;
+
+	evidence.count = listener->backlog;
+	evidence.limit = listener->backlog_max;
+	while ((slot = openings_by_tuple(join, &walk, tuple->remote, tuple->remote_port,
+					 tuple->local, tuple->local_port)))
+		if (!slot->retired &&
+		    (!slot->opening.isn_known || slot->opening.isn == listener->isn))
+			break;
+	if (slot && full)
+		wire_note_full(join, slot, &evidence, event->head.cookie, at_ack);
+	else if (slot)
+		attempt_add_evidence(join, slot, &evidence);
+	if (full && (at_ack || !slot))
+		attempt_overflow(join, &evidence, tuple, event->head.cookie, listener->isn, at_ack);
+}

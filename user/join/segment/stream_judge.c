@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* stream_judge.c - what one segment is, by what both sides sent before it */
+
+#include "join/segment/stream_judge.h"
+#include "util/array.h"
+
+#define MARKS (TCP_F_SYN | TCP_F_FIN | TCP_F_RST)
+/* A fast retransmission follows the duplicate ACK that asks for it within this. */
+#define FAST_NS 20000000
+/* Segments overtake each other within a round trip; while none is known, within this. */
+#define OVERTAKE_NS 3000000
+
+struct segment {
+	const struct packet *packet;
+	struct stream *stream;
+	struct stream_side *from, *to;
+	__u64 ts_ns;
+	__u32 length; /* of the payload */
+	__u32 flags; /* BIT(enum stream_flag) so far */
+	bool marked; /* SYN, FIN or RST */
+	bool repeats; /* same sequence number, acknowledgment, nothing in it: only the window speaks */
+};
+
+/*
+ * Time since @then. Clocks of captures run backwards at times; what came before its cause is as far
+ * from it as can be, so that nothing is concluded from nearness.
+ */
+static __u64 since(__u64 then, __u64 now)
+{
+	return now - then;
+}
+
+/* A probe of a closed window is its next byte (RFC 9293 3.8.6.1). */
+static bool probes_next_byte(const struct segment *segment)
+{
+	return segment->length == 1 && segment->packet->seq == segment->from->next_seq &&
+	       !segment->to->window;
+}
+
+/*
+ * A keep-alive has the sequence number before the next one and at most that byte (RFC 9293 3.8.4).
+ * Linux probes a closed window with the same (tcp_xmit_probe_skb()): what tells them apart is
+ * whether the window is closed.
+ */
+static bool is_before_next(const struct segment *segment)
+{
+	return segment->length <= 1 && segment->packet->seq == segment->from->next_seq - 1 &&
+	       !segment->marked;
+}
+
+/* What the sender's own segments tell: something missing before it, keep-alive, probe. */
+static void judge_sequence(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	const struct stream_side *from = segment->from;
+
+	if (!packet->window && !segment->marked)
+		segment->flags |= BIT(STREAM_ZERO_WINDOW);
+	if (from->next_seq && seq_before(from->next_seq, packet->seq) &&
+	    !(packet->tcp_flags & TCP_F_RST))
+		segment->flags |= BIT(STREAM_LOST_SEGMENT);
+	if (is_before_next(segment))
+		segment->flags |= segment->to->zero_since_ns && !segment->to->window ?
+					  BIT(STREAM_ZERO_WINDOW_PROBE) :
+					  BIT(STREAM_KEEP_ALIVE);
+}
+
+/*
+ * Does the segment end where the window of the other side does? Only if the scale is known: it may
+ * be used from the first segment without SYN on (RFC 7323 2.2).
+ */
+static bool fills_window(const struct segment *segment)
+{
+	const struct stream_side *to = segment->to;
+	__u32 window = to->window;
+
+	if (!segment->length || segment->marked || to->wscale == STREAM_WSCALE_UNKNOWN ||
+	    window == STREAM_WINDOW_UNKNOWN)
+		return false;
+	if (to->wscale != STREAM_WSCALE_UNUSED && !(to->state & SIDE_UNSCALED))
+		window <<= to->wscale;
+	return segment->packet->seq + segment->length == to->ack + window;
+}
+
+/* A segment that repeats the last one of its side: an answer to a probe, or a duplicate ACK. */
+static void judge_repeat(struct segment *segment)
+{
+	__u32 window = segment->packet->window;
+	struct stream_side *from = segment->from;
+
+	if (!segment->repeats)
+		return;
+	if (window && window != from->window)
+		segment->flags |= BIT(STREAM_WINDOW_UPDATE);
+	if (window != from->window)
+		return;
+	if (window && (segment->to->last_flags & BIT(STREAM_KEEP_ALIVE))) {
+		segment->flags |= BIT(STREAM_KEEP_ALIVE_ACK);
+	} else if (!window && (segment->to->last_flags & BIT(STREAM_ZERO_WINDOW_PROBE))) {
+		segment->flags |= BIT(STREAM_ZERO_WINDOW_PROBE_ACK);
+	} else if (window) {
+		from->repeats = from->repeats == STREAM_REPEATS_UNSEEN ? 1 : from->repeats + 1;
+		segment->flags |= BIT(STREAM_DUPLICATE_ACK);
+	}
+}
+
+/*
+ * Acknowledges what the capture does not hold. Told once for a hole. Beyond everything seen it is
+ * told once until the other side acknowledges something new: of a capture that holds one direction
+ * alone, every later segment would be it.
+ */
+static void judge_ack(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	struct stream_side *to = segment->to;
+
+	if (!(packet->tcp_flags & TCP_F_ACK) || !to->whole_seq ||
+	    !seq_before(to->whole_seq, packet->ack))
+		return;
+	if (seq_before(to->whole_seq, to->next_seq)) {
+		to->whole_seq = to->next_seq;
+		segment->flags |= BIT(STREAM_ACK_LOST_SEGMENT);
+		return;
+	}
+	if (!to->repeats)
+		segment->flags |= BIT(STREAM_ACK_LOST_SEGMENT);
+	to->repeats = STREAM_REPEATS_UNSEEN;
+}
+
+/* Payload, SYN or FIN that brings nothing new: sent again, or late. */
+static void judge_again(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	const struct stream *stream = segment->stream;
+	const struct stream_side *from = segment->from, *to = segment->to;
+	__u32 end = packet->seq + segment->length;
+	__u64 near_ns = stream->handshake_ns ? stream->handshake_ns : OVERTAKE_NS;
+	bool old = from->next_seq && seq_before(packet->seq, from->next_seq);
+
+	/* the byte of a probe of a closed window, now with what follows it */
+	if (segment->length > 1 && packet->seq == from->next_seq - 1)
+		old = false;
+	if (segment->length && to->ack && !seq_before(to->ack, end)) {
+		segment->flags |= BIT(STREAM_SPURIOUS_RETRANSMISSION);
+		return;
+	}
+	if (!old)
+		return;
+	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))
+		end++;
+	if (to->repeats >= 2 && to->ack == packet->seq &&
+	    since(to->last_ns, segment->ts_ns) < FAST_NS)
+		segment->flags |= BIT(STREAM_FAST_RETRANSMISSION);
+	else if (since(from->next_ns, segment->ts_ns) < near_ns && from->next_seq != end)
+		segment->flags |= BIT(STREAM_OUT_OF_ORDER);
+	else
+		segment->flags |= BIT(STREAM_RETRANSMISSION);
+}
+
+/* The order of the questions is that of precedence. */
+static void judge(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	struct stream_side *from = segment->from;
+
+	segment->repeats = !segment->length && !segment->marked && packet->seq == from->next_seq &&
+			   packet->ack == from->ack;
+	if (probes_next_byte(segment)) {
+		segment->flags |= BIT(STREAM_ZERO_WINDOW_PROBE);
+	} else {
+		judge_sequence(segment);
+		if (fills_window(segment))
+			segment->flags |= BIT(STREAM_WINDOW_FULL);
+		judge_repeat(segment);
+	}
+	if (packet->ack != from->ack)
+		from->repeats = 0;
+	judge_ack(segment);
+	if ((segment->length || (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))) &&
+	    !is_before_next(segment))
+		judge_again(segment);
+}
+
+/* A window is scaled only if both SYNs say so (RFC 7323 2.2). */
+static void take_scale(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+
+	if (!(packet->tcp_flags & TCP_F_SYN))
+		return;
+	if (packet->flags & PACKET_F_WSCALE) {
+		segment->from->wscale = packet->wscale;
+		if ((packet->tcp_flags & TCP_F_ACK) && segment->to->wscale == STREAM_WSCALE_UNUSED)
+			segment->from->wscale = STREAM_WSCALE_UNUSED;
+	} else if (segment->from->wscale == STREAM_WSCALE_UNKNOWN) {
+		segment->from->wscale = STREAM_WSCALE_UNUSED;
+		segment->to->wscale = STREAM_WSCALE_UNUSED;
+	}
+}
+
+/* What the next segment will be compared with. */
+static void take_over(struct segment *segment, __u32 end)
+{
+	const struct packet *packet = segment->packet;
+	struct stream_side *from = segment->from;
+	bool probe = probes_next_byte(segment);
+
+	if (!probe && (!from->next_seq || seq_before(from->next_seq, end))) {
+		from->next_seq = end;
+		from->next_ns = segment->ts_ns;
+	}
+	if (!probe && (!from->whole_seq || packet->seq == from->whole_seq))
+		from->whole_seq = from->next_seq;
+	from->window = packet->window;
+	from->ack = packet->ack;
+	if ((packet->tcp_flags & TCP_F_ACK) &&
+	    (!(from->state & SIDE_ACKED) || seq_before(from->acked, packet->ack))) {
+		from->acked = packet->ack;
+		from->state |= SIDE_ACKED;
+	}
+	from->last_ns = segment->ts_ns;
+	from->last_flags = (__u16)segment->flags;
+	if (packet->tcp_flags & TCP_F_SYN)
+		from->state |= SIDE_UNSCALED;
+	else if (packet->tcp_flags & TCP_F_ACK)
+		from->state &= ~SIDE_UNSCALED;
+	take_scale(segment);
+}
+
+static void take_isn(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	bool syn = packet->tcp_flags & TCP_F_SYN;
+
+	if (!(segment->from->state & SIDE_BEGUN))
+		segment->from->isn = syn ? packet->seq : packet->seq - 1;
+	segment->from->state |= SIDE_BEGUN;
+	if (!(segment->to->state & SIDE_BEGUN) && (packet->tcp_flags & TCP_F_ACK)) {
+		segment->to->isn = packet->ack - 1;
+		segment->to->state |= SIDE_BEGUN;
+	}
+}
+
+/*
+ * A SYN sent again starts the side over: a reset may have moved its sequence number to where the
+ * answer acknowledged it (RFC 9293 3.5.2). A SYN with ACK that has another number than the one
+ * acknowledged before is of another connection, too.
+ */
+static void look_at_syn(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	struct stream_side *from = segment->from;
+
+	if (!(packet->tcp_flags & TCP_F_SYN) || !(from->state & SIDE_BEGUN))
+		return;
+	if (!(packet->tcp_flags & TCP_F_ACK)) {
+		from->next_seq = from->whole_seq;
+	} else if (packet->seq != from->isn) {
+		from->isn = packet->seq;
+		segment->flags |= BIT(STREAM_REUSED_PORTS);
+	}
+}
+
+/*
+ * What the other side asks for by duplicate ACKs is sent again on purpose, however soon: RFC 5681 3.2.
+ * One of them may be a copy itself. With an identification (0 none) a copy is known by that.
+ */
+static bool is_asked_for(const struct segment *segment)
+{
+	const struct stream_side *to = segment->to;
+
+	return !segment->packet->ip_id && to->repeats >= 2 &&
+	       to->repeats != STREAM_REPEATS_UNSEEN && segment->packet->seq == to->ack;
+}
+
+void stream_judge(struct stream *stream, const struct packet *packet, __u64 ts_ns,
+		  struct stream_look *look)
+{
+	struct segment segment = {
+		.packet = packet,
+		.stream = stream,
+		.from = &stream->side[look->from],
+		.to = &stream->side[!look->from],
+		.ts_ns = ts_ns,
+		.length = packet->payload_bytes,
+		.flags = look->flags,
+		.marked = packet->tcp_flags & MARKS,
+	};
+	__u32 end = packet->seq + segment.length;
+
+	look->copy = !is_asked_for(&segment) && stream_count_copy(segment.from, packet, ts_ns);
+	look_at_syn(&segment);
+	take_isn(&segment);
+	judge(&segment);
+	look->flags = segment.flags;
+	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))
+		end++;
+	if (!look->copy)
+		stream_count(stream, packet, ts_ns, look, end);
+	take_over(&segment, end);
+}

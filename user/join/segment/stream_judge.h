@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* stream_judge.h - what one segment is; private to this folder */
+#pragma once
+
+#include "join/segment/stream.h"
+
+/* Adds to @look what the segment is, then takes it over into @stream. */
+void stream_judge(struct stream *stream, const struct packet *packet, __u64 ts_ns,
+		  struct stream_look *look);
+
+/* stream_count.c: the figures. @end: behind the segment's last sequence number. */
+void stream_count(struct stream *stream, const struct packet *packet, __u64 ts_ns,
+		  const struct stream_look *look, __u32 end);
+/* A packet that was captured before, from another place on its way. */
+bool stream_count_copy(struct stream_side *from, const struct packet *packet, __u64 ts_ns);
+
+/* Sequence numbers are compared modulo 2^32 (RFC 9293 3.4). */
+static inline bool seq_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* connection.c - what is said on the connections of a capture, and when one of them is to be judged */
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "join/segment/stream_judge.h"
+#include "join/table.h"
+#include "util/address.h"
+#include "util/array.h"
+
+#define PAUSE_NS (1000 * 1000000ull) /* who speaks again after so long has not just gone on */
+/* A close() follows the last words at once; a scheduler may come between them. */
+#define GOODBYE_NS (20 * 1000000ull)
+/*
+ * TLS: close_notify 24 (1.3) to 31 bytes (1.2), up to 69 with CBC; HTTP/2's GOAWAY before it 39
+ * and more.
+ */
+#define GOODBYE_BYTES 128
+
+#define SENT_AGAIN (BIT(STREAM_RETRANSMISSION) | BIT(STREAM_FAST_RETRANSMISSION))
+#define SAYS_NOTHING                                                                 \
+	(SENT_AGAIN | BIT(STREAM_SPURIOUS_RETRANSMISSION) | BIT(STREAM_KEEP_ALIVE) | \
+	 BIT(STREAM_ZERO_WINDOW_PROBE))
+
+/* ---- what is known ---- */
+
+static __u32 data_end(const struct connection_side *side)
+{
+	return side->data.seq + side->data.payload_bytes;
+}
+
+static const struct stream_side *peer_of(const struct connection *connection, int side)
+{
+	return &connection->stream->side[!side];
+}
+
+/* Everything up to @seq has arrived at the host of the other side. */
+static bool has_acked(const struct stream_side *peer, __u32 seq)
+{
+	return (peer->state & SIDE_ACKED) && !seq_before(peer->acked, seq);
+}
+
+bool connection_two_sided(const struct connection *connection)
+{
+	return connection->stream->side[0].packets && connection->stream->side[1].packets;
+}
+
+void connection_tuple(const struct connection *connection, struct event_tuple *tuple)
+{
+	const struct stream *stream = connection->stream;
+	__u8 client = stream->client;
+
+	*tuple = (struct event_tuple){
+		.local_port = stream->port[client],
+		.remote_port = stream->port[!client],
+		.family = address_is_ipv4(stream->address[client]) ? AF_INET : AF_INET6,
+		.protocol = IPPROTO_TCP,
+	};
+	memcpy(tuple->local, stream->address[client], sizeof(tuple->local));
+	memcpy(tuple->remote, stream->address[!client], sizeof(tuple->remote));
+}
+
+__u32 connection_acked_bytes(const struct connection *connection, int side)
+{
+	const struct stream_side *peer = peer_of(connection, side);
+	__u32 from = connection->stream->side[side].isn + 1;
+	__u32 end = peer->acked;
+
+	if (!(peer->state & SIDE_ACKED))
+		return 0;
+	if (connection->side[side].data.ts_ns && seq_before(data_end(&connection->side[side]), end))
+		end = data_end(&connection->side[side]); /* the FIN is no byte */
+	else if (connection->side[side].fin.ts_ns && !connection->side[side].data.ts_ns)
+		return 0;
+	return seq_before(from, end) ? end - from : 0;
+}
+
+__u32 connection_unacked_bytes(const struct connection *connection, int side)
+{
+	const struct stream_side *peer = peer_of(connection, side);
+	__u32 end = data_end(&connection->side[side]);
+
+	if (!connection->side[side].data.ts_ns)
+		return 0;
+	if (!(peer->state & SIDE_ACKED))
+		return end - (connection->stream->side[side].isn + 1);
+	return seq_before(peer->acked, end) ? end - peer->acked : 0;
+}
+
+bool connection_stuck(const struct connection *connection, int side)
+{
+	const struct connection_side *own = &connection->side[side];
+
+	return own->stuck_count && !has_acked(peer_of(connection, side), own->stuck_seq + 1);
+}
+
+bool connection_spoke_after_fin(const struct connection *connection, int side)
+{
+	const struct connection_mark *data = &connection->side[side].data;
+	const struct connection_mark *fin = &connection->side[!side].fin;
+
+	return data->ts_ns && fin->ts_ns &&
+	       !seq_before(data->ack, connection->stream->side[!side].fin_end);
+}
+
+bool connection_crossed_fin(const struct connection *connection, int side)
+{
+	const struct connection_mark *data = &connection->side[side].data;
+	const struct connection_mark *fin = &connection->side[!side].fin;
+
+	return data->ts_ns && fin->ts_ns &&
+	       seq_before(fin->ack, data_end(&connection->side[side])) &&
+	       seq_before(data->ack, connection->stream->side[!side].fin_end);
+}
+
+static __u64 closed_ns(const struct connection_side *side)
+{
+	if (side->fin.ts_ns && side->reset.ts_ns)
+		return side->fin.ts_ns < side->reset.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
+	return side->fin.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
+}
+
+bool connection_said_goodbye(const struct connection *connection, int side)
+{
+	const struct connection_side *own = &connection->side[side];
+	const struct connection_burst *last = &connection->burst[0];
+	__u64 end_ns = closed_ns(own);
+
+	if (connection->bursts < 2 || last->side != side || last->bytes > GOODBYE_BYTES)
+		return false;
+	if (last->alert && closed_ns(&connection->side[!side]))
+		return true;
+	return end_ns && end_ns <= last->last_ns + GOODBYE_NS;
+}
+
+/* The first of them that comes after @since_ns. */
+static __u64 first_after(__u64 since_ns, __u64 a_ns, __u64 b_ns, __u64 otherwise_ns)
+{
+	__u64 first_ns = otherwise_ns;
+
+	if (a_ns >= since_ns && a_ns < first_ns)
+		first_ns = a_ns;
+	if (b_ns >= since_ns && b_ns < first_ns)
+		first_ns = b_ns;
+	return first_ns;
+}
+
+bool connection_waits(const struct connection *connection, struct connection_wait *wait)
+{
+	const struct connection_burst *last = &connection->burst[0];
+
+	if (!connection->bursts)
+		return false;
+	if (connection_said_goodbye(connection, last->side)) {
+		last = &connection->burst[1];
+		if (last->side != connection->burst[0].side)
+			return false;
+	}
+	*wait = (struct connection_wait){
+		.side = last->side,
+		.since_ns = last->last_ns,
+		.until_ns = first_after(last->last_ns, closed_ns(&connection->side[0]),
+					closed_ns(&connection->side[1]), connection->ended_ns),
+		.idle_ns = last->idle_ns,
+		.bytes = last->bytes,
+		.kind = last->kind,
+		.acked = has_acked(peer_of(connection, last->side), last->end_seq),
+	};
+	return true;
+}
+
+/* ---- the end ---- */
+
+/* Somebody spoke, or the client acknowledged the SYN/ACK: before that it is the opening's matter. */
+static bool is_established(const struct connection *connection, const struct stream *stream)
+{
+	const struct stream_side *client = &stream->side[stream->client];
+
+	return connection->bursts ||
+	       (!stream->client_known && connection->side[0].probes + connection->side[1].probes) ||
+	       (connection->syn_ack.ts_ns && has_acked(client, connection->syn_ack.seq + 1));
+}
+
+/* The first judgement is the last. */
+static void end(struct join *join, struct connection *connection, const struct stream *stream)
+{
+	if (connection->told)
+		return;
+	connection->told = true;
+	handshake_over(join, connection);
+	if (!is_established(connection, stream))
+		return;
+	connection->stream = stream;
+	if (connection->ended_ns < stream->last_ns)
+		connection->ended_ns = stream->last_ns;
+	attempt_connection(join, connection);
+}
+
+bool connection_finish_next(struct join *join)
+{
+	const struct stream *stream;
+
+	if (!join->connections)
+		return false;
+	for (; (stream = stream_at(join->streams, join->connections_finished));
+	     join->connections_finished++) {
+		struct connection *connection = &join->connections[join->connections_finished];
+
+		if (!connection->begun || connection->told ||
+		    connection->number != (__u32)stream->number)
+			continue;
+		connection->ended_ns = join->now_ns;
+		end(join, connection, stream);
+		join->connections_finished++;
+		return true;
+	}
+	return false;
+}
+
+void connection_claim(struct join *join)
+{
+	join->connection_claimed = true;
+}
+
+/* ---- packets ---- */
+
+static struct connection_mark mark_of(const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+
+	return (struct connection_mark){
+		.ts_ns = event->head.ts_ns,
+		.frame = event->frame.frame,
+		.seq = packet->seq,
+		.ack = packet->ack,
+		.payload_bytes = packet->payload_bytes,
+		.window = packet->window,
+		.tcp_flags = packet->tcp_flags,
+		.ttl = packet->ttl,
+	};
+}
+
+static size_t payload_captured(const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	size_t captured = packet->payload_at && packet->payload_at < event->bytes_captured ?
+				  event->bytes_captured - packet->payload_at :
+				  0;
+
+	/* Ethernet pads short frames */
+	return captured < packet->payload_bytes ? captured : packet->payload_bytes;
+}
+
+/*
+ * RFC 8446 6: an alert in clear is of that type; encrypted by TLS 1.3 it is as long as no other record
+ * but one of two bytes of data. What stands before it may be HTTP/2's GOAWAY.
+ */
+static bool ends_with_alert(const struct event *event)
+{
+	const __u8 *bytes = event->bytes + event->packet.payload_at;
+	size_t left = payload_captured(event);
+	struct tls_record record = { 0 };
+
+	/* most packets end here */
+	if (left < event->packet.payload_bytes || left > GOODBYE_BYTES || left < TLS_HEADER_BYTES ||
+	    bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
+		return false;
+	while (left) {
+		if (!tls_record_parse(bytes, left, &record) ||
+		    left < (size_t)TLS_HEADER_BYTES + record.bytes)
+			return false;
+		bytes += TLS_HEADER_BYTES + record.bytes;
+		left -= (size_t)TLS_HEADER_BYTES + record.bytes;
+	}
+	return record.type == TLS_ALERT ||
+	       (record.type == TLS_DATA && record.bytes == TLS_ALERT_BYTES);
+}
+
+static void take_class(struct connection *connection, const struct event *event, __u8 from,
+		       bool server)
+{
+	const struct packet *packet = &event->packet;
+	struct first first;
+
+	first_parse(event->bytes + packet->payload_at, payload_captured(event),
+		    packet->payload_bytes, server, &first);
+	connection->burst[0].kind = first.kind;
+	if (!connection->side[from].first.ts_ns)
+		connection->side[from].first_word = first;
+}
+
+static void begin_burst(struct connection *connection, const struct event *event, __u8 side)
+{
+	struct connection_burst *burst = connection->burst;
+	__u64 now_ns = event->head.ts_ns;
+
+	connection->bursts++;
+	burst[1] = burst[0];
+	burst[0] = (struct connection_burst){
+		.first_ns = now_ns,
+		.idle_ns = connection->bursts > 1 ? ns_between(burst[1].last_ns, now_ns) : 0,
+		.side = side,
+	};
+}
+
+/* The server's first word after the client's last one. */
+static void note_answer(struct connection *connection, const struct stream *stream,
+			const struct event *event)
+{
+	const struct connection_side *client = &connection->side[stream->client];
+	__u64 took_ns = ns_between(client->data.ts_ns, event->head.ts_ns);
+
+	/* itself, and before it an acknowledgment of its own: the host was quick */
+	if (took_ns <= connection->answer_ns || client->stuck_count ||
+	    stream->side[!stream->client].packets - client->peer_packets < 2)
+		return;
+	connection->answer_ns = took_ns;
+	connection->asked_class = connection->burst[0].kind;
+	connection->asked = client->data;
+	connection->answered = mark_of(event);
+}
+
+static void take_data(struct connection *connection, const struct stream *stream,
+		      const struct event *event, __u8 from)
+{
+	const struct packet *packet = &event->packet;
+	struct connection_side *side = &connection->side[from];
+	struct connection_burst *burst = &connection->burst[0];
+	__u32 packet_end = packet->seq + packet->payload_bytes;
+
+	if (side->data.ts_ns && !seq_before(data_end(side), packet_end))
+		return; /* out of order: the word it belongs to was heard */
+	if (connection->bursts && burst->side != from && from != stream->client)
+		note_answer(connection, stream, event);
+	if (!connection->bursts || burst->side != from ||
+	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS) {
+		begin_burst(connection, event, from);
+		take_class(connection, event, from, from != stream->client);
+	}
+	burst->last_ns = event->head.ts_ns;
+	burst->end_seq = packet_end;
+	burst->bytes += packet->payload_bytes;
+	burst->alert = ends_with_alert(event);
+	side->data = mark_of(event);
+	side->peer_packets = (__u32)stream->side[!from].packets;
+	if (!side->first.ts_ns)
+		side->first = side->data;
+	if (packet->payload_bytes > side->longest_bytes) {
+		side->longest_bytes = packet->payload_bytes;
+		side->longest_seq = packet->seq;
+	}
+}
+
+static void take_again(struct connection *connection, const struct stream *stream,
+		       const struct event *event, __u8 from)
+{
+	const struct packet *packet = &event->packet;
+	const struct stream_side *peer = &stream->side[!from];
+	struct connection_side *side = &connection->side[from];
+
+	side->again = mark_of(event);
+	if (side->stuck_count && !has_acked(peer, side->stuck_seq + 1)) {
+		if (packet->seq == side->stuck_seq) {
+			side->stuck_count++;
+			if (packet->payload_bytes > side->stuck_bytes)
+				side->stuck_bytes = packet->payload_bytes;
+			return;
+		}
+		if (seq_before(side->stuck_seq, packet->seq))
+			return; /* a later hole: the first one decides */
+	}
+	side->stuck_seq = packet->seq;
+	side->stuck_bytes = packet->payload_bytes;
+	side->stuck_count = 1;
+	side->stuck_peer_packets = (__u32)peer->packets;
+	side->stuck_ns = event->head.ts_ns;
+}
+
+static void take_probe(struct connection *connection, const struct stream *stream,
+		       const struct event *event, __u8 from)
+{
+	struct connection_side *side = &connection->side[from];
+	__u32 peer_packets = (__u32)stream->side[!from].packets;
+
+	if (side->probes && side->probes_peer_packets == peer_packets) {
+		side->probes++;
+		return;
+	}
+	side->probes = 1;
+	side->probes_ns = event->head.ts_ns;
+	side->probes_peer_packets = peer_packets;
+}
+
+/*
+ * RFC 9293 3.5.3: a reset counts when its sequence number is in the window. Stacks differ by one
+ * (a keep-alive's answer, a FIN that counts or not), and what the other side sent last may still be
+ * on its way.
+ */
+static bool counts(const struct stream *stream, const struct packet *packet, __u8 from)
+{
+	const struct stream_side *peer = &stream->side[!from];
+	__u32 window = 65535;
+
+	if (!(peer->state & SIDE_ACKED))
+		return true;
+	if (peer->wscale <= 14)
+		window <<= peer->wscale;
+	return packet->seq - (peer->acked - 1) <= window;
+}
+
+static void take_marks(struct connection *connection, const struct stream *stream,
+		       const struct event *event, __u8 from)
+{
+	const struct packet *packet = &event->packet;
+	struct connection_side *side = &connection->side[from];
+
+	if ((packet->tcp_flags & TCP_F_SYN) && (packet->tcp_flags & TCP_F_ACK))
+		connection->syn_ack = mark_of(event);
+	else if (packet->tcp_flags & TCP_F_SYN)
+		connection->syn = mark_of(event);
+	if ((packet->tcp_flags & TCP_F_FIN) && !side->fin.ts_ns)
+		side->fin = mark_of(event);
+	if ((packet->tcp_flags & TCP_F_RST) && !side->reset.ts_ns && counts(stream, packet, from))
+		side->reset = mark_of(event);
+}
+
+/* The connection of the packet's stream, made new where the slot was another's. */
+static struct connection *connection_of(struct join *join, const struct stream *stream)
+{
+	struct connection *connection = &join->connections[stream - stream_at(join->streams, 0)];
+
+	if (connection->begun && connection->number == (__u32)stream->number)
+		return connection;
+	*connection = (struct connection){ .begun = true, .number = (__u32)stream->number };
+	return connection;
+}
+
+/* What had to leave the table for this packet, or lost its ports to it. */
+static void end_others(struct join *join)
+{
+	const struct stream *gone = stream_gone(join->streams);
+	const struct stream *replaced = join->look.replaced;
+	struct connection *connection;
+
+	if (gone) { /* its slot is the new one's now */
+		connection = &join->connections[join->look.stream - stream_at(join->streams, 0)];
+		if (connection->begun && connection->number == (__u32)gone->number) {
+			join->connection_gone = *connection;
+			end(join, &join->connection_gone, gone);
+		}
+	}
+	if (replaced && replaced != gone) {
+		connection = &join->connections[replaced - stream_at(join->streams, 0)];
+		if (connection->begun && connection->number == (__u32)replaced->number)
+			end(join, connection, replaced);
+	}
+}
+
+/* Not at the second FIN: what its sender said last may still be answered with a reset. */
+static bool is_over(const struct connection *connection, const struct stream *stream,
+		    const struct packet *packet)
+{
+	const struct connection_side *side = connection->side;
+
+	if (packet->tcp_flags & TCP_F_RST && (side[0].reset.ts_ns || side[1].reset.ts_ns))
+		return true;
+	return (stream->side[0].state & stream->side[1].state & SIDE_FIN_ACKED);
+}
+
+/* A pure acknowledgment says nothing, but for the last one. */
+static bool says_something(const struct packet *packet, const struct stream_look *look)
+{
+	return packet->payload_bytes || (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST)) ||
+	       (look->flags & BIT(STREAM_KEEP_ALIVE)) ||
+	       (look->stream->side[!look->from].state & SIDE_FIN);
+}
+
+void connection_packet(struct join *join, const struct event *event)
+{
+	const struct stream_look *look = &join->look;
+	const struct packet *packet = &event->packet;
+	const struct stream *stream = look->stream;
+	struct connection *connection;
+
+	if (!join->connections || !stream)
+		return;
+	end_others(join);
+	if (look->copy || !says_something(packet, look))
+		return;
+	connection = connection_of(join, stream);
+	if (join->connection_claimed && !connection->told) {
+		connection->told = true;
+		handshake_over(join, connection);
+	}
+	if (connection->told)
+		return;
+	if (look->flags & BIT(STREAM_KEEP_ALIVE))
+		take_probe(connection, stream, event, look->from);
+	if (packet->payload_bytes && (look->flags & SENT_AGAIN))
+		take_again(connection, stream, event, look->from);
+	if (packet->payload_bytes && !(look->flags & SAYS_NOTHING))
+		take_data(connection, stream, event, look->from);
+	if (packet->payload_bytes)
+		handshake_packet(join, connection, stream, event, look->from);
+	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
+		take_marks(connection, stream, event, look->from);
+	if (is_over(connection, stream, packet))
+		end(join, connection, stream);
+}
+
+/* ---- evidence ---- */
+
+static size_t add_mark(struct evidence *evidence, size_t count, const struct connection_mark *mark,
+		       enum evidence_direction direction)
+{
+	size_t at = count;
+
+	if (!mark->ts_ns)
+		return count;
+	for (size_t i = 0; i < count; i++)
+		if (evidence[i].ts_ns == mark->ts_ns && evidence[i].frame == mark->frame &&
+		    evidence[i].seq == mark->seq && evidence[i].direction == direction)
+			return count;
+	while (at && evidence[at - 1].ts_ns > mark->ts_ns)
+		at--;
+	memmove(&evidence[at + 1], &evidence[at], (count - at) * sizeof(*evidence));
+	evidence[at] = (struct evidence){
+		.ts_ns = mark->ts_ns,
+		.frame = mark->frame,
+		.kind = EVENT_PACKET,
+		.vantage = VANTAGE_FILE,
+		.direction = (__u8)direction,
+		.seq = mark->seq,
+		.ack = mark->ack,
+		.payload_bytes = mark->payload_bytes,
+		.window = mark->window,
+		.packet_what = PACKET_TCP,
+		.tcp_flags = mark->tcp_flags,
+		.ttl = mark->ttl,
+	};
+	return count + 1;
+}
+
+size_t connection_evidence(const struct connection *connection, struct evidence *evidence)
+{
+	size_t count = 0;
+
+	count = add_mark(evidence, count, &connection->syn, DIRECTION_OUT);
+	count = add_mark(evidence, count, &connection->syn_ack, DIRECTION_IN);
+	count = add_mark(evidence, count, &connection->asked, DIRECTION_OUT);
+	count = add_mark(evidence, count, &connection->answered, DIRECTION_IN);
+	for (int i = 0; i < 2; i++) {
+		const struct connection_side *side = &connection->side[i];
+		enum evidence_direction direction =
+			i == connection->stream->client ? DIRECTION_OUT : DIRECTION_IN;
+
+		count = add_mark(evidence, count, &side->first, direction);
+		count = add_mark(evidence, count, &side->data, direction);
+		count = add_mark(evidence, count, &side->again, direction);
+		count = add_mark(evidence, count, &side->fin, direction);
+		count = add_mark(evidence, count, &side->reset, direction);
+	}
+	return count;
+}

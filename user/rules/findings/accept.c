@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* accept.c - a listener of this machine takes no more connections */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+#define OVERFLOWS "TcpExt:ListenOverflows"
+#define ABORT "net.ipv4.tcp_abort_on_overflow"
+
+enum { STATE_LISTEN = 10 };
+
+/* NULL: not fetched. It counts from the begin of the namespace: only 0 says something by itself. */
+static const struct ev_fact *overflows(const struct view *view)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++)
+		if (!strcmp(fact->name, OVERFLOWS) && !(fact->flags & FACT_F_ABSENT))
+			return fact;
+	return NULL;
+}
+
+/*
+ * The kernel ignores a SYN that meets a queue above its maximum, and counts it: a queue seen so and
+ * a counter that agrees leave no other cause. A counter of 0 refutes it.
+ */
+static __u8 confidence_of(const struct view *view)
+{
+	const struct ev_fact *counter = overflows(view);
+	__u32 backlog = view->opening ? view->opening->full.backlog : view->attempt->backlog;
+	__u32 most = view->opening ? view->opening->full.backlog_max : view->attempt->backlog_max;
+
+	if (counter && !counter->number)
+		return CONFIDENCE_POSSIBLE;
+	return counter && backlog > most ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+}
+
+/* The reset that tcp_abort_on_overflow answers the handshake's last ACK with is the listener's. */
+static bool aborted(const struct opening *opening)
+{
+	bool listener = (opening->full.seen && opening->full.at_ack) ||
+			(opening->reset_here && opening->reset_here_state == STATE_LISTEN);
+
+	return opening->established_ns && listener && (opening->reset_seen || opening->reset_in) &&
+	       !opening->bytes_received;
+}
+
+static bool match_queue_full(const struct view *view, struct guess *guess)
+{
+	const struct opening *opening = view->opening;
+
+	guess->confidence = confidence_of(view);
+	if (view->wake == WAKE_OVERFLOW)
+		return true;
+	if (opening->refused_here)
+		return false;
+	if (opening->established_ns)
+		return aborted(opening);
+	return opening->full.seen && look_unanswered(view) && !look_answer_in_time(opening);
+}
+
+static __u32 netns_of(const struct view *view)
+{
+	if (view->opening)
+		return view->opening->full.netns ? view->opening->full.netns : view->opening->netns;
+	return view->attempt->netns;
+}
+
+static const struct listener *listener_of(const struct view *view)
+{
+	const struct listener *listener;
+	__u64 cookie = view->opening ? view->opening->full.listener_cookie :
+				       view->attempt->listener_cookie;
+
+	if (!view->opening && view->attempt->listener)
+		return view->attempt->listener;
+	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
+		if (cookie && listener->cookie == cookie)
+			return listener;
+	if (!view->opening)
+		return NULL;
+	return join_listener_for(view->join, netns_of(view), &view->opening->tuple);
+}
+
+static void add_queue(struct text *text, const struct view *view, const struct listener *listener)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct opening *opening = view->opening;
+	__u32 backlog = opening ? opening->full.backlog : attempt->backlog;
+	__u32 most = opening ? opening->full.backlog_max : attempt->backlog_max;
+
+	if (listener)
+		address_print_port(text, listener->tuple.local, listener->tuple.local_port);
+	else if (opening)
+		words_remote(text, view, opening);
+	else
+		address_print_port(text, attempt->listener_tuple.local,
+				   attempt->listener_tuple.local_port);
+	words_in_netns(text, view->join, netns_of(view));
+	if (backlog)
+		text_add(text, " had %u %s in its accept queue (maximum %u%s)", backlog,
+			 backlog == 1 ? "connection" : "connections", most,
+			 backlog == most + 1 ? "; the kernel takes one more" : "");
+	else
+		text_add(text, " had no room in its accept queue");
+}
+
+/* Which of the two made the maximum what it is. */
+static void add_limit(struct text *text, const struct view *view)
+{
+	const struct ev_fact *somaxconn = look_sysctl(view, "net.core.somaxconn");
+	const struct opening *opening = view->opening;
+	bool known = opening ? opening->full.backlog : view->attempt->backlog;
+	__u32 most = opening ? opening->full.backlog_max : view->attempt->backlog_max;
+	bool asked_less = known && somaxconn && most < somaxconn->number;
+
+	if (!somaxconn)
+		return;
+	text_add(text, "; ");
+	if (asked_less)
+		text_add(text, "listen() asked for %u, below ", most);
+	words_sysctl(text, view, "net.core.somaxconn");
+	words_in_netns(text, view->join, netns_of(view));
+	if (!asked_less)
+		text_add(text, " limits what listen() asks for");
+}
+
+static void tell_queue_full(const struct view *view, struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct opening *opening = view->opening;
+	const struct listener *listener = listener_of(view);
+	const struct ev_fact *state = attempt_fact(view->join, attempt, FACT_TASK_STATE, 0);
+	const struct ev_fact *counter = overflows(view);
+	__u16 port = opening ? opening->tuple.remote_port : attempt->listener_tuple.local_port;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	add_queue(&what, view, listener);
+	if (opening) {
+		if (aborted(opening))
+			text_add(&what, " and answered the handshake's last ACK with a reset");
+		else
+			text_add(&what, " and ignored the SYN");
+		words_end(&what, view);
+	} else {
+		text_add(&what, " and ignored ");
+		if (attempt->at_ack)
+			words_count(&what, attempt->overflows, "last ACK", "last ACKs");
+		else
+			words_count(&what, attempt->overflows, "SYN", "SYNs");
+		text_add(&what, ", the last from ");
+		address_print(&what, attempt->client);
+	}
+	if (listener && listener->owner_known)
+		words_owner(&why, &listener->owner);
+	else if (!opening && attempt->owner_known)
+		words_owner(&why, &attempt->owner);
+	else
+		text_add(&why, "the listener");
+	text_add(&why, " does not call accept() as fast as connections come");
+	if (state && !(state->flags & FACT_F_ABSENT)) {
+		text_add(&why, "; it is ");
+		text_add_foreign(&why, state->text, sizeof(state->text));
+	}
+	add_limit(&why, view);
+	if (counter)
+		text_add(&why, "; " OVERFLOWS " is %lld since that namespace began",
+			 counter->number);
+	if (opening && opening->established_ns && look_sysctl(view, ABORT)) {
+		text_add(&why, "; ");
+		words_sysctl(&why, view, ABORT);
+	}
+	if (opening && listener)
+		words_party_listener(finding, listener, "listener");
+	check = words_check(view, finding, netns_of(view));
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", port);
+	words_check_end(&check, "Recv-Q is the queue now, Send-Q its maximum");
+	check = words_check(view, finding, netns_of(view));
+	text_add(&check.run, "nstat -az TcpExtListenOverflows TcpExtListenDrops");
+	words_check_end(
+		&check,
+		"whether it goes on; to change: accept faster, or a larger listen() backlog and net.core.somaxconn");
+}
+
+static bool decide_queue_full(const struct verdict *verdict)
+{
+	return verdict->rule; /* certain only with that namespace's counter */
+}
+
+static void want_queue_full(const struct view *view, struct wanted_facts *wanted)
+{
+	const struct listener *listener = listener_of(view);
+
+	if (!view->opening || view->opening->netns != netns_of(view)) {
+		/* the path of a client that is not of this namespace is not ours to tell */
+		wanted->netns = netns_of(view);
+		wanted->wanted &= ~(BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR));
+	}
+	if (listener && listener->owner_known)
+		wanted->pid = listener->owner.tgid;
+	else if (view->opening)
+		wanted->wanted &= ~BIT(FACT_TASK_STATE);
+}
+
+const struct rule rule_accept_queue_full = {
+	.id = "accept-queue-full",
+	.stage = "accept",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 100,
+	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_OVERFLOW,
+	.match = match_queue_full,
+	.tell = tell_queue_full,
+	.facts = BIT(FACT_SYSCTL) | BIT(FACT_COUNTER) | BIT(FACT_TASK_STATE) | BIT(FACT_ROUTE),
+	.decide = decide_queue_full,
+	.want = want_queue_full,
+	.sysctls = { "net.core.somaxconn", ABORT },
+	.counters = { OVERFLOWS },
+	.means = "a listener's accept queue overflowed",
+	.evidence =
+		"a SYN met a queue above its maximum and was ignored; or the handshake's last ACK did (dropped with TCP_LISTEN_OVERFLOW, or answered with a reset). Certain only where the queue was seen above its maximum and that namespace's ListenOverflows, read afterwards, is not 0; 0 refutes it: possible",
+	.gate = "a client of this machine that fails for it has it as its own verdict; others are told once per listener and episode",
+	.general_check =
+		"ss -ltn: Recv-Q against Send-Q; nstat -az TcpExtListenOverflows; why the process does not accept",
+	.kernels =
+		"queue at the SYN: cgroup_skb/ingress on all; drop LISTEN_OVERFLOW: 6.16 on, before: SYN/ACKs repeated while the queue is full",
+};
+
+/* ---- accept-unfinished ---- */
+
+static bool match_unfinished(const struct view *view, struct guess *guess)
+{
+	enum { SHARE_PERCENT = 5 };
+	const struct opening *opening = view->opening;
+	struct scope scope;
+
+	/* live it is the server's to tell, who sees no opening: captures only */
+	if (!opening->captured || opening->synack_in < 2 || opening->established_ns ||
+	    opening->reset_in || opening->reset_out || opening->icmp_in.count)
+		return false;
+	guess->absence = true;
+	join_scope(view->join, opening->netns, opening->tuple.remote, opening->tuple.remote_port,
+		   &scope);
+	if (scope.failures * 100 <= scope.openings * SHARE_PERCENT)
+		guess->severity = SEVERITY_INFO; /* scanners and clients that vanish are everyday */
+	return true;
+}
+
+static void tell_unfinished(const struct view *view, struct finding *finding)
+{
+	const struct opening *opening = view->opening;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	words_remote(&what, view, opening);
+	text_add(&what, " answered the SYN with ");
+	words_count(&what, opening->synack_in, "SYN/ACK", "SYN/ACKs");
+	text_add(&what, " in ");
+	words_duration(&what, look_between_ns(opening->started_ns, opening->ended_ns));
+	text_add(&what, ", and ");
+	address_print(&what, opening->tuple.local);
+	text_add(&what, " acknowledged none of them");
+	text_add(&why,
+		 "the client is gone or never asked (a spoofed source), the SYN/ACK or its ACK is "
+		 "lost or takes another way, or the client's own host drops the SYN/ACK");
+	check = words_check(view, finding, 0);
+	text_add(&check.run, "nstat -az TcpExtTCPSynRetrans");
+	words_check_end(
+		&check,
+		"whether the client's host still sends SYNs: then it never gets the answer");
+	words_check_route(view, finding, "whether both directions take one way");
+}
+
+const struct rule rule_accept_unfinished = {
+	.id = "accept-unfinished",
+	.stage = "accept",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 206,
+	.wakes = WAKE_FAILED,
+	.match = match_unfinished,
+	.tell = tell_unfinished,
+	.means = "a SYN/ACK is sent again and again and never acknowledged",
+	.evidence =
+		"two SYN/ACKs or more of one handshake, no ACK, reset or ICMP error of the client's side to the end; so far of captures only",
+	.gate = "an info where at most 5 % of the connects to that port fail; one SYN/ACK alone, and a client that resets, is connect-failed",
+	.general_check = "a capture at the client: does the SYN/ACK arrive, does its ACK leave",
+	.kernels = "captures only so far",
+};

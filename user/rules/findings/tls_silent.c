@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tls_silent.c - a TLS handshake of a capture of which nobody said why it ended */
+
+#include "rules/rule.h"
+#include "util/text.h"
+
+static __u64 wait_ns(const struct view *view)
+{
+	return view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
+}
+
+/* ---- tls-rejected ---- */
+
+static const struct tls_side *client_side(const struct handshake *handshake)
+{
+	return &handshake->side[handshake->client];
+}
+
+static const struct tls_side *server_side(const struct handshake *handshake)
+{
+	return &handshake->side[!handshake->client];
+}
+
+static bool is_whole(const struct tls_side *side)
+{
+	return !(side->flags & (TLS_SIDE_LOST | TLS_SIDE_NOT_TLS)) && !side->body_left;
+}
+
+/* All of what the server had to say before it is the client's turn has come. */
+static bool flight_is_whole(const struct handshake *handshake)
+{
+	if (handshake_version(handshake) == TLS_1_3)
+		return is_whole(server_side(handshake));
+	return tls_side_sent(server_side(handshake), TLS_SERVER_HELLO_DONE);
+}
+
+/*
+ * The client has the server's certificate, and ends without its Finished. That it sends
+ * close_notify in clear is a cancel.
+ */
+static bool client_rejects(const struct view *view)
+{
+	const struct handshake *handshake = look_handshake(view);
+
+	return handshake && handshake->answer_ns && !handshake->finished &&
+	       handshake_has_certificate(handshake) && is_whole(client_side(handshake)) &&
+	       !client_side(handshake)->alerts && look_closed_first(view) == handshake->client &&
+	       !(handshake->hello[handshake->client].flags & TLS_HELLO_EARLY_DATA);
+}
+
+/* The last record of the client is no close_notify that the server's short one may answer. */
+static bool server_speaks_first(const struct view *view, const struct handshake *handshake)
+{
+	const struct tls_side *client = client_side(handshake);
+	__u64 client_ns = look_closed_ns(view, handshake->client);
+
+	if (client->last_type == TLS_DATA && client->last_bytes == TLS_ALERT_BYTES)
+		return false;
+	return handshake->reply_ns && (!client_ns || handshake->reply_ns < client_ns);
+}
+
+static bool server_rejects_1_3(const struct view *view, const struct handshake *handshake)
+{
+	const struct tls_side *server = server_side(handshake);
+
+	if (!handshake_client_certificate(handshake) || !is_whole(server))
+		return false;
+	if (server->data_count)
+		return server_speaks_first(view, handshake);
+	return look_closed_first(view) != handshake->client && look_closed_first(view) >= 0;
+}
+
+/* The client has finished; the server ends it with an alert, or without a word. */
+static bool server_rejects(const struct view *view)
+{
+	const struct handshake *handshake = look_handshake(view);
+
+	if (!handshake || !handshake->finished)
+		return false;
+	if (handshake_version(handshake) == TLS_1_3)
+		return server_rejects_1_3(view, handshake);
+	return is_whole(server_side(handshake)) && look_closed_first(view) >= 0 &&
+	       look_closed_first(view) != handshake->client &&
+	       tls_side_sent(server_side(handshake), TLS_CERTIFICATE_REQUEST);
+}
+
+static __u64 flight_ns(const struct view *view, const struct handshake *handshake)
+{
+	__u64 last_ns = look_connection_side(view, !handshake->client)->data.ts_ns;
+
+	return last_ns > handshake->answer_ns ? last_ns : handshake->answer_ns;
+}
+
+static bool match_rejected(const struct view *view, struct guess *guess)
+{
+	const struct handshake *handshake = look_handshake(view);
+
+	if (!look_connection(view, guess))
+		return false;
+	guess->absence = true;
+	if (server_rejects(view)) {
+		if (handshake_version(handshake) == TLS_1_3 && !server_side(handshake)->data_count)
+			guess->confidence = CONFIDENCE_POSSIBLE;
+		return true;
+	}
+	if (!client_rejects(view))
+		return false;
+	/* who looks at a certificate decides at once */
+	if (!flight_is_whole(handshake) ||
+	    look_between_ns(flight_ns(view, handshake), look_closed_ns(view, handshake->client)) >=
+		    wait_ns(view))
+		guess->confidence = CONFIDENCE_POSSIBLE;
+	return true;
+}
+
+static void tell_client_rejects(const struct view *view, struct finding *finding, struct text *what,
+				struct text *why)
+{
+	const struct handshake *handshake = look_handshake(view);
+	const struct tls_side *client = client_side(handshake);
+	bool reset = look_connection_side(view, handshake->client)->reset.ts_ns ==
+		     look_closed_ns(view, handshake->client);
+
+	words_client(what, view);
+	text_add(what, " %s ", reset ? "reset the connection" : "closed");
+	words_duration(what, look_between_ns(flight_ns(view, handshake),
+					     look_closed_ns(view, handshake->client)));
+	text_add(what, " after the server's certificate came and never sent its Finished");
+	if (client->data_count)
+		text_add(what, "; before that one encrypted record of %u bytes%s",
+			 client->last_bytes,
+			 client->last_bytes == TLS_ALERT_BYTES ? ", as long as an alert" : "");
+	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
+	words_hello_name(what, &handshake->hello[handshake->client]);
+	text_add(why, "the client does not accept the server's certificate: an authority it does "
+		      "not trust, another name, expired, or an incomplete chain; its own log says "
+		      "which. Or it was canceled at that moment");
+	words_check_certificate(
+		view, finding,
+		"who signed the server's certificate, for whom, until when; -servername "
+		"asks for the name quoted above");
+}
+
+/* The statement that there is no certificate has 8 bytes (RFC 8446 4.4.2), as a record 25. */
+static bool sent_none(const struct handshake *handshake)
+{
+	enum { NO_CERTIFICATE_BYTES = 8 + 1 + 16 };
+
+	return handshake_version(handshake) == TLS_1_3 &&
+	       client_side(handshake)->data_bytes[0] == NO_CERTIFICATE_BYTES;
+}
+
+static void tell_server_rejects(const struct view *view, struct finding *finding, struct text *what,
+				struct text *why)
+{
+	const struct handshake *handshake = look_handshake(view);
+	const struct tls_side *server = server_side(handshake);
+
+	words_server(what, view);
+	if (handshake_version(handshake) == TLS_1_3 && server->data_count) {
+		text_add(what, " answered the client's Finished ");
+		words_duration(what, look_between_ns(handshake->finished_ns, handshake->reply_ns));
+		text_add(what, " later with one encrypted record of %u bytes, as long as an alert",
+			 server->data_bytes[0]);
+	} else {
+		text_add(what, " closed ");
+		words_duration(what, look_between_ns(handshake->finished_ns,
+						     look_closed_ns(view, !handshake->client)));
+		text_add(what, " after the client's Finished without a word");
+	}
+	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
+	words_hello_name(what, &handshake->hello[handshake->client]);
+	if (sent_none(handshake))
+		text_add(why, "the server wants a certificate of the client, which has none to "
+			      "give: in front of its Finished stands a record as long as an "
+			      "empty one");
+	else
+		text_add(why, "the server does not accept the client's certificate, or misses one: "
+			      "its own log says which");
+	words_check_hello(
+		view, finding,
+		"whether the server asks for a certificate (\"Acceptable client certificate "
+		"CA names\")");
+}
+
+static void tell_rejected(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	if (server_rejects(view))
+		tell_server_rejects(view, finding, &what, &why);
+	else
+		tell_client_rejects(view, finding, &what, &why);
+}
+
+const struct rule rule_tls_rejected = {
+	.id = "tls-rejected",
+	.stage = "tls",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 236,
+	.wakes = WAKE_CONNECTION,
+	.match = match_rejected,
+	.tell = tell_rejected,
+	.means = "one side ended the TLS handshake, and encryption hides why",
+	.evidence =
+		"the client ends after the server's certificate and never sent a record that can hold its Finished (53 bytes in TLS 1.3); or the client sent a certificate, or that it has none, and the server answered its Finished with one record as long as an alert (19 bytes), or closed; so far of captures only",
+	.gate = "19 bytes is also close_notify: only what comes before the other side's counts; without a certificate in sight it is none; a client that waited for threshold answer-wait before it closed is possible at most",
+	.general_check =
+		"the log of the side that ended it; openssl s_client -connect HOST:PORT -showcerts",
+	.kernels = "captures only so far",
+};
+
+/* ---- tls-no-server-hello ---- */
+
+enum no_answer { ANSWERED, NO_ANSWER_CLOSE, NO_ANSWER_RESET, NO_ANSWER_SILENCE };
+
+/* What the client got instead. What was never acknowledged is a matter of TCP: conn-timed-out. */
+static enum no_answer no_answer(const struct view *view)
+{
+	const struct handshake *handshake = look_handshake(view);
+	const struct connection *connection = view->connection;
+	const struct connection_side *server;
+	__u64 until_ns;
+
+	if (!look_client_hello(handshake))
+		return ANSWERED;
+	server = look_connection_side(view, !handshake->client);
+	if (server->first.ts_ns || server->first_word.kind != FIRST_NONE)
+		return ANSWERED;
+	if (look_closed_first(view) == !handshake->client) {
+		if (look_closed_ns(view, !handshake->client) < handshake->hello_ns)
+			return ANSWERED;
+		return server->reset.ts_ns == look_closed_ns(view, !handshake->client) ?
+			       NO_ANSWER_RESET :
+			       NO_ANSWER_CLOSE;
+	}
+	until_ns = look_closed_ns(view, handshake->client);
+	if (!until_ns)
+		until_ns = connection->ended_ns;
+	if (look_between_ns(handshake->hello_end_ns, until_ns) < wait_ns(view) ||
+	    connection_stuck(connection, handshake->client))
+		return ANSWERED;
+	return NO_ANSWER_SILENCE;
+}
+
+static bool match_no_server_hello(const struct view *view, struct guess *guess)
+{
+	if (!look_connection(view, guess) || no_answer(view) == ANSWERED)
+		return false;
+	guess->absence = true;
+	return true;
+}
+
+/* "517 bytes in 1 segment, all acknowledged" */
+static void add_hello(struct text *text, const struct view *view, const struct handshake *handshake)
+{
+	__u32 acked = connection_acked_bytes(view->connection, handshake->client);
+	const struct tls_hello *hello = &handshake->hello[handshake->client];
+	__u32 bytes = TLS_HEADER_BYTES + hello->bytes;
+
+	if (hello->kind != TLS_CLIENT_HELLO)
+		return;
+	text_add(text, " (%u bytes in ", bytes);
+	words_count(text, handshake->hello_segments, "segment", "segments");
+	if (acked >= bytes)
+		text_add(text, ", all acknowledged");
+	else if (acked)
+		text_add(text, ", %u acknowledged", acked);
+	else
+		text_add(text, ", none acknowledged");
+	if (client_side(handshake)->body_left)
+		text_add(text, ", %u not in the capture", client_side(handshake)->body_left);
+	text_add(text, ")");
+}
+
+static void explain_no_answer(struct text *why, const struct view *view, enum no_answer what)
+{
+	const struct handshake *handshake = look_handshake(view);
+	__u32 acked = connection_acked_bytes(view->connection, handshake->client);
+	__u32 bytes = TLS_HEADER_BYTES + handshake->hello[handshake->client].bytes;
+
+	if (what == NO_ANSWER_CLOSE)
+		text_add(why,
+			 "its application closed instead: it does not speak TLS there, does not "
+			 "serve that name, or is a proxy or balancer without a backend");
+	else if (what == NO_ANSWER_RESET)
+		text_add(why, "its application closed without reading it, or something on the way "
+			      "that reads names reset in its name");
+	else if (acked && acked < bytes)
+		text_add(why, "only the first part of a long ClientHello arrived: the rest is lost "
+			      "on the way, or something there cannot take hellos of several "
+			      "segments");
+	else
+		text_add(why,
+			 "its host has the ClientHello, its application does not answer: it is "
+			 "stuck, expects another protocol, or waits for something else first");
+}
+
+static void tell_no_server_hello(const struct view *view, struct finding *finding)
+{
+	const struct handshake *handshake = look_handshake(view);
+	enum no_answer instead = no_answer(view);
+	__u64 end_ns = instead == NO_ANSWER_SILENCE ? look_closed_ns(view, handshake->client) :
+						      look_closed_ns(view, !handshake->client);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_server(&what, view);
+	text_add(&what, instead == NO_ANSWER_CLOSE ? " closed" :
+			instead == NO_ANSWER_RESET ? " reset the connection" :
+						     " said nothing for");
+	text_add(&what, " ");
+	words_duration(&what, look_between_ns(handshake->hello_end_ns,
+					      end_ns ? end_ns : view->connection->ended_ns));
+	text_add(&what, " after the ClientHello");
+	add_hello(&what, view, handshake);
+	if (instead == NO_ANSWER_SILENCE)
+		text_add(&what, end_ns ? ", then the client gave up" : "; there the capture ends");
+	words_hello(&what, handshake);
+	explain_no_answer(&why, view, instead);
+	words_check_hello(
+		view, finding,
+		"whether another client is answered; -servername asks for the name quoted above");
+	words_check_server_port(view, finding, "what serves that port");
+}
+
+const struct rule rule_tls_no_server_hello = {
+	.id = "tls-no-server-hello",
+	.stage = "tls",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 238,
+	.wakes = WAKE_CONNECTION,
+	.match = match_no_server_hello,
+	.tell = tell_no_server_hello,
+	.means = "the ClientHello was answered by a close, a reset or silence",
+	.evidence =
+		"a ClientHello and not a byte of the server: its FIN or reset, or nothing for threshold answer-wait; how long the hello is, in how many segments, and what of it was acknowledged; so far of captures only",
+	.gate = "a client that closes before threshold answer-wait had its own reason; a hello that is sent again and again without an acknowledgment is conn-timed-out or conn-mtu-blackhole",
+	.general_check =
+		"openssl s_client -connect HOST:PORT from the client; the server's log; a capture at the server",
+	.kernels = "captures only so far",
+};

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* turned_away.c - a server accepted a connection, then closed or reset it instead of an answer */
+
+#include "rules/rule.h"
+#include "util/text.h"
+
+/* ---- conn-closed-early ---- */
+
+/* The server closed first and never said a word. */
+static bool closed_speechless(const struct view *view)
+{
+	const struct connection *connection = view->connection;
+	__u8 client = look_client(view);
+	const struct connection_side *server = look_side(view, !client);
+	const struct connection_side *own = look_side(view, client);
+
+	return server->fin.ts_ns && !server->data.ts_ns &&
+	       !connection_acked_bytes(connection, !client) &&
+	       (!own->fin.ts_ns || server->fin.ts_ns <= own->fin.ts_ns) &&
+	       (!own->reset.ts_ns || server->fin.ts_ns <= own->reset.ts_ns);
+}
+
+enum { FIRST_EXCHANGE_BURSTS = 3, CANCEL_REQUEST_BYTES = 16 };
+
+/* The statuses with which a server or proxy says that it cannot serve anybody (now). */
+static bool is_unavailable(__u16 status)
+{
+	return status == 408 || status == 429 || (status >= 502 && status <= 504);
+}
+
+/* Its FIN is no answer to the client's: it came first, or had not heard of that one (RFC 9293 3.6). */
+static bool closed_on_its_own(const struct connection_mark *fin,
+			      const struct connection_mark *client_fin)
+{
+	__u32 end = client_fin->seq + client_fin->payload_bytes;
+
+	return !client_fin->ts_ns || client_fin->ts_ns >= fin->ts_ns ||
+	       (__s32)(fin->ack - end) <= 0;
+}
+
+/*
+ * Its first and only words tell why it closed. What HTTP answers otherwise, 404 or 500, answers the
+ * request: the connection has done its work.
+ */
+static bool closed_with_error(const struct view *view)
+{
+	const struct connection *connection = view->connection;
+	const struct connection_side *server = look_side(view, !look_client(view));
+	const struct connection_side *client = look_side(view, look_client(view));
+	const struct first *first_word = &server->first_word;
+
+	if (!server->fin.ts_ns || !closed_on_its_own(&server->fin, &client->fin) ||
+	    connection->bursts > FIRST_EXCHANGE_BURSTS || !first_word->error)
+		return false;
+	return first_word->kind != FIRST_HTTP || is_unavailable(first_word->number);
+}
+
+/* PostgreSQL's CancelRequest has a connection of its own and gets no answer. */
+static bool asks_for_nothing(const struct connection_side *client)
+{
+	return client->first_word.kind == FIRST_POSTGRESQL_REQUEST &&
+	       client->first.payload_bytes == CANCEL_REQUEST_BYTES;
+}
+
+static bool match_closed_early(const struct view *view, struct guess *guess)
+{
+	const struct connection *connection = view->connection;
+	const struct connection_side *server = look_side(view, !look_client(view));
+
+	if (!look_connection(view, guess) || !connection->syn_ack.ts_ns)
+		return false;
+	if (closed_with_error(view)) {
+		if (server->first_word.kind == FIRST_HTTP)
+			guess->severity = SEVERITY_WARNING;
+		return true;
+	}
+	if (!closed_speechless(view) || asks_for_nothing(look_side(view, look_client(view))))
+		return false;
+	guess->absence = true;
+	if (connection->bursts)
+		return true;
+	/* it may have waited for a word of the client: that was the client's turn */
+	return look_between_ns(connection->syn_ack.ts_ns, server->fin.ts_ns) <
+	       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+}
+
+static void add_why(struct text *why, const struct first *error)
+{
+	if (!error)
+		text_add(why,
+			 "the server's application did not want it: a limit of connections or "
+			 "clients, an access list, another protocol, or a proxy without a backend");
+	else if (error->kind == FIRST_HTTP)
+		text_add(
+			why,
+			"a proxy without a backend that answers in time, or a limit of the server");
+	else
+		text_add(why,
+			 "the server turns clients away and says so: a limit of connections or "
+			 "clients, an access list, or it is about to stop");
+}
+
+static void tell_closed_early(const struct view *view, struct finding *finding)
+{
+	const struct connection *connection = view->connection;
+	const struct connection_side *client = look_side(view, look_client(view));
+	const struct connection_mark *fin = &look_side(view, !look_client(view))->fin;
+	const struct first *first_word = &look_side(view, !look_client(view))->first_word;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_side(&what, view, !look_client(view));
+	text_add(&what, " accepted the connection and closed it ");
+	words_duration(&what, look_between_ns(connection->syn_ack.ts_ns, fin->ts_ns));
+	if (closed_with_error(view)) {
+		text_add(&what, " later with ");
+		first_print(&what, first_word);
+	} else {
+		text_add(&what, " later without a word");
+	}
+	if (client->first.ts_ns && client->first.ts_ns <= fin->ts_ns) {
+		text_add(&what, ", ");
+		words_duration(&what, look_between_ns(client->first.ts_ns, fin->ts_ns));
+		text_add(&what, " after the client's first %u bytes", client->first.payload_bytes);
+	}
+	add_why(&why, closed_with_error(view) ? first_word : NULL);
+	words_check_server(view, finding, "what serves that port; its own log says why it closes");
+}
+
+const struct rule rule_conn_closed_early = {
+	.id = "conn-closed-early",
+	.stage = "established",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 260,
+	.wakes = WAKE_CONNECTION,
+	.match = match_closed_early,
+	.tell = tell_closed_early,
+	.means = "the server accepted, then closed cleanly before it answered anything",
+	.evidence =
+		"the server's FIN before the client's, in the first exchange, and not a byte of it, or a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; so far of captures only",
+	.gate = "other HTTP answers are answers, 404 and 500 too; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request",
+	.general_check = "the server's log and its limits",
+	.kernels = "captures only so far",
+};
+
+/* ---- conn-reset-by-peer ---- */
+
+static int resetter(const struct view *view)
+{
+	const struct stream *stream = view->connection->stream;
+
+	for (int side = 0; side < 2; side++)
+		if (look_side(view, side)->reset.ts_ns)
+			return look_side(view, !side)->reset.ts_ns ? stream->reset_by : side;
+	return -1;
+}
+
+/* The server reset while the client's last word had no answer. */
+static bool owed_answer(const struct view *view, int by)
+{
+	const struct connection *connection = view->connection;
+	__u8 client = look_client(view);
+
+	return by != client && connection->bursts && connection->burst[0].side == client &&
+	       !connection_said_goodbye(connection, client);
+}
+
+static bool match_reset(const struct view *view, struct guess *guess)
+{
+	const struct connection *connection = view->connection;
+	int by = resetter(view);
+	__u32 lost;
+
+	if (by < 0 || !look_connection(view, guess))
+		return false;
+	/* over and done: the reset only tells that nobody is there any more */
+	if (look_side(view, by)->fin.ts_ns || connection_said_goodbye(connection, !by) ||
+	    connection_said_goodbye(connection, by))
+		return false;
+	if (look_side(view, !by)->fin.ts_ns && connection->bursts && !owed_answer(view, by) &&
+	    !connection_unacked_bytes(connection, !by))
+		return false;
+	if (!connection->bursts &&
+	    look_between_ns(connection->stream->first_ns, connection->ended_ns) < NS_PER_S)
+		return false; /* a health check */
+	lost = connection_unacked_bytes(connection, !by);
+	if (!owed_answer(view, by) && !lost)
+		guess->severity = SEVERITY_INFO;
+	else if (by == look_client(view))
+		guess->severity = SEVERITY_WARNING; /* it chose not to read on */
+	return true;
+}
+
+/* A router or firewall on the way counts hops of its own. */
+static void add_author(struct text *why, const struct view *view, int by)
+{
+	const struct connection_side *side = look_side(view, by);
+	__u8 usual = side->data.ttl ? side->data.ttl : 0;
+
+	if (!usual || usual == side->reset.ttl)
+		return;
+	text_add(why,
+		 "; the reset's hop limit is %u, that of its data %u: it may come from something "
+		 "on the way",
+		 side->reset.ttl, usual);
+}
+
+static void tell_reset(const struct view *view, struct finding *finding)
+{
+	const struct connection *connection = view->connection;
+	int by = resetter(view);
+	const struct connection_mark *reset = &look_side(view, by)->reset;
+	__u32 lost = connection_unacked_bytes(connection, !by);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	words_side(&what, view, by);
+	if (!connection->bursts) {
+		text_add(&what, " reset the connection on which nobody had said a word for ");
+		words_duration(&what, look_between_ns(connection->stream->first_ns, reset->ts_ns));
+	} else if (owed_answer(view, by)) {
+		text_add(&what, " reset the connection instead of an answer, ");
+		words_duration(&what, look_between_ns(connection->burst[0].last_ns, reset->ts_ns));
+		text_add(&what, " after the client's last %u bytes", connection->burst[0].bytes);
+	} else {
+		text_add(&what, " reset the connection ");
+		words_duration(&what, look_between_ns(connection->burst[0].last_ns, reset->ts_ns));
+		text_add(&what, " after the last data");
+	}
+	if (lost)
+		text_add(&what, "; %u bytes to it were never acknowledged", lost);
+	/* RFC 9293 3.10.7.1; Linux resets where data was left unread at close() */
+	if (!(reset->tcp_flags & TCP_F_ACK))
+		text_add(&why,
+			 "its host reset without an acknowledgment, as it does for a connection "
+			 "that it does not know (any more)");
+	else if (by == look_client(view))
+		text_add(&why,
+			 "the client ended it without reading what was left, or its process died");
+	else
+		text_add(&why,
+			 "its application closed without reading everything, crashed, or was told "
+			 "to reset");
+	add_author(&why, view, by);
+	check = by == look_client(view) ? words_check(view, finding, 0) :
+					  words_check_remote(finding);
+	text_add(&check.run, "journalctl --since -1h -p warning");
+	words_check_end(&check, "whether the application crashed or was restarted at that time");
+}
+
+const struct rule rule_conn_reset_by_peer = {
+	.id = "conn-reset-by-peer",
+	.stage = "established",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 270,
+	.wakes = WAKE_CONNECTION,
+	.match = match_reset,
+	.tell = tell_reset,
+	.means = "one side, or something on the way in its name, reset an established connection",
+	.evidence =
+		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; so far of captures only",
+	.gate = "an error only if an answer was owed or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye, or of a connection without a byte within 1 s (a health check) is none",
+	.general_check = "the log of the application that reset; nstat on its host",
+	.kernels = "captures only so far",
+};

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* worked.c - it worked, but slowly or only at another address */
+
+#include "rules/rule.h"
+#include "util/address.h"
+
+/* ---- connect-slow ---- */
+
+static bool match_slow(const struct view *view, struct guess *guess)
+{
+	guess->confidence = CONFIDENCE_LIKELY;
+	return look_slow(view);
+}
+
+static void tell_slow(const struct view *view, struct finding *finding)
+{
+	const struct opening *opening = view->opening;
+	__u32 median_us =
+		join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	text_add(&what, "the handshake with ");
+	words_remote(&what, view, opening);
+	text_add(&what, " took ");
+	words_duration(&what, look_lasted_ns(view));
+	text_add(&what, " and ");
+	words_count(&what, opening->syn_sent, "SYN", "SYNs");
+	if (opening->synack_in > 1)
+		text_add(&what, ", %u SYN/ACKs came", opening->synack_in);
+	if (median_us) {
+		text_add(&what, "; to that address it usually takes ");
+		words_duration(&what, (__u64)median_us * 1000);
+	}
+	if (opening->full.seen)
+		text_add(&why, "the SYN met a full accept queue on this machine (%u of %u)",
+			 opening->full.backlog, opening->full.backlog_max);
+	else if (look_drop_is_filter(view->join, &opening->drop_out))
+		text_add(&why, "this host dropped a SYN of it");
+	else if (opening->captured &&
+		 (opening->reset_other_in || opening->ack_in || opening->icmp_in.count))
+		text_add(&why,
+			 "what answered before did not end the wait, and the SYN was sent again");
+	else if (opening->syn_sent > 1 && opening->synack_in > 1)
+		text_add(&why, "SYN/ACKs were lost or dropped, or this host did not take them");
+	else if (opening->syn_sent > 1)
+		text_add(
+			&why,
+			"a SYN or its answer was lost on the way, or the far end ignored it (full queue)");
+	else
+		text_add(&why, "the path or the far end is slow");
+	words_check_route(view, finding, "whether this is the right way there");
+	check = words_check_remote(finding);
+	text_add(&check.run, "nstat -az TcpExtListenOverflows TcpExtListenDrops");
+	words_check_end(&check, "whether the far end ignores SYNs");
+}
+
+const struct rule rule_connect_slow = {
+	.id = "connect-slow",
+	.stage = "connect",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.rank = 190,
+	.wakes = WAKE_WORKED,
+	.match = match_slow,
+	.tell = tell_slow,
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+	.means = "established, but slowly",
+	.evidence =
+		"the SYN was repeated before the answer; or the handshake took longer than slow-handshake and slow-factor times this destination's median",
+	.gate = "a long path is silent until its own median says that this handshake was unusual",
+	.general_check =
+		"losses on the path; the far end's accept queue (nstat -az TcpExtListenOverflows)",
+	.kernels = "all; whether SYN/ACKs were repeated: TC",
+};
+
+/* ---- connect-fallback ---- */
+
+/*
+ * Trying the other family is what every resolver's list leads to. Within one family, without the
+ * lookup in sight, two wishes of a process look the same: never told as less than a warning.
+ */
+static bool one_family(const struct view *view, const struct opening *first)
+{
+	return first &&
+	       address_is_ipv4(first->tuple.remote) == address_is_ipv4(view->opening->tuple.remote);
+}
+
+static bool match_fallback(const struct view *view, struct guess *guess)
+{
+	const struct opening *first = NULL;
+	__u64 lost_ms = 0;
+
+	if (!look_fallback(view, &first, &lost_ms))
+		return false;
+	if (one_family(view, first)) {
+		guess->confidence = CONFIDENCE_LIKELY; /* that it was one wish is inferred */
+		return true;
+	}
+	if (lost_ms < view->thresholds->value[THRESHOLD_FALLBACK_INFO]) {
+		if (look_slow(view))
+			return false; /* then that is what is worth a word */
+		guess->severity = SEVERITY_INFO;
+	}
+	if (view->opening->captured)
+		guess->confidence =
+			CONFIDENCE_LIKELY; /* of loopback: one host, but which process? */
+	return true;
+}
+
+/* "10.0.0.2 ETIMEDOUT (3.1 s)" */
+static void add_opening(struct text *text, const struct opening *opening)
+{
+	const char *name = decode_errno_name(opening->error);
+
+	address_print_port(text, opening->tuple.remote, opening->tuple.remote_port);
+	if (opening->end == END_ANSWERED)
+		text_add(text, " refused");
+	else
+		text_add(text, " %s", opening->end == END_ERRNO && name ? name : "given up");
+	if (opening->ended_ns > opening->started_ns) {
+		text_add(text, " (");
+		words_duration(text, opening->ended_ns - opening->started_ns);
+		text_add(text, ")");
+	}
+}
+
+static void tell_fallback(const struct view *view, struct finding *finding)
+{
+	const struct attempt *attempt = view->attempt;
+	const struct opening *first = NULL;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+	__u64 lost_ms = 0;
+	size_t told = 0;
+
+	look_fallback(view, &first, &lost_ms);
+	words_remote(&what, view, view->opening);
+	if (lost_ms)
+		text_add(&what, " worked, after %llu ms lost at ", lost_ms);
+	else
+		text_add(&what, " worked, after less than 1 ms lost at ");
+	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX && told < 3; i++) {
+		if (attempt->openings[i] == view->opening ||
+		    attempt->openings[i]->state != OPENING_FAILED)
+			continue;
+		text_add(&what, "%s", told++ ? ", " : "");
+		add_opening(&what, attempt->openings[i]);
+	}
+	if (one_family(view, first))
+		text_add(&why, "if both are addresses of one name, one of them does not work from "
+			       "here; else the first was a wish of its own, which failed");
+	else
+		text_add(&why,
+			 "the address tried before did not work%s; connections that try it first "
+			 "lose time",
+			 view->opening->captured ? "" : " from here");
+	if (!first)
+		return;
+	check = words_check(view, finding, first->netns);
+	text_add(&check.run, "ip %sroute get ", address_is_ipv4(first->tuple.remote) ? "" : "-6 ");
+	address_print(&check.run, first->tuple.remote);
+	words_check_end(&check, "the way to the address that failed");
+	words_check_listener(view, finding, first, "whether the service listens on both addresses");
+}
+
+const struct rule rule_connect_fallback = {
+	.id = "connect-fallback",
+	.stage = "connect",
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_CERTAIN,
+	.rank = 180,
+	.wakes = WAKE_WORKED,
+	.match = match_fallback,
+	.tell = tell_fallback,
+	.facts = BIT(FACT_ROUTE),
+	.means = "the connection worked, but only at another address of the same attempt",
+	.evidence =
+		"an earlier try to another address failed by itself, or was given up before the one that worked was begun",
+	.gate = "info below fallback-info when the families differ (::1 refused, then 127.0.0.1); losers of a race that were not needed are none",
+	.general_check =
+		"the name's addresses against what serves them; remove or mend the one that fails",
+	.kernels = "all",
+};

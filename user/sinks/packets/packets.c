@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* packets.c - packets wait for their verdict, then they are written */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sinks/packets/packets_table.h"
+#include "util/log.h"
+
+#define FLUSH_TICKS 10 /* 200 ms, as recordings */
+#define PIECES_COME_NS 100000000ull /* after their packet: five ticks */
+
+static bool allocate(struct packets *packets)
+{
+	packets->owners = calloc(OWNERS_MAX, sizeof(*packets->owners));
+	packets->flows = calloc(OWNERS_MAX, sizeof(*packets->flows));
+	packets->buckets = calloc(BUCKETS, sizeof(*packets->buckets));
+	packets->scratch = malloc(PCAPNG_PACKET_MAX);
+	if (packets->options.choose) {
+		packets->chosen = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen));
+		packets->chosen_texts = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen_texts));
+	} else {
+		packets->texts = calloc(PACKETS_TEXTS_MAX, sizeof(*packets->texts));
+	}
+	return packets->owners && packets->flows && packets->buckets && packets->scratch &&
+	       (packets->options.choose ? packets->chosen && packets->chosen_texts :
+					  packets->texts != NULL) &&
+	       !packets_hold_allocate(packets);
+}
+
+int packets_open(struct packets **out, const struct packets_options *options)
+{
+	struct packets *packets = calloc(1, sizeof(*packets));
+	int err;
+
+	if (!packets)
+		return log_error_r(-ENOMEM, "%s", options->path);
+	packets->options = *options;
+	packets->text_alike = NONE;
+	if (allocate(packets))
+		err = pcapng_open(&packets->pcapng, options->path, &options->limits,
+				  &options->about, options->secrets, options->secrets_size);
+	else
+		err = log_error_r(-ENOMEM, "%s", options->path);
+	if (err) {
+		packets_close(packets);
+		return err;
+	}
+	*out = packets;
+	return 0;
+}
+
+int packets_close(struct packets *packets)
+{
+	int err;
+
+	if (!packets)
+		return 0;
+	err = pcapng_close(packets->pcapng);
+	free(packets->owners);
+	free(packets->flows);
+	free(packets->buckets);
+	free(packets->scratch);
+	free(packets->held);
+	free(packets->bytes);
+	free(packets->texts);
+	free(packets->chosen);
+	free(packets->chosen_texts);
+	free(packets);
+	return err;
+}
+
+struct packets_counts packets_counts(const struct packets *packets)
+{
+	const struct pcapng_counts *written = pcapng_counts(packets->pcapng);
+	struct packets_counts counts = packets->counts;
+
+	counts.written = written->packets;
+	counts.not_written = written->not_written;
+	return counts;
+}
+
+void packets_secrets(struct packets *packets, const char *secrets, size_t secrets_size)
+{
+	pcapng_secrets(packets->pcapng, secrets, secrets_size);
+}
+
+/* ---- what waits ---- */
+
+static __u32 *bucket_of(const struct packets *packets, const struct packet_of *of)
+{
+	return &packets->buckets[packets_bucket(of->source, of->source_port, of->destination,
+						of->destination_port)];
+}
+
+static enum pcapng_direction direction_of(const struct event *event)
+{
+	if (event->head.kind == EVENT_DROP ||
+	    (event->head.kind == EVENT_FRAME && !(event->frame.how & FRAME_F_DIRECTION)))
+		return PCAPNG_UNKNOWN;
+	return event->head.flags & EVENT_F_OUT ? PCAPNG_OUTBOUND : PCAPNG_INBOUND;
+}
+
+/* Everything of a packet but its bytes. */
+static void describe(const struct packets *packets, const struct join *join,
+		     const struct event *event, struct held *held)
+{
+	const struct ev_raw *raw = event->head.kind == EVENT_DROP  ? &event->drop.raw :
+				   event->head.kind == EVENT_FRAME ? &event->frame.raw :
+								     &event->packet_raw.raw;
+
+	packets_of(event, &held->of);
+	packets_name_parties(packets, join, event, &held->sender, &held->receiver);
+	held->kind = (__u8)event->head.kind;
+	held->ifindex = event->head.ifindex;
+	held->wire = raw->wire_bytes;
+	held->direction = direction_of(event);
+	held->reason_known = false;
+	if (event->head.kind == EVENT_DROP) {
+		held->reason = event->drop.reason;
+		held->reason_known = event->head.known & EVENT_K_REASON;
+		held->location = event->drop.location;
+	}
+}
+
+static bool has_packet(const struct event *event)
+{
+	return (event->head.kind == EVENT_PACKET || event->head.kind == EVENT_DROP ||
+		event->head.kind == EVENT_FRAME) &&
+	       (event->head.known & EVENT_K_PACKET) && event->bytes_captured;
+}
+
+static int hold(struct packets *packets, const struct join *join, const struct event *event)
+{
+	int err = 0;
+	__u32 number = packets->held_end, *bucket;
+	struct held *held =
+		packets_hold_slot(packets, join, packets_keep_all(packets, event), &err);
+
+	describe(packets, join, event, held);
+	packets_hold_bytes(packets, held, event, packets_keep(packets, event));
+	bucket = bucket_of(packets, &held->of);
+	held->previous = *bucket - 1;
+	*bucket = number + 1;
+	return err;
+}
+
+static int tick(struct packets *packets, const struct join *join)
+{
+	int err = 0, worst = 0;
+
+	while (packets->held_first != packets->held_end &&
+	       packets_held_at(packets, packets->held_first)->of.ts_ns + PACKETS_HOLD_NS <=
+		       packets->now_ns) {
+		err = packets_write_oldest(packets, join);
+		worst = worst ? worst : err;
+	}
+	if (++packets->ticks % FLUSH_TICKS == 0) {
+		err = pcapng_flush(packets->pcapng);
+		worst = worst ? worst : err;
+	}
+	return worst;
+}
+
+int packets_event(struct packets *packets, const struct join *join, const struct event *event,
+		  bool wanted)
+{
+	packets_learn(packets, event);
+	if (event->head.ts_ns > packets->now_ns)
+		packets->now_ns = event->head.ts_ns;
+	if (packets->options.choose)
+		return 0;
+	if (event->head.kind == EVENT_TICK)
+		return tick(packets, join);
+	if (event->head.kind == EVENT_PIECE)
+		packets_hold_piece(packets, event);
+	return wanted && has_packet(event) ? hold(packets, join, event) : 0;
+}
+
+int packets_finish(struct packets *packets, const struct join *join)
+{
+	int err, worst = 0;
+
+	if (packets->options.choose)
+		return 0;
+	while (packets->held_first != packets->held_end) {
+		err = packets_write_oldest(packets, join);
+		worst = worst ? worst : err;
+	}
+	err = pcapng_flush(packets->pcapng);
+	return worst ? worst : err;
+}
+
+/* ---- verdicts ---- */
+
+/* Returns how many packets that wait it speaks of; each of them has the text now. */
+static size_t mark(struct packets *packets, const struct chosen *chosen, __u32 text)
+{
+	const struct event_tuple *tuple = &chosen->tuple;
+	__u32 number = packets->buckets[packets_bucket(tuple->local, tuple->local_port,
+						       tuple->remote, tuple->remote_port)] -
+		       1;
+	size_t count = 0;
+
+	for (; packets_is_held(packets, number);
+	     number = packets_held_at(packets, number)->previous) {
+		struct held *held = packets_held_at(packets, number);
+
+		if (!packets_match(&held->of, chosen))
+			continue;
+		count++;
+		if (held->texts[0] == NONE)
+			held->texts[0] = text;
+		else /* an early word and the last one; further ones repeat */
+			held->texts[1] = text;
+	}
+	return count;
+}
+
+static void hold_entry(struct packets *packets, const struct join *join,
+		       const struct attempt *attempt, const struct verdict *verdict, __u32 text)
+{
+	int err = 0;
+	struct held *held = packets_hold_slot(packets, join, 0, &err);
+
+	/* what the disk refused is counted */
+	memset(&held->of, 0, sizeof(held->of));
+	held->of.ts_ns = attempt->due_ns ? attempt->due_ns : packets->now_ns;
+	held->kind = EVENT_NONE;
+	held->severity = verdict->severity;
+	held->texts[0] = text;
+}
+
+/* Of many alike one text is enough: a storm of failures does not push out the words of others. */
+static __u32 keep_text(struct packets *packets, const struct verdict *verdict,
+		       const struct finding *finding)
+{
+	__u32 alike = packets->text_alike, number = packets->texts_end;
+	char text[TEXT_SIZE];
+
+	packets_say_verdict(text, sizeof(text), verdict, finding);
+	if (!finding && alike != NONE && number - alike <= PACKETS_TEXTS_MAX / 2 &&
+	    !strcmp(text, packets->texts[alike % PACKETS_TEXTS_MAX]))
+		return alike;
+	packets->texts_end++;
+	memcpy(packets->texts[number % PACKETS_TEXTS_MAX], text, sizeof(text));
+	if (!finding)
+		packets->text_alike = number;
+	return number;
+}
+
+static void mark_attempt(struct packets *packets, const struct join *join,
+			 const struct attempt *attempt, const struct verdict *verdict,
+			 const struct finding *finding)
+{
+	__u32 text = keep_text(packets, verdict, finding);
+	struct chosen chosen;
+	size_t count = 0;
+	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++) {
+		chosen = packets_chosen_opening(attempt, attempt->openings[i]);
+		count += mark(packets, &chosen, text);
+	}
+	if (packets_chosen_overflow(attempt, &chosen))
+		count += mark(packets, &chosen, text);
+	if (!count && finding && verdict->state == FINDING_FINAL)
+		hold_entry(packets, join, attempt, verdict, text);
+}
+
+/* ---- files ---- */
+
+static void choose(struct packets *packets, struct chosen chosen, __u32 text)
+{
+	const struct event_tuple *tuple = &chosen.tuple;
+	__u32 *bucket;
+
+	if (packets->chosen_count == PACKETS_CHOSEN_MAX) {
+		packets->counts.comments_lost++;
+		return;
+	}
+	bucket = &packets->buckets[packets_bucket(tuple->local, tuple->local_port, tuple->remote,
+						  tuple->remote_port)];
+	chosen.text = text;
+	chosen.next = *bucket - 1;
+	packets->chosen[packets->chosen_count++] = chosen;
+	*bucket = packets->chosen_count;
+}
+
+static void choose_attempt(struct packets *packets, const struct attempt *attempt,
+			   const struct verdict *verdict, const struct finding *finding)
+{
+	struct chosen_text *text;
+	struct chosen chosen;
+	__u32 index = packets->chosen_texts_count;
+
+	if (index == PACKETS_CHOSEN_MAX) {
+		packets->counts.comments_lost++;
+		return;
+	}
+	packets->chosen_texts_count++;
+	text = &packets->chosen_texts[index];
+	text->time_ns = attempt->due_ns;
+	text->severity = verdict->severity;
+	text->final = verdict->state == FINDING_FINAL && finding;
+	text->used = false;
+	packets_say_verdict(text->text, sizeof(text->text), verdict, finding);
+	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
+		choose(packets, packets_chosen_opening(attempt, attempt->openings[i]), index);
+	if (packets_chosen_overflow(attempt, &chosen))
+		choose(packets, chosen, index);
+}
+
+void packets_verdict(struct packets *packets, const struct join *join,
+		     const struct attempt *attempt, const struct verdict *verdict,
+		     const struct finding *finding)
+{
+	if (packets->options.choose)
+		choose_attempt(packets, attempt, verdict, finding);
+	else
+		mark_attempt(packets, join, attempt, verdict, finding);
+}
+
+/* Verdicts before @ns that no packet has get an entry of their own. */
+static int tell_without_packet(struct packets *packets, __u64 ns)
+{
+	int err = 0, worst = 0;
+
+	while (packets->chosen_told < packets->chosen_texts_count &&
+	       packets->chosen_texts[packets->chosen_told].time_ns < ns) {
+		const struct chosen_text *text = &packets->chosen_texts[packets->chosen_told++];
+
+		if (!text->final || text->used)
+			continue;
+		err = packets_write_entry(packets, text->time_ns, text->severity, text->text);
+		worst = worst ? worst : err;
+	}
+	return worst;
+}
+
+/* The last two words on a packet, the older one first. Returns how many there are. */
+static size_t find_texts(struct packets *packets, const struct packet_of *of, const char *texts[2])
+{
+	__u32 index = *bucket_of(packets, of) - 1;
+	size_t count = 0;
+
+	for (; index != NONE; index = packets->chosen[index].next) {
+		struct chosen_text *text = &packets->chosen_texts[packets->chosen[index].text];
+
+		if (!packets_match(of, &packets->chosen[index]))
+			continue;
+		text->used = true;
+		if (count == 2)
+			continue;
+		texts[1] = texts[0];
+		texts[0] = text->text;
+		count++;
+	}
+	return count;
+}
+
+/* What is whole, or will not be any more: a piece comes in the time of a tick. */
+static int write_whole(struct packets *packets, const struct join *join, __u64 now_ns)
+{
+	int err, worst = 0;
+
+	while (packets->held_first != packets->held_end) {
+		const struct held *held = packets_held_at(packets, packets->held_first);
+
+		if (held->open && held->of.ts_ns + PIECES_COME_NS > now_ns)
+			break;
+		err = packets_write_oldest(packets, join);
+		worst = worst ? worst : err;
+	}
+	return worst;
+}
+
+/* Behind one that waits, or with pieces to come. */
+static int pick_later(struct packets *packets, const struct join *join, const struct event *event,
+		      const struct held *described, const char *const words[2])
+{
+	int err = 0, whole;
+	struct held *held =
+		packets_hold_slot(packets, join, packets_keep_all(packets, event), &err);
+	__u64 at = held->at;
+	__u32 room = held->room;
+
+	*held = *described;
+	held->at = at;
+	held->room = room;
+	held->words[0] = words[0];
+	held->words[1] = words[1];
+	packets_hold_bytes(packets, held, event, packets_keep(packets, event));
+	whole = write_whole(packets, join, 0);
+	return err ? err : whole;
+}
+
+static int pick_packet(struct packets *packets, const struct join *join, const struct event *event)
+{
+	const char *texts[2] = { NULL, NULL };
+	struct held held;
+	size_t count;
+
+	memset(&held, 0, sizeof(held));
+	describe(packets, join, event, &held);
+	count = packets->chosen_count ? find_texts(packets, &held.of, texts) : 0;
+	if (!count && !packets->options.all)
+		return 0;
+	if (packets->held_first != packets->held_end || (event->head.known & EVENT_K_PIECES))
+		return pick_later(packets, join, event, &held, texts);
+	return packets_write(packets, join, &held, event->bytes, packets_keep(packets, event),
+			     texts, count);
+}
+
+int packets_pick(struct packets *packets, const struct join *join, const struct event *event,
+		 bool wanted)
+{
+	int err = 0, told;
+
+	packets_learn(packets, event);
+	told = tell_without_packet(packets, event->head.ts_ns);
+	if (event->head.kind == EVENT_PIECE) {
+		packets_hold_piece(packets, event);
+		err = write_whole(packets, join, 0);
+	} else if (event->head.kind == EVENT_TICK) {
+		err = write_whole(packets, join, event->head.ts_ns);
+	} else if (wanted && has_packet(event)) {
+		err = pick_packet(packets, join, event);
+	}
+	return told ? told : err;
+}
+
+int packets_picked(struct packets *packets, const struct join *join)
+{
+	int whole = write_whole(packets, join, ~0ull), err = tell_without_packet(packets, ~0ull);
+	int flushed;
+
+	err = whole ? whole : err;
+	packets->chosen_count = packets->chosen_texts_count = packets->chosen_told = 0;
+	packets->clock_known = false;
+	memset(packets->buckets, 0, BUCKETS * sizeof(*packets->buckets));
+	memset(packets->owners, 0, OWNERS_MAX * sizeof(*packets->owners));
+	memset(packets->flows, 0, OWNERS_MAX * sizeof(*packets->flows));
+	flushed = pcapng_flush(packets->pcapng);
+	return err ? err : flushed;
+}
