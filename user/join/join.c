@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 /* ---- slots ---- */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 
 /* A slot of the pool, NULL when every one is in use. */
 static struct evidence_slot *take_slot(struct join *join)

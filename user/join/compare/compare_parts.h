@@ -6,7 +6,7 @@
 
 #include "join/compare/compare.h"
 #include "join/segment/stream.h"
-#include "join/table.h"
+#include "join/core.h"
 #include "util/array.h"
 
 /* What a connection can be found by on the other side. */

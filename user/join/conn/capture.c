@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 /*

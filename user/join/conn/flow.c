@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/array.h"
 
 enum tcp_state { /* the kernel's numbers */

@@ -6,7 +6,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 struct evidence evidence_of(const struct event *event)

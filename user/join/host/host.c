@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 /* ---- namespaces and interfaces ---- */

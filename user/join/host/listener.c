@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 static struct listener_slot *take_slot(struct join *join, __u64 cookie)

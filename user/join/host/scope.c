@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 /*

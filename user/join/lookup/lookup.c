@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 
 /*

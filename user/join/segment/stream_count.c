@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "join/segment/stream_judge.h"
-#include "join/table.h"
+#include "join/core.h"
 #include "util/array.h"
 
 #define SENT_AGAIN                                                      \

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "join/segment/stream_judge.h"
-#include "join/table.h"
+#include "join/core.h"
 #include "util/address.h"
 #include "util/array.h"
 

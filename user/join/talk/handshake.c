@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "join/table.h"
+#include "join/core.h"
 
 /* So many of the pool are looked at for a free place: then the one at hand is forgotten. */
 enum { PROBES = 64 };

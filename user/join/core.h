@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* table.h - the tables of join, private to this folder */
+/* core.h - what several rooms of join share, private to this folder */
 #pragma once
 
 #include <sys/queue.h>
