@@ -9,6 +9,7 @@
 #include "decode/decode.h"
 #include "decode/names.h"
 #include "util/array.h"
+#include "util/tcp.h"
 
 #define LOOK_UP(table, index) ((index) < ARRAY_SIZE(table) ? (table)[index] : NULL)
 
@@ -28,11 +29,20 @@ const char *decode_kind_name(unsigned int kind)
 const char *decode_state_name(unsigned int state)
 {
 	static const char *const names[] = {
-		[1] = "ESTABLISHED", [2] = "SYN_SENT",	[3] = "SYN_RECV", [4] = "FIN_WAIT1",
-		[5] = "FIN_WAIT2",   [6] = "TIME_WAIT", [7] = "CLOSE",	  [8] = "CLOSE_WAIT",
-		[9] = "LAST_ACK",    [10] = "LISTEN",	[11] = "CLOSING", [12] = "NEW_SYN_RECV",
+		[TCP_STATE_ESTABLISHED] = "ESTABLISHED",
+		[TCP_STATE_SYN_SENT] = "SYN_SENT",
+		[TCP_STATE_SYN_RECV] = "SYN_RECV",
+		[TCP_STATE_FIN_WAIT1] = "FIN_WAIT1",
+		[TCP_STATE_FIN_WAIT2] = "FIN_WAIT2",
+		[TCP_STATE_TIME_WAIT] = "TIME_WAIT",
+		[TCP_STATE_CLOSE] = "CLOSE",
+		[TCP_STATE_CLOSE_WAIT] = "CLOSE_WAIT",
+		[TCP_STATE_LAST_ACK] = "LAST_ACK",
+		[TCP_STATE_LISTEN] = "LISTEN",
+		[TCP_STATE_CLOSING] = "CLOSING",
+		[TCP_STATE_NEW_SYN_RECV] = "NEW_SYN_RECV",
 	};
-	_Static_assert(ARRAY_SIZE(names) == 13, "TCP_MAX_STATES without BOUND_INACTIVE");
+	_Static_assert(ARRAY_SIZE(names) == TCP_STATE_COUNT, "a name for every state");
 
 	return LOOK_UP(names, state);
 }

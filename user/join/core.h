@@ -359,12 +359,6 @@ struct join {
 	__u64 lost_seen[2]; /* records lost and shed so far, but for pieces of packets */
 };
 
-/* 0 where the clock went backwards. */
-static inline __u64 ns_between(__u64 from_ns, __u64 to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
 
 /* openings.c: slots, look-ups */

@@ -3,8 +3,7 @@
 
 #include "rules/rule.h"
 #include "util/address.h"
-
-enum { STATE_SYN_SENT = 2 };
+#include "util/tcp.h"
 
 static bool is_dns(const struct evidence *evidence)
 {
@@ -97,7 +96,7 @@ static void add_state(struct text *text, __u8 state)
 /* Whereto: known where the attempt had several openings. */
 static void add_remote(struct text *text, const struct evidence *evidence, __u8 state)
 {
-	if (state != STATE_SYN_SENT || address_is_any(evidence->address))
+	if (state != TCP_STATE_SYN_SENT || address_is_any(evidence->address))
 		return;
 	text_add(text, " to ");
 	address_print(text, evidence->address);

@@ -168,7 +168,7 @@ bool look_slow(const struct view *view)
 		return false;
 	if (opening->syn_sent > 1)
 		return true;
-	took_us = (opening->established_ns - opening->started_ns) / 1000;
+	took_us = (opening->established_ns - opening->started_ns) / NS_PER_US;
 	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * 1000;
 	if (took_us <= slow_us)
 		return false;
@@ -211,7 +211,7 @@ bool look_fallback(const struct view *view, const struct opening **first, __u64 
 		return false;
 	*first = failed;
 	*lost_ms = worked->started_ns > failed->started_ns ?
-			   (worked->started_ns - failed->started_ns) / 1000000 :
+			   (worked->started_ns - failed->started_ns) / NS_PER_MS :
 			   0;
 	return true;
 }

@@ -10,11 +10,6 @@ const struct connection_side *look_side(const struct view *view, int side)
 	return &view->connection->side[side];
 }
 
-__u64 look_between_ns(__u64 from_ns, __u64 to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
 __u8 look_client(const struct view *view)
 {
 	return view->connection->stream->client;

@@ -5,9 +5,7 @@
 #include "rules/rules.h"
 #include "util/array.h"
 #include "util/text.h"
-
-#define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#include "util/time.h"
 
 /*
  * A finding is one row: a const struct rule in the file of its family, listed in rules.c. match()
@@ -222,9 +220,6 @@ bool look_begin_seen(const struct view *view);
 bool look_connection(const struct view *view, struct guess *guess);
 
 const struct connection_side *look_side(const struct view *view, int side);
-
-/* 0 where the clock went backwards. */
-__u64 look_between_ns(__u64 from_ns, __u64 to_ns);
 
 __u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
 

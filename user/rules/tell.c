@@ -7,6 +7,7 @@
 
 #include "rules/tell.h"
 #include "util/address.h"
+#include "util/port.h"
 
 static void tell_connection(const struct view *view, struct finding *finding)
 {
@@ -43,7 +44,7 @@ static void tell_times(const struct view *view, const struct verdict *verdict,
 		finding->time_ns = opening->established_ns;
 	finding->duration_known = !look_call_alone(opening) && look_begin_seen(view);
 	if (finding->time_ns > finding->started_ns)
-		finding->duration_us = (finding->time_ns - finding->started_ns) / 1000;
+		finding->duration_us = (finding->time_ns - finding->started_ns) / NS_PER_US;
 }
 
 static void tell_call(const struct attempt *attempt, struct finding *finding)
@@ -66,9 +67,9 @@ static void tell_lookup(const struct lookup *lookup, struct finding *finding)
 	memcpy(tuple->local, lookup->client, sizeof(tuple->local));
 	memcpy(tuple->remote, lookup->server, sizeof(tuple->remote));
 	tuple->local_port = lookup->client_port;
-	tuple->remote_port = lookup->name[0] ? 53 : lookup->server_port;
-	tuple->family = address_is_ipv4(tuple->local) ? 2 : 10; /* AF_INET, AF_INET6 */
-	tuple->protocol = 17; /* IPPROTO_UDP */
+	tuple->remote_port = lookup->name[0] ? PORT_DNS : lookup->server_port;
+	tuple->family = address_is_ipv4(tuple->local) ? AF_INET : AF_INET6;
+	tuple->protocol = IPPROTO_UDP;
 }
 
 static void tell_established(const struct connection *connection, struct finding *finding)
@@ -77,7 +78,7 @@ static void tell_established(const struct connection *connection, struct finding
 	connection_tuple(connection, &finding->tuple);
 	if (finding->time_ns > finding->started_ns) {
 		finding->duration_known = true;
-		finding->duration_us = (finding->time_ns - finding->started_ns) / 1000;
+		finding->duration_us = (finding->time_ns - finding->started_ns) / NS_PER_US;
 	}
 }
 
@@ -87,7 +88,7 @@ static void tell_claims(const struct address_claims *claims, struct finding *fin
 
 	finding->captured = true;
 	memcpy(finding->tuple.local, claims->address, sizeof(finding->tuple.local));
-	finding->tuple.family = ipv4 ? 2 : 10; /* AF_INET, AF_INET6 */
+	finding->tuple.family = ipv4 ? AF_INET : AF_INET6;
 	finding->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;
 }
 

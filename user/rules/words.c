@@ -9,7 +9,7 @@
 
 void words_duration(struct text *text, __u64 ns)
 {
-	__u64 us = ns / 1000;
+	__u64 us = ns / NS_PER_US;
 	__u64 ms = us / 1000;
 
 	if (ms < 10)

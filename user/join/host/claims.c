@@ -6,6 +6,7 @@
 
 #include "join/core.h"
 #include "util/address.h"
+#include "util/time.h"
 
 /*
  * One change of an address's owner is a failover, a new network card or a lease that moved, and two

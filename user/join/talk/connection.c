@@ -9,6 +9,7 @@
 #include "join/core.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/time.h"
 
 #define PAUSE_NS (1000 * 1000000ull) /* who speaks again after so long has not just gone on */
 /* A close() follows the last words at once; a scheduler may come between them. */

@@ -6,11 +6,12 @@
 #include "rules/rules.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/time.h"
 
 /* So much later than the fastest packet of its direction makes a packet late. */
-#define LATE_NS 100000000ll
+#define LATE_NS ((__s64)(100 * NS_PER_MS))
 /* RFC 6298 2.1: a SYN is sent again after a second; a server that does not answer in it is silent. */
-#define ANSWER_NS 1000000000ull
+#define ANSWER_NS NS_PER_S
 /* So many packets in a row lost at the end are no accident. */
 #define DIED_LEAST 3
 
@@ -528,8 +529,8 @@ static void judge_passed(const struct view *view)
 			continue;
 		text = decide(view, VERDICT_DELAYED, SEVERITY_WARNING);
 		text_add(&text, "packets of the %s were up to %lld ms late between %c and %c",
-			 way ? "server" : "client", (delay.most_ns - delay.least_ns) / 1000000,
-			 view->n, view->f);
+			 way ? "server" : "client",
+			 (delay.most_ns - delay.least_ns) / (__s64)NS_PER_MS, view->n, view->f);
 		return;
 	}
 	text = decide(view, VERDICT_PASSED, SEVERITY_INFO);

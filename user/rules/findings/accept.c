@@ -6,11 +6,10 @@
 
 #include "rules/rule.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
 #define OVERFLOWS "TcpExt:ListenOverflows"
 #define ABORT "net.ipv4.tcp_abort_on_overflow"
-
-enum { STATE_LISTEN = 10 };
 
 /* NULL: not fetched. It counts from the begin of the namespace: only 0 says something by itself. */
 static const struct ev_fact *overflows(const struct view *view)
@@ -42,7 +41,7 @@ static __u8 confidence_of(const struct view *view)
 static bool aborted(const struct opening *opening)
 {
 	bool listener = (opening->full.seen && opening->full.at_ack) ||
-			(opening->reset_here && opening->reset_here_state == STATE_LISTEN);
+			(opening->reset_here && opening->reset_here_state == TCP_STATE_LISTEN);
 
 	return opening->established_ns && listener && (opening->reset_seen || opening->reset_in) &&
 	       !opening->bytes_received;
@@ -262,7 +261,7 @@ static void tell_unfinished(const struct view *view, struct finding *finding)
 	text_add(&what, " answered the SYN with ");
 	words_count(&what, opening->synack_in, "SYN/ACK", "SYN/ACKs");
 	text_add(&what, " in ");
-	words_duration(&what, look_between_ns(opening->started_ns, opening->ended_ns));
+	words_duration(&what, ns_between(opening->started_ns, opening->ended_ns));
 	text_add(&what, ", and ");
 	address_print(&what, opening->tuple.local);
 	text_add(&what, " acknowledged none of them");

@@ -14,7 +14,7 @@ static bool held_here(const struct opening *opening)
 }
 
 /* Two sightings of one SYN lie closer together, two SYNs never do (TCP_RTO_MIN: 200 ms). */
-#define REPEATED_NS 100000000ull
+#define REPEATED_NS (100 * NS_PER_MS)
 
 /* "3 SYNs in 3.1 s" */
 static void add_syns(struct text *text, const struct opening *opening)

@@ -56,7 +56,7 @@ static void tell_race(const struct view *view, struct finding *finding)
 
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " closed the connection, idle for ");
-	words_duration(&what, look_between_ns(server->data.ts_ns, closed->ts_ns));
+	words_duration(&what, ns_between(server->data.ts_ns, closed->ts_ns));
 	text_add(&what,
 		 ", while a request of %u bytes was on its way to it; no byte of answer came",
 		 asked->bytes);
@@ -115,7 +115,7 @@ static void tell_pipe(const struct view *view, struct finding *finding)
 
 	words_side(&what, view, writer);
 	text_add(&what, " wrote %u bytes ", late->payload_bytes);
-	words_duration(&what, look_between_ns(fin->ts_ns, late->ts_ns));
+	words_duration(&what, ns_between(fin->ts_ns, late->ts_ns));
 	text_add(&what, " after ");
 	words_side(&what, view, !writer);
 	text_add(&what, " had closed, and was reset");
@@ -213,7 +213,7 @@ static bool gave_up(const struct view *view, struct guess *guess, struct connect
 
 static bool waited_long(const struct view *view, const struct connection_wait *wait)
 {
-	return look_between_ns(wait->since_ns, wait->until_ns) >=
+	return ns_between(wait->since_ns, wait->until_ns) >=
 	       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
 }
 
@@ -246,14 +246,14 @@ static void add_wait(struct text *what, const struct view *view)
 	words_side(what, view, look_client(view));
 	text_add(what, reset->ts_ns == wait.until_ns ? " reset" : " closed");
 	text_add(what, " the connection ");
-	words_duration(what, look_between_ns(wait.since_ns, wait.until_ns));
+	words_duration(what, ns_between(wait.since_ns, wait.until_ns));
 	text_add(what, " after its last %u bytes, which ", wait.bytes);
 	words_side(what, view, !look_client(view));
 	text_add(what, " had acknowledged and not answered");
 	if (!late)
 		return;
 	text_add(what, "; the answer came ");
-	words_duration(what, look_between_ns(wait.until_ns, connection->burst[0].first_ns));
+	words_duration(what, ns_between(wait.until_ns, connection->burst[0].first_ns));
 	text_add(what, " after that");
 }
 

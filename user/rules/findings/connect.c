@@ -147,7 +147,7 @@ static bool was_starting(const struct view *view)
 	__u64 age_ns;
 
 	return listener && listener_age(view, listener, &age_ns) &&
-	       age_ns < view->thresholds->value[THRESHOLD_SERVICE_YOUNG] * 1000000000;
+	       age_ns < view->thresholds->value[THRESHOLD_SERVICE_YOUNG] * NS_PER_S;
 }
 
 static bool match_refused_local(const struct view *view, struct guess *guess)
@@ -342,7 +342,7 @@ const struct rule rule_connect_refused_local = {
 
 static bool match_reset_in_handshake(const struct view *view, struct guess *guess)
 {
-	__u64 young = view->thresholds->value[THRESHOLD_RESET_YOUNG] * 1000000;
+	__u64 young = view->thresholds->value[THRESHOLD_RESET_YOUNG] * NS_PER_MS;
 	const struct opening *opening = view->opening;
 
 	guess->confidence = CONFIDENCE_LIKELY;

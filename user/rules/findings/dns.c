@@ -37,11 +37,6 @@ static void add_server(struct text *text, const struct lookup *lookup)
 		text_add(text, ", the last of several servers,");
 }
 
-static __u64 since_first_ns(const struct lookup *lookup, __u64 end_ns)
-{
-	return end_ns > lookup->started_ns ? end_ns - lookup->started_ns : 0;
-}
-
 /*
  * Names come from the wire and never stand inside a command: the reader asks for the name that
  * `what` quotes.
@@ -109,7 +104,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 	add_server(&what, lookup);
 	text_add(&what, lookup->exists ? " brought only that one type has no record; watched for " :
 					 " got no answer; watched for ");
-	words_duration(&what, since_first_ns(lookup, lookup->ended_ns));
+	words_duration(&what, ns_between(lookup->started_ns, lookup->ended_ns));
 	if (lookup->blind_wire)
 		text_add(&what, ", and the capture shows no packet to the client");
 	if (lookup->too_big) {
@@ -239,7 +234,7 @@ static void tell_servfail(const struct view *view, struct finding *finding)
 		text_add(&what, " answered rcode %u to ", lookup->rcode);
 	add_queries(&what, lookup);
 	text_add(&what, " after ");
-	words_duration(&what, since_first_ns(lookup, lookup->answer_ns));
+	words_duration(&what, ns_between(lookup->started_ns, lookup->answer_ns));
 	/* RFC 1035 4.1.1; RFC 4035 5.5: a bad signature is told as SERVFAIL */
 	switch (lookup->rcode) {
 	case DNS_SERVFAIL:
@@ -389,10 +384,10 @@ const struct rule rule_dns_no_data = {
 static bool match_slow(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
-	__u64 slow_ns = view->thresholds->value[THRESHOLD_DNS_SLOW] * 1000000;
+	__u64 slow_ns = view->thresholds->value[THRESHOLD_DNS_SLOW] * NS_PER_MS;
 
 	if (lookup->about != LOOKUP_NAME || !lookup->worked ||
-	    since_first_ns(lookup, lookup->answer_ns) <= slow_ns)
+	    ns_between(lookup->started_ns, lookup->answer_ns) <= slow_ns)
 		return false;
 	guess_of(view, guess);
 	guess->confidence = CONFIDENCE_LIKELY;
@@ -409,7 +404,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	text_add(&what, "the %sanswer to ", lookup->queries > 1 ? "last " : "");
 	add_queries(&what, lookup);
 	text_add(&what, " came after ");
-	words_duration(&what, since_first_ns(lookup, lookup->answer_ns));
+	words_duration(&what, ns_between(lookup->started_ns, lookup->answer_ns));
 	text_add(&what, ", from ");
 	address_print(&what, lookup->server);
 	if (lookup->half_lost) {

@@ -5,9 +5,9 @@
 
 #include "rules/rule.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
 enum { ADDRESS_TENTATIVE = 0x40 }; /* linux/if_addr.h: IFA_F_TENTATIVE, DAD is not over */
-enum { STATE_CLOSE = 7, STATE_LISTEN = 10 };
 enum { PORT_UNPRIVILEGED = 1024 }; /* default of net.ipv4.ip_unprivileged_port_start */
 
 static bool decide_always(const struct verdict *verdict)
@@ -190,7 +190,7 @@ static void add_holder(struct text *text, const struct ev_fact *holder)
 	if (holder->pid) {
 		text_add_foreign(text, holder->name, sizeof(holder->name));
 		text_add(text, "[%u]", holder->pid);
-	} else if (holder->number == STATE_LISTEN) {
+	} else if (holder->number == TCP_STATE_LISTEN) {
 		text_add(text, "a socket whose process was not found");
 	} else {
 		text_add(text, "a socket that no process holds any more");
@@ -201,7 +201,7 @@ static void add_holder(struct text *text, const struct ev_fact *holder)
 		text_add(text, " to ");
 		address_print_port(text, holder->address2, holder->limit);
 	}
-	if (holder->number == STATE_CLOSE)
+	if (holder->number == TCP_STATE_CLOSE)
 		text_add(text, ", bound and no more");
 	else if (state)
 		text_add(text, " in %s", state);
@@ -333,7 +333,7 @@ static void add_listener(struct text *text, const struct listener *listener)
 static void add_port_holder(struct text *text, const struct view *view, struct finding *finding)
 {
 	const struct ev_fact *holder = holder_of(view);
-	bool nobody = holder && !holder->pid && holder->number == STATE_LISTEN;
+	bool nobody = holder && !holder->pid && holder->number == TCP_STATE_LISTEN;
 	const struct listener *listener = holder && !nobody ? NULL : known_listener(view, holder);
 
 	if (listener) {
@@ -346,7 +346,7 @@ static void add_port_holder(struct text *text, const struct view *view, struct f
 		text_add(text, "another socket has port %u", port_of(view->attempt));
 		return;
 	}
-	if (listener || holder->number == STATE_LISTEN)
+	if (listener || holder->number == TCP_STATE_LISTEN)
 		text_add(text, "; SO_REUSEADDR would not do, only SO_REUSEPORT on both sockets");
 	else if (view->attempt->call.socket_flags & SOCKET_F_REUSEADDR)
 		text_add(text, "; the holder was made without SO_REUSEADDR");

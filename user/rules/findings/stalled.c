@@ -67,9 +67,8 @@ static bool later_ones_arrive(const struct view *view, int side)
 /* The other host was there right up to the first of the large ones: one that died would be a chance. */
 static bool silent_since_large(const struct view *view, int side)
 {
-	return peer_silent(view, side) &&
-	       look_between_ns(wire_of(view, !side)->last_ns, look_side(view, side)->stuck_ns) <
-		       NS_PER_S;
+	return peer_silent(view, side) && ns_between(wire_of(view, !side)->last_ns,
+						     look_side(view, side)->stuck_ns) < NS_PER_S;
 }
 
 static bool match_mtu(const struct view *view, struct guess *guess)
@@ -170,12 +169,12 @@ static void tell_keepalive(const struct view *view, struct finding *finding)
 	text_add(&what, "%u keep-alives of ", own->probes);
 	words_side(&what, view, side);
 	text_add(&what, " got no answer in ");
-	words_duration(&what, look_between_ns(own->probes_ns, view->connection->ended_ns));
+	words_duration(&what, ns_between(own->probes_ns, view->connection->ended_ns));
 	text_add(&what, "; nothing was heard of ");
 	words_side(&what, view, !side);
 	text_add(&what, " for ");
 	words_duration(&what,
-		       look_between_ns(wire_of(view, !side)->last_ns, view->connection->ended_ns));
+		       ns_between(wire_of(view, !side)->last_ns, view->connection->ended_ns));
 	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
 		       "connection and drops its packets");
 	text_add(&check.run, "ping -c 3 ");
@@ -225,11 +224,11 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 	text_add(&what, "%u bytes of ", connection_unacked_bytes(view->connection, side));
 	words_side(&what, view, side);
 	text_add(&what, " were sent again %u times in ", own->stuck_count);
-	words_duration(&what, look_between_ns(own->stuck_ns, own->again.ts_ns));
+	words_duration(&what, ns_between(own->stuck_ns, own->again.ts_ns));
 	text_add(&what, " and never acknowledged; the last packet of ");
 	words_side(&what, view, !side);
 	text_add(&what, " came ");
-	words_duration(&what, look_between_ns(wire_of(view, !side)->last_ns, own->again.ts_ns));
+	words_duration(&what, ns_between(wire_of(view, !side)->last_ns, own->again.ts_ns));
 	text_add(&what, " before the last of them");
 	text_add(&why,
 		 "that host is off or cut off, the way to it is broken, or something on it drops "
@@ -262,9 +261,9 @@ static __u64 window_closed_ns(const struct view *view, int side)
 {
 	const struct stream_side *wire = wire_of(view, side);
 
-	return wire->zero_ns + (wire->zero_since_ns ? look_between_ns(wire->zero_since_ns,
-								      view->connection->ended_ns) :
-						      0);
+	return wire->zero_ns +
+	       (wire->zero_since_ns ? ns_between(wire->zero_since_ns, view->connection->ended_ns) :
+				      0);
 }
 
 /* A closed window matters to who has something to say. */
@@ -519,7 +518,7 @@ static bool match_silent(const struct view *view, struct guess *guess)
 	const struct connection *connection = view->connection;
 
 	return look_connection(view, guess) && !connection->bursts && connection->syn_ack.ts_ns &&
-	       look_between_ns(connection->syn_ack.ts_ns, connection->ended_ns) >
+	       ns_between(connection->syn_ack.ts_ns, connection->ended_ns) >
 		       view->thresholds->value[THRESHOLD_SILENCE] * NS_PER_S;
 }
 
@@ -531,7 +530,7 @@ static void tell_silent(const struct view *view, struct finding *finding)
 	struct words_check check = words_check(view, finding, 0);
 
 	text_add(&what, "connected, and neither side said a word for ");
-	words_duration(&what, look_between_ns(connection->syn_ack.ts_ns, connection->ended_ns));
+	words_duration(&what, ns_between(connection->syn_ack.ts_ns, connection->ended_ns));
 	text_add(&why,
 		 "each side waits for the other to begin, or the connection is kept in reserve");
 	text_add(&check.run, "ss -tnpi 'dport = :%u'",

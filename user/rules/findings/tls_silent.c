@@ -107,7 +107,7 @@ static bool match_rejected(const struct view *view, struct guess *guess)
 		return false;
 	/* who looks at a certificate decides at once */
 	if (!flight_is_whole(handshake) ||
-	    look_between_ns(flight_ns(view, handshake), look_closed_ns(view, handshake->client)) >=
+	    ns_between(flight_ns(view, handshake), look_closed_ns(view, handshake->client)) >=
 		    wait_ns(view))
 		guess->confidence = CONFIDENCE_POSSIBLE;
 	return true;
@@ -123,8 +123,8 @@ static void tell_client_rejects(const struct view *view, struct finding *finding
 
 	words_client(what, view);
 	text_add(what, " %s ", reset ? "reset the connection" : "closed");
-	words_duration(what, look_between_ns(flight_ns(view, handshake),
-					     look_closed_ns(view, handshake->client)));
+	words_duration(what, ns_between(flight_ns(view, handshake),
+					look_closed_ns(view, handshake->client)));
 	text_add(what, " after the server's certificate came and never sent its Finished");
 	if (client->data_count)
 		text_add(what, "; before that one encrypted record of %u bytes%s",
@@ -159,13 +159,13 @@ static void tell_server_rejects(const struct view *view, struct finding *finding
 	words_server(what, view);
 	if (handshake_version(handshake) == TLS_1_3 && server->data_count) {
 		text_add(what, " answered the client's Finished ");
-		words_duration(what, look_between_ns(handshake->finished_ns, handshake->reply_ns));
+		words_duration(what, ns_between(handshake->finished_ns, handshake->reply_ns));
 		text_add(what, " later with one encrypted record of %u bytes, as long as an alert",
 			 server->data_bytes[0]);
 	} else {
 		text_add(what, " closed ");
-		words_duration(what, look_between_ns(handshake->finished_ns,
-						     look_closed_ns(view, !handshake->client)));
+		words_duration(what, ns_between(handshake->finished_ns,
+						look_closed_ns(view, !handshake->client)));
 		text_add(what, " after the client's Finished without a word");
 	}
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
@@ -239,7 +239,7 @@ static enum no_answer no_answer(const struct view *view)
 	until_ns = look_closed_ns(view, handshake->client);
 	if (!until_ns)
 		until_ns = connection->ended_ns;
-	if (look_between_ns(handshake->hello_end_ns, until_ns) < wait_ns(view) ||
+	if (ns_between(handshake->hello_end_ns, until_ns) < wait_ns(view) ||
 	    connection_stuck(connection, handshake->client))
 		return ANSWERED;
 	return NO_ANSWER_SILENCE;
@@ -312,8 +312,8 @@ static void tell_no_server_hello(const struct view *view, struct finding *findin
 			instead == NO_ANSWER_RESET ? " reset the connection" :
 						     " said nothing for");
 	text_add(&what, " ");
-	words_duration(&what, look_between_ns(handshake->hello_end_ns,
-					      end_ns ? end_ns : view->connection->ended_ns));
+	words_duration(&what, ns_between(handshake->hello_end_ns,
+					 end_ns ? end_ns : view->connection->ended_ns));
 	text_add(&what, " after the ClientHello");
 	add_hello(&what, view, handshake);
 	if (instead == NO_ANSWER_SILENCE)

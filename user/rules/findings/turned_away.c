@@ -80,7 +80,7 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 	if (connection->bursts)
 		return true;
 	/* it may have waited for a word of the client: that was the client's turn */
-	return look_between_ns(connection->syn_ack.ts_ns, server->fin.ts_ns) <
+	return ns_between(connection->syn_ack.ts_ns, server->fin.ts_ns) <
 	       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
 }
 
@@ -111,7 +111,7 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " accepted the connection and closed it ");
-	words_duration(&what, look_between_ns(connection->syn_ack.ts_ns, fin->ts_ns));
+	words_duration(&what, ns_between(connection->syn_ack.ts_ns, fin->ts_ns));
 	if (closed_with_error(view)) {
 		text_add(&what, " later with ");
 		first_print(&what, first_word);
@@ -120,7 +120,7 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	}
 	if (client->first.ts_ns && client->first.ts_ns <= fin->ts_ns) {
 		text_add(&what, ", ");
-		words_duration(&what, look_between_ns(client->first.ts_ns, fin->ts_ns));
+		words_duration(&what, ns_between(client->first.ts_ns, fin->ts_ns));
 		text_add(&what, " after the client's first %u bytes", client->first.payload_bytes);
 	}
 	add_why(&why, closed_with_error(view) ? first_word : NULL);
@@ -182,7 +182,7 @@ static bool match_reset(const struct view *view, struct guess *guess)
 	    !connection_unacked_bytes(connection, !by))
 		return false;
 	if (!connection->bursts &&
-	    look_between_ns(connection->stream->first_ns, connection->ended_ns) < NS_PER_S)
+	    ns_between(connection->stream->first_ns, connection->ended_ns) < NS_PER_S)
 		return false; /* a health check */
 	lost = connection_unacked_bytes(connection, !by);
 	if (!owed_answer(view, by) && !lost)
@@ -219,14 +219,14 @@ static void tell_reset(const struct view *view, struct finding *finding)
 	words_side(&what, view, by);
 	if (!connection->bursts) {
 		text_add(&what, " reset the connection on which nobody had said a word for ");
-		words_duration(&what, look_between_ns(connection->stream->first_ns, reset->ts_ns));
+		words_duration(&what, ns_between(connection->stream->first_ns, reset->ts_ns));
 	} else if (owed_answer(view, by)) {
 		text_add(&what, " reset the connection instead of an answer, ");
-		words_duration(&what, look_between_ns(connection->burst[0].last_ns, reset->ts_ns));
+		words_duration(&what, ns_between(connection->burst[0].last_ns, reset->ts_ns));
 		text_add(&what, " after the client's last %u bytes", connection->burst[0].bytes);
 	} else {
 		text_add(&what, " reset the connection ");
-		words_duration(&what, look_between_ns(connection->burst[0].last_ns, reset->ts_ns));
+		words_duration(&what, ns_between(connection->burst[0].last_ns, reset->ts_ns));
 		text_add(&what, " after the last data");
 	}
 	if (lost)

@@ -3,6 +3,7 @@
 
 #include "rules/rule.h"
 #include "util/address.h"
+#include "util/port.h"
 
 static void blind_of(const struct lookup *lookup, struct guess *guess)
 {
@@ -27,13 +28,13 @@ enum datagram { DATAGRAM_QUESTION, DATAGRAM_ANSWER, DATAGRAM_TRACE };
 static enum datagram kind_of(const struct lookup *lookup)
 {
 	enum { SERVERS = 1024 }; /* RFC 6335 6 */
-	enum { MDNS = 5353, LLMNR = 5355, SSDP = 1900 };
 	enum { TRACE_FIRST = 33434, TRACE_LAST = 33534 }; /* traceroute(8): so its end is known */
 	__u16 from = lookup->client_port, to = lookup->server_port;
 
 	if (to >= TRACE_FIRST && to <= TRACE_LAST)
 		return DATAGRAM_TRACE;
-	if (to >= SERVERS && (from < SERVERS || from == MDNS || from == LLMNR || from == SSDP))
+	if (to >= SERVERS &&
+	    (from < SERVERS || from == PORT_MDNS || from == PORT_LLMNR || from == PORT_SSDP))
 		return DATAGRAM_ANSWER;
 	return DATAGRAM_QUESTION;
 }

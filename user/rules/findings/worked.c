@@ -31,7 +31,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 		text_add(&what, ", %u SYN/ACKs came", opening->synack_in);
 	if (median_us) {
 		text_add(&what, "; to that address it usually takes ");
-		words_duration(&what, (__u64)median_us * 1000);
+		words_duration(&what, median_us * NS_PER_US);
 	}
 	if (opening->full.seen)
 		text_add(&why, "the SYN met a full accept queue on this machine (%u of %u)",

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* port.h - the ports that mean something here (IANA's registry of service names) */
+#pragma once
+
+enum port {
+	PORT_DNS = 53,
+	PORT_SSDP = 1900,
+	PORT_STUN = 3478,
+	PORT_STUN_OTHER = 3479, /* RFC 5780 4: the server's second port, one above its first */
+	PORT_TEREDO = 3544,
+	PORT_MDNS = 5353,
+	PORT_LLMNR = 5355,
+};
