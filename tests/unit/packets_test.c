@@ -303,61 +303,37 @@ static void picked(void **state)
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &beside, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, false), 0);
-	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
+	assert_int_equal(packets_picked(lab->packets), 0);
 	assert_int_equal(packets_in(lab), 1);
 	assert_int_equal(count(lab, "after long"), 1);
 	assert_int_equal(count(lab, "MESSAGE=error connect-refused (likely): without a packet"), 1);
 	/* what was chosen is forgotten: the next file's packets are others */
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
-	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
+	assert_int_equal(packets_picked(lab->packets), 0);
 	assert_int_equal(packets_in(lab), 1);
 }
 
-/* ---- pieces ---- */
+/* ---- whole packets ---- */
 
 static __u8 byte_at(size_t at)
 {
 	return (__u8)(at * 7 + (at >> 8));
 }
 
-/* The record of a packet of so many bytes, from this CPU: its first EVENT_PACKET_MAX bytes. */
-static struct event long_packet(__u64 ms, __u16 cpu, __u32 wire)
+/* A packet of so many bytes, of which so many have come. */
+static struct event long_packet(__u64 ms, __u32 wire, __u32 captured)
 {
-	static __u8 bytes[EVENT_PACKET_MAX];
+	static __u8 bytes[EVENT_SNAP_MAX];
 	struct event event = packet_at(ms, true, 4000);
 
-	for (size_t i = 0; i < sizeof(bytes); i++)
+	for (size_t i = 0; i < captured; i++)
 		bytes[i] = byte_at(i);
-	event.head.cpu = cpu;
-	event.head.known |= EVENT_K_PIECES;
+	event.head.known |= wire > EVENT_PACKET_MAX ? EVENT_K_PIECES : 0;
 	event.packet_raw.raw.wire_bytes = wire;
 	event.packet.payload_at = 40;
 	event.bytes = bytes;
-	event.bytes_captured = sizeof(bytes);
+	event.bytes_captured = captured;
 	return event;
-}
-
-static struct event piece_of(const struct event *packet, __u32 offset, __u32 total)
-{
-	struct event event = { .head = { .ts_ns = packet->head.ts_ns + 1000,
-					 .cpu = packet->head.cpu,
-					 .kind = EVENT_PIECE } };
-	struct ev_piece *piece = &event.piece;
-
-	piece->packet_ns = packet->head.ts_ns;
-	piece->offset = offset;
-	piece->size = (__u16)(total - offset < EVENT_PIECE_MAX ? total - offset : EVENT_PIECE_MAX);
-	piece->last = offset + piece->size == total;
-	for (size_t i = 0; i < piece->size; i++)
-		piece->bytes[i] = byte_at(offset + i);
-	return event;
-}
-
-/* All pieces of a packet up to @until. */
-static void see_pieces(struct lab *lab, const struct event *packet, __u32 until, __u32 total)
-{
-	for (__u32 at = EVENT_PACKET_MAX; at < until; at += EVENT_PIECE_MAX)
-		see(lab, piece_of(packet, at, total));
 }
 
 /* How many bytes of the @nth packet are in the file; they must be the right ones. */
@@ -380,81 +356,41 @@ static __u32 captured_of(struct lab *lab, size_t nth)
 	return 0;
 }
 
-/* Pieces of two CPUs mixed: each finds its packet; what is missing in one is not made up. */
-static void pieces_find_their_packet(void **state)
-{
-	struct lab *lab = *state;
-	const __u32 total = 70000;
-	struct event one = long_packet(10, 0, total), other = long_packet(10, 1, 3000), gap, lost;
-	struct event stray;
-
-	begin_with(lab, false, EVENT_SNAP_MAX);
-	see(lab, one);
-	see(lab, other);
-	see(lab, piece_of(&one, 256, total));
-	see(lab, piece_of(&other, 256, 3000));
-	for (__u32 at = 256 + EVENT_PIECE_MAX; at < total; at += EVENT_PIECE_MAX) {
-		see(lab, piece_of(&one, at, total));
-		if (at < 3000)
-			see(lab, piece_of(&other, at, 3000));
-	}
-	gap = long_packet(11, 0, 3000);
-	see(lab, gap);
-	see(lab, piece_of(&gap, 256, 3000));
-	see(lab, piece_of(&gap, 256 + 2 * EVENT_PIECE_MAX, 3000)); /* the one before was shed */
-	lost = long_packet(12, 0, 3000);
-	see(lab, lost);
-	stray = piece_of(&lost, 256, 3000);
-	stray.piece.packet_ns++; /* of a packet whose record was lost */
-	see(lab, stray);
-	stray = piece_of(&lost, 256, 3000);
-	stray.head.cpu = 1024; /* another CPU, in the same place of the table */
-	see(lab, stray);
-	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
-	assert_int_equal(captured_of(lab, 0), total);
-	assert_int_equal(captured_of(lab, 1), 3000);
-	assert_int_equal(captured_of(lab, 2), 256 + EVENT_PIECE_MAX);
-	assert_int_equal(captured_of(lab, 3), 256);
-	assert_int_equal(packets_counts(lab->packets).cut, 2);
-	assert_int_equal(packets_counts(lab->packets).early, 0);
-}
-
-/* No more than was asked for, from a recording that holds more; without a snap length headers. */
-static void pieces_end_at_the_snap_length(void **state)
+/* No more than was asked for, and what is missing of that is counted. Without a snap length headers. */
+static void no_more_than_the_snap_length(void **state)
 {
 	static const struct {
 		__u64 snap_bytes;
+		__u32 came;
 		__u32 captured;
-	} cases[] = { { EVENT_SNAP_MAX, 3000 }, { 1000, 1000 }, { 257, 257 }, { 100, 100 } };
+		__u32 cut;
+	} cases[] = { { EVENT_SNAP_MAX, 3000, 3000, 0 },
+		      { EVENT_SNAP_MAX, 256, 256, 1 },
+		      { 1000, 3000, 1000, 0 },
+		      { 1000, 1184, 1000, 0 },
+		      { 1000, 256, 256, 1 },
+		      { 257, 3000, 257, 0 },
+		      { 100, 3000, 100, 0 },
+		      { 0, 3000, 40, 0 } };
 	struct lab *lab = *state;
-	struct event packet = long_packet(10, 0, 3000);
 
-	for (size_t i = 0; i < 4; i++) {
-		begin_with(lab, i & 1, cases[i].snap_bytes);
-		for (int pass = 0; pass < 2; pass++) {
-			int (*take)(struct packets *, const struct join *, const struct event *,
-				    bool) = pass ? packets_pick : packets_event;
-			struct event piece;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+		struct event packet = long_packet(10, 3000, cases[i / 2].came);
+		struct opening opening = opening_of(4000);
 
-			if (pass != (int)(i & 1))
-				continue;
-			assert_int_equal(take(lab->packets, lab->join, &packet, true), 0);
-			for (__u32 at = 256; at < 3000; at += EVENT_PIECE_MAX) {
-				piece = piece_of(&packet, at, 3000);
-				assert_int_equal(take(lab->packets, lab->join, &piece, true), 0);
-			}
+		begin_with(lab, i & 1, cases[i / 2].snap_bytes);
+		if (i & 1) {
+			judge(lab, &opening, 11, "refused");
+			assert_int_equal(packets_pick(lab->packets, lab->join, &packet, true), 0);
+			assert_int_equal(packets_picked(lab->packets), 0);
+		} else {
+			see(lab, packet);
+			assert_int_equal(packets_finish(lab->packets, lab->join), 0);
 		}
-		assert_int_equal(packets_finish(lab->packets, lab->join), 0);
-		assert_int_equal(packets_picked(lab->packets, lab->join), 0);
 		assert_int_equal(packets_in(lab), 1);
-		assert_int_equal(captured_of(lab, 0), cases[i].captured);
-		assert_int_equal(packets_counts(lab->packets).cut, 0);
+		assert_int_equal(captured_of(lab, 0), cases[i / 2].captured);
+		assert_int_equal(packets_counts(lab->packets).cut, cases[i / 2].cut);
 	}
-	begin_with(lab, false, 0);
-	see(lab, packet);
-	see_pieces(lab, &packet, 3000, 3000);
-	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
-	assert_int_equal(captured_of(lab, 0), 40);
 }
 
 /* More bytes than are held: the oldest go out early, whole, in order. */
@@ -463,49 +399,18 @@ static void too_many_bytes(void **state)
 	struct lab *lab = *state;
 	const __u32 total = EVENT_SNAP_MAX;
 	const unsigned int fit = PACKETS_BYTES_LONG / EVENT_SNAP_MAX;
-	struct event packet;
 
 	begin_with(lab, false, EVENT_SNAP_MAX);
-	for (unsigned int i = 0; i < fit + 3; i++) {
-		packet = long_packet(10 + i, 0, total);
-		see(lab, packet);
-		see_pieces(lab, &packet, total, total);
-	}
+	for (unsigned int i = 0; i < fit + 3; i++)
+		see(lab, long_packet(10 + i, total, total));
 	assert_int_equal(packets_counts(lab->packets).early, 3);
 	tick(lab, 11);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(captured_of(lab, i), total);
-	packet = long_packet(9000, 0, 3000); /* the ring of bytes goes round */
-	see(lab, packet);
-	see_pieces(lab, &packet, 3000, 3000);
+	see(lab, long_packet(9000, 3000, 3000)); /* the ring of bytes goes round */
 	assert_int_equal(packets_finish(lab->packets, lab->join), 0);
 	assert_int_equal(packets_counts(lab->packets).written, fit + 4);
 	assert_int_equal(packets_counts(lab->packets).cut, 0);
-}
-
-/* A recording, the second time: order is kept, and a packet whose pieces never come is not awaited. */
-static void pieces_of_a_recording(void **state)
-{
-	struct lab *lab = *state;
-	struct event first = long_packet(10, 0, 3000), whole = long_packet(11, 1, 3000), piece;
-	struct event last = packet_at(12, true, 4000);
-	struct event late = { .head = { .ts_ns = 200 * MS, .kind = EVENT_TICK } };
-
-	begin_with(lab, true, EVENT_SNAP_MAX);
-	assert_int_equal(packets_pick(lab->packets, lab->join, &first, true), 0);
-	assert_int_equal(packets_pick(lab->packets, lab->join, &whole, true), 0);
-	for (__u32 at = 256; at < 3000; at += EVENT_PIECE_MAX) {
-		piece = piece_of(&whole, at, 3000);
-		assert_int_equal(packets_pick(lab->packets, lab->join, &piece, false), 0);
-	}
-	assert_int_equal(packets_pick(lab->packets, lab->join, &last, true), 0);
-	assert_int_equal(packets_counts(lab->packets).written, 0);
-	assert_int_equal(packets_pick(lab->packets, lab->join, &late, false), 0);
-	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
-	assert_int_equal(packets_in(lab), 3);
-	assert_int_equal(captured_of(lab, 0), 256);
-	assert_int_equal(captured_of(lab, 1), 3000);
-	assert_int_equal(packets_counts(lab->packets).cut, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -520,10 +425,8 @@ int main(void)
 		TEST(too_many),
 		TEST(storm),
 		TEST(picked),
-		TEST(pieces_find_their_packet),
-		TEST(pieces_end_at_the_snap_length),
+		TEST(no_more_than_the_snap_length),
 		TEST(too_many_bytes),
-		TEST(pieces_of_a_recording),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	err = pipeline->finding ? join_new(&pipeline->join, &limits) : -ENOMEM;
 	if (!err)
 		err = groups_new(&pipeline->groups, GROUPS_MAX);
+	if (!err)
+		err = pieces_new(&pipeline->pieces);
 	if (err) {
 		log_error_r(err, "connection tables");
 		log_hint("--max-connections N makes them smaller");
@@ -75,6 +77,7 @@ void pipeline_close(struct pipeline *pipeline)
 		groups_free(pipeline->groups);
 	for (size_t i = 0; i < pipeline->pending_count; i++)
 		free(pipeline->pending[i]);
+	pieces_free(pipeline->pieces);
 	filter_free(pipeline->filter);
 	free(pipeline->finding);
 	*pipeline = (struct pipeline){ 0 };
@@ -477,6 +480,31 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	return pipeline->stop ? -ECANCELED : 0;
 }
 
+static void count_bad(struct pipeline *pipeline)
+{
+	if (!pipeline->picking)
+		join_count_bad(pipeline->join);
+}
+
+/* What had to wait for the rest of a packet, as far as it need not any more. */
+static int take_waiting(struct pipeline *pipeline)
+{
+	struct event event;
+	int got, err = 0;
+
+	if (pipeline->waiting_taken)
+		return 0; /* a record that the event being taken made: its turn comes */
+	pipeline->waiting_taken = true;
+	while (!err && (got = pieces_next(pipeline->pieces, &event))) {
+		if (got < 0)
+			count_bad(pipeline);
+		else
+			err = take_event(pipeline, &event);
+	}
+	pipeline->waiting_taken = false;
+	return err;
+}
+
 int pipeline_take(void *ctx, const void *record, size_t size)
 {
 	struct pipeline *pipeline = ctx;
@@ -484,12 +512,24 @@ int pipeline_take(void *ctx, const void *record, size_t size)
 
 	if (!pipeline->picking)
 		keep_record(pipeline, record, size);
+	/* a fact answers at once, whatever waits */
+	if (!pipeline->depth && pieces_hold(pipeline->pieces, record, size))
+		return take_waiting(pipeline);
 	if (decode_event(record, size, &event)) {
-		if (!pipeline->picking)
-			join_count_bad(pipeline->join);
+		count_bad(pipeline);
 		return 0;
 	}
 	return take_event(pipeline, &event);
+}
+
+/* No record is left: packets are told as far as they came. */
+static void take_rest(struct pipeline *pipeline)
+{
+	if (pipeline->stop)
+		pieces_forget(pipeline->pieces);
+	else
+		pieces_end(pipeline->pieces);
+	take_waiting(pipeline);
 }
 
 int pipeline_event(struct pipeline *pipeline, const struct event *event)
@@ -503,13 +543,14 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 {
 	struct summary summary = { .early_end = early };
 
+	/* a replay has no record left that could answer, so nobody asks here */
+	pipeline->facts.fetch = NULL;
+	take_rest(pipeline);
 	if (pipeline->flows) {
 		note_write(pipeline, flows_tell(pipeline));
 		note_write(pipeline, sink_flush(pipeline->sink));
 		return;
 	}
-	/* a replay has no record left that could answer, so nobody asks here */
-	pipeline->facts.fetch = NULL;
 	join_finish(pipeline->join);
 	judge_due(pipeline);
 	tell_idle(pipeline, true);
@@ -530,11 +571,14 @@ void pipeline_pick_again(struct pipeline *pipeline)
 {
 	pipeline->picking = true;
 	pipeline->taken = 0;
+	pieces_forget(pipeline->pieces);
 }
 
 int pipeline_picked(struct pipeline *pipeline)
 {
-	note_packets(pipeline, packets_picked(pipeline->packets, pipeline->join));
+	if (pipeline->taken < pipeline->taken_last)
+		take_rest(pipeline);
+	note_packets(pipeline, packets_picked(pipeline->packets));
 	return pipeline->packets_error;
 }
 

@@ -6,6 +6,7 @@
 #include "agent/filter.h"
 #include "agent/options.h"
 #include "collect/collect.h"
+#include "decode/pieces.h"
 #include "join/join.h"
 #include "rules/rules.h"
 #include "sinks/packets/packets.h"
@@ -20,6 +21,7 @@ struct pipeline {
 	struct join *join;
 	struct filter *filter;
 	struct groups *groups;
+	struct pieces *pieces;
 	struct sink *sink; /* NULL: nothing is told */
 	struct sink *report; /* --report, else NULL: told the same, and every packet */
 	struct flows *flows; /* not NULL: rows of it are all that is told */
@@ -35,6 +37,7 @@ struct pipeline {
 	size_t pending_count;
 
 	int depth; /* facts being fetched: records go to join alone */
+	bool waiting_taken; /* what waited for pieces is being taken */
 	__u64 taken; /* records, or frames, that came */
 	__u64 taken_last; /* which of them was the last with a packet */
 	int record_error; /* of the recording: the first, kept */

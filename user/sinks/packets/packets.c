@@ -9,7 +9,6 @@
 #include "util/log.h"
 
 #define FLUSH_TICKS 10 /* 200 ms, as recordings */
-#define PIECES_COME_NS 100000000ull /* after their packet: five ticks */
 
 static bool allocate(struct packets *packets)
 {
@@ -25,8 +24,7 @@ static bool allocate(struct packets *packets)
 	}
 	return packets->owners && packets->flows && packets->buckets && packets->scratch &&
 	       (packets->options.choose ? packets->chosen && packets->chosen_texts :
-					  packets->texts != NULL) &&
-	       !packets_hold_allocate(packets);
+					  packets->texts && !packets_hold_allocate(packets));
 }
 
 int packets_open(struct packets **out, const struct packets_options *options)
@@ -136,10 +134,9 @@ static int hold(struct packets *packets, const struct join *join, const struct e
 	int err = 0;
 	__u32 number = packets->held_end, *bucket;
 	struct held *held =
-		packets_hold_slot(packets, join, packets_keep_all(packets, event), &err);
+		packets_hold_slot(packets, join, event->bytes, packets_keep(packets, event), &err);
 
 	describe(packets, join, event, held);
-	packets_hold_bytes(packets, held, event, packets_keep(packets, event));
 	bucket = bucket_of(packets, &held->of);
 	held->previous = *bucket - 1;
 	*bucket = number + 1;
@@ -173,8 +170,6 @@ int packets_event(struct packets *packets, const struct join *join, const struct
 		return 0;
 	if (event->head.kind == EVENT_TICK)
 		return tick(packets, join);
-	if (event->head.kind == EVENT_PIECE)
-		packets_hold_piece(packets, event);
 	return wanted && has_packet(event) ? hold(packets, join, event) : 0;
 }
 
@@ -222,7 +217,7 @@ static void hold_entry(struct packets *packets, const struct join *join,
 		       const struct attempt *attempt, const struct verdict *verdict, __u32 text)
 {
 	int err = 0;
-	struct held *held = packets_hold_slot(packets, join, 0, &err);
+	struct held *held = packets_hold_slot(packets, join, NULL, 0, &err);
 
 	/* what the disk refused is counted */
 	memset(&held->of, 0, sizeof(held->of));
@@ -358,42 +353,6 @@ static size_t find_texts(struct packets *packets, const struct packet_of *of, co
 	return count;
 }
 
-/* What is whole, or will not be any more: a piece comes in the time of a tick. */
-static int write_whole(struct packets *packets, const struct join *join, __u64 now_ns)
-{
-	int err, worst = 0;
-
-	while (packets->held_first != packets->held_end) {
-		const struct held *held = packets_held_at(packets, packets->held_first);
-
-		if (held->open && held->of.ts_ns + PIECES_COME_NS > now_ns)
-			break;
-		err = packets_write_oldest(packets, join);
-		worst = worst ? worst : err;
-	}
-	return worst;
-}
-
-/* Behind one that waits, or with pieces to come. */
-static int pick_later(struct packets *packets, const struct join *join, const struct event *event,
-		      const struct held *described, const char *const words[2])
-{
-	int err = 0, whole;
-	struct held *held =
-		packets_hold_slot(packets, join, packets_keep_all(packets, event), &err);
-	__u64 at = held->at;
-	__u32 room = held->room;
-
-	*held = *described;
-	held->at = at;
-	held->room = room;
-	held->words[0] = words[0];
-	held->words[1] = words[1];
-	packets_hold_bytes(packets, held, event, packets_keep(packets, event));
-	whole = write_whole(packets, join, 0);
-	return err ? err : whole;
-}
-
 static int pick_packet(struct packets *packets, const struct join *join, const struct event *event)
 {
 	const char *texts[2] = { NULL, NULL };
@@ -405,8 +364,6 @@ static int pick_packet(struct packets *packets, const struct join *join, const s
 	count = packets->chosen_count ? find_texts(packets, &held.of, texts) : 0;
 	if (!count && !packets->options.all)
 		return 0;
-	if (packets->held_first != packets->held_end || (event->head.known & EVENT_K_PIECES))
-		return pick_later(packets, join, event, &held, texts);
 	return packets_write(packets, join, &held, event->bytes, packets_keep(packets, event),
 			     texts, count);
 }
@@ -418,23 +375,15 @@ int packets_pick(struct packets *packets, const struct join *join, const struct 
 
 	packets_learn(packets, event);
 	told = tell_without_packet(packets, event->head.ts_ns);
-	if (event->head.kind == EVENT_PIECE) {
-		packets_hold_piece(packets, event);
-		err = write_whole(packets, join, 0);
-	} else if (event->head.kind == EVENT_TICK) {
-		err = write_whole(packets, join, event->head.ts_ns);
-	} else if (wanted && has_packet(event)) {
+	if (wanted && has_packet(event))
 		err = pick_packet(packets, join, event);
-	}
 	return told ? told : err;
 }
 
-int packets_picked(struct packets *packets, const struct join *join)
+int packets_picked(struct packets *packets)
 {
-	int whole = write_whole(packets, join, ~0ull), err = tell_without_packet(packets, ~0ull);
-	int flushed;
+	int err = tell_without_packet(packets, ~0ull), flushed;
 
-	err = whole ? whole : err;
 	packets->chosen_count = packets->chosen_texts_count = packets->chosen_told = 0;
 	packets->clock_known = false;
 	memset(packets->buckets, 0, BUCKETS * sizeof(*packets->buckets));

@@ -22,9 +22,6 @@
  * What is read from files is read twice: first it is judged, and packets_verdict() keeps which
  * connections the findings speak of; then packets_pick() writes their packets with every comment.
  *
- * What of a packet did not fit into its record follows in pieces, which are put to it while it is
- * held. For that alone a packet of a recording is held too, until its last piece has come.
- *
  * Without a snap length only headers are written, of files also DNS messages and TLS handshakes and
  * alerts: no payload beyond what a diagnosis needs.
  */
@@ -78,7 +75,7 @@ int packets_pick(struct packets *packets, const struct join *join, const struct 
 		 bool wanted);
 
 /* Forgets what was chosen: the next file's times are others. Tells what had no packet. */
-int packets_picked(struct packets *packets, const struct join *join);
+int packets_picked(struct packets *packets);
 
 /* The key log has grown: as pcapng_secrets(). */
 void packets_secrets(struct packets *packets, const char *secrets, size_t secrets_size);

@@ -46,8 +46,7 @@ int packets_write_oldest(struct packets *packets, const struct join *join)
 	size_t count = 0;
 
 	for (size_t i = 0; i < 2; i++) {
-		text = packets->options.choose ? held->words[i] :
-						 text_of_number(packets, held->texts[i]);
+		text = text_of_number(packets, held->texts[i]);
 		if (text)
 			texts[count++] = text;
 	}
@@ -55,7 +54,6 @@ int packets_write_oldest(struct packets *packets, const struct join *join)
 		return count ? packets_write_entry(packets, held->of.ts_ns, held->severity,
 						   texts[0]) :
 			       0;
-	packets->counts.cut += held->pieces && held->captured < held->room;
 	return packets_write(packets, join, held, packets->bytes + held->at % packets->bytes_size,
 			     held->captured, texts, count);
 }
@@ -72,8 +70,8 @@ static bool has_bytes(const struct packets *packets, __u64 end)
 	       end - packets_held_at(packets, packets->held_first)->at <= packets->bytes_size;
 }
 
-struct held *packets_hold_slot(struct packets *packets, const struct join *join, size_t room,
-			       int *err)
+struct held *packets_hold_slot(struct packets *packets, const struct join *join, const __u8 *bytes,
+			       size_t captured, int *err)
 {
 	__u64 at = packets->bytes_end, over;
 	struct held *held;
@@ -81,12 +79,12 @@ struct held *packets_hold_slot(struct packets *packets, const struct join *join,
 
 	if (packets->held_first == packets->held_end)
 		at = 0; /* memory that was used before */
-	over = at % packets->bytes_size + room;
+	over = at % packets->bytes_size + captured;
 	if (over > packets->bytes_size)
 		at += packets->bytes_size - at % packets->bytes_size;
-	while (!has_slots(packets) || !has_bytes(packets, at + room)) {
+	while (!has_slots(packets) || !has_bytes(packets, at + captured)) {
 		/* had its time come, a tick would have written it */
-		packets->counts.early += !packets->options.choose;
+		packets->counts.early++;
 		written = packets_write_oldest(packets, join);
 		*err = *err ? *err : written;
 	}
@@ -94,41 +92,9 @@ struct held *packets_hold_slot(struct packets *packets, const struct join *join,
 	held->previous = NONE;
 	held->texts[0] = held->texts[1] = NONE;
 	held->at = at;
-	held->room = (__u32)room;
-	packets->bytes_end = at + room;
+	held->captured = (__u32)captured;
+	if (captured)
+		memcpy(packets->bytes + at % packets->bytes_size, bytes, captured);
+	packets->bytes_end = at + captured;
 	return held;
-}
-
-void packets_hold_bytes(struct packets *packets, struct held *held, const struct event *event,
-			size_t captured)
-{
-	held->captured = (__u32)(captured < held->room ? captured : held->room);
-	memcpy(packets->bytes + held->at % packets->bytes_size, event->bytes, held->captured);
-	held->cpu = event->head.cpu;
-	held->pieces = event->head.kind == EVENT_PACKET && (event->head.known & EVENT_K_PIECES);
-	held->open = held->pieces && held->captured < held->room;
-	if (held->open) /* its slot is the last one */
-		packets->open_by_cpu[held->cpu & (OPEN_CPUS - 1)] = packets->held_end;
-}
-
-/* A CPU tells of a packet, then of its pieces in order, then of the next. */
-void packets_hold_piece(struct packets *packets, const struct event *event)
-{
-	const struct ev_piece *piece = &event->piece;
-	__u32 number = packets->open_by_cpu[event->head.cpu & (OPEN_CPUS - 1)] - 1, size;
-	struct held *held;
-
-	if (!packets_is_held(packets, number))
-		return;
-	held = packets_held_at(packets, number);
-	if (!held->open || held->cpu != event->head.cpu || held->of.ts_ns != piece->packet_ns ||
-	    held->captured != piece->offset)
-		return;
-	size = held->room - held->captured;
-	if (size > piece->size)
-		size = piece->size;
-	memcpy(packets->bytes + held->at % packets->bytes_size + held->captured, piece->bytes,
-	       size);
-	held->captured += size;
-	held->open = !piece->last && held->captured < held->room;
 }

@@ -8,7 +8,6 @@
 #define BUCKETS 16384 /* a power of two */
 #define TEXT_SIZE 640
 #define NONE 0xffffffffu
-#define OPEN_CPUS 1024 /* a power of two */
 
 struct party_name {
 	__u32 pid; /* 0: unknown */
@@ -49,10 +48,7 @@ struct packet_of {
 	bool quoted;
 };
 
-/*
- * A packet, or an entry without one, that waits to be written. Its bytes stand in one piece in a
- * ring of bytes, where there is room for what is still to come.
- */
+/* A packet, or an entry without one, that waits to be written. Its bytes stand in a ring of bytes. */
 struct held {
 	struct packet_of of;
 	struct party_name sender;
@@ -62,14 +58,9 @@ struct held {
 	__u32 ifindex;
 	__u32 wire;
 	__u32 previous; /* in the bucket: its number, NONE the first */
-	__u32 texts[2]; /* live: numbers of texts, NONE */
-	const char *words[2]; /* files: the texts, NULL */
+	__u32 texts[2]; /* numbers of texts, NONE */
 	__u64 at; /* where its bytes begin, as the ring of bytes counts */
-	__u32 room; /* how many are wanted */
-	__u32 captured; /* how many are there */
-	__u16 cpu; /* that told of it */
-	bool pieces; /* some were to come in pieces */
-	bool open; /* and do so still */
+	__u32 captured; /* how many they are */
 	__u8 kind; /* enum event_kind, EVENT_NONE: an entry */
 	__u8 direction; /* enum pcapng_direction */
 	__u8 severity; /* of an entry */
@@ -107,17 +98,14 @@ struct packets {
 
 	struct socket_owner *owners;
 	struct flow_owner *flows;
+	__u32 *buckets; /* number of the newest that is held or chosen of each, plus one; 0 none */
 
-	/* what waits; of files only packets that come in pieces */
+	/* live: what waits */
 	struct held *held; /* ring; its number modulo PACKETS_HELD_MAX */
 	__u32 held_first, held_end; /* numbers, which grow */
 	__u8 *bytes; /* ring */
 	__u64 bytes_size;
 	__u64 bytes_end; /* grows; modulo .bytes_size */
-	__u32 open_by_cpu[OPEN_CPUS]; /* number of the last that came in pieces, plus one; 0 none */
-
-	/* live */
-	__u32 *buckets; /* number of the newest of each, plus one; 0 none */
 	char (*texts)[TEXT_SIZE]; /* ring */
 	__u32 texts_end;
 	__u32 text_alike; /* number of the last one that only counts, NONE */
@@ -144,13 +132,9 @@ void packets_name_parties(const struct packets *packets, const struct join *join
 int packets_hold_allocate(struct packets *packets);
 struct held *packets_held_at(const struct packets *packets, __u32 number);
 bool packets_is_held(const struct packets *packets, __u32 number);
-/* A slot at the end, for @room bytes; what is in the way goes out early. @err: of its write. */
-struct held *packets_hold_slot(struct packets *packets, const struct join *join, size_t room,
-			       int *err);
-/* Puts the packet's first bytes into its slot. */
-void packets_hold_bytes(struct packets *packets, struct held *held, const struct event *event,
-			size_t captured);
-void packets_hold_piece(struct packets *packets, const struct event *event);
+/* A slot at the end, with so many bytes; what is in the way goes out early. @err: of its write. */
+struct held *packets_hold_slot(struct packets *packets, const struct join *join, const __u8 *bytes,
+			       size_t captured, int *err);
 int packets_write_oldest(struct packets *packets, const struct join *join);
 
 /* packets_match.c */
@@ -168,6 +152,5 @@ int packets_write(struct packets *packets, const struct join *join, const struct
 		  const __u8 *bytes, size_t captured, const char *const *texts, size_t count);
 int packets_write_entry(struct packets *packets, __u64 ts_ns, enum severity severity,
 			const char *text);
-size_t packets_keep(const struct packets *packets, const struct event *event);
-/* And how many with those that come in pieces. */
-size_t packets_keep_all(const struct packets *packets, const struct event *event);
+/* How many of its bytes are to be written; that some are missing is counted. */
+size_t packets_keep(struct packets *packets, const struct event *event);

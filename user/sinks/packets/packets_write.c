@@ -145,14 +145,33 @@ static bool is_tls_hello(const __u8 *payload, size_t size)
 	return size >= 5 && (payload[0] == 21 || payload[0] == 22) && payload[1] == 3;
 }
 
-size_t packets_keep(const struct packets *packets, const struct event *event)
+/* All that was asked for, of a packet that came in pieces. */
+static void count_cut(struct packets *packets, const struct event *event)
+{
+	__u64 all = event->packet_raw.raw.wire_bytes;
+
+	if (event->head.kind != EVENT_PACKET || !(event->head.known & EVENT_K_PIECES))
+		return;
+	if (all > packets->options.snap_bytes)
+		all = packets->options.snap_bytes;
+	if (all > EVENT_SNAP_MAX)
+		all = EVENT_SNAP_MAX;
+	packets->counts.cut += event->bytes_captured < all;
+}
+
+size_t packets_keep(struct packets *packets, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	size_t captured = event->bytes_captured, payload = packet->payload_at;
 
-	if (packets->options.snap_bytes)
+	if (packets->options.snap_bytes) {
+		count_cut(packets, event);
 		return captured < packets->options.snap_bytes ? captured :
 								packets->options.snap_bytes;
+	}
+	/* what its record holds is enough for a diagnosis */
+	if (event->head.kind == EVENT_PACKET && captured > EVENT_PACKET_MAX)
+		captured = EVENT_PACKET_MAX;
 	/* of what it dropped the kernel side has kept what is needed */
 	if (event->head.kind == EVENT_DROP || !payload || payload >= captured)
 		return captured;
@@ -162,17 +181,4 @@ size_t packets_keep(const struct packets *packets, const struct event *event)
 			       is_tls_hello(event->bytes + payload, captured - payload)))
 		return captured;
 	return payload;
-}
-
-size_t packets_keep_all(const struct packets *packets, const struct event *event)
-{
-	size_t keep = packets_keep(packets, event), all = event->packet_raw.raw.wire_bytes;
-
-	if (event->head.kind != EVENT_PACKET || !(event->head.known & EVENT_K_PIECES))
-		return keep;
-	if (all > packets->options.snap_bytes)
-		all = packets->options.snap_bytes; /* 0: none */
-	if (all > EVENT_SNAP_MAX)
-		all = EVENT_SNAP_MAX;
-	return all > keep ? all : keep;
 }
