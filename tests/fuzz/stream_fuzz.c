@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/segment/stream.h"
+#include "join/segment/figures.h"
 #include "util/array.h"
 
 #define ROOM 16
@@ -67,9 +67,12 @@ static void check_look(const struct streams *streams, const struct packet *packe
 
 static void check_stream(const struct stream *stream)
 {
-	int first = stream_closed_first(stream);
+	struct figures figures;
+	int first;
 
-	if (!stream_end_name(stream_end(stream)) || first < -1 || first > 1 || stream->client > 1 ||
+	figures_take_stream(&figures, stream);
+	first = figures.closed_first;
+	if (!conn_end_name(figures.end) || first < -1 || first > 1 || stream->client > 1 ||
 	    stream->last_ns < stream->first_ns ||
 	    stream->idle_ns > stream->last_ns - stream->first_ns)
 		abort();
@@ -86,7 +89,6 @@ static void check_stream(const struct stream *stream)
 			abort();
 		stream_rtt_deviation_us(&side->rtt);
 	}
-	stream_handshake_us(stream);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -56,6 +56,7 @@ static void told_once_when_it_has_settled(void **state)
 {
 	struct join *join = *state;
 	const struct flow *flow;
+	struct figures figures;
 
 	feed(join, opens(10, 1, 5, 2, 80));
 	feed(join, state_to(11, 1, 1, 0));
@@ -69,8 +70,9 @@ static void told_once_when_it_has_settled(void **state)
 	assert_int_equal(flow->cookie, 1);
 	assert_int_equal(flow->counts.bytes_sent, 77);
 	assert_int_equal(flow->owner.tgid, 100);
-	assert_int_equal(flow_end(flow), FLOW_CLOSED);
-	assert_int_equal(flow_closed_first(flow), FLOW_REMOTE);
+	figures_take_flow(&figures, flow, 0);
+	assert_int_equal(figures.end, CONN_CLOSED);
+	assert_int_equal(figures.closed_first, FIGURES_REMOTE);
 	assert_null(due(join));
 	assert_null(last(join));
 }
@@ -276,15 +278,6 @@ static void only_where_flows_are_told(void **state)
 	assert_null(join_flow_counters(join));
 }
 
-static void every_end_has_a_name(void **state)
-{
-	(void)state;
-	for (int end = FLOW_OPEN; end < FLOW_END_COUNT; end++)
-		assert_non_null(flow_end_name(end));
-	assert_null(flow_end_name(FLOW_END_UNKNOWN));
-	assert_null(flow_end_name(FLOW_END_COUNT));
-}
-
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_flows, tear_down)
 
 int main(void)
@@ -302,7 +295,6 @@ int main(void)
 		FLOW_TEST(a_snapshot_overtakes_openings),
 		FLOW_TEST(no_connections),
 		FLOW_TEST(only_where_flows_are_told),
-		FLOW_TEST(every_end_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,14 @@
 #define AGAIN BIT(STREAM_RETRANSMISSION)
 #define DUPLICATE BIT(STREAM_DUPLICATE_ACK)
 
+static struct figures figures_of(const struct stream *stream)
+{
+	struct figures figures;
+
+	figures_take_stream(&figures, stream);
+	return figures;
+}
+
 static const struct stream_side *side(const struct stream *stream, char who)
 {
 	return &stream->side[who == 'c' ? stream->client : !stream->client];
@@ -79,7 +87,7 @@ static void handshake_options(void **state)
 	assert_int_equal(side(&stream, 'c')->wscale, STREAM_WSCALE_UNUSED);
 	assert_int_equal(side(&stream, 's')->wscale, STREAM_WSCALE_UNUSED);
 	assert_int_equal(side(&stream, 'c')->window_most, 64240);
-	assert_int_equal(stream_handshake_us(&stream), 20000);
+	assert_int_equal(figures_of(&stream).handshake_us, 20000);
 	STREAM_OF(stream, { 'c', S, .window = 100, .more = PACKET_F_WSCALE, .wscale = 3 },
 		  { 's', S | A, .ack = 1, .window = 100, .us = 10, .more = PACKET_F_WSCALE,
 		    .wscale = 14 },
@@ -99,11 +107,11 @@ static void handshake_unknown(void **state)
 		  { 'c', S, .window = 1000, .us = 1000000, .expected = AGAIN },
 		  { 's', S | A, .ack = 1, .window = 1000, .us = 10000 },
 		  { 'c', A, 1, 1, 0, 1000, 10000 });
-	assert_int_equal(stream_handshake_us(&stream), 0);
+	assert_int_equal(figures_of(&stream).handshake_us, 0);
 	assert_int_equal(side(&stream, 'c')->rtt.samples, 0);
 	assert_int_equal(side(&stream, 'c')->syns, 2);
 	STREAM_OF(stream, { 'c', A, 1, 1, 10, 1000 }, { 's', A, 1, 11, 0, 1000, 10 });
-	assert_int_equal(stream_handshake_us(&stream), 0);
+	assert_int_equal(figures_of(&stream).handshake_us, 0);
 	assert_false(stream.client_known);
 	assert_int_equal(stream.port[stream.client], 40000); /* the higher port */
 	STREAM_OF(stream, { 's', S | A, .ack = 1, .window = 1000 });
@@ -172,12 +180,14 @@ static void closed_windows(void **state)
 	assert_int_not_equal(side(&stream, 's')->zero_since_ns, 0);
 }
 
-static void assert_ended(const struct stream *stream, enum stream_end end, int first)
+static void assert_ended(const struct stream *stream, enum conn_end end, int first)
 {
-	int by = stream_closed_first(stream);
+	struct figures figures = figures_of(stream);
+	int by = figures.closed_first;
 
-	assert_string_equal(stream_end_name(stream_end(stream)), stream_end_name(end));
-	assert_int_equal(by < 0 ? 0 : by == stream->client ? 'c' : 's', first);
+	assert_true(figures.known & FIGURES_END);
+	assert_string_equal(conn_end_name(figures.end), conn_end_name(end));
+	assert_int_equal(by == FIGURES_NEITHER ? 0 : by == figures.client ? 'c' : 's', first);
 }
 
 static void ends(void **state)
@@ -186,27 +196,27 @@ static void ends(void **state)
 
 	(void)state;
 	STREAM_OF(stream, HANDSHAKE);
-	assert_ended(&stream, STREAM_OPEN, 0);
+	assert_ended(&stream, CONN_OPEN, 0);
 	STREAM_OF(stream, HANDSHAKE, { 's', F | A, 1, 1, 0, 1000, 10 });
-	assert_ended(&stream, STREAM_HALF_CLOSED, 's');
+	assert_ended(&stream, CONN_HALF_CLOSED, 's');
 	assert_false(side(&stream, 's')->state & SIDE_FIN_ACKED);
 	STREAM_OF(stream, HANDSHAKE, { 's', F | A, 1, 1, 0, 1000, 10 },
 		  { 'c', F | A, 1, 2, 0, 1000, 10 }, { 's', A, 2, 2, 0, 1000, 10 });
-	assert_ended(&stream, STREAM_CLOSED, 's');
-	assert_false(stream_closed_at_once(&stream));
+	assert_ended(&stream, CONN_CLOSED, 's');
+	assert_false(figures_of(&stream).at_once);
 	assert_true(side(&stream, 's')->state & side(&stream, 'c')->state & SIDE_FIN_ACKED);
 	/* both FINs under way: RFC 9293 3.6, case 3 */
 	STREAM_OF(stream, HANDSHAKE, { 's', F | A, 1, 1, 0, 1000, 10 },
 		  { 'c', F | A, 1, 1, 0, 1000, 10 });
-	assert_ended(&stream, STREAM_CLOSED, 's');
-	assert_true(stream_closed_at_once(&stream));
+	assert_ended(&stream, CONN_CLOSED, 's');
+	assert_true(figures_of(&stream).at_once);
 	/* a reset after the FIN: closed first by FIN, ended by reset */
 	STREAM_OF(stream, HANDSHAKE, { 'c', F | A, 1, 1, 0, 1000, 10 },
 		  { 's', R | A, 1, 2, 0, 1000, 10 });
-	assert_ended(&stream, STREAM_RESET, 'c');
+	assert_ended(&stream, CONN_RESET, 'c');
 	assert_int_equal(stream.reset_by, !stream.client);
 	STREAM_OF(stream, HANDSHAKE, { 's', R, 1, 0, 0, 0, 10 }, { 'c', R, 1, 0, 0, 0, 10 });
-	assert_ended(&stream, STREAM_RESET, 's');
+	assert_ended(&stream, CONN_RESET, 's');
 }
 
 static void refused_or_not(void **state)
@@ -215,22 +225,22 @@ static void refused_or_not(void **state)
 
 	(void)state;
 	STREAM_OF(stream, { 'c', S, .window = 1000 });
-	assert_ended(&stream, STREAM_UNANSWERED, 0);
+	assert_ended(&stream, CONN_UNANSWERED, 0);
 	STREAM_OF(stream, { 'c', S, .window = 1000 }, { 's', R | A, .ack = 1, .us = 10 });
-	assert_ended(&stream, STREAM_REFUSED, 's');
+	assert_ended(&stream, CONN_REFUSED, 's');
 	/* one that acknowledges something else, or nothing, refuses nothing (RFC 9293 3.10.7.3) */
 	STREAM_OF(stream, { 'c', S, .window = 1000 },
 		  { 's', R | A, .ack = 2, .us = 10, .expected = BIT(STREAM_ACK_LOST_SEGMENT) });
-	assert_ended(&stream, STREAM_OPEN, 0);
+	assert_ended(&stream, CONN_OPEN, 0);
 	assert_int_equal(side(&stream, 's')->resets, 1);
 	STREAM_OF(stream, { 'c', S, .window = 1000 }, { 's', R, .us = 10 });
-	assert_ended(&stream, STREAM_OPEN, 0);
+	assert_ended(&stream, CONN_OPEN, 0);
 	/* after the answer it is a reset */
 	STREAM_OF(stream, HANDSHAKE, { 's', R | A, 1, 1, 0, 0, 10 });
-	assert_ended(&stream, STREAM_RESET, 's');
+	assert_ended(&stream, CONN_RESET, 's');
 	/* of one direction alone nothing can be said to be unanswered */
 	STREAM_OF(stream, { 'c', S, .window = 1000 }, { 'c', A, 1, 1, 0, 1000, 10000 });
-	assert_ended(&stream, STREAM_OPEN, 0);
+	assert_ended(&stream, CONN_OPEN, 0);
 }
 
 /* A packet that was captured twice has its flags, and is counted as a copy alone. */
@@ -495,7 +505,10 @@ static void names(void **state)
 	for (unsigned int i = 0; i < STREAM_FLAG_COUNT; i++)
 		assert_non_null(stream_flag_name(i));
 	assert_null(stream_flag_name(STREAM_FLAG_COUNT));
-	assert_null(stream_end_name(STREAM_END_COUNT));
+	for (int end = CONN_OPEN; end < CONN_END_COUNT; end++)
+		assert_non_null(conn_end_name(end));
+	assert_null(conn_end_name(CONN_END_UNKNOWN));
+	assert_null(conn_end_name(CONN_END_COUNT));
 }
 
 int main(void)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "join/segment/stream.h"
+#include "join/segment/figures.h"
 #include "util/array.h"
 
 #define CLIENT_ISN 1000u

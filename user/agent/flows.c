@@ -14,33 +14,41 @@
 #include "util/log.h"
 #include "util/text.h"
 
-static void add_stream(struct pipeline *pipeline, const struct stream *stream)
+static void add(struct pipeline *pipeline, const struct figures *figures,
+		const struct event_owner *owner)
 {
-	const struct flow_source source = { pipeline->join, stream, NULL };
+	const struct flow_source source = { pipeline->join, figures, owner };
+	const struct figures_side *side = figures->side;
 	struct event_tuple tuple = {
-		.local_port = stream->port[stream->client],
-		.remote_port = stream->port[!stream->client],
+		.local_port = side[0].port,
+		.remote_port = side[1].port,
 		.protocol = IPPROTO_TCP,
 	};
 
-	memcpy(tuple.local, stream->address[stream->client], sizeof(tuple.local));
-	memcpy(tuple.remote, stream->address[!stream->client], sizeof(tuple.remote));
-	if (filter_connection(pipeline->filter, pipeline->join, NULL, &tuple))
+	memcpy(tuple.local, side[0].address, sizeof(tuple.local));
+	memcpy(tuple.remote, side[1].address, sizeof(tuple.remote));
+	if (filter_connection(pipeline->filter, pipeline->join, owner, &tuple))
 		flows_add(pipeline->flows, &source);
+}
+
+static void add_stream(struct pipeline *pipeline, const struct stream *stream)
+{
+	struct figures figures;
+
+	figures_take_stream(&figures, stream);
+	add(pipeline, &figures, NULL);
 }
 
 static void add_flows(struct pipeline *pipeline, bool all)
 {
 	const struct flow *flow;
+	struct figures figures;
 
 	while ((flow = join_flow_due(pipeline->join, all))) {
-		const struct flow_source source = { pipeline->join, NULL, flow };
-
 		if (flows_full(pipeline->flows))
 			continue;
-		if (filter_connection(pipeline->filter, pipeline->join,
-				      flow->owner_known ? &flow->owner : NULL, &flow->tuple))
-			flows_add(pipeline->flows, &source);
+		figures_take_flow(&figures, flow, join_now_ns(pipeline->join));
+		add(pipeline, &figures, flow->owner_known ? &flow->owner : NULL);
 	}
 }
 

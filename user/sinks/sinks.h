@@ -86,11 +86,11 @@ int sink_close(struct sink *sink); /* writes a report, frees; the file stays the
 
 enum flows_format { FLOWS_TEXT, FLOWS_JSON, FLOWS_CSV };
 
-/* What a row is of: one of the two. */
+/* What a row is of. */
 struct flow_source {
 	const struct join *join;
-	const struct stream *stream;
-	const struct flow *flow;
+	const struct figures *figures;
+	const struct event_owner *owner; /* of its socket; NULL unknown */
 };
 
 struct flows_options {
@@ -108,7 +108,8 @@ struct flows;
 /* Returns 0, -ENOMEM, or -EINVAL for a .sort that is no column of numbers. Writes nothing. */
 int flows_new(struct flows **out, const struct flows_options *options);
 void flows_free(struct flows *flows);
-void flows_begin(struct flows *flows, bool sockets); /* the first line, once, and for which rows */
+/* The first line, once. @sockets: the table for people is of this host's sockets, not of packets. */
+void flows_begin(struct flows *flows, bool sockets);
 void flows_add(struct flows *flows, const struct flow_source *source);
 void flows_finish(struct flows *flows, const struct join *join); /* writes what was kept */
 __u64 flows_untold(const struct flows *flows); /* rows added and not written */

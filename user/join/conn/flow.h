@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "decode/decode.h"
+#include "join/segment/figures.h"
 
 /*
  * Theory of operation
@@ -26,23 +27,6 @@
  */
 
 #define FLOW_SETTLE_NS 100000000ull
-
-enum flow_end {
-	FLOW_END_UNKNOWN,
-	FLOW_OPEN,
-	FLOW_CONNECTING,
-	FLOW_UNANSWERED, /* ETIMEDOUT while connecting */
-	FLOW_REFUSED,
-	FLOW_CANCELED, /* the application gave up connecting */
-	FLOW_FAILED, /* another error: flow.error */
-	FLOW_CLOSED, /* in order. The peer's FIN may still have been awaited (TIME_WAIT's part) */
-	FLOW_HALF_CLOSED, /* our FIN was never acknowledged */
-	FLOW_RESET,
-	FLOW_TIMED_OUT, /* the peer did not answer any more */
-	FLOW_END_COUNT
-};
-
-enum flow_side { FLOW_LOCAL, FLOW_REMOTE, FLOW_NEITHER };
 
 struct flow {
 	__u64 cookie;
@@ -75,12 +59,5 @@ struct flow_counters {
 	bool crowded; /* a snapshot held more than found a place: how many, it tells twice */
 };
 
-const char *flow_end_name(enum flow_end end); /* "half-closed"; NULL unknown */
-enum flow_end flow_end(const struct flow *flow);
-
-/* Who sent the first FIN, or the reset that ended it. */
-enum flow_side flow_closed_first(const struct flow *flow);
-enum flow_side flow_reset_by(const struct flow *flow);
-
-/* The side to be called client: a guess by port, the higher, where the role is unknown. */
-enum flow_side flow_client(const struct flow *flow);
+/* What the socket tells; of one that is open, until @now_ns. [0] is the socket itself, [1] its peer. */
+void figures_take_flow(struct figures *figures, const struct flow *flow, __u64 now_ns);

@@ -58,19 +58,6 @@ enum stream_flag {
 
 const char *stream_flag_name(unsigned int flag); /* "out-of-order"; NULL unknown */
 
-/* How a connection ended, as far as the capture tells. */
-enum stream_end {
-	STREAM_OPEN, /* it did not */
-	STREAM_UNANSWERED, /* SYN, and nothing came back */
-	STREAM_REFUSED, /* the SYN was answered with a reset that acknowledges it */
-	STREAM_CLOSED, /* both FINs */
-	STREAM_HALF_CLOSED, /* one FIN */
-	STREAM_RESET,
-	STREAM_END_COUNT
-};
-
-const char *stream_end_name(enum stream_end end); /* "half-closed" */
-
 enum { STREAM_COPIES_OF = 4 }; /* of so many last packets of a side a copy is recognised */
 
 enum {
@@ -217,19 +204,8 @@ __u64 streams_evicted(const struct streams *streams);
 
 /* ---- figures ---- */
 
-enum stream_end stream_end(const struct stream *stream);
-
-/* Which side closed first, by FIN or by reset: 0, 1, or -1 neither. */
-int stream_closed_first(const struct stream *stream);
-
-/* Both sent a FIN before they saw the other's (RFC 9293 3.6, figure 13). */
-bool stream_closed_at_once(const struct stream *stream);
-
 /* Segments sent again, of every kind. */
 __u32 stream_side_retransmissions(const struct stream_side *side);
 
 __u32 stream_rtt_mean_us(const struct stream_rtt *rtt); /* 0 without samples */
 __u32 stream_rtt_deviation_us(const struct stream_rtt *rtt); /* standard deviation; 0 under two */
-
-/* The time from SYN to the ACK that ends the handshake; 0 unknown, also if the SYN was repeated. */
-__u32 stream_handshake_us(const struct stream *stream);

@@ -40,24 +40,9 @@ static const char *const flag_names[] = {
 _Static_assert(ARRAY_SIZE(flag_names) == STREAM_FLAG_COUNT, "a flag has no name");
 _Static_assert(STREAM_FLAG_COUNT <= 16, "last_flags holds 16");
 
-static const char *const end_names[] = {
-	[STREAM_OPEN] = "open",
-	[STREAM_UNANSWERED] = "unanswered",
-	[STREAM_REFUSED] = "refused",
-	[STREAM_CLOSED] = "closed",
-	[STREAM_HALF_CLOSED] = "half-closed",
-	[STREAM_RESET] = "reset",
-};
-_Static_assert(ARRAY_SIZE(end_names) == STREAM_END_COUNT, "an end has no name");
-
 const char *stream_flag_name(unsigned int flag)
 {
 	return flag < STREAM_FLAG_COUNT ? flag_names[flag] : NULL;
-}
-
-const char *stream_end_name(enum stream_end end)
-{
-	return end < STREAM_END_COUNT ? end_names[end] : NULL;
 }
 
 /* ---- copies ---- */
@@ -334,52 +319,4 @@ __u32 stream_side_retransmissions(const struct stream_side *side)
 {
 	return side->flagged[STREAM_RETRANSMISSION] + side->flagged[STREAM_FAST_RETRANSMISSION] +
 	       side->flagged[STREAM_SPURIOUS_RETRANSMISSION];
-}
-
-enum stream_end stream_end(const struct stream *stream)
-{
-	const struct stream_side *client = &stream->side[stream->client];
-	const struct stream_side *server = &stream->side[!stream->client];
-	bool opened = (client->state & SIDE_SYN) && !(server->state & SIDE_SYN) &&
-		      client->packets == client->syns + client->copies;
-
-	if ((client->state | server->state) & SIDE_RESET)
-		return opened && (server->state & SIDE_RESET) ? STREAM_REFUSED : STREAM_RESET;
-	if ((client->state & SIDE_FIN) && (server->state & SIDE_FIN))
-		return STREAM_CLOSED;
-	if ((client->state | server->state) & SIDE_FIN)
-		return STREAM_HALF_CLOSED;
-	if (opened && !server->packets)
-		return STREAM_UNANSWERED;
-	return STREAM_OPEN;
-}
-
-int stream_closed_first(const struct stream *stream)
-{
-	const struct stream_side *side = stream->side;
-	int first = -1;
-
-	if ((side[0].state & SIDE_FIN) && (side[1].state & SIDE_FIN))
-		first = side[1].fin_ns < side[0].fin_ns;
-	else if (side[0].state & SIDE_FIN)
-		first = 0;
-	else if (side[1].state & SIDE_FIN)
-		first = 1;
-	if (((side[0].state | side[1].state) & SIDE_RESET) &&
-	    (first < 0 || stream->reset_ns < side[first].fin_ns))
-		return stream->reset_by;
-	return first;
-}
-
-bool stream_closed_at_once(const struct stream *stream)
-{
-	return stream->crossed;
-}
-
-__u32 stream_handshake_us(const struct stream *stream)
-{
-	if (stream->side[stream->client].syns != 1 || !stream->synack_ns)
-		return 0;
-	return stream->handshake_ns / 1000 > UINT32_MAX ? UINT32_MAX :
-							  (__u32)(stream->handshake_ns / 1000);
 }

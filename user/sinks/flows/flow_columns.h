@@ -26,9 +26,8 @@ struct flow_column {
 	const char *name;
 	__u8 type; /* enum flow_type */
 	bool ascending; /* --sort: the smallest first, which is no figure but a place */
-	/* @side: index of the side, for the columns of one side. NULL: unknown there. */
-	void (*get)(const struct stream *stream, __u8 side, struct flow_value *value);
-	void (*live)(const struct flow_source *source, __u8 side, struct flow_value *value);
+	/* @side: index of the side, for the columns of one side. */
+	void (*get)(const struct flow_source *source, __u8 side, struct flow_value *value);
 };
 
 /* Of the connection, and of each of its sides; ended by a row without a name. */
@@ -37,8 +36,14 @@ extern const struct flow_column flow_side_columns[];
 
 struct flow_value flow_get(const struct flow_column *column, const struct flow_source *source,
 			   __u8 side);
-__u8 flow_client_side(const struct flow_source *source); /* index of the side called client */
+
+/* "client" or "server"; NULL of FIGURES_NEITHER. */
+const char *flow_side_name(const struct figures *figures, int side);
+const char *
+flow_state_name(const struct figures *figures); /* "ESTABLISHED"; NULL unknown, or over */
+const char *flow_role(const struct figures *figures); /* of this host's end; NULL unknown */
 
 /* flow_text.c: a line for people */
 void flow_text_head(const struct flows_options *options, bool sockets);
-void flow_text_row(const struct flows_options *options, const struct flow_source *source);
+void flow_text_row(const struct flows_options *options, const struct flow_source *source,
+		   bool sockets);

@@ -3,191 +3,178 @@
 
 #include "sinks/flows/flow_columns.h"
 #include "util/address.h"
+#include "util/time.h"
 
-static void say_pair(struct text *text, __u64 client, __u64 server)
+enum cell {
+	STARTED,
+	DURATION,
+	PACKETS,
+	BYTES,
+	RTT,
+	SPREAD,
+	AGAIN,
+	LOST,
+	IDLE,
+	ENDED,
+	PROCESS,
+	ENDS,
+	CELLS,
+};
+
+/* One of two tables: of packets, or of sockets. */
+struct layout {
+	__u8 cell; /* enum cell */
+	__s8 gap; /* in front of it */
+	__s8 width; /* negative: it stands at the left */
+	const char *head; /* NULL: that of the ends */
+};
+
+/* clang-format off */
+static const struct layout of_packets[] = {
+	{ STARTED, 0, -24, "started" },
+	{ DURATION, 1, 9, "duration" },
+	{ PACKETS, 1, 13, "packets" },
+	{ BYTES, 1, 21, "bytes" },
+	{ RTT, 1, 9, "rtt" },
+	{ AGAIN, 1, 7, "again" },
+	{ LOST, 1, 5, "lost" },
+	{ ENDED, 2, -21, "ended" },
+	{ ENDS, 1, 0, NULL },
+	{ .cell = CELLS },
+};
+
+static const struct layout of_sockets[] = {
+	{ STARTED, 0, -24, "started" },
+	{ DURATION, 1, 9, "duration" },
+	{ PACKETS, 1, 13, "packets" },
+	{ BYTES, 1, 21, "bytes" },
+	{ RTT, 1, 9, "rtt" },
+	{ SPREAD, 1, 9, "spread" },
+	{ AGAIN, 1, 5, "again" },
+	{ IDLE, 1, 9, "idle" },
+	{ ENDED, 2, -18, "ended" },
+	{ PROCESS, 2, -24, "process" },
+	{ ENDS, 2, 0, NULL },
+	{ .cell = CELLS },
+};
+/* clang-format on */
+
+static const struct layout *layout_of(bool sockets)
 {
-	text_add(text, "%llu/%llu", client, server);
+	return sockets ? of_sockets : of_packets;
 }
 
-/* "closed by client", "reset by server", "refused", "open" */
-static void print_end(struct text *text, const struct stream *stream)
+/* The client's stands first; of what only one side is known of, that alone. */
+static void say_sides(struct text *text, const struct figures *figures, __u32 known, __u64 first,
+		      __u64 second)
 {
-	enum stream_end end = stream_end(stream);
-	int first = end == STREAM_RESET ? stream->reset_by : stream_closed_first(stream);
+	bool first_known = figures->side[0].known & known;
+	bool second_known = figures->side[1].known & known;
 
-	text_add(text, "%s", stream_end_name(end));
-	if (end == STREAM_CLOSED || end == STREAM_HALF_CLOSED || end == STREAM_RESET)
-		text_add(text, " by %s", first == stream->client ? "client" : "server");
+	if (first_known && second_known)
+		text_add(text, "%llu/%llu", figures->client ? second : first,
+			 figures->client ? first : second);
+	else if (first_known || second_known)
+		text_add(text, "%llu", first_known ? first : second);
 }
 
-/* The round trip between this vantage and the server, else the client. */
-static void say_rtt(struct text *text, const struct stream *stream)
+/* "closed by client", "refused"; while it is open the socket's state, which says more than "open" */
+static void print_end(struct text *text, const struct figures *figures)
 {
-	const struct stream_rtt *rtt = &stream->side[stream->client].rtt;
+	enum conn_end end = figures->end;
+	int first = end == CONN_RESET ? figures->reset_by : figures->closed_first;
+	const char *state = flow_state_name(figures);
 
-	if (!rtt->samples)
-		rtt = &stream->side[!stream->client].rtt;
-	if (rtt->samples)
-		say_duration(text, stream_rtt_mean_us(rtt));
-	else
-		text_add(text, "-");
-}
-
-static void print_stream(const struct flows_options *options, const struct flow_source *source)
-{
-	const struct stream *stream = source->stream;
-	const struct stream_side *client = &stream->side[stream->client];
-	const struct stream_side *server = &stream->side[!stream->client];
-	char cells[8][60], ends[120];
-	struct text text[8], connection = text_of(ends);
-
-	for (int i = 0; i < 8; i++)
-		text[i] = text_of(cells[i]);
-	say_time(&text[0], source->join, stream->first_ns, options->utc);
-	say_duration(&text[1], stream->last_ns > stream->first_ns ?
-				       (stream->last_ns - stream->first_ns) / 1000 :
-				       0);
-	say_pair(&text[2], client->packets, server->packets);
-	say_pair(&text[3], client->bytes, server->bytes);
-	say_rtt(&text[4], stream);
-	say_pair(&text[5], stream_side_retransmissions(client),
-		 stream_side_retransmissions(server));
-	say_pair(&text[6], client->flagged[STREAM_LOST_SEGMENT],
-		 server->flagged[STREAM_LOST_SEGMENT]);
-	print_end(&text[7], stream);
-	address_print_port(&connection, stream->address[stream->client],
-			   stream->port[stream->client]);
-	text_add(&connection, options->ascii ? " -> " : " → ");
-	address_print_port(&connection, stream->address[!stream->client],
-			   stream->port[!stream->client]);
-	fprintf(options->file, "%-24s %9s %13s %21s %9s %7s %5s  %-21s %s%s\n", cells[0], cells[1],
-		cells[2], cells[3], cells[4], cells[5], cells[6], cells[7], ends,
-		stream->client_known ? "" : " (begin not seen)");
-}
-
-/* ---- of sockets ---- */
-
-/* "closed by client", "refused"; while it is open its state, which says more than "open" */
-static void print_flow_end(struct text *text, const struct flow *flow)
-{
-	enum flow_end end = flow_end(flow);
-	enum flow_side first = end == FLOW_RESET ? flow_reset_by(flow) : flow_closed_first(flow);
-	const char *state = flow->known & EVENT_K_STATE ? decode_state_name(flow->state) : NULL;
-
-	if (!flow->ended_ns && state)
-		text_add(text, "%s", state);
-	else
-		text_add(text, "%s", flow_end_name(end) ?: "-");
-	if (first != FLOW_NEITHER &&
-	    (end == FLOW_CLOSED || end == FLOW_HALF_CLOSED || end == FLOW_RESET))
-		text_add(text, " by %s", first == flow_client(flow) ? "client" : "server");
+	text_add(text, "%s", state ?: conn_end_name(end) ?: "-");
+	if (first != FIGURES_NEITHER &&
+	    (end == CONN_CLOSED || end == CONN_HALF_CLOSED || end == CONN_RESET))
+		text_add(text, " by %s", flow_side_name(figures, first));
 }
 
 /* "client curl[4121]": which end this is, and whose */
-static void print_process(struct text *text, const struct flow *flow)
+static void print_process(struct text *text, const struct flow_source *source)
 {
-	bool is_client = flow_client(flow) == FLOW_LOCAL;
+	const char *role = flow_role(source->figures);
+	const struct event_owner *owner = source->owner;
 
-	if (flow->role_known)
-		text_add(text, "%s", is_client ? "client" : "server");
-	if (flow->owner_known) {
-		text_add(text, "%s", flow->role_known ? " " : "");
-		text_add_foreign(text, flow->owner.leader, sizeof(flow->owner.leader));
-		text_add(text, "[%u]", flow->owner.tgid);
-	}
-	if (!text->length)
-		text_add(text, "-");
+	if (role)
+		text_add(text, "%s", role);
+	if (!owner)
+		return;
+	text_add(text, "%s", role ? " " : "");
+	text_add_foreign(text, owner->leader, sizeof(owner->leader));
+	text_add(text, "[%u]", owner->tgid);
 }
 
-static void print_ends(struct text *text, const struct flow *flow, bool ascii)
+static void print_ends(struct text *text, const struct figures *figures, bool ascii, bool sockets)
 {
-	const struct event_tuple *tuple = &flow->tuple;
-	bool is_client = flow_client(flow) == FLOW_LOCAL;
+	const struct figures_side *client = &figures->side[figures->client];
+	const struct figures_side *server = &figures->side[!figures->client];
 
-	if (is_client)
-		address_print_port(text, tuple->local, tuple->local_port);
-	else
-		address_print_port(text, tuple->remote, tuple->remote_port);
+	address_print_port(text, client->address, client->port);
 	text_add(text, ascii ? " -> " : " → ");
-	if (is_client)
-		address_print_port(text, tuple->remote, tuple->remote_port);
-	else
-		address_print_port(text, tuple->local, tuple->local_port);
+	address_print_port(text, server->address, server->port);
+	if (!figures->client_known && !sockets) /* else the process is said to be no client */
+		text_add(text, " (begin not seen)");
 }
 
-/* Whose figures stand first: the client's. */
-static void say_sides(struct text *text, const struct flow *flow, __u64 local, __u64 remote)
+static void print_times(struct text *text, const struct flow_source *source, bool utc)
 {
-	bool is_client = flow_client(flow) == FLOW_LOCAL;
+	const struct figures *figures = source->figures;
 
-	say_pair(text, is_client ? local : remote, is_client ? remote : local);
-}
-
-enum cell { STARTED, DURATION, PACKETS, BYTES, RTT, SPREAD, AGAIN, IDLE, ENDED, PROCESS, CELLS };
-
-static void print_counts(struct text *text, const struct join *join, const struct flow *flow)
-{
-	const struct event_flow *counts = &flow->counts;
-	__u64 now_ns = join_now_ns(join);
-
-	say_sides(&text[PACKETS], flow, counts->packets_out, counts->packets_in);
-	say_sides(&text[BYTES], flow, counts->bytes_sent, counts->bytes_received);
-	text_add(&text[AGAIN], "%u", counts->retransmits);
-	if (counts->srtt_us) {
-		say_duration(&text[RTT], counts->srtt_us);
-		say_duration(&text[SPREAD], counts->rttvar_us);
-	}
-	if (!flow->ended_ns && counts->active_ns)
-		say_duration(&text[IDLE],
-			     now_ns > counts->active_ns ? (now_ns - counts->active_ns) / 1000 : 0);
-}
-
-static void print_flow(const struct flows_options *options, const struct flow_source *source)
-{
-	const struct flow *flow = source->flow;
-	char cells[CELLS][80], ends[120];
-	struct text text[CELLS], connection = text_of(ends);
-	__u64 until_ns = flow->ended_ns ? flow->ended_ns : join_now_ns(source->join);
-
-	for (size_t i = 0; i < CELLS; i++)
-		text[i] = text_of(cells[i]);
-	if (flow->opened_ns) {
-		say_time(&text[STARTED], source->join, flow->opened_ns, options->utc);
+	if (figures->known & FIGURES_BEGIN) {
+		say_time(&text[STARTED], source->join, figures->started_ns, utc);
 		say_duration(&text[DURATION],
-			     until_ns > flow->opened_ns ? (until_ns - flow->opened_ns) / 1000 : 0);
+			     ns_between(figures->started_ns, figures->last_ns) / 1000);
 	} else {
 		text_add(&text[STARTED], "before");
 	}
-	if (flow->known & EVENT_K_FLOW)
-		print_counts(text, source->join, flow);
-	print_flow_end(&text[ENDED], flow);
-	print_process(&text[PROCESS], flow);
-	print_ends(&connection, flow, options->ascii);
-	for (size_t i = 0; i < CELLS; i++)
-		if (!text[i].length)
-			text_add(&text[i], "-");
-	fprintf(options->file, "%-24s %9s %13s %21s %9s %9s %5s %9s  %-18s  %-24s  %s\n",
-		cells[STARTED], cells[DURATION], cells[PACKETS], cells[BYTES], cells[RTT],
-		cells[SPREAD], cells[AGAIN], cells[IDLE], cells[ENDED], cells[PROCESS], ends);
+	if (figures->known & FIGURES_IDLE_NOW)
+		say_duration(&text[IDLE], figures->idle_now_ns / 1000);
+}
+
+static void print_counts(struct text *text, const struct figures *figures)
+{
+	const struct figures_side *side = figures->side;
+	const struct figures_side *measured = &side[!(side[0].known & FIGURES_SRTT)];
+
+	say_sides(&text[PACKETS], figures, FIGURES_COUNTS, side[0].packets, side[1].packets);
+	say_sides(&text[BYTES], figures, FIGURES_COUNTS, side[0].bytes, side[1].bytes);
+	say_sides(&text[AGAIN], figures, FIGURES_AGAIN, side[0].again, side[1].again);
+	say_sides(&text[LOST], figures, FIGURES_SEGMENTS, side[0].flagged[STREAM_LOST_SEGMENT],
+		  side[1].flagged[STREAM_LOST_SEGMENT]);
+	if (figures->known & FIGURES_ROUND_TRIP)
+		say_duration(&text[RTT], figures->rtt_us);
+	if (measured->known & FIGURES_SRTT)
+		say_duration(&text[SPREAD], measured->rttvar_us);
 }
 
 void flow_text_head(const struct flows_options *options, bool sockets)
 {
 	const char *ends = options->ascii ? "client -> server" : "client → server";
 
-	if (sockets)
-		fprintf(options->file, "%-24s %9s %13s %21s %9s %9s %5s %9s  %-18s  %-24s  %s\n",
-			"started", "duration", "packets", "bytes", "rtt", "spread", "again", "idle",
-			"ended", "process", ends);
-	else
-		fprintf(options->file, "%-24s %9s %13s %21s %9s %7s %5s  %-21s %s\n", "started",
-			"duration", "packets", "bytes", "rtt", "again", "lost", "ended", ends);
+	for (const struct layout *row = layout_of(sockets); row->cell < CELLS; row++)
+		fprintf(options->file, "%*s%*s", row->gap, "", row->width, row->head ?: ends);
+	fputc('\n', options->file);
 }
 
-void flow_text_row(const struct flows_options *options, const struct flow_source *source)
+void flow_text_row(const struct flows_options *options, const struct flow_source *source,
+		   bool sockets)
 {
-	if (source->flow)
-		print_flow(options, source);
-	else
-		print_stream(options, source);
+	char cells[CELLS][140];
+	struct text text[CELLS];
+
+	for (size_t i = 0; i < CELLS; i++)
+		text[i] = text_of(cells[i]);
+	print_times(text, source, options->utc);
+	print_counts(text, source->figures);
+	print_end(&text[ENDED], source->figures);
+	print_process(&text[PROCESS], source);
+	print_ends(&text[ENDS], source->figures, options->ascii, sockets);
+	for (size_t i = 0; i < CELLS; i++)
+		if (!text[i].length)
+			text_add(&text[i], "-");
+	for (const struct layout *row = layout_of(sockets); row->cell < CELLS; row++)
+		fprintf(options->file, "%*s%*s", row->gap, "", row->width, cells[row->cell]);
+	fputc('\n', options->file);
 }

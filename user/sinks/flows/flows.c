@@ -12,11 +12,9 @@
 static const char *const side_prefixes[] = { "client", "server" };
 
 struct flow_row {
-	union {
-		struct stream stream;
-		struct flow flow;
-	};
-	bool is_flow;
+	struct figures figures;
+	struct event_owner owner;
+	bool owner_known;
 	__u64 key; /* what it is sorted by: the greatest first */
 	__u64 order; /* of equal keys the first that came */
 };
@@ -30,6 +28,7 @@ struct flows {
 	__u64 added;
 	__u64 written;
 	bool begun; /* the first line was written */
+	bool sockets;
 };
 
 /* ---- names ---- */
@@ -94,19 +93,14 @@ static void put_value(struct json *json, const struct join *join, const struct f
 	}
 }
 
-static __u64 began_ns(const struct flow_source *source)
-{
-	return source->stream ? source->stream->first_ns : source->flow->opened_ns;
-}
-
 static void write_json(const struct flows *flows, const struct flow_source *source)
 {
 	char line[LINE_MOST];
 	struct json json = json_in(line, sizeof(line));
 	const struct join *join = source->join;
-	__u8 client = flow_client_side(source);
+	__u8 client = source->figures->client;
 
-	json_put_begin(&json, join, "flow", began_ns(source));
+	json_put_begin(&json, join, "flow", source->figures->started_ns);
 	for (const struct flow_column *column = flow_columns; column->name; column++) {
 		struct flow_value value = flow_get(column, source, 0);
 
@@ -187,7 +181,7 @@ static void write_csv(const struct flows *flows, const struct flow_source *sourc
 	char buffer[200];
 	FILE *file = flows->options.file;
 	const struct join *join = source->join;
-	__u8 client = flow_client_side(source);
+	__u8 client = source->figures->client;
 
 	for (const struct flow_column *column = flow_columns; column->name; column++) {
 		struct flow_value value = flow_get(column, source, 0);
@@ -219,7 +213,7 @@ static void write_row(struct flows *flows, const struct flow_source *source)
 	flows->written++;
 	switch (flows->options.format) {
 	case FLOWS_TEXT:
-		flow_text_row(&flows->options, source);
+		flow_text_row(&flows->options, source, flows->sockets);
 		return;
 	case FLOWS_JSON:
 		write_json(flows, source);
@@ -312,6 +306,7 @@ void flows_begin(struct flows *flows, bool sockets)
 	if (flows->begun)
 		return;
 	flows->begun = true;
+	flows->sockets = sockets;
 	if (flows->options.format == FLOWS_CSV)
 		write_csv_head(flows);
 	if (flows->options.format == FLOWS_TEXT)
@@ -322,7 +317,7 @@ void flows_add(struct flows *flows, const struct flow_source *source)
 {
 	struct flow_row row;
 	struct flow_value value;
-	__u8 client = flow_client_side(source);
+	__u8 client = source->figures->client;
 
 	flows->added++;
 	if (!flows->sort) {
@@ -336,11 +331,10 @@ void flows_add(struct flows *flows, const struct flow_source *source)
 		row.key = 0;
 	if (flows->count == flows->options.room && row_behind(&row, &flows->rows[0]))
 		return; /* the most, of a capture that holds more than there is room for */
-	row.is_flow = source->flow;
-	if (source->flow)
-		row.flow = *source->flow;
-	else
-		row.stream = *source->stream;
+	row.figures = *source->figures;
+	row.owner_known = source->owner;
+	if (source->owner)
+		row.owner = *source->owner;
 	heap_add(flows, &row);
 }
 
@@ -353,8 +347,8 @@ void flows_finish(struct flows *flows, const struct join *join)
 	}
 	for (size_t i = 0; i < flows->count; i++) {
 		const struct flow_row *row = &flows->rows[i];
-		const struct flow_source source = { join, row->is_flow ? NULL : &row->stream,
-						    row->is_flow ? &row->flow : NULL };
+		const struct flow_source source = { join, &row->figures,
+						    row->owner_known ? &row->owner : NULL };
 
 		write_row(flows, &source);
 	}
