@@ -303,13 +303,13 @@ static void picked(void **state)
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &beside, true), 0);
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, false), 0);
-	assert_int_equal(packets_picked(lab->packets), 0);
+	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
 	assert_int_equal(packets_in(lab), 1);
 	assert_int_equal(count(lab, "after long"), 1);
 	assert_int_equal(count(lab, "MESSAGE=error connect-refused (likely): without a packet"), 1);
 	/* what was chosen is forgotten: the next file's packets are others */
 	assert_int_equal(packets_pick(lab->packets, lab->join, &of, true), 0);
-	assert_int_equal(packets_picked(lab->packets), 0);
+	assert_int_equal(packets_picked(lab->packets, lab->join), 0);
 	assert_int_equal(packets_in(lab), 1);
 }
 
@@ -382,7 +382,7 @@ static void no_more_than_the_snap_length(void **state)
 		if (i & 1) {
 			judge(lab, &opening, 11, "refused");
 			assert_int_equal(packets_pick(lab->packets, lab->join, &packet, true), 0);
-			assert_int_equal(packets_picked(lab->packets), 0);
+			assert_int_equal(packets_picked(lab->packets, lab->join), 0);
 		} else {
 			see(lab, packet);
 			assert_int_equal(packets_finish(lab->packets, lab->join), 0);

@@ -50,6 +50,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.streams = (__u32)options->connections_max;
 	limits.established = options->command == COMMAND_READ;
+	limits.parties = options->write;
 	if (options->command == COMMAND_FLOWS)
 		limits.flows = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);
@@ -410,6 +411,7 @@ static int pick_event(struct pipeline *pipeline, const struct event *event)
 {
 	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
 
+	join_event_again(pipeline->join, event);
 	note_packets(pipeline, packets_pick(pipeline->packets, pipeline->join, event, wanted));
 	return ++pipeline->taken >= pipeline->taken_last ? -ECANCELED : 0;
 }
@@ -578,7 +580,7 @@ int pipeline_picked(struct pipeline *pipeline)
 {
 	if (pipeline->taken < pipeline->taken_last)
 		take_rest(pipeline);
-	note_packets(pipeline, packets_picked(pipeline->packets));
+	note_packets(pipeline, packets_picked(pipeline->packets, pipeline->join));
 	return pipeline->packets_error;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "join/host/owner.h"
 #include "join/segment/ends.h"
 #include "join/join.h"
 
@@ -17,6 +18,7 @@
 
 #define JOIN_RETIRED_MAX 1024
 #define JOIN_CHANGES_MAX 64
+#define JOIN_OWNERS_MAX 32768 /* as many as whose.c can speak of */
 #define JOIN_NEIGHBORS_MAX 32
 #define JOIN_INTERFACES_MAX 1024
 #define JOIN_NETNS_MAX 512
@@ -318,6 +320,8 @@ struct join {
 
 	struct streams *streams;
 	struct flow_table *flows; /* NULL: none is kept */
+	struct owners *owners;
+	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record */
 	struct connection *connections; /* of captures, a slot for every slot of .streams */
 	struct connection connection_gone; /* the one whose slot the last record took */
@@ -484,6 +488,11 @@ struct listener_slot *listener_by_cookie(struct join *join, __u64 cookie);
 int flow_table_new(struct flow_table **out, size_t room);
 void flow_table_free(struct flow_table *table);
 void flow_event(struct join *join, const struct event *event);
+
+/* whose.c */
+int whose_new(struct whose **out, struct owners *owners);
+void whose_free(struct whose *whose);
+void whose_event(struct whose *whose, const struct event *event);
 
 /* scope.c */
 void scope_note(struct join *join, const struct opening *opening, bool worked);

@@ -82,6 +82,11 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->streams = NULL;
 	if (limits->flows && flow_table_new(&join->flows, limits->flows))
 		join->flows = NULL;
+	if (owners_new(&join->owners, JOIN_OWNERS_MAX) ||
+	    (limits->parties && whose_new(&join->whose, join->owners))) {
+		join_free(join);
+		return -ENOMEM;
+	}
 	if (limits->streams && limits->established) {
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
@@ -143,6 +148,8 @@ void join_free(struct join *join)
 	free(join->processes);
 	streams_free(join->streams);
 	flow_table_free(join->flows);
+	whose_free(join->whose);
+	owners_free(join->owners);
 	free(join->connections);
 	free(join->handshakes);
 	free(join);
@@ -334,6 +341,16 @@ void join_event(struct join *join, const struct event *event)
 		handlers[event->head.kind](join, event);
 	if (join->flows)
 		flow_event(join, event);
+	if (join->whose)
+		whose_event(join->whose, event);
+}
+
+void join_event_again(struct join *join, const struct event *event)
+{
+	if (event->head.kind == EVENT_CLOCK)
+		host_event(join, event);
+	if (join->whose)
+		whose_event(join->whose, event);
 }
 
 const struct streams *join_streams(const struct join *join)

@@ -11,6 +11,7 @@
 #include "join/compare/compare.h"
 #include "join/talk/connection.h"
 #include "join/conn/flow.h"
+#include "join/conn/whose.h"
 #include "join/segment/stream.h"
 
 /*
@@ -44,6 +45,7 @@
 #define JOIN_OPENINGS_MAX 8 /* of one attempt; further ones are counted */
 #define JOIN_EVIDENCE_MAX 32 /* entries of one attempt; further ones are counted */
 #define JOIN_FACTS_MAX 48 /* of one attempt */
+#define JOIN_SPANS_MAX (JOIN_OPENINGS_MAX + 1) /* of one attempt */
 #define JOIN_NAME_SIZE 60
 /* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
 #define JOIN_CLOCK_SLACK_NS 2000000ull
@@ -56,6 +58,7 @@ struct join_limits {
 	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
 	bool established; /* of captures: what becomes of those streams is judged, too */
 	__u32 flows; /* sockets kept as connections; 0: none is */
+	bool parties; /* whose packets are is asked: join_parties() */
 	__u32 listeners;
 	__u32 strays; /* records kept that have no opening yet */
 	__u64 settle_ns; /* a final waits so long for late evidence */
@@ -400,6 +403,9 @@ struct attempt {
 /* The opening that decides: the last to fail, or the one that worked. NULL for other kinds. */
 const struct opening *attempt_decider(const struct attempt *attempt);
 
+/* The packets that a verdict on it speaks of: whose.h. Returns how many; none: it had no packet. */
+size_t attempt_spans(const struct attempt *attempt, struct packet_span spans[JOIN_SPANS_MAX]);
+
 /* Evidence in the order of time, of the stream where that is equal. Returns how many were copied (at most @room). */
 size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 			struct evidence *evidence, size_t room);
@@ -419,6 +425,12 @@ void join_free(struct join *join);
 
 /* Takes one decoded record. */
 void join_event(struct join *join, const struct event *event);
+
+/*
+ * Takes a record of a stream that ended and comes a second time, for its packets alone: only whose
+ * they are is followed, and the clock.
+ */
+void join_event_again(struct join *join, const struct event *event);
 
 /* The next attempt that needs a judgement, NULL none. Call until NULL after every record. */
 struct attempt *join_due(struct join *join);
@@ -458,6 +470,9 @@ const struct handshake *join_handshake(const struct join *join,
 
 /* The side whose alert in clear the last record's packet brought: its .alert_bytes; NULL none. */
 const struct tls_side *join_tls_alert(const struct join *join);
+
+/* The processes at the ends of the packet of @event, which was the last record: whose.h. */
+struct parties join_parties(const struct join *join, const struct event *event);
 
 /* ---- TCP connections by their sockets: flow.h ---- */
 

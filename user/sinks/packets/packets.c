@@ -12,8 +12,6 @@
 
 static bool allocate(struct packets *packets)
 {
-	packets->owners = calloc(OWNERS_MAX, sizeof(*packets->owners));
-	packets->flows = calloc(OWNERS_MAX, sizeof(*packets->flows));
 	packets->buckets = calloc(BUCKETS, sizeof(*packets->buckets));
 	packets->scratch = malloc(PCAPNG_PACKET_MAX);
 	if (packets->options.choose) {
@@ -22,7 +20,7 @@ static bool allocate(struct packets *packets)
 	} else {
 		packets->texts = calloc(PACKETS_TEXTS_MAX, sizeof(*packets->texts));
 	}
-	return packets->owners && packets->flows && packets->buckets && packets->scratch &&
+	return packets->buckets && packets->scratch &&
 	       (packets->options.choose ? packets->chosen && packets->chosen_texts :
 					  packets->texts && !packets_hold_allocate(packets));
 }
@@ -56,8 +54,6 @@ int packets_close(struct packets *packets)
 	if (!packets)
 		return 0;
 	err = pcapng_close(packets->pcapng);
-	free(packets->owners);
-	free(packets->flows);
 	free(packets->buckets);
 	free(packets->scratch);
 	free(packets->held);
@@ -86,10 +82,20 @@ void packets_secrets(struct packets *packets, const char *secrets, size_t secret
 
 /* ---- what waits ---- */
 
-static __u32 *bucket_of(const struct packets *packets, const struct packet_of *of)
+static __u32 *bucket_of(const struct packets *packets, __u64 hash)
 {
-	return &packets->buckets[packets_bucket(of->source, of->source_port, of->destination,
-						of->destination_port)];
+	return &packets->buckets[hash & (BUCKETS - 1)];
+}
+
+static struct party_name name_of(const struct event_owner *owner)
+{
+	struct party_name name = { 0 };
+
+	if (!owner)
+		return name;
+	name.pid = owner->tgid;
+	memcpy(name.comm, owner->leader[0] ? owner->leader : owner->comm, sizeof(name.comm));
+	return name;
 }
 
 static enum pcapng_direction direction_of(const struct event *event)
@@ -101,15 +107,17 @@ static enum pcapng_direction direction_of(const struct event *event)
 }
 
 /* Everything of a packet but its bytes. */
-static void describe(const struct packets *packets, const struct join *join,
-		     const struct event *event, struct held *held)
+static void describe(const struct join *join, const struct event *event, struct held *held)
 {
 	const struct ev_raw *raw = event->head.kind == EVENT_DROP  ? &event->drop.raw :
 				   event->head.kind == EVENT_FRAME ? &event->frame.raw :
 								     &event->packet_raw.raw;
 
-	packets_of(event, &held->of);
-	packets_name_parties(packets, join, event, &held->sender, &held->receiver);
+	const struct parties parties = join_parties(join, event);
+
+	held->mark = packet_mark_of(event);
+	held->sender = name_of(parties.sender);
+	held->receiver = name_of(parties.receiver);
 	held->kind = (__u8)event->head.kind;
 	held->ifindex = event->head.ifindex;
 	held->wire = raw->wire_bytes;
@@ -136,8 +144,8 @@ static int hold(struct packets *packets, const struct join *join, const struct e
 	struct held *held =
 		packets_hold_slot(packets, join, event->bytes, packets_keep(packets, event), &err);
 
-	describe(packets, join, event, held);
-	bucket = bucket_of(packets, &held->of);
+	describe(join, event, held);
+	bucket = bucket_of(packets, packet_mark_hash(&held->mark));
 	held->previous = *bucket - 1;
 	*bucket = number + 1;
 	return err;
@@ -148,7 +156,7 @@ static int tick(struct packets *packets, const struct join *join)
 	int err = 0, worst = 0;
 
 	while (packets->held_first != packets->held_end &&
-	       packets_held_at(packets, packets->held_first)->of.ts_ns + PACKETS_HOLD_NS <=
+	       packets_held_at(packets, packets->held_first)->mark.ts_ns + PACKETS_HOLD_NS <=
 		       packets->now_ns) {
 		err = packets_write_oldest(packets, join);
 		worst = worst ? worst : err;
@@ -163,7 +171,6 @@ static int tick(struct packets *packets, const struct join *join)
 int packets_event(struct packets *packets, const struct join *join, const struct event *event,
 		  bool wanted)
 {
-	packets_learn(packets, event);
 	if (event->head.ts_ns > packets->now_ns)
 		packets->now_ns = event->head.ts_ns;
 	if (packets->options.choose)
@@ -189,20 +196,35 @@ int packets_finish(struct packets *packets, const struct join *join)
 
 /* ---- verdicts ---- */
 
-/* Returns how many packets that wait it speaks of; each of them has the text now. */
-static size_t mark(struct packets *packets, const struct chosen *chosen, __u32 text)
+static void say_verdict(char *buffer, size_t size, const struct verdict *verdict,
+			const struct finding *finding)
 {
-	const struct event_tuple *tuple = &chosen->tuple;
-	__u32 number = packets->buckets[packets_bucket(tuple->local, tuple->local_port,
-						       tuple->remote, tuple->remote_port)] -
-		       1;
+	struct text text = text_in(buffer, size);
+
+	if (verdict->state != FINDING_FINAL)
+		text_add(&text, "%s ", finding_state_name(verdict->state));
+	text_add(&text, "%s %s (%s)", severity_name(verdict->severity), rule_id(verdict->rule),
+		 confidence_name(verdict->confidence));
+	if (!finding) {
+		text_add(&text, ": one of several alike");
+		return;
+	}
+	text_add(&text, ": %s", finding->summary);
+	if (finding->cause[0])
+		text_add(&text, "; %s", finding->cause);
+}
+
+/* Returns how many packets that wait it speaks of; each of them has the text now. */
+static size_t mark(struct packets *packets, const struct packet_span *span, __u32 text)
+{
+	__u32 number = *bucket_of(packets, packet_span_hash(span)) - 1;
 	size_t count = 0;
 
 	for (; packets_is_held(packets, number);
 	     number = packets_held_at(packets, number)->previous) {
 		struct held *held = packets_held_at(packets, number);
 
-		if (!packets_match(&held->of, chosen))
+		if (!packet_span_has(span, &held->mark))
 			continue;
 		count++;
 		if (held->texts[0] == NONE)
@@ -220,8 +242,8 @@ static void hold_entry(struct packets *packets, const struct join *join,
 	struct held *held = packets_hold_slot(packets, join, NULL, 0, &err);
 
 	/* what the disk refused is counted */
-	memset(&held->of, 0, sizeof(held->of));
-	held->of.ts_ns = attempt->due_ns ? attempt->due_ns : packets->now_ns;
+	memset(&held->mark, 0, sizeof(held->mark));
+	held->mark.ts_ns = attempt->due_ns ? attempt->due_ns : packets->now_ns;
 	held->kind = EVENT_NONE;
 	held->severity = verdict->severity;
 	held->texts[0] = text;
@@ -234,7 +256,7 @@ static __u32 keep_text(struct packets *packets, const struct verdict *verdict,
 	__u32 alike = packets->text_alike, number = packets->texts_end;
 	char text[TEXT_SIZE];
 
-	packets_say_verdict(text, sizeof(text), verdict, finding);
+	say_verdict(text, sizeof(text), verdict, finding);
 	if (!finding && alike != NONE && number - alike <= PACKETS_TEXTS_MAX / 2 &&
 	    !strcmp(text, packets->texts[alike % PACKETS_TEXTS_MAX]))
 		return alike;
@@ -250,34 +272,26 @@ static void mark_attempt(struct packets *packets, const struct join *join,
 			 const struct finding *finding)
 {
 	__u32 text = keep_text(packets, verdict, finding);
-	struct chosen chosen;
-	size_t count = 0;
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++) {
-		chosen = packets_chosen_opening(attempt, attempt->openings[i]);
-		count += mark(packets, &chosen, text);
-	}
-	if (packets_chosen_overflow(attempt, &chosen))
-		count += mark(packets, &chosen, text);
+	struct packet_span spans[JOIN_SPANS_MAX];
+	size_t count = 0, spans_count = attempt_spans(attempt, spans);
+
+	for (size_t i = 0; i < spans_count; i++)
+		count += mark(packets, &spans[i], text);
 	if (!count && finding && verdict->state == FINDING_FINAL)
 		hold_entry(packets, join, attempt, verdict, text);
 }
 
 /* ---- files ---- */
 
-static void choose(struct packets *packets, struct chosen chosen, __u32 text)
+static void choose(struct packets *packets, const struct packet_span *span, __u32 text)
 {
-	const struct event_tuple *tuple = &chosen.tuple;
-	__u32 *bucket;
+	__u32 *bucket = bucket_of(packets, packet_span_hash(span));
 
 	if (packets->chosen_count == PACKETS_CHOSEN_MAX) {
 		packets->counts.comments_lost++;
 		return;
 	}
-	bucket = &packets->buckets[packets_bucket(tuple->local, tuple->local_port, tuple->remote,
-						  tuple->remote_port)];
-	chosen.text = text;
-	chosen.next = *bucket - 1;
-	packets->chosen[packets->chosen_count++] = chosen;
+	packets->chosen[packets->chosen_count++] = (struct chosen){ *span, text, *bucket - 1 };
 	*bucket = packets->chosen_count;
 }
 
@@ -285,7 +299,8 @@ static void choose_attempt(struct packets *packets, const struct attempt *attemp
 			   const struct verdict *verdict, const struct finding *finding)
 {
 	struct chosen_text *text;
-	struct chosen chosen;
+	struct packet_span spans[JOIN_SPANS_MAX];
+	size_t spans_count = attempt_spans(attempt, spans);
 	__u32 index = packets->chosen_texts_count;
 
 	if (index == PACKETS_CHOSEN_MAX) {
@@ -298,11 +313,9 @@ static void choose_attempt(struct packets *packets, const struct attempt *attemp
 	text->severity = verdict->severity;
 	text->final = verdict->state == FINDING_FINAL && finding;
 	text->used = false;
-	packets_say_verdict(text->text, sizeof(text->text), verdict, finding);
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
-		choose(packets, packets_chosen_opening(attempt, attempt->openings[i]), index);
-	if (packets_chosen_overflow(attempt, &chosen))
-		choose(packets, chosen, index);
+	say_verdict(text->text, sizeof(text->text), verdict, finding);
+	for (size_t i = 0; i < spans_count; i++)
+		choose(packets, &spans[i], index);
 }
 
 void packets_verdict(struct packets *packets, const struct join *join,
@@ -316,7 +329,7 @@ void packets_verdict(struct packets *packets, const struct join *join,
 }
 
 /* Verdicts before @ns that no packet has get an entry of their own. */
-static int tell_without_packet(struct packets *packets, __u64 ns)
+static int tell_without_packet(struct packets *packets, const struct join *join, __u64 ns)
 {
 	int err = 0, worst = 0;
 
@@ -326,22 +339,23 @@ static int tell_without_packet(struct packets *packets, __u64 ns)
 
 		if (!text->final || text->used)
 			continue;
-		err = packets_write_entry(packets, text->time_ns, text->severity, text->text);
+		err = packets_write_entry(packets, join, text->time_ns, text->severity, text->text);
 		worst = worst ? worst : err;
 	}
 	return worst;
 }
 
 /* The last two words on a packet, the older one first. Returns how many there are. */
-static size_t find_texts(struct packets *packets, const struct packet_of *of, const char *texts[2])
+static size_t find_texts(struct packets *packets, const struct packet_mark *mark,
+			 const char *texts[2])
 {
-	__u32 index = *bucket_of(packets, of) - 1;
+	__u32 index = *bucket_of(packets, packet_mark_hash(mark)) - 1;
 	size_t count = 0;
 
 	for (; index != NONE; index = packets->chosen[index].next) {
 		struct chosen_text *text = &packets->chosen_texts[packets->chosen[index].text];
 
-		if (!packets_match(of, &packets->chosen[index]))
+		if (!packet_span_has(&packets->chosen[index].span, mark))
 			continue;
 		text->used = true;
 		if (count == 2)
@@ -360,8 +374,8 @@ static int pick_packet(struct packets *packets, const struct join *join, const s
 	size_t count;
 
 	memset(&held, 0, sizeof(held));
-	describe(packets, join, event, &held);
-	count = packets->chosen_count ? find_texts(packets, &held.of, texts) : 0;
+	describe(join, event, &held);
+	count = packets->chosen_count ? find_texts(packets, &held.mark, texts) : 0;
 	if (!count && !packets->options.all)
 		return 0;
 	return packets_write(packets, join, &held, event->bytes, packets_keep(packets, event),
@@ -373,22 +387,18 @@ int packets_pick(struct packets *packets, const struct join *join, const struct 
 {
 	int err = 0, told;
 
-	packets_learn(packets, event);
-	told = tell_without_packet(packets, event->head.ts_ns);
+	told = tell_without_packet(packets, join, event->head.ts_ns);
 	if (wanted && has_packet(event))
 		err = pick_packet(packets, join, event);
 	return told ? told : err;
 }
 
-int packets_picked(struct packets *packets)
+int packets_picked(struct packets *packets, const struct join *join)
 {
-	int err = tell_without_packet(packets, ~0ull), flushed;
+	int err = tell_without_packet(packets, join, ~0ull), flushed;
 
 	packets->chosen_count = packets->chosen_texts_count = packets->chosen_told = 0;
-	packets->clock_known = false;
 	memset(packets->buckets, 0, BUCKETS * sizeof(*packets->buckets));
-	memset(packets->owners, 0, OWNERS_MAX * sizeof(*packets->owners));
-	memset(packets->flows, 0, OWNERS_MAX * sizeof(*packets->flows));
 	flushed = pcapng_flush(packets->pcapng);
 	return err ? err : flushed;
 }

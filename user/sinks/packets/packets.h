@@ -75,7 +75,7 @@ int packets_pick(struct packets *packets, const struct join *join, const struct 
 		 bool wanted);
 
 /* Forgets what was chosen: the next file's times are others. Tells what had no packet. */
-int packets_picked(struct packets *packets);
+int packets_picked(struct packets *packets, const struct join *join);
 
 /* The key log has grown: as pcapng_secrets(). */
 void packets_secrets(struct packets *packets, const char *secrets, size_t secrets_size);

@@ -51,7 +51,7 @@ int packets_write_oldest(struct packets *packets, const struct join *join)
 			texts[count++] = text;
 	}
 	if (held->kind == EVENT_NONE)
-		return count ? packets_write_entry(packets, held->of.ts_ns, held->severity,
+		return count ? packets_write_entry(packets, join, held->mark.ts_ns, held->severity,
 						   texts[0]) :
 			       0;
 	return packets_write(packets, join, held, packets->bytes + held->at % packets->bytes_size,

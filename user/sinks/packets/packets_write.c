@@ -12,9 +12,11 @@
 /* Dropped packets stand at an interface of their own: they were seen elsewhere, too. */
 #define DROPS_AT 0x80000000u
 
-static __u64 real_time(const struct packets *packets, __u64 ts_ns)
+static __u64 real_time(const struct join *join, __u64 ts_ns)
 {
-	return packets->clock_known ? ts_ns + (__u64)packets->clock_offset_ns : ts_ns;
+	__u64 real_ns = join_realtime_ns(join, ts_ns);
+
+	return real_ns ? real_ns : ts_ns;
 }
 
 /* "eth0", in another namespace "web/eth0" */
@@ -28,17 +30,17 @@ static __u32 find_interface(struct packets *packets, const struct join *join,
 	char name[80], about[120];
 	struct text text = text_of(name), more = text_of(about);
 
-	if (pcapng_knows_interface(packets->pcapng, held->of.netns, key, &known))
+	if (pcapng_knows_interface(packets->pcapng, held->mark.netns, key, &known))
 		return known;
-	interface = join_interface(join, held->of.netns, held->ifindex);
+	interface = join_interface(join, held->mark.netns, held->ifindex);
 	if (drop)
 		text_add(&text, held->ifindex ? "drop:" : "drop");
-	if (held->of.netns && held->of.netns != join_netns_own(join)) {
-		netns = join_netns_name(join, held->of.netns);
+	if (held->mark.netns && held->mark.netns != join_netns_own(join)) {
+		netns = join_netns_name(join, held->mark.netns);
 		if (netns)
 			text_add_foreign(&text, netns, strlen(netns));
 		else
-			text_add(&text, "%u", held->of.netns);
+			text_add(&text, "%u", held->mark.netns);
 		text_add(&text, "/");
 	}
 	if (interface && interface->name[0])
@@ -47,10 +49,10 @@ static __u32 find_interface(struct packets *packets, const struct join *join,
 		text_add(&text, "if%u", held->ifindex);
 	if (drop)
 		text_add(&more, "dropped by the kernel of this host, ");
-	if (held->of.netns)
+	if (held->mark.netns)
 		text_add(&more, "interface %u of network namespace %u%s%s", held->ifindex,
-			 held->of.netns, netns ? ", " : "", netns ? netns : "");
-	return pcapng_interface(packets->pcapng, held->of.netns, key, name, about);
+			 held->mark.netns, netns ? ", " : "", netns ? netns : "");
+	return pcapng_interface(packets->pcapng, held->mark.netns, key, name, about);
 }
 
 static void comment_party(struct text *text, const char *what, const struct party_name *name)
@@ -87,7 +89,7 @@ int packets_write(struct packets *packets, const struct join *join, const struct
 	char party[120] = "", drop[160] = "";
 	struct text text = text_of(party);
 	struct pcapng_packet packet = {
-		.time_ns = real_time(packets, held->of.ts_ns),
+		.time_ns = real_time(join, held->mark.ts_ns),
 		.interface = find_interface(packets, join, held),
 		.direction = held->direction,
 		.wire = held->wire,
@@ -118,8 +120,8 @@ int packets_write(struct packets *packets, const struct join *join, const struct
 	return pcapng_packet(packets->pcapng, &packet);
 }
 
-int packets_write_entry(struct packets *packets, __u64 ts_ns, enum severity severity,
-			const char *text)
+int packets_write_entry(struct packets *packets, const struct join *join, __u64 ts_ns,
+			enum severity severity, const char *text)
 {
 	static const int priorities[] = {
 		[SEVERITY_INFO] = 6,
@@ -127,7 +129,7 @@ int packets_write_entry(struct packets *packets, __u64 ts_ns, enum severity seve
 		[SEVERITY_ERROR] = 3,
 	};
 
-	return pcapng_entry(packets->pcapng, real_time(packets, ts_ns), priorities[severity],
+	return pcapng_entry(packets->pcapng, real_time(join, ts_ns), priorities[severity],
 			    masked(packets, text, 0));
 }
 

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* join_whose_test.c - owners kept once, and whose a packet is */
+
+#include "join_fixture.h"
+
+#include "join/host/owner.h"
+
+static struct event_owner owner_named(__u32 tgid, const char *comm)
+{
+	struct event_owner owner = { .tgid = tgid, .tid = tgid, .start_ns = 100 + tgid };
+
+	strcpy(owner.comm, comm);
+	strcpy(owner.leader, comm);
+	return owner;
+}
+
+/* ---- owners ---- */
+
+static void kept_once(void **state)
+{
+	struct event_owner curl = owner_named(7, "curl"), again = owner_named(7, "curl");
+	struct event_owner sh = owner_named(7, "sh"), later = curl;
+	struct owners *owners;
+	__u32 number, other;
+
+	(void)state;
+	assert_int_equal(owners_new(&owners, 8), 0);
+	number = owners_take(owners, &curl);
+	assert_int_not_equal(number, 0);
+	assert_int_equal(owners_take(owners, &again), number);
+	assert_int_equal(owners_used(owners), 1);
+	later.start_ns++; /* the pid was given to another process */
+	other = owners_take(owners, &later);
+	assert_int_not_equal(other, number);
+	assert_int_not_equal(owners_take(owners, &sh), number); /* before its exec */
+	assert_int_equal(owners_used(owners), 3);
+	assert_string_equal(owners_at(owners, number)->comm, "curl");
+	owners_drop(owners, number);
+	assert_int_equal(owners_used(owners), 3);
+	owners_keep(owners, number);
+	owners_drop(owners, number);
+	owners_drop(owners, number);
+	assert_int_equal(owners_used(owners), 2);
+	assert_int_equal(owners_at(owners, other)->start_ns, later.start_ns);
+	assert_null(owners_at(owners, 0));
+	owners_drop(owners, owners_keep(owners, 0));
+	owners_free(owners);
+}
+
+static void no_place_left(void **state)
+{
+	struct owners *owners;
+	__u32 numbers[300];
+
+	(void)state;
+	assert_int_equal(owners_new(&owners, 200), 0);
+	for (__u32 round = 0; round < 3; round++) {
+		for (__u32 i = 0; i < 300; i++) {
+			struct event_owner owner = owner_named(round * 1000 + i, "x");
+
+			numbers[i] = owners_take(owners, &owner);
+			assert_int_equal(!numbers[i], i >= 200);
+		}
+		for (__u32 i = 0; i < 300; i += 1) {
+			if (numbers[i])
+				assert_int_equal(owners_at(owners, numbers[i])->tgid,
+						 round * 1000 + i);
+			owners_drop(owners, numbers[i]);
+		}
+		assert_int_equal(owners_used(owners), 0);
+	}
+	owners_free(owners);
+}
+
+/* ---- parties ---- */
+
+static int set_up_parties(void **state)
+{
+	struct join_limits limits = join_limits_default;
+
+	limits.connections = 64;
+	limits.parties = true;
+	return join_new((struct join **)state, &limits);
+}
+
+static struct event opened(__u64 cookie, __u32 tgid, const char *comm, __u16 port)
+{
+	struct event open = event(EVENT_OPEN, 10, cookie);
+
+	open.head.known = EVENT_K_OWNER;
+	open.open.how = OPEN_CONNECT;
+	open.open.owner = owner_named(tgid, comm);
+	set_tuple(&open.open.tuple, port, 2, 80);
+	return open;
+}
+
+/* From .1 to .2 port 80, or back. */
+static struct event packet_of(__u64 cookie, bool out, __u16 port, __u8 flags)
+{
+	struct event e = tcp_packet(11, cookie, !out, port, flags, 0, 0);
+
+	e.head.flags = out ? EVENT_F_OUT : 0;
+	return e;
+}
+
+/* The pids at its ends, 0 unknown. */
+static void parties_are(struct join *join, const struct event *e, __u32 sender, __u32 receiver)
+{
+	struct parties parties;
+
+	join_event(join, e);
+	parties = join_parties(join, e);
+	assert_int_equal(parties.sender ? parties.sender->tgid : 0, sender);
+	assert_int_equal(parties.receiver ? parties.receiver->tgid : 0, receiver);
+}
+
+static void by_cookie_and_by_ends(void **state)
+{
+	struct join *join = *state;
+	struct event open = opened(5, 7, "curl", 4000), packet;
+
+	packet = packet_of(5, true, 4000, TCP_F_SYN);
+	parties_are(join, &packet, 0, 0); /* before it was opened */
+	join_event(join, &open);
+	parties_are(join, &packet, 7, 0);
+	packet = packet_of(0, false, 4000, TCP_F_SYN | TCP_F_ACK);
+	parties_are(join, &packet, 0, 7);
+	packet.head.netns = OTHER_NETNS; /* there its ends are not known */
+	parties_are(join, &packet, 0, 0);
+	packet = packet_of(5, true, 4999, TCP_F_ACK); /* but a packet of it teaches them */
+	packet.head.netns = OTHER_NETNS;
+	parties_are(join, &packet, 7, 0);
+	packet = packet_of(0, false, 4999, TCP_F_ACK);
+	packet.head.netns = OTHER_NETNS;
+	parties_are(join, &packet, 0, 7);
+}
+
+/* When the attempt is long over its packets still have an owner; a later one takes the port over. */
+static void longer_than_its_attempt(void **state)
+{
+	struct join *join = *state;
+	struct event open = opened(5, 7, "curl", 4000), close = state_to(20, 5, 7, ECONNREFUSED);
+	struct event packet;
+	struct attempt *attempt;
+
+	join_event(join, &open);
+	set_tuple(&close.socket.tuple, 4000, 2, 80);
+	join_event(join, &close);
+	for (__u64 ms = 30; ms < 3000; ms += 20) {
+		tick(join, ms);
+		while ((attempt = join_due(join)))
+			join_told(join, attempt, NULL);
+	}
+	packet = packet_of(0, false, 4000, TCP_F_RST);
+	parties_are(join, &packet, 0, 7);
+	open = opened(6, 8, "wget", 4000);
+	join_event(join, &open);
+	parties_are(join, &packet, 0, 8);
+	packet = packet_of(5, true, 4000, TCP_F_RST); /* the first one's very own */
+	parties_are(join, &packet, 7, 0);
+}
+
+static void who_listens(void **state)
+{
+	struct join *join = *state;
+	struct event listen = event(EVENT_OPEN, 10, 9), packet;
+
+	listen.head.known = EVENT_K_OWNER;
+	listen.open.how = OPEN_LISTEN;
+	listen.open.owner = owner_named(3, "nginx");
+	set_tuple(&listen.open.tuple, 80, 2, 0);
+	memset(listen.open.tuple.local, 0, EVENT_ADDRESS_SIZE);
+	listen.open.tuple.local_port = 80;
+	join_event(join, &listen);
+	packet = packet_of(0, true, 4000, TCP_F_SYN);
+	parties_are(join, &packet, 0, 0); /* it leaves */
+	packet.head.flags = 0;
+	parties_are(join, &packet, 0, 3);
+	packet.packet.tcp_flags = TCP_F_ACK;
+	parties_are(join, &packet, 0, 0);
+}
+
+/* The second time the first owner of a port is the first again. */
+static void once_more(void **state)
+{
+	struct join *join = *state;
+	struct event first = opened(5, 7, "curl", 4000), second = opened(6, 8, "wget", 4000);
+	struct event packet = packet_of(0, false, 4000, TCP_F_ACK);
+	struct event clock = event(EVENT_CLOCK, 1, 0);
+
+	join_event(join, &first);
+	join_event(join, &second);
+	parties_are(join, &packet, 0, 8);
+	join_event_again(join, &first);
+	assert_int_equal(join_parties(join, &packet).receiver->tgid, 7);
+	clock.clock.monotonic_ns = 5;
+	clock.clock.realtime_ns = 1005;
+	join_event_again(join, &clock);
+	assert_int_equal(join_realtime_ns(join, 10), 1010);
+	join_event_again(join, &second);
+	assert_int_equal(join_parties(join, &packet).receiver->tgid, 8);
+}
+
+static void nobody_asks(void **state)
+{
+	struct join *join = *state;
+	struct event open = opened(5, 7, "curl", 4000);
+	struct event packet = packet_of(5, true, 4000, TCP_F_SYN);
+
+	join_event(join, &open);
+	parties_are(join, &packet, 0, 0);
+}
+
+#define PARTIES(name) cmocka_unit_test_setup_teardown(name, set_up_parties, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kept_once),
+		cmocka_unit_test(no_place_left),
+		PARTIES(by_cookie_and_by_ends),
+		PARTIES(longer_than_its_attempt),
+		PARTIES(who_listens),
+		PARTIES(once_more),
+		TEST(nobody_asks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
