@@ -208,7 +208,7 @@ static void check_line(const struct finding *finding, const struct join *join, s
 	char *line = NULL, *omitted;
 	size_t size;
 	FILE *file = open_memstream(&line, &size);
-	struct sink_options options = { .format = OUTPUT_JSON, .file = file };
+	struct sink_options options = { .ops = &sink_json_ops, .file = file };
 	struct sink *sink;
 
 	assert_int_equal(sink_open(&sink, &options), 0);

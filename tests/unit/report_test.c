@@ -101,10 +101,10 @@ struct bench {
 	struct finding *finding;
 };
 
-static void bench_begin(struct bench *bench, enum output_format format)
+static void bench_begin(struct bench *bench, const struct sink_ops *ops)
 {
 	struct join_limits limits = join_limits_default;
-	struct sink_options options = { .format = format, .utc = true, .subject = "test" };
+	struct sink_options options = { .ops = ops, .utc = true, .subject = "test" };
 
 	*bench = (struct bench){ .ns = 1000000000ull };
 	limits.connections = 256;
@@ -182,7 +182,7 @@ static void bench_packet(struct bench *bench, bool out, __u8 flags, __u32 seq, _
 	packet->window = 1000;
 	packet->ip_id = (__u16)event.frame.frame;
 	join_event(bench->join, &event);
-	sink_packet(bench->sink, bench->join, &event);
+	sink_record(bench->sink, bench->join, &event, true);
 	bench->ns += 1000;
 }
 
@@ -212,7 +212,7 @@ static void test_graver_findings_stay(void **state)
 	struct bench bench;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_MARKDOWN);
+	bench_begin(&bench, &sink_markdown_ops);
 	for (unsigned int i = 0; i < 2 * REPORT_ENTRIES_MAX; i++) {
 		bench_finding(&bench, i,
 			      i >= REPORT_ENTRIES_MAX + 50 ? SEVERITY_ERROR : SEVERITY_WARNING);
@@ -237,7 +237,7 @@ static void test_pictures_are_bounded(void **state)
 	struct bench bench;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_HTML);
+	bench_begin(&bench, &sink_html_ops);
 	for (unsigned int i = 0; i < REPORT_DRAWN_MAX + 5; i++) {
 		bench_finding(&bench, i, SEVERITY_ERROR);
 		bench.finding->evidence[0] =
@@ -257,7 +257,7 @@ static void test_pending_repeats_cleared(void **state)
 	struct bench bench;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_MARKDOWN);
+	bench_begin(&bench, &sink_markdown_ops);
 	bench_finding(&bench, 1, SEVERITY_ERROR)->state = FINDING_PENDING;
 	bench_tell(&bench);
 	strcpy(bench_finding(&bench, 1, SEVERITY_ERROR)->summary, "it ended so");
@@ -304,7 +304,7 @@ static void test_long_transfer(void **state)
 	__u32 shown = 0, skipped = 0;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_HTML);
+	bench_begin(&bench, &sink_html_ops);
 	bench_handshake(&bench, 45678);
 	for (__u32 i = 0; i < count; i++) {
 		bench_packet(&bench, true, TCP_F_ACK, 1 + i * 100, 1, 100, 45678);
@@ -344,7 +344,7 @@ static void test_only_its_own_packets(void **state)
 	struct bench bench;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_MARKDOWN);
+	bench_begin(&bench, &sink_markdown_ops);
 	bench_handshake(&bench, 45678);
 	bench_packet(&bench, true, TCP_F_RST, 1, 0, 0, 45678);
 	bench_handshake(&bench, 999);
@@ -370,7 +370,7 @@ static void test_sources_stay_apart(void **state)
 	struct summary summary = { 0 };
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_MARKDOWN);
+	bench_begin(&bench, &sink_markdown_ops);
 	bench_handshake(&bench, 45678);
 	bench_finding(&bench, 1, SEVERITY_ERROR)->total = 3;
 	bench_tell(&bench);
@@ -393,7 +393,7 @@ static void test_flat_pictures(void **state)
 	struct bench bench;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_HTML);
+	bench_begin(&bench, &sink_html_ops);
 	for (__u32 i = 0; i < 5; i++) {
 		bench_packet(&bench, true, TCP_F_ACK, 0xfffffffe + i, 1, 1, 45678);
 		bench.ns = 1000000000ull;
@@ -414,7 +414,7 @@ static void test_long_pause(void **state)
 	int x, y;
 
 	(void)state;
-	bench_begin(&bench, OUTPUT_HTML);
+	bench_begin(&bench, &sink_html_ops);
 	for (__u32 i = 0; i < 20; i++) {
 		bench_packet(&bench, true, TCP_F_ACK, 1 + i * 100, 1, 100, 45678);
 		if (i == 9)
@@ -477,7 +477,7 @@ static void fill_hostile(struct finding *finding)
 
 static void test_hostile_texts(void **state)
 {
-	static const enum output_format formats[] = { OUTPUT_HTML, OUTPUT_MARKDOWN };
+	static const struct sink_ops *const formats[] = { &sink_html_ops, &sink_markdown_ops };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -489,8 +489,8 @@ static void test_hostile_texts(void **state)
 		bench_write(&bench);
 		assert_true(count_of(bench.out, "&lt;script&gt;") >= 8);
 		/* a command in Markdown stands in a fence, where nothing is read as anything */
-		assert_int_equal(count_of(bench.out, "<script"), formats[i] == OUTPUT_MARKDOWN);
-		assert_int_equal(count_of(bench.out, "<b a"), formats[i] == OUTPUT_MARKDOWN);
+		assert_int_equal(count_of(bench.out, "<script"), formats[i] == &sink_markdown_ops);
+		assert_int_equal(count_of(bench.out, "<b a"), formats[i] == &sink_markdown_ops);
 		bench_end(&bench);
 	}
 }

@@ -24,7 +24,7 @@ struct comparing {
 	const struct options *options;
 	struct compare *compare;
 	struct filter *filter;
-	struct sink_options sink;
+	struct comparison_options form;
 	struct comparison_summary summary;
 	struct capture_read {
 		struct captures *captures;
@@ -127,8 +127,8 @@ static int tell(struct comparing *comparing, const struct compare_result *result
 		comparing->summary.untold++;
 		return 0;
 	}
-	comparison_tell(&comparing->sink, result, clock, &comparison);
-	if (!ferror(comparing->sink.file))
+	comparison_tell(&comparing->form, result, clock, &comparison);
+	if (!ferror(comparing->form.file))
 		return 0;
 	return errno ? -errno : -EIO;
 }
@@ -202,7 +202,7 @@ static int tell_all(struct comparing *comparing)
 		summary->counters[side] = compare_counters(comparing->compare, side);
 	summary->clock = compare_clock(comparing->compare);
 	if (!err)
-		comparison_tell_summary(&comparing->sink, summary);
+		comparison_tell_summary(&comparing->form, summary);
 	return err;
 }
 
@@ -251,7 +251,15 @@ int command_compare(const struct options *options)
 		output_close(&output);
 		return EXIT_FAILED;
 	}
-	comparing.sink = output.sink_options;
+	comparing.form = (struct comparison_options){
+		.format = options->json	 ? COMPARISON_JSON :
+			  options->brief ? COMPARISON_BRIEF :
+					   COMPARISON_TEXT,
+		.file = output.file,
+		.color = output.color,
+		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
+		.utc = options->utc,
+	};
 	status = compare_files(&comparing);
 	for (unsigned int side = 0; side < COMPARE_SIDES; side++) {
 		captures_free(comparing.read[side].captures);

@@ -164,7 +164,7 @@ int live_finish(struct live *live)
 	int err, status;
 
 	write_poll(&live->output.write);
-	if (!live->pipeline.stop) {
+	if (!live->pipeline.stop && !live->pipeline.outlets.closed) {
 		ring_drain(live->ring);
 		tell_lost(live);
 	}
@@ -174,7 +174,7 @@ int live_finish(struct live *live)
 		live->pipeline.record_error = -EIO;
 	status = pipeline_status(&live->pipeline);
 	if ((live->options->command == COMMAND_WATCH || live->options->command == COMMAND_FLOWS) &&
-	    live->pipeline.write_error != -EPIPE)
+	    !outlets_unread(&live->pipeline.outlets))
 		output_log_summary(&live->pipeline, false);
 	if (report_close(&live->output.report, live->options))
 		status = EXIT_FAILED;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/options.h"
+#include "agent/form.h"
 #include "agent/options_table.h"
 #include "rules/rules.h"
 #include "util/array.h"
@@ -311,7 +312,7 @@ static int parser_check(const struct parser *parser)
 		log_hint("sockwhy %s --help lists them", command->name);
 		return -EINVAL;
 	}
-	if (options->report && options_report(options->report, NULL)) {
+	if (options->report && !form_of_report(options->report)) {
 		log_error("--report %s: neither .html nor .md", options->report);
 		log_hint("the name's end says which form the report has");
 		return -EINVAL;

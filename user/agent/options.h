@@ -149,9 +149,6 @@ int options_time(const char *text, __u64 *ns);
  */
 int options_when(const char *text, struct when *when);
 
-/* The form of a report by the end of its name; @html may be NULL. Returns 0 or -EINVAL. */
-int options_report(const char *path, bool *html);
-
 /* The word of @words nearest to @word in spelling; NULL when none is near. */
 const char *options_nearest(const char *word, const char *(*words)(void *ctx, size_t index),
 			    void *ctx);

@@ -177,23 +177,3 @@ const char *options_nearest(const char *word, const char *(*words)(void *ctx, si
 	}
 	return nearest;
 }
-
-int options_report(const char *path, bool *html)
-{
-	static const struct {
-		const char *end;
-		bool html;
-	} ends[] = { { ".html", true }, { ".htm", true }, { ".md", false } };
-	size_t length = strlen(path);
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		size_t of_end = strlen(ends[i].end);
-
-		if (length <= of_end || strcasecmp(path + length - of_end, ends[i].end) != 0)
-			continue;
-		if (html)
-			*html = ends[i].html;
-		return 0;
-	}
-	return -EINVAL;
-}

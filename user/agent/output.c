@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/form.h"
 #include "agent/output.h"
+#include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -49,9 +51,7 @@ static int open_file(struct output *output, const struct options *options, bool 
 int output_open(struct output *output, const struct options *options, bool hold)
 {
 	struct sink_options sink = {
-		.format = options->json	 ? OUTPUT_JSON :
-			  options->brief ? OUTPUT_BRIEF :
-					   OUTPUT_TEXT,
+		.ops = form_of_output(options),
 		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.utc = options->utc,
 		.events = options->verbose > (options->command == COMMAND_RUN),
@@ -70,7 +70,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	sink.take_error = output->lines ? lines_take_error : NULL;
 	sink.ctx = output->lines;
 	sink.color = wants_color(options, hold);
-	output->sink_options = sink;
+	output->color = sink.color;
 	err = sink_open(&output->sink, &sink);
 	if (err)
 		log_error_r(err, "output");
@@ -79,10 +79,18 @@ int output_open(struct output *output, const struct options *options, bool hold)
 
 void output_attach(struct output *output, struct pipeline *pipeline)
 {
-	pipeline->sink = output->sink;
-	pipeline->packets = output->write.packets;
+	const struct options *options = output->options;
+	const struct outlet outlets[] = {
+		{ .sink = output->write.sink, .path = options->write },
+		{ .sink = output->report.sink, .path = options->report, .whole = true },
+		{ .sink = output->sink, .path = options->output, .main = true },
+	};
+
+	_Static_assert(ARRAY_SIZE(outlets) <= OUTLETS_MAX, "there is room for them");
+	pipeline->outlets = (struct outlets){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(outlets); i++)
+		outlets_add(&pipeline->outlets, outlets[i]);
 	pipeline->mask = output->mask;
-	pipeline->report = output->report.sink;
 	pipeline->flows = output->flows;
 	pipeline->flows_file = output->file;
 }
@@ -224,8 +232,8 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 		text_add(&text, "; %llu connections let go unjudged (--max-connections)",
 			 counters->evicted);
 	add_count(&text, counters->bad, "damaged record", "; ");
-	add_count(&text, pipeline->write_failed, "write", "; ");
-	if (pipeline->write_failed)
+	add_count(&text, pipeline->outlets.failed, "write", "; ");
+	if (pipeline->outlets.failed)
 		text_add(&text, " failed");
 	if (early)
 		text_add(&text, "; the %s ends early", capture ? "capture" : "recording");

@@ -12,7 +12,7 @@
 struct output {
 	struct sink *sink;
 	struct report report; /* --report */
-	struct sink_options sink_options; /* what .sink was opened with */
+	bool color; /* of .sink */
 	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* what the sink writes to */
 	struct lines *lines; /* -o FILE, --mask: whose file that is; NULL: it is as it is */

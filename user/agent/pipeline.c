@@ -86,19 +86,10 @@ void pipeline_close(struct pipeline *pipeline)
 
 /* ---- output ---- */
 
-/* A closed pipe ends quietly, a full disk is told once and counted. */
-static void note_write(struct pipeline *pipeline, int err)
+/* Is nothing more wanted? */
+static bool is_over(const struct pipeline *pipeline)
 {
-	if (!err)
-		return;
-	pipeline->write_failed++;
-	if (!pipeline->write_error && err != -EPIPE) {
-		log_error_r(err, "%s: writing",
-			    pipeline->options->output ? pipeline->options->output : "output");
-		log_hint("sockwhy goes on; what could not be written is counted");
-	}
-	pipeline->write_error = err;
-	pipeline->stop |= err == -EPIPE && !pipeline->report; /* a report is to be whole */
+	return pipeline->stop || pipeline->outlets.closed;
 }
 
 static void keep_record(struct pipeline *pipeline, const void *record, size_t size)
@@ -113,16 +104,6 @@ static void keep_record(struct pipeline *pipeline, const void *record, size_t si
 		return;
 	pipeline->record_error = err;
 	log_hint("the recording ends early; sockwhy goes on without it");
-}
-
-/* What the disk refuses is counted; what it is about was said by whoever met it first. */
-static void note_packets(struct pipeline *pipeline, int err)
-{
-	if (!err)
-		return;
-	if (!pipeline->packets_error && err != -ENOSPC)
-		log_error_r(err, "%s: writing", pipeline->options->write);
-	pipeline->packets_error = err;
 }
 
 /* Names, clocks and what was there at the start are the machinery: shown at -vv. */
@@ -221,14 +202,6 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 
 /* ---- telling ---- */
 
-/* The report writes when it is closed; until then nothing of it can fail. */
-static void tell_sinks(struct pipeline *pipeline, const struct finding *finding)
-{
-	note_write(pipeline, sink_finding(pipeline->sink, pipeline->join, finding));
-	if (pipeline->report)
-		sink_finding(pipeline->report, pipeline->join, finding);
-}
-
 static void tell_finding(struct pipeline *pipeline, const struct attempt *attempt,
 			 struct verdict *verdict, bool fetched, __u64 count, __u64 total)
 {
@@ -245,7 +218,7 @@ static void tell_finding(struct pipeline *pipeline, const struct attempt *attemp
 	rules_tell(pipeline->join, &pipeline->thresholds, attempt, verdict, finding);
 	finding->count = count;
 	finding->total = total;
-	tell_sinks(pipeline, finding);
+	outlets_finding(&pipeline->outlets, pipeline->join, finding);
 	if (finding->state != FINDING_FINAL)
 		return;
 	pipeline->told++;
@@ -284,17 +257,10 @@ static void keep_pending(struct pipeline *pipeline, const struct attempt *attemp
 static void tell_pending(struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < pipeline->pending_count; i++) {
-		tell_sinks(pipeline, pipeline->pending[i]);
+		outlets_finding(&pipeline->outlets, pipeline->join, pipeline->pending[i]);
 		free(pipeline->pending[i]);
 	}
 	pipeline->pending_count = 0;
-}
-
-static void note_verdict(struct pipeline *pipeline, const struct attempt *attempt,
-			 const struct verdict *verdict, const struct finding *finding)
-{
-	if (pipeline->packets)
-		packets_verdict(pipeline->packets, pipeline->join, attempt, verdict, finding);
 }
 
 /* Counts a verdict in its group and tells it if it is its turn. */
@@ -322,14 +288,15 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 		if (verdict->state == FINDING_PENDING)
 			keep_pending(pipeline, attempt, verdict);
 		if (verdict->state != FINDING_FINAL) {
-			note_verdict(pipeline, attempt, verdict, NULL);
+			outlets_verdict(&pipeline->outlets, pipeline->join, attempt, verdict, NULL);
 			return;
 		}
 	}
 	told = groups_note(pipeline->groups, group, &seen, &count, &total);
 	if (told)
 		tell_finding(pipeline, attempt, verdict, fetched, count, total);
-	note_verdict(pipeline, attempt, verdict, told ? pipeline->finding : NULL);
+	outlets_verdict(&pipeline->outlets, pipeline->join, attempt, verdict,
+			told ? pipeline->finding : NULL);
 }
 
 static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
@@ -349,14 +316,14 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 	if (pipeline->count_seen && attempt->state == ATTEMPT_FINAL &&
 	    filter_attempt(pipeline->filter, pipeline->join, attempt))
 		pipeline->seen++;
-	if (verdict.rule && !pipeline->stop &&
+	if (verdict.rule && !is_over(pipeline) &&
 	    filter_verdict(pipeline->filter, pipeline->join, attempt, &verdict))
 		count_verdict(pipeline, attempt, &verdict, fetched);
 	else if (!verdict.rule && attempt->worked && pipeline->hold_pending)
 		drop_pending(pipeline, attempt->id);
 	if (!verdict.rule && attempt->worked && pipeline->show_worked &&
 	    filter_attempt(pipeline->filter, pipeline->join, attempt))
-		note_write(pipeline, sink_worked(pipeline->sink, pipeline->join, attempt));
+		outlets_worked(&pipeline->outlets, pipeline->join, attempt);
 	join_told(pipeline->join, attempt, pending ? verdict.rule : NULL);
 }
 
@@ -373,7 +340,7 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 {
 	struct finding *finding;
 
-	while (!pipeline->stop &&
+	while (!is_over(pipeline) &&
 	       (finding = groups_idle(pipeline->groups, join_now_ns(pipeline->join), all))) {
 		const struct ev_process *process = NULL;
 
@@ -381,7 +348,7 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 			process = join_process(pipeline->join, finding->owner.tgid,
 					       finding->owner.start_ns);
 		finding->process = process ? *process : (struct ev_process){ 0 };
-		tell_sinks(pipeline, finding);
+		outlets_finding(&pipeline->outlets, pipeline->join, finding);
 	}
 }
 
@@ -399,11 +366,27 @@ static bool has_bytes(const struct event *event)
 	return event->bytes_captured != 0;
 }
 
-static void take_packet(struct pipeline *pipeline, const struct event *event)
+static void tell_record(struct pipeline *pipeline, const struct event *event)
 {
 	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
 
-	note_packets(pipeline, packets_event(pipeline->packets, pipeline->join, event, wanted));
+	outlets_record(&pipeline->outlets, pipeline->join, event, wanted);
+}
+
+/* What is shown of events beside findings. */
+static void tell_event(struct pipeline *pipeline, const struct event *event)
+{
+	const struct join *join = pipeline->join;
+
+	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
+		outlets_event(&pipeline->outlets, join, event);
+	if (!pipeline->options->verbose)
+		return;
+	if ((join_look(join)->flags || join_tls_alert(join)) &&
+	    filter_event(pipeline->filter, event))
+		outlets_look(&pipeline->outlets, join, event);
+	if (event->packet.what > PACKET_TCP && filter_event(pipeline->filter, event))
+		outlets_message(&pipeline->outlets, join, event);
 }
 
 /* The second time: what the first one ended with may be damage, which was told. */
@@ -412,7 +395,7 @@ static int pick_event(struct pipeline *pipeline, const struct event *event)
 	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
 
 	join_event_again(pipeline->join, event);
-	note_packets(pipeline, packets_pick(pipeline->packets, pipeline->join, event, wanted));
+	outlets_again(&pipeline->outlets, pipeline->join, event, wanted);
 	return ++pipeline->taken >= pipeline->taken_last ? -ECANCELED : 0;
 }
 
@@ -426,10 +409,10 @@ static int take_flows(struct pipeline *pipeline, const struct event *event)
 	if (flows_take(pipeline, event))
 		pipeline->stop = true;
 	if (event->head.kind == EVENT_TICK)
-		note_write(pipeline, sink_flush(pipeline->sink));
+		outlets_flush(&pipeline->outlets);
 	if (pipeline->facts.learn)
 		pipeline->facts.learn(pipeline->facts.ctx, event);
-	return pipeline->stop ? -ECANCELED : 0;
+	return is_over(pipeline) ? -ECANCELED : 0;
 }
 
 /* What every event passes, after it was kept. */
@@ -454,19 +437,9 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		learn_host_name(pipeline->mask, event->start.host);
 	if (pipeline->flows)
 		return take_flows(pipeline, event);
-	if (pipeline->packets)
-		take_packet(pipeline, event);
-	if (pipeline->report)
-		sink_packet(pipeline->report, pipeline->join, event);
-	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
-		note_write(pipeline, sink_event(pipeline->sink, pipeline->join, event));
-	if (pipeline->options->verbose &&
-	    (join_look(pipeline->join)->flags || join_tls_alert(pipeline->join)) &&
-	    filter_event(pipeline->filter, event))
-		note_write(pipeline, sink_look(pipeline->sink, pipeline->join, event));
-	if (pipeline->options->verbose && event->packet.what > PACKET_TCP &&
-	    filter_event(pipeline->filter, event))
-		note_write(pipeline, sink_message(pipeline->sink, pipeline->join, event));
+	if (outlets_want_records(&pipeline->outlets))
+		tell_record(pipeline, event);
+	tell_event(pipeline, event);
 	if (pipeline->depth)
 		return 0;
 
@@ -474,12 +447,12 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (event->head.kind == EVENT_TICK) {
 		pipeline->ticked = true;
 		tell_idle(pipeline, false);
-		note_write(pipeline, sink_flush(pipeline->sink));
+		outlets_flush(&pipeline->outlets);
 	}
 	/* last, because what is learned are records of their own, which stand behind this one */
 	if (pipeline->facts.learn)
 		pipeline->facts.learn(pipeline->facts.ctx, event);
-	return pipeline->stop ? -ECANCELED : 0;
+	return is_over(pipeline) ? -ECANCELED : 0;
 }
 
 static void count_bad(struct pipeline *pipeline)
@@ -527,7 +500,7 @@ int pipeline_take(void *ctx, const void *record, size_t size)
 /* No record is left: packets are told as far as they came. */
 static void take_rest(struct pipeline *pipeline)
 {
-	if (pipeline->stop)
+	if (is_over(pipeline))
 		pieces_forget(pipeline->pieces);
 	else
 		pieces_end(pipeline->pieces);
@@ -549,8 +522,8 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	pipeline->facts.fetch = NULL;
 	take_rest(pipeline);
 	if (pipeline->flows) {
-		note_write(pipeline, flows_tell(pipeline));
-		note_write(pipeline, sink_flush(pipeline->sink));
+		outlets_note(&pipeline->outlets, flows_tell(pipeline));
+		outlets_flush(&pipeline->outlets);
 		return;
 	}
 	join_finish(pipeline->join);
@@ -561,12 +534,7 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	summary.duration_ns = pipeline->last_ns - pipeline->first_ns;
 	summary.counters = join_counters(pipeline->join);
 	summary.capture = pipeline->capture;
-	if (pipeline->packets)
-		note_packets(pipeline, packets_finish(pipeline->packets, pipeline->join));
-	if (pipeline->report)
-		sink_summary(pipeline->report, pipeline->join, &summary);
-	if (pipeline->write_error != -EPIPE)
-		note_write(pipeline, sink_summary(pipeline->sink, pipeline->join, &summary));
+	outlets_end(&pipeline->outlets, pipeline->join, &summary);
 }
 
 void pipeline_pick_again(struct pipeline *pipeline)
@@ -576,20 +544,18 @@ void pipeline_pick_again(struct pipeline *pipeline)
 	pieces_forget(pipeline->pieces);
 }
 
-int pipeline_picked(struct pipeline *pipeline)
+void pipeline_picked(struct pipeline *pipeline)
 {
 	if (pipeline->taken < pipeline->taken_last)
 		take_rest(pipeline);
-	note_packets(pipeline, packets_picked(pipeline->packets, pipeline->join));
-	return pipeline->packets_error;
+	outlets_again_end(&pipeline->outlets, pipeline->join);
 }
 
 int pipeline_status(const struct pipeline *pipeline)
 {
 	int least = pipeline->options->fail_on;
 
-	if (pipeline->record_error || pipeline->packets_error ||
-	    (pipeline->write_error && pipeline->write_error != -EPIPE))
+	if (pipeline->record_error || pipeline->again_failed || outlets_failed(&pipeline->outlets))
 		return EXIT_FAILED;
 	for (int severity = least; least >= 0 && severity < SEVERITY_COUNT; severity++)
 		if (pipeline->found[severity])

@@ -5,11 +5,11 @@
 #include "agent/facts.h"
 #include "agent/filter.h"
 #include "agent/options.h"
+#include "agent/outlet.h"
 #include "collect/collect.h"
 #include "decode/pieces.h"
 #include "join/join.h"
 #include "rules/rules.h"
-#include "sinks/packets/packets.h"
 #include "sinks/sinks.h"
 
 /* Findings of attempts that still hang; more of them are only counted. */
@@ -22,14 +22,13 @@ struct pipeline {
 	struct filter *filter;
 	struct groups *groups;
 	struct pieces *pieces;
-	struct sink *sink; /* NULL: nothing is told */
-	struct sink *report; /* --report, else NULL: told the same, and every packet */
+	struct outlets outlets; /* where all of that is told */
 	struct flows *flows; /* not NULL: rows of it are all that is told */
 	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */
-	struct packets *packets; /* -w, NULL none */
 	struct mask *mask; /* learns the host's name; NULL none */
 	bool picking; /* the stream comes a second time, for its packets alone */
+	bool again_failed; /* it could not: told */
 	struct facts facts; /* .fetch NULL: none to be had */
 	struct finding *finding; /* the one being told */
 
@@ -41,9 +40,6 @@ struct pipeline {
 	__u64 taken; /* records, or frames, that came */
 	__u64 taken_last; /* which of them was the last with a packet */
 	int record_error; /* of the recording: the first, kept */
-	int packets_error; /* of -w: the first, kept */
-	int write_error; /* of the output: the first, kept */
-	__u64 write_failed; /* lines that could not be written */
 	bool opened; /* a followed process opened a socket, or tried to */
 	bool ticked; /* what comes now is no part of the start */
 	bool hold_pending; /* run: what is pending is told at the end, if it still is */
@@ -83,7 +79,7 @@ void pipeline_finish(struct pipeline *pipeline, bool early);
  * itself (-ECANCELED) where the stream ended the first time.
  */
 void pipeline_pick_again(struct pipeline *pipeline);
-int pipeline_picked(struct pipeline *pipeline); /* it ended again: 0 or the error of a write */
+void pipeline_picked(struct pipeline *pipeline); /* it ended again */
 
 /* EXIT_DONE, EXIT_FAILED after a write error, EXIT_FOUND for --fail-on. */
 int pipeline_status(const struct pipeline *pipeline);

@@ -51,7 +51,8 @@ static int pick_recording(struct pipeline *pipeline, const char *path)
 	while (!err && record_reader_next(reader, &record, &size, &why) == 1)
 		err = sink.take(sink.ctx, record, size);
 	record_reader_close(reader);
-	return pipeline_picked(pipeline);
+	pipeline_picked(pipeline);
+	return 0;
 }
 
 /* @input is the reader's from now on. */
@@ -83,11 +84,11 @@ static int read_recording(const struct options *options, struct output *output, 
 
 	err = read_records(reader, &sink, name);
 	pipeline_finish(&pipeline, err == -EPIPE);
-	if (pipeline.packets && pick_recording(&pipeline, path) && !pipeline.packets_error)
-		pipeline.packets_error = -EIO;
+	if (outlets_want_again(&pipeline.outlets) && pick_recording(&pipeline, path))
+		pipeline.again_failed = true;
 	status = err && err != -EPIPE && err != -ECANCELED ? EXIT_FAILED :
 							     pipeline_status(&pipeline);
-	if (pipeline.write_error != -EPIPE)
+	if (!outlets_unread(&pipeline.outlets))
 		output_log_summary(&pipeline, err == -EPIPE);
 	record_reader_close(reader);
 	pipeline_close(&pipeline);

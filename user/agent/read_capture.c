@@ -217,7 +217,7 @@ static int pick_captures(struct pipeline *pipeline, struct captures *captures)
 	if (!err) {
 		pipeline_pick_again(pipeline);
 		read_frames(&again);
-		err = pipeline_picked(pipeline);
+		pipeline_picked(pipeline);
 		pipeline->capture = summary;
 	}
 	fragments_free(again.fragments);
@@ -241,10 +241,10 @@ static int judge_frames(struct reading *reading, struct output *output,
 	summary->partial = fragments_abandoned(reading->fragments);
 	early = summary->damaged || (err && err != -ECANCELED);
 	pipeline_finish(pipeline, early);
-	if (pipeline->packets && pick_captures(pipeline, again(pipeline->options)) &&
-	    !pipeline->packets_error)
-		pipeline->packets_error = -EIO;
-	if (pipeline->write_error != -EPIPE)
+	if (outlets_want_again(&pipeline->outlets) &&
+	    pick_captures(pipeline, again(pipeline->options)))
+		pipeline->again_failed = true;
+	if (!outlets_unread(&pipeline->outlets))
 		output_log_summary(pipeline, early);
 	return early ? EXIT_FAILED : pipeline_status(pipeline);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/form.h"
 #include "agent/report.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -64,15 +65,13 @@ static FILE *create(const char *path, bool force)
 int report_open(struct report *report, const struct options *options, struct mask *mask)
 {
 	struct sink_options sink = { .utc = options->utc, .mask = mask };
-	bool html = false;
 	size_t size;
 	FILE *subject;
 	int err = 0;
 
 	if (!options->report)
 		return 0;
-	options_report(options->report, &html);
-	sink.format = html ? OUTPUT_HTML : OUTPUT_MARKDOWN;
+	sink.ops = form_of_report(options->report);
 	subject = open_memstream(&report->subject, &size);
 	if (!subject)
 		return log_error_r(-ENOMEM, "--report");

@@ -152,6 +152,7 @@ int write_open(struct write *write, const struct options *options, struct mask *
 		.choose = options->command == COMMAND_READ,
 		.all = options->verbose > 0,
 	};
+	struct sink_options sink = { .ops = &sink_packets_ops };
 	char os[160] = "";
 	struct text text = text_of(os);
 	struct utsname name;
@@ -168,9 +169,14 @@ int write_open(struct write *write, const struct options *options, struct mask *
 	}
 	err = open_secrets(write, options, &packets, &lines);
 	err = err ? err : packets_open(&write->packets, &packets);
-	if (!err)
-		warn_of_secrets(write, options, lines);
-	return err;
+	if (err)
+		return err; /* told */
+	sink.state = write->packets;
+	err = sink_open(&write->sink, &sink);
+	if (err)
+		return log_error_r(err, "%s", options->write);
+	warn_of_secrets(write, options, lines);
+	return 0;
 }
 
 void write_poll(struct write *write)
@@ -223,6 +229,7 @@ int write_close(struct write *write, const struct options *options)
 {
 	int err = 0;
 
+	sink_close(take_ptr(write->sink));
 	if (write->packets) {
 		say_written(write, options);
 		err = packets_close(take_ptr(write->packets));

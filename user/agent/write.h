@@ -15,7 +15,8 @@ struct outfile_limits write_limits(const struct options *options);
 int write_check_input(const char *path);
 
 struct write {
-	struct packets *packets; /* NULL: no -w */
+	struct sink *sink; /* NULL: no -w */
+	struct packets *packets; /* what it is a sink of */
 	char *secrets; /* read: of the key log */
 	struct keylog *keylog; /* run: it grows */
 };

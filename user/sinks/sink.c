@@ -7,12 +7,6 @@
 #include "sinks/sink.h"
 #include "util/array.h"
 
-static const struct sink_ops *const sink_formats[] = {
-	[OUTPUT_TEXT] = &sink_text_ops,	      [OUTPUT_BRIEF] = &sink_brief_ops,
-	[OUTPUT_JSON] = &sink_json_ops,	      [OUTPUT_HTML] = &sink_report_ops,
-	[OUTPUT_MARKDOWN] = &sink_report_ops,
-};
-
 int sink_open(struct sink **out, const struct sink_options *options)
 {
 	struct sink *sink = calloc(1, sizeof(*sink));
@@ -20,8 +14,9 @@ int sink_open(struct sink **out, const struct sink_options *options)
 
 	if (!sink)
 		return -ENOMEM;
-	sink->ops = sink_formats[options->format];
+	sink->ops = options->ops;
 	sink->options = *options;
+	sink->state = options->state;
 	err = sink->ops->open ? sink->ops->open(sink) : 0;
 	if (err)
 		free(sink);
@@ -52,6 +47,8 @@ int sink_flush(struct sink *sink)
 	FILE *file = sink->options.file;
 	int err = 0;
 
+	if (!file)
+		return 0;
 	errno = 0;
 	if (fflush(file) || ferror(file))
 		err = errno ? -errno : -EIO;
@@ -86,10 +83,29 @@ int sink_event(struct sink *sink, const struct join *join, const struct event *e
 	return 0;
 }
 
-void sink_packet(struct sink *sink, const struct join *join, const struct event *event)
+bool sink_wants_records(const struct sink *sink)
 {
-	if (sink->ops->packet)
-		sink->ops->packet(sink, join, event);
+	return sink->ops->record;
+}
+
+int sink_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted)
+{
+	return sink->ops->record ? sink->ops->record(sink, join, event, wanted) : 0;
+}
+
+bool sink_wants_again(const struct sink *sink)
+{
+	return sink->ops->wants_again && sink->ops->wants_again(sink);
+}
+
+int sink_again(struct sink *sink, const struct join *join, const struct event *event, bool wanted)
+{
+	return sink_wants_again(sink) ? sink->ops->again(sink, join, event, wanted) : 0;
+}
+
+int sink_again_end(struct sink *sink, const struct join *join)
+{
+	return sink_wants_again(sink) ? sink->ops->again_end(sink, join) : 0;
 }
 
 int sink_look(struct sink *sink, const struct join *join, const struct event *event)
@@ -130,8 +146,22 @@ int sink_message(struct sink *sink, const struct join *join, const struct event 
 
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding)
 {
-	sink->ops->finding(sink, join, finding);
+	if (sink->ops->finding)
+		sink->ops->finding(sink, join, finding);
 	return sink->options.unhurried ? 0 : sink_flush(sink);
+}
+
+int sink_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict, const struct finding *finding)
+{
+	if (sink->ops->verdict)
+		sink->ops->verdict(sink, join, attempt, verdict, finding);
+	return 0;
+}
+
+int sink_end(struct sink *sink, const struct join *join)
+{
+	return sink->ops->end ? sink->ops->end(sink, join) : 0;
 }
 
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)

@@ -13,15 +13,24 @@ struct sink {
 	struct sink_options options;
 	__u64 lost; /* told so far */
 	__u64 suppressed;
-	void *state; /* of a format that has one: what .open made */
+	void *state; /* of a format that has one: what .open made, else the options' */
 };
 
 /* A format's functions write to options.file; sink.c looks at the file's errors. NULL: says nothing. */
 struct sink_ops {
 	int (*open)(struct sink *sink); /* 0 or -ENOMEM */
 	int (*close)(struct sink *sink); /* frees .state; 0 or the error of a write */
-	/* every packet of a TCP connection that is followed: join_look() */
-	void (*packet)(struct sink *sink, const struct join *join, const struct event *event);
+	/* every record; @wanted: with a packet that no filter leaves out. 0 or the error of a write */
+	int (*record)(struct sink *sink, const struct join *join, const struct event *event,
+		      bool wanted);
+	/* all of them once more; NULL where .wants_again is not */
+	bool (*wants_again)(const struct sink *sink);
+	int (*again)(struct sink *sink, const struct join *join, const struct event *event,
+		     bool wanted);
+	int (*again_end)(struct sink *sink, const struct join *join);
+	int (*end)(struct sink *sink, const struct join *join); /* no record is left */
+	void (*verdict)(struct sink *sink, const struct join *join, const struct attempt *attempt,
+			const struct verdict *verdict, const struct finding *finding);
 	void (*event)(struct sink *sink, const struct join *join, const struct event *event);
 	/* @flag: enum stream_flag, or LOOK_ALERT: join_tls_alert(); the rest of what is known of the packet: join_look() */
 	void (*look)(struct sink *sink, const struct join *join, const struct event *event,
@@ -36,11 +45,6 @@ struct sink_ops {
 	void (*worked)(struct sink *sink, const struct join *join, const struct attempt *attempt);
 	void (*summary)(struct sink *sink, const struct join *join, const struct summary *summary);
 };
-
-extern const struct sink_ops sink_text_ops;
-extern const struct sink_ops sink_brief_ops;
-extern const struct sink_ops sink_json_ops;
-extern const struct sink_ops sink_report_ops; /* HTML and Markdown */
 
 /* ---- words ---- */
 

@@ -16,21 +16,33 @@
  *
  * A sink is a table of functions and a state of its own; it is handed whole findings and decoded
  * events and writes them. It does not know how a rule decided or how an event arrived: events are
- * printed by walking their kind's field table, evidence by rules/'s words.
+ * printed by walking their kind's field table, evidence by rules/'s words. It joins nothing: whose a
+ * packet is it asks join.
  *
  * A report (HTML, Markdown) is a sink that keeps what it is told, within bounds, and writes all of
- * it when it is closed; it alone wants to see every packet of the connections, to draw them.
+ * it when it is closed; it wants to see every packet of the connections, to draw them. The file of
+ * -w (packets/) is a sink of packets, which has verdicts beside them.
+ *
+ * Two are no sinks, because what they tell are no findings and events: a table of connections
+ * (flows/) is handed rows, the comparison of two captures (comparison/) connections with a verdict.
  *
  * Before the sinks stands the group table: repeats of a group are printed at once, then after
  * 1, 2, 4 … 60 s; in between they are counted. A group that falls idle is told once more with its
  * count, and so is every group at the end.
  */
 
-enum output_format { OUTPUT_TEXT, OUTPUT_BRIEF, OUTPUT_JSON, OUTPUT_HTML, OUTPUT_MARKDOWN };
+struct sink_ops;
+
+extern const struct sink_ops sink_text_ops;
+extern const struct sink_ops sink_brief_ops;
+extern const struct sink_ops sink_json_ops;
+extern const struct sink_ops sink_html_ops; /* a report */
+extern const struct sink_ops sink_markdown_ops; /* likewise */
 
 struct sink_options {
-	enum output_format format;
-	FILE *file;
+	const struct sink_ops *ops; /* the form: agent/form.c has them all */
+	void *state; /* of a form that its own function opened; else NULL */
+	FILE *file; /* NULL: of a form that writes elsewhere */
 	/* Takes the error of what stands behind .file and has none of its own; NULL: nothing does. */
 	int (*take_error)(void *ctx);
 	void *ctx;
@@ -69,16 +81,32 @@ struct sink;
 int sink_open(struct sink **out, const struct sink_options *options);
 /* All return 0 or the error of this write (negative errno): -EPIPE a closed pipe. */
 int sink_event(struct sink *sink, const struct join *join, const struct event *event);
-/* Every packet of a TCP connection that join follows (join_look().stream), shown or not. */
-void sink_packet(struct sink *sink, const struct join *join, const struct event *event);
+/* Does it want every record, shown or not? */
+bool sink_wants_records(const struct sink *sink);
+/* One, which join has taken. @wanted: it has a packet, and no filter leaves it out. */
+int sink_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted);
 /* What the packet of @event was in its TCP connection, by join_look(): one line a flag (-v). */
 int sink_look(struct sink *sink, const struct join *join, const struct event *event);
 /* A frame that holds a DNS message (UDP, port 53) or an ICMP error: one line (-v); nothing of others. */
 int sink_message(struct sink *sink, const struct join *join, const struct event *event);
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
+/* Behind the finding: the verdict that it told; @finding NULL: it was only counted in its group. */
+int sink_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict, const struct finding *finding);
 /* An attempt that worked, with its timeline (run -v); only text has a form for it. */
 int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
+int sink_end(struct sink *sink,
+	     const struct join *join); /* no record is left: before the summary */
 int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary);
+
+/*
+ * Does it want to see the records once more, when all verdicts are known? Then it gets them by
+ * sink_again(), as by sink_record() but judged by nobody, and sink_again_end() behind the last.
+ */
+bool sink_wants_again(const struct sink *sink);
+int sink_again(struct sink *sink, const struct join *join, const struct event *event, bool wanted);
+int sink_again_end(struct sink *sink, const struct join *join);
+
 int sink_flush(struct sink *sink); /* at a tick */
 int sink_close(struct sink *sink); /* writes a report, frees; the file stays the caller's */
 
@@ -130,10 +158,19 @@ struct comparison_summary {
 	__u64 untold; /* not shown: of less severity */
 };
 
-/* One connection. Uses .format, .file, .color, .ascii and .utc of the options. */
-void comparison_tell(const struct sink_options *options, const struct compare_result *result,
+enum comparison_format { COMPARISON_TEXT, COMPARISON_BRIEF, COMPARISON_JSON };
+
+struct comparison_options {
+	enum comparison_format format;
+	FILE *file;
+	bool color;
+	bool ascii;
+	bool utc;
+};
+
+void comparison_tell(const struct comparison_options *options, const struct compare_result *result,
 		     const struct compare_clock *clock, const struct comparison *comparison);
-void comparison_tell_summary(const struct sink_options *options,
+void comparison_tell_summary(const struct comparison_options *options,
 			     const struct comparison_summary *summary);
 
 /* ---- groups ---- */

@@ -124,12 +124,12 @@ static void add_change(struct text *text, const struct compare_result *result, u
 
 /* ---- one connection ---- */
 
-static const char *arrow(const struct sink_options *options)
+static const char *arrow(const struct comparison_options *options)
 {
 	return options->ascii ? "->" : "→";
 }
 
-static void say_ends(struct text *text, const struct sink_options *options,
+static void say_ends(struct text *text, const struct comparison_options *options,
 		     const struct compare_end *end)
 {
 	address_print_port(text, end->address[0], end->port[0]);
@@ -137,7 +137,7 @@ static void say_ends(struct text *text, const struct sink_options *options,
 	address_print_port(text, end->address[1], end->port[1]);
 }
 
-static void line(const struct sink_options *options, const char *label, const char *words)
+static void line(const struct comparison_options *options, const char *label, const char *words)
 {
 	if (words[0])
 		fprintf(options->file, "%s      %-7s%s %s\n", options->color ? "\033[2m" : "",
@@ -177,7 +177,7 @@ static void add_only(struct text *text, const struct compare_way *way, unsigned 
 		text_add(text, ", %u in %c that cannot be told", unsure, side_letters[side]);
 }
 
-static void tell_way(const struct sink_options *options, const struct compare_result *result,
+static void tell_way(const struct comparison_options *options, const struct compare_result *result,
 		     const struct compare_clock *clock, unsigned int w)
 {
 	const struct compare_way *way = &result->way[w];
@@ -201,8 +201,8 @@ static void tell_way(const struct sink_options *options, const struct compare_re
 	line(options, way_names[w], buffer);
 }
 
-static void tell_changes(const struct sink_options *options, const struct compare_result *result,
-			 unsigned int way)
+static void tell_changes(const struct comparison_options *options,
+			 const struct compare_result *result, unsigned int way)
 {
 	char buffer[600], words[640];
 	struct text text = text_of(buffer);
@@ -217,7 +217,8 @@ static void tell_changes(const struct sink_options *options, const struct compar
 	line(options, "changed", words);
 }
 
-static void tell_unsure(const struct sink_options *options, const struct comparison *comparison)
+static void tell_unsure(const struct comparison_options *options,
+			const struct comparison *comparison)
 {
 	for (unsigned int bit = 0; bit < COMPARE_UNSURE_COUNT; bit++) {
 		char buffer[200];
@@ -235,7 +236,7 @@ static const struct compare_end *told_end(const struct compare_result *result)
 	return &result->end[!result->end[0].seen];
 }
 
-static void tell_head(const struct sink_options *options, const struct compare_result *result,
+static void tell_head(const struct comparison_options *options, const struct compare_result *result,
 		      const struct comparison *comparison)
 {
 	const struct compare_end *end = told_end(result);
@@ -252,7 +253,7 @@ static void tell_head(const struct sink_options *options, const struct compare_r
 	fprintf(options->file, "%s", buffer);
 }
 
-static void tell_text(const struct sink_options *options, const struct compare_result *result,
+static void tell_text(const struct comparison_options *options, const struct compare_result *result,
 		      const struct compare_clock *clock, const struct comparison *comparison)
 {
 	const __u16 ends = BIT(CHANGED_SOURCE) | BIT(CHANGED_SOURCE_PORT) |
@@ -275,12 +276,12 @@ static void tell_text(const struct sink_options *options, const struct compare_r
 		tell_changes(options, result, way);
 }
 
-void comparison_tell(const struct sink_options *options, const struct compare_result *result,
+void comparison_tell(const struct comparison_options *options, const struct compare_result *result,
 		     const struct compare_clock *clock, const struct comparison *comparison)
 {
-	if (options->format == OUTPUT_JSON) {
+	if (options->format == COMPARISON_JSON) {
 		comparison_json(options->file, result, clock, comparison);
-	} else if (options->format == OUTPUT_BRIEF) {
+	} else if (options->format == COMPARISON_BRIEF) {
 		tell_head(options, result, comparison);
 		fprintf(options->file, "  %s\n", comparison->what);
 	} else {
@@ -334,15 +335,15 @@ static void say_side(struct text *text, const struct comparison_summary *summary
 		text_add(text, "; the file ends early");
 }
 
-void comparison_tell_summary(const struct sink_options *options,
+void comparison_tell_summary(const struct comparison_options *options,
 			     const struct comparison_summary *summary)
 {
 	char buffer[700];
 	struct text text;
 
-	if (options->format == OUTPUT_JSON)
+	if (options->format == COMPARISON_JSON)
 		comparison_json_summary(options->file, summary);
-	if (options->format != OUTPUT_TEXT)
+	if (options->format != COMPARISON_TEXT)
 		return;
 	for (unsigned int side = 0; side < COMPARE_SIDES; side++) {
 		text = text_of(buffer);

@@ -65,6 +65,11 @@ int packets_close(struct packets *packets)
 	return err;
 }
 
+bool packets_chooses(const struct packets *packets)
+{
+	return packets->options.choose;
+}
+
 struct packets_counts packets_counts(const struct packets *packets)
 {
 	const struct pcapng_counts *written = pcapng_counts(packets->pcapng);

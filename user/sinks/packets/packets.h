@@ -6,6 +6,7 @@
 #include "join/join.h"
 #include "rules/rules.h"
 #include "sinks/packets/pcapng.h"
+#include "sinks/sinks.h"
 #include "util/mask.h"
 
 /*
@@ -34,6 +35,9 @@
 #define PACKETS_CHOSEN_MAX 65536 /* openings of findings in a file that is read */
 
 struct packets;
+
+/* The file as a sink; its options' .state is the struct packets, which stays the caller's. */
+extern const struct sink_ops sink_packets_ops;
 
 struct packets_options {
 	const char *path;
@@ -83,5 +87,6 @@ void packets_secrets(struct packets *packets, const char *secrets, size_t secret
 /* The stream ended: writes what is held. Live only. */
 int packets_finish(struct packets *packets, const struct join *join);
 
+bool packets_chooses(const struct packets *packets); /* by options.choose */
 struct packets_counts packets_counts(const struct packets *packets);
 int packets_close(struct packets *packets); /* NULL is fine */

@@ -33,10 +33,13 @@ static int report_open(struct sink *sink)
 	return 0;
 }
 
-static void report_packet(struct sink *sink, const struct join *join, const struct event *event)
+static int report_record(struct sink *sink, const struct join *join, const struct event *event,
+			 bool wanted)
 {
+	(void)wanted; /* of a connection with a finding every packet is drawn */
 	if (join_look(join)->stream)
 		report_note_packet(sink->state, join, event);
+	return 0;
 }
 
 /* ---- which findings are told whole ---- */
@@ -168,7 +171,7 @@ static void name_zone(struct report *report)
 		strcpy(report->zone, "UTC");
 }
 
-static int report_close(struct sink *sink)
+static int write_report(struct sink *sink, void (*write)(const struct report *report, FILE *file))
 {
 	struct report *report = sink->state;
 	FILE *file = sink->options.file;
@@ -177,10 +180,7 @@ static int report_close(struct sink *sink)
 	qsort(report->entries, report->count, sizeof(report->entries[0]), compare_entries);
 	name_zone(report);
 	errno = 0;
-	if (sink->options.format == OUTPUT_HTML)
-		report_write_html(report, file);
-	else
-		report_write_markdown(report, file);
+	write(report, file);
 	fflush(file);
 	err = ferror(file) ? (errno ? -errno : -EIO) : 0;
 	clearerr(file);
@@ -188,10 +188,28 @@ static int report_close(struct sink *sink)
 	return err;
 }
 
-const struct sink_ops sink_report_ops = {
+static int close_html(struct sink *sink)
+{
+	return write_report(sink, report_write_html);
+}
+
+static int close_markdown(struct sink *sink)
+{
+	return write_report(sink, report_write_markdown);
+}
+
+const struct sink_ops sink_html_ops = {
 	.open = report_open,
-	.close = report_close,
-	.packet = report_packet,
+	.close = close_html,
+	.record = report_record,
+	.finding = report_finding,
+	.summary = report_summary,
+};
+
+const struct sink_ops sink_markdown_ops = {
+	.open = report_open,
+	.close = close_markdown,
+	.record = report_record,
 	.finding = report_finding,
 	.summary = report_summary,
 };
