@@ -46,6 +46,13 @@ static size_t power_of_two(size_t at_least)
 	return n;
 }
 
+static int new_parties(struct join *join)
+{
+	int err = owners_new(&join->owners, JOIN_OWNERS_MAX);
+
+	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
+}
+
 int join_new(struct join **out, const struct join_limits *limits)
 {
 	struct join *join = calloc(1, sizeof(*join));
@@ -82,11 +89,6 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->streams = NULL;
 	if (limits->flows && flow_table_new(&join->flows, limits->flows))
 		join->flows = NULL;
-	if (owners_new(&join->owners, JOIN_OWNERS_MAX) ||
-	    (limits->parties && whose_new(&join->whose, join->owners))) {
-		join_free(join);
-		return -ENOMEM;
-	}
 	if (limits->streams && limits->established) {
 		join->connections =
 			calloc(streams_room(limits->streams), sizeof(*join->connections));
@@ -101,7 +103,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    !join->datagram_flows || !join->claims || !join->processes ||
 	    (limits->streams && !join->streams) ||
 	    (limits->streams && limits->established && (!join->connections || !join->handshakes)) ||
-	    (limits->flows && !join->flows)) {
+	    (limits->flows && !join->flows) || new_parties(join)) {
 		join_free(join);
 		return -ENOMEM;
 	}
