@@ -2,10 +2,6 @@
 /* drop.bpf.c - packets that the kernel drops, of those that matter */
 #include "skb.h"
 
-struct drop_record {
-	struct event_header head;
-	struct ev_drop body;
-};
 #define DROP_RECORD_SIZE (__builtin_offsetof(struct drop_record, body.raw.bytes) + SKB_CAPTURE)
 
 /* Which reasons are wanted; user space writes it at any time. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "maps.h"
+#include "record.h"
 
 #define EMIT_LOOK_EVERY 16 /* records of a CPU between two looks at the fill level */
 #define EMIT_LOOK_MASK (EMIT_LOOK_EVERY - 1)

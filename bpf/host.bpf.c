@@ -6,16 +6,7 @@
 #define ICMP_DEST_UNREACH 3
 #define ICMP_TIME_EXCEEDED 11
 
-struct icmp_record {
-	struct event_header head;
-	struct ev_icmp body;
-};
 #define ICMP_RECORD_SIZE (__builtin_offsetof(struct icmp_record, body.raw.bytes) + SKB_CAPTURE)
-
-struct neighbor_record {
-	struct event_header head;
-	struct ev_neighbor body;
-};
 
 /* Provoked by TCP only: what concerns other transports has its place here. */
 SEC("tp_btf/icmp_send")

@@ -2,11 +2,6 @@
 /* iter.bpf.c - sockets that are open already, and who holds them, read as records */
 #include "flow.h"
 
-struct snapshot_record {
-	struct event_header head;
-	struct ev_snapshot body;
-};
-
 #define SNAPSHOT_RECORD_SIZE FLOW_RECORD_SIZE(struct snapshot_record)
 
 static __always_inline void snapshot_begin(struct snapshot_record *record)

@@ -45,17 +45,8 @@
 
 #define UNPARSED_EVERY_NS 100000000 /* per CPU: they would come by the thousand */
 
-struct packet_record {
-	struct event_header head;
-	struct ev_packet body;
-};
 /* A packet record that ends after @size bytes of the packet. */
 #define PACKET_RECORD_SIZE(size) (__builtin_offsetof(struct packet_record, body.raw.bytes) + (size))
-
-struct listener_record {
-	struct event_header head;
-	struct ev_listener body;
-};
 
 struct packet_view {
 	union {

@@ -8,10 +8,6 @@
 #define PIECE_SMALL 320 /* with EVENT_PACKET_MAX and a large piece: an Ethernet frame */
 #define PIECES_MAX ((EVENT_SNAP_MAX - EVENT_PACKET_MAX) / EVENT_PIECE_MAX + 1)
 
-struct piece_record {
-	struct event_header head;
-	struct ev_piece body;
-};
 /* A piece record that has room for @size bytes. */
 #define PIECE_RECORD_SIZE(size) (__builtin_offsetof(struct piece_record, body.bytes) + (size))
 

@@ -3,11 +3,6 @@
 #include "emit.h"
 #include "fill.h"
 
-struct task_record {
-	struct event_header head;
-	struct ev_task body;
-};
-
 static __always_inline bool process_is_followed(__u32 tgid)
 {
 	return bpf_map_lookup_elem(&followed_processes, &tgid);

@@ -2,10 +2,6 @@
 /* reset.bpf.c - resets that this host sends, and why */
 #include "skb.h"
 
-struct reset_record {
-	struct event_header head;
-	struct ev_reset body;
-};
 #define RESET_RECORD_SIZE(size) (__builtin_offsetof(struct reset_record, body.raw.bytes) + (size))
 
 /* The socket's part. @sk: trusted; it may be a TIME_WAIT. */

@@ -2,22 +2,7 @@
 /* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
 #include "flow.h"
 
-struct open_record {
-	struct event_header head;
-	struct ev_open body;
-};
-
-struct socket_record {
-	struct event_header head;
-	struct ev_socket body;
-};
-
 #define SOCKET_RECORD_SIZE __builtin_offsetof(struct socket_record, body.flow)
-
-struct listener_record {
-	struct event_header head;
-	struct ev_listener body;
-};
 
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NUMBER(regs) ((regs)->orig_ax)

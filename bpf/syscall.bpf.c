@@ -9,16 +9,6 @@
 #define ERESTART_FIRST 512
 #define ERESTART_LAST 516
 
-struct syscall_record {
-	struct event_header head;
-	struct ev_syscall body;
-};
-
-struct open_record {
-	struct event_header head;
-	struct ev_open body;
-};
-
 /* What a call was made with. */
 struct syscall_call {
 	const struct sock *sk; /* read; NULL: socket() */
@@ -225,113 +215,103 @@ static __always_inline bool syscall_connect_is_silent(long error)
 	return error >= ERESTART_FIRST && error <= ERESTART_LAST;
 }
 
+/* Errors of accept() that say only that nobody is there yet. */
+static __always_inline bool syscall_accept_is_silent(long error)
+{
+	return error == EAGAIN || error == EINTR ||
+	       (error >= ERESTART_FIRST && error <= ERESTART_LAST);
+}
+
+static __always_inline bool syscall_is_silent(enum event_syscall call, long error)
+{
+	if (call == SYSCALL_CONNECT)
+		return syscall_connect_is_silent(error);
+	return call == SYSCALL_ACCEPT && syscall_accept_is_silent(error);
+}
+
+static __always_inline bool syscall_is_internet(__u16 family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+/* socket() failed: there is only what it was asked for. */
+static __always_inline bool syscall_wants_socket(struct syscall_call *call, struct pt_regs *regs)
+{
+	call->family = PT_REGS_PARM1_CORE_SYSCALL(regs);
+	call->type = PT_REGS_PARM2_CORE_SYSCALL(regs) & 0xf; /* SOCK_TYPE_MASK */
+	return syscall_is_internet(call->family) && call->type == SOCK_STREAM;
+}
+
+/* Any other call: its socket, and of connect() and bind() the address. */
+static __always_inline bool syscall_has_socket(struct syscall_call *call, struct pt_regs *regs,
+					       long ret)
+{
+	int fd = PT_REGS_PARM1_CORE_SYSCALL(regs);
+	__u16 family = 0;
+
+	if (call->call == SYSCALL_CONNECT || call->call == SYSCALL_BIND)
+		call->address = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
+	/* most failing connect()s of a host are of Unix sockets: told by the address alone */
+	if (call->call == SYSCALL_CONNECT &&
+	    (bpf_probe_read_user(&family, sizeof(family), call->address) ||
+	     !syscall_is_internet(family)))
+		return false;
+	if (call->call == SYSCALL_ACCEPT && ret >= 0)
+		fd = ret;
+	return syscall_socket(fd, call) && syscall_is_ours(call, call->call == SYSCALL_BIND);
+}
+
+/* A call returned @ret: an error, or what is told as an opening if it is @told. */
+static __always_inline int syscall_return(enum event_syscall which, long ret, bool told)
+{
+	struct syscall_call call = { .call = which, .error = -ret };
+	struct pt_regs *regs;
+
+	if (ret >= 0 ? !told : syscall_is_silent(which, -ret))
+		return 0;
+	if (!syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	if (which == SYSCALL_SOCKET ? !syscall_wants_socket(&call, regs) :
+				      !syscall_has_socket(&call, regs, ret))
+		return 0;
+	if (ret < 0)
+		return syscall_emit_error(&call);
+	return syscall_emit_open(&call, which == SYSCALL_BIND ? OPEN_BIND : OPEN_ACCEPT);
+}
+
 SEC("tracepoint/syscalls/sys_exit_connect")
 int on_connect(struct trace_event_raw_sys_exit *ctx)
 {
-	struct syscall_call call = { .call = SYSCALL_CONNECT };
-	struct pt_regs *regs;
-	long ret = ctx->ret;
-	__u16 family = 0;
-
-	if (ret >= 0 || syscall_connect_is_silent(-ret) || !syscall_is_wanted())
-		return 0;
-	regs = compat_task_registers();
-	call.error = -ret;
-	call.address = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
-	/* most failing connect()s of a host are of Unix sockets: told by the address alone */
-	if (bpf_probe_read_user(&family, sizeof(family), call.address) ||
-	    (family != AF_INET && family != AF_INET6))
-		return 0;
-	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
-	    !syscall_is_ours(&call, false))
-		return 0;
-	return syscall_emit_error(&call);
+	return syscall_return(SYSCALL_CONNECT, ctx->ret, false);
 }
 
 SEC("tracepoint/syscalls/sys_exit_bind")
 int on_bind(struct trace_event_raw_sys_exit *ctx)
 {
-	struct syscall_call call = { .call = SYSCALL_BIND };
-	struct pt_regs *regs;
-	long ret = ctx->ret;
-
-	if ((ret >= 0 && !knobs.follow) || !syscall_is_wanted())
-		return 0;
-	regs = compat_task_registers();
-	call.error = -ret;
-	call.address = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
-	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
-	    !syscall_is_ours(&call, true))
-		return 0;
-	if (ret >= 0)
-		return syscall_emit_open(&call, OPEN_BIND);
-	return syscall_emit_error(&call);
+	return syscall_return(SYSCALL_BIND, ctx->ret, knobs.follow);
 }
 
 SEC("tracepoint/syscalls/sys_exit_listen")
 int on_listen(struct trace_event_raw_sys_exit *ctx)
 {
-	struct syscall_call call = { .call = SYSCALL_LISTEN };
-	struct pt_regs *regs;
-	long ret = ctx->ret;
-
-	if (ret >= 0 || !syscall_is_wanted())
-		return 0;
-	regs = compat_task_registers();
-	call.error = -ret;
-	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
-	    !syscall_is_ours(&call, false))
-		return 0;
-	return syscall_emit_error(&call);
+	return syscall_return(SYSCALL_LISTEN, ctx->ret, false);
 }
 
 SEC("tracepoint/syscalls/sys_exit_socket")
 int on_socket(struct trace_event_raw_sys_exit *ctx)
 {
-	struct syscall_call call = { .call = SYSCALL_SOCKET };
-	struct pt_regs *regs;
-	long ret = ctx->ret;
-
-	if (ret >= 0 || !syscall_is_wanted())
-		return 0;
-	regs = compat_task_registers();
-	call.error = -ret;
-	call.family = PT_REGS_PARM1_CORE_SYSCALL(regs);
-	call.type = PT_REGS_PARM2_CORE_SYSCALL(regs) & 0xf; /* SOCK_TYPE_MASK */
-	if ((call.family != AF_INET && call.family != AF_INET6) || call.type != SOCK_STREAM)
-		return 0;
-	return syscall_emit_error(&call);
-}
-
-static __always_inline int syscall_accept(long ret)
-{
-	struct syscall_call call = { .call = SYSCALL_ACCEPT };
-	struct pt_regs *regs;
-
-	if (ret >= 0 && !knobs.accepts)
-		return 0;
-	if (ret == -EAGAIN || ret == -EINTR || (ret <= -ERESTART_FIRST && ret >= -ERESTART_LAST))
-		return 0;
-	if (!syscall_is_wanted())
-		return 0;
-	regs = compat_task_registers();
-	call.error = -ret;
-	if (!syscall_socket(ret >= 0 ? ret : (long)PT_REGS_PARM1_CORE_SYSCALL(regs), &call) ||
-	    !syscall_is_ours(&call, false))
-		return 0;
-	if (ret >= 0)
-		return syscall_emit_open(&call, OPEN_ACCEPT);
-	return syscall_emit_error(&call);
+	return syscall_return(SYSCALL_SOCKET, ctx->ret, false);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int on_accept(struct trace_event_raw_sys_exit *ctx)
 {
-	return syscall_accept(ctx->ret);
+	return syscall_return(SYSCALL_ACCEPT, ctx->ret, knobs.accepts);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int on_accept4(struct trace_event_raw_sys_exit *ctx)
 {
-	return syscall_accept(ctx->ret);
+	return syscall_return(SYSCALL_ACCEPT, ctx->ret, knobs.accepts);
 }
