@@ -4,9 +4,6 @@
 
 #include "fill.h"
 
-/* Of a record whose body ends with struct event_flow: with it only where it is asked for. */
-#define FLOW_RECORD_SIZE(type) (knobs.flows ? sizeof(type) : __builtin_offsetof(type, body.flow))
-
 /*
  * Payload that the peer acknowledged: what was sent once less what is on its way. Sequence numbers
  * count the SYN and the FIN, too. The FIN is the last of them: it is on its way once all was sent.
@@ -60,9 +57,54 @@ static __always_inline void flow_fill_options(struct event_flow *flow, const str
 	}
 }
 
-/* @tp: trusted. @state: which it has, or had until this very step. Returns what is known. */
+/*
+ * Packets on their way. The kernel empties the write queue, and with it packets_out, before a reset
+ * or a time-out closes the socket; sequence numbers still tell what was on its way.
+ */
+static __always_inline __u32 flow_flight_packets(const struct tcp_sock *tp, bool has_syn)
+{
+	__u32 flight = tp->snd_nxt - tp->snd_una, mss = tp->mss_cache;
+
+	if (tp->packets_out || !flight)
+		return tp->packets_out;
+	return has_syn || !mss ? 1 : (flight + mss - 1) / mss;
+}
+
+/* Behind the first part. Returns what is known. */
+static __always_inline __u32 flow_fill_rest(struct event_flow *flow, const struct tcp_sock *tp,
+					    __u8 state, bool peer_fin)
+{
+	__u32 least_us = tp->rtt_min.s[0].v;
+
+	flow->packets_out = tp->segs_out;
+	flow->bytes_sent = tp->bytes_sent;
+	flow->bytes_again = tp->bytes_retrans;
+	flow->active_ns = tp->tcp_mstamp * 1000;
+	flow->packets_in = tp->segs_in;
+	flow->segments_out = tp->data_segs_out;
+	flow->segments_in = tp->data_segs_in;
+	flow->timeouts = compat_counts_timeouts(tp) ? tp->total_rto : 0;
+	flow->dsacks = tp->dsack_dups;
+	flow->out_of_order = tp->rcv_ooopack;
+	flow->reorderings = tp->reord_seen;
+	flow->rttvar_us = tp->mdev_us >> 2;
+	flow->rtt_least_us = least_us == ~0u ? 0 : least_us;
+	flow->rcv_wnd = tp->rcv_wnd;
+	flow->cwnd = tp->snd_cwnd;
+	flow->how = flow_role(tp, state, flow->bytes_delivered);
+	if (peer_fin)
+		flow->how |= FLOW_F_PEER_FIN;
+	flow_fill_options(flow, tp, state);
+	__builtin_memset(flow->pad2, 0, sizeof(flow->pad2));
+	return compat_counts_timeouts(tp) ? EVENT_K_FLOW | EVENT_K_TIMEOUTS : EVENT_K_FLOW;
+}
+
+/*
+ * @tp: trusted. @state: which it has, or had until it was closed in this very step. @whole: there is
+ * room behind the first part. Returns what is known.
+ */
 static __always_inline __u32 flow_fill(struct event_flow *flow, const struct tcp_sock *tp,
-				       __u8 state)
+				       __u8 state, bool whole)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	bool has_syn = state == TCP_SYN_SENT || state == TCP_SYN_RECV;
@@ -71,37 +113,21 @@ static __always_inline __u32 flow_fill(struct event_flow *flow, const struct tcp
 		sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
 	__u32 queued = tp->write_seq - tp->snd_una;
 	__u32 unread = tp->rcv_nxt - tp->copied_seq;
-	__u32 least_us = tp->rtt_min.s[0].v;
-	__u64 received = tp->bytes_received;
+	__u64 received = tp->bytes_received; /* counts the FIN, as sequence numbers do */
 
-	flow->bytes_sent = tp->bytes_sent;
-	flow->bytes_again = tp->bytes_retrans;
 	flow->bytes_delivered = flow_delivered(tp, has_syn, has_fin);
-	flow->bytes_received = received && peer_fin ? received - 1 : received; /* the FIN counts */
-	flow->active_ns = tp->tcp_mstamp * 1000;
-	flow->packets_out = tp->segs_out;
-	flow->packets_in = tp->segs_in;
-	flow->segments_out = tp->data_segs_out;
-	flow->segments_in = tp->data_segs_in;
-	flow->retransmits = tp->total_retrans;
-	flow->timeouts = compat_counts_timeouts(tp) ? tp->total_rto : 0;
-	flow->dsacks = tp->dsack_dups;
-	flow->out_of_order = tp->rcv_ooopack;
-	flow->reorderings = tp->reord_seen;
-	flow->srtt_us = tp->srtt_us >> 3;
-	flow->rttvar_us = tp->mdev_us >> 2;
-	flow->rtt_least_us = least_us == ~0u ? 0 : least_us;
-	flow->snd_wnd = tp->snd_wnd;
-	flow->rcv_wnd = tp->rcv_wnd;
-	flow->cwnd = tp->snd_cwnd;
+	flow->bytes_received = received && peer_fin ? received - 1 : received;
 	flow->unacked_bytes = queued && (has_syn || has_fin) ? queued - 1 : queued;
 	flow->unread_bytes = unread && peer_fin ? unread - 1 : unread;
-	flow->how = flow_role(tp, state, flow->bytes_delivered);
-	if (peer_fin)
-		flow->how |= FLOW_F_PEER_FIN;
-	flow_fill_options(flow, tp, state);
+	flow->flight_packets = flow_flight_packets(tp, has_syn);
+	flow->retransmits = tp->total_retrans;
+	flow->srtt_us = tp->srtt_us >> 3;
+	flow->snd_wnd = tp->snd_wnd;
+	flow->again_in_row = tp->inet_conn.icsk_retransmits;
+	flow->probes = tp->inet_conn.icsk_probes_out;
 	flow->pad[0] = 0;
 	flow->pad[1] = 0;
-	flow->pad[2] = 0;
-	return compat_counts_timeouts(tp) ? EVENT_K_FLOW | EVENT_K_TIMEOUTS : EVENT_K_FLOW;
+	if (!whole)
+		return EVENT_K_COUNTERS;
+	return EVENT_K_COUNTERS | flow_fill_rest(flow, tp, state, peer_fin);
 }

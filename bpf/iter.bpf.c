@@ -2,7 +2,10 @@
 /* iter.bpf.c - sockets that are open already, and who holds them, read as records */
 #include "flow.h"
 
-#define SNAPSHOT_RECORD_SIZE FLOW_RECORD_SIZE(struct snapshot_record)
+/* With figures only where they are asked for. */
+#define SNAPSHOT_RECORD_SIZE                            \
+	(knobs.flows ? sizeof(struct snapshot_record) : \
+		       __builtin_offsetof(struct snapshot_record, body.flow))
 
 static __always_inline void snapshot_begin(struct snapshot_record *record)
 {
@@ -30,7 +33,7 @@ static __always_inline void snapshot_fill_full(struct snapshot_record *record,
 		record->head.known |= EVENT_K_BACKLOG;
 	}
 	if (knobs.flows && record->body.state != TCP_LISTEN)
-		record->head.known |= flow_fill(&record->body.flow, tp, record->body.state);
+		record->head.known |= flow_fill(&record->body.flow, tp, record->body.state, true);
 	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
 	record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;
 }

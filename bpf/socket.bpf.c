@@ -2,7 +2,9 @@
 /* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
 #include "flow.h"
 
-#define SOCKET_RECORD_SIZE __builtin_offsetof(struct socket_record, body.flow)
+/* Up to and with the first part of its figures. */
+#define SOCKET_RECORD_SIZE \
+	(__builtin_offsetof(struct socket_record, body.flow) + EVENT_FLOW_COUNTERS)
 
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
@@ -104,44 +106,14 @@ static __always_inline bool socket_take_reset(struct emit_cpu *cpu, const struct
 }
 
 /*
- * Counters of a connection. The kernel empties the write queue, and with it packets_out, before a
- * reset or a time-out closes the socket; sequence numbers still tell what was on its way. They also
- * count the SYN and FIN, which no application wrote, and bytes_acked counts the SYN of an active
- * opening: what was acknowledged is what was sent less what is on its way.
+ * Everything but the signal. @tp: trusted. @whole: there is room for all of its figures. Returns what
+ * is known.
  */
-static __always_inline void socket_fill_counters(struct ev_socket *body, const struct tcp_sock *tp)
-{
-	bool has_syn = body->old_state == TCP_SYN_SENT || body->old_state == TCP_SYN_RECV;
-	bool has_fin = body->old_state == TCP_FIN_WAIT1 || body->old_state == TCP_CLOSING ||
-		       body->old_state == TCP_LAST_ACK;
-	__u32 flight = tp->snd_nxt - tp->snd_una;
-	__u32 queued = tp->write_seq - tp->snd_una;
-	__u32 mss = tp->mss_cache;
-	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
-
-	body->packets_out = tp->packets_out;
-	if (!body->packets_out && flight)
-		body->packets_out = has_syn || !mss ? 1 : (flight + mss - 1) / mss;
-	if (flight && (has_syn || has_fin))
-		flight--;
-	if (queued && (has_syn || has_fin))
-		queued--;
-	body->bytes_sent = sent > flight ? sent - flight : 0;
-	body->bytes_received = tp->bytes_received;
-	body->unread_bytes = tp->rcv_nxt - tp->copied_seq;
-	body->unsent_bytes = queued;
-	body->srtt_us = tp->srtt_us >> 3;
-	body->snd_wnd = tp->snd_wnd;
-	body->total_retransmits = tp->total_retrans;
-	body->retransmits = tp->inet_conn.icsk_retransmits;
-	body->probes = tp->inet_conn.icsk_probes_out;
-}
-
-/* Everything but error and signal. @tp: trusted. Returns what is known. */
 static __always_inline __u32 socket_fill(struct ev_socket *body, const struct sock *sk,
-					 const struct tcp_sock *tp, __u8 old_state, __u8 new_state)
+					 const struct tcp_sock *tp, __u8 old_state, __u8 new_state,
+					 bool whole)
 {
-	__u32 known = EVENT_K_TUPLE | EVENT_K_COUNTERS | EVENT_K_STATE;
+	__u32 known = EVENT_K_TUPLE | EVENT_K_STATE;
 
 	/* skc_num is 0 once the port is given back; inet_sport stays */
 	fill_tuple(&body->tuple, &sk->__sk_common, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
@@ -154,11 +126,8 @@ static __always_inline __u32 socket_fill(struct ev_socket *body, const struct so
 	body->how = 0;
 	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
 		body->how = SOCKET_F_MPTCP;
-	body->pad[0] = 0;
-	body->pad[1] = 0;
-	body->pad[2] = 0;
 	body->isn = 0;
-	socket_fill_counters(body, tp);
+	known |= flow_fill(&body->flow, tp, new_state == TCP_CLOSE ? old_state : new_state, whole);
 	/* no port was found: the numbers of an earlier try are still there, or none */
 	if (old_state == TCP_SYN_SENT && tp->inet_conn.icsk_inet.inet_sport && tp->write_seq) {
 		body->isn = new_state == TCP_ESTABLISHED ? tp->snd_una - 1 : tp->snd_una;
@@ -191,12 +160,11 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	if (!cpu)
 		return;
 	is_reset = knobs.has_reset_hook && socket_take_reset(cpu, sk);
-	record = socket_reserve(cpu, EVENT_STATE, sk, FLOW_RECORD_SIZE(struct socket_record));
+	record = socket_reserve(cpu, EVENT_STATE, sk,
+				knobs.flows ? sizeof(*record) : SOCKET_RECORD_SIZE);
 	if (!record)
 		return;
-	known = socket_fill(&record->body, sk, tp, old_state, new_state);
-	if (knobs.flows)
-		known |= flow_fill(&record->body.flow, tp, old_state);
+	known = socket_fill(&record->body, sk, tp, old_state, new_state, knobs.flows);
 	if (knobs.has_reset_hook)
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
@@ -266,7 +234,7 @@ int BPF_PROG(on_error, const struct sock *sk)
 	record = socket_reserve(cpu, EVENT_ERROR, sk, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
-	record->head.known = socket_fill(&record->body, sk, tp, TCP_SYN_SENT, TCP_SYN_SENT);
+	record->head.known = socket_fill(&record->body, sk, tp, TCP_SYN_SENT, TCP_SYN_SENT, false);
 	emit_submit(cpu, &record->head);
 	return 0;
 }
@@ -286,7 +254,7 @@ int BPF_PROG(on_retransmit, const struct sock *sk)
 	record = socket_reserve(cpu, EVENT_RETRANSMIT, sk, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
-	record->head.known = socket_fill(&record->body, sk, tp, state, state);
+	record->head.known = socket_fill(&record->body, sk, tp, state, state, false);
 	record->body.error = 0;
 	if (compat_tells_retransmit_error()) {
 		record->body.error = (int)ctx[2];
@@ -317,7 +285,7 @@ int BPF_PROG(on_reset_received, struct sock *sk)
 	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
-	record->head.known = socket_fill(&record->body, sk, tp, state, state);
+	record->head.known = socket_fill(&record->body, sk, tp, state, state, false);
 	emit_submit(cpu, &record->head);
 	return 0;
 }

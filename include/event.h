@@ -147,7 +147,7 @@ enum {
 	EVENT_K_TUPLE = 1 << 1,
 	EVENT_K_ASKED = 1 << 2, /* ev_open.asked: the address given to connect() */
 	EVENT_K_ISN = 1 << 3, /* ev_socket.isn */
-	EVENT_K_COUNTERS = 1 << 4, /* ev_socket's counters */
+	EVENT_K_COUNTERS = 1 << 4, /* event_flow's first part */
 	EVENT_K_REASON = 1 << 5, /* reset or drop reason */
 	EVENT_K_PACKET = 1 << 6, /* raw packet bytes follow */
 	EVENT_K_RX_SOCKET = 1 << 7, /* ev_drop.rx_cookie: the receiving socket */
@@ -157,7 +157,11 @@ enum {
 	EVENT_K_RESET_SEEN = 1 << 11, /* ev_socket: F_RESET in .how would be set (hook attached) */
 	EVENT_K_STATE = 1 << 12, /* the socket's state is known */
 	EVENT_K_PIECES = 1 << 13, /* packet: more bytes of it follow in piece records */
-	EVENT_K_FLOW = 1 << 14, /* struct event_flow; start: sockets are told with it (flows) */
+	/*
+	 * All of struct event_flow, of old recordings less what only EVENT_K_COUNTERS knows
+	 * (.flight_packets, .again_in_row, .probes); start: sockets are told with it (flows)
+	 */
+	EVENT_K_FLOW = 1 << 14,
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 };
 
@@ -199,22 +203,11 @@ struct ev_socket {
 	__s32 error; /* sk_err, positive errno; retransmit: result of the send, 0 or -errno */
 	__s32 soft_error; /* sk_err_soft, positive errno */
 	__u32 isn; /* first sequence number of this side */
-	__u32 signal; /* that ended the exiting task, 0 none */
-	__u64 bytes_sent; /* acknowledged by the peer */
-	__u64 bytes_received;
-	__u32 packets_out; /* sent and not yet acknowledged */
-	__u32 unread_bytes;
-	__u32 unsent_bytes; /* written and not yet acknowledged */
-	__u32 srtt_us;
-	__u32 snd_wnd;
-	__u32 total_retransmits;
+	__u8 signal; /* state: that ended the exiting task, 0 none */
 	__u8 old_state; /* enum tcp_state of the kernel: 1 ESTABLISHED … 12 NEW_SYN_RECV */
 	__u8 new_state; /* other kinds than state: the same as old_state */
-	__u8 retransmits; /* in a row */
-	__u8 probes;
 	__u8 how; /* SOCKET_F_* */
-	__u8 pad[3];
-	struct event_flow flow; /* state */
+	struct event_flow flow; /* the body may end with its first part */
 };
 
 /* synack-retransmit, listen-full: the listener and, as remote, the client */
@@ -414,11 +407,10 @@ struct ev_snapshot { /* header: cookie, netns */
 	struct event_owner owner; /* EVENT_K_OWNER */
 	__u32 backlog;
 	__u32 backlog_max;
-	__u32 age_ms; /* EVENT_K_COUNTERS, 0 unknown */
 	__u8 state;
 	__u8 flags; /* SOCKET_F_* */
-	__u8 pad[2];
-	struct event_flow flow;
+	__u8 pad[6];
+	struct event_flow flow; /* the body may end before it */
 };
 
 /*
@@ -557,7 +549,7 @@ EVENT_ASSERT_SIZE(event_header, 40);
 EVENT_ASSERT_SIZE(event_tuple, 40);
 EVENT_ASSERT_SIZE(event_owner, 96);
 EVENT_ASSERT_SIZE(ev_open, 168);
-EVENT_ASSERT_SIZE(ev_socket, 224);
+EVENT_ASSERT_SIZE(ev_socket, 184);
 EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
@@ -576,7 +568,7 @@ EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
 EVENT_ASSERT_SIZE(ev_process, 400);
-EVENT_ASSERT_SIZE(ev_snapshot, 272);
+EVENT_ASSERT_SIZE(ev_snapshot, 280);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);
 EVENT_ASSERT_SIZE(ev_lost, 256);

@@ -19,41 +19,51 @@ enum {
 #pragma GCC diagnostic error "-Wpadded"
 
 /*
- * What a TCP socket has counted since its begin, EVENT_K_FLOW. The bodies that end with it are cut
- * before it where nobody asked for it.
+ * What a TCP socket has counted since its begin, the one set of counters: bpf/flow.h fills it, for
+ * whatever record. The SYN and the FIN are no bytes here. Every record of a socket has the first
+ * part, EVENT_K_COUNTERS; its body ends with it where nobody asked for the rest, EVENT_K_FLOW.
  */
 struct event_flow {
-	__u64 bytes_sent; /* payload, what was sent again too */
-	__u64 bytes_again;
 	__u64 bytes_delivered; /* payload that the peer acknowledged */
 	__u64 bytes_received; /* payload, each byte once */
-	__u64 active_ns; /* when a packet came or went last, or the application read (CLOCK_MONOTONIC) */
+	__u32 unacked_bytes; /* written and not yet acknowledged */
+	__u32 unread_bytes; /* received and not yet read */
+	__u32 flight_packets; /* sent and not yet acknowledged */
+	__u32 retransmits; /* in all */
+	__u32 srtt_us; /* RFC 6298; 0: none was measured */
+	__u32 snd_wnd; /* that the peer offers */
+	__u8 again_in_row; /* how often the timer sent again what is unacknowledged now */
+	__u8 probes; /* in a row that were not answered: keep-alive, closed window */
+	__u8 pad[2];
+	/* the rest */
 	__u32 packets_out;
+	__u64 bytes_sent; /* payload, what was sent again too */
+	__u64 bytes_again;
+	__u64 active_ns; /* when a packet came or went last, or the application read (CLOCK_MONOTONIC) */
 	__u32 packets_in;
 	__u32 segments_out; /* packets with payload */
 	__u32 segments_in;
-	__u32 retransmits;
 	__u32 timeouts; /* EVENT_K_TIMEOUTS */
 	__u32 dsacks; /* the peer told that it had got something twice (RFC 2883) */
 	__u32 out_of_order; /* packets that came before one that stands before them */
 	__u32 reorderings; /* times the peer's ACKs showed that packets overtook each other */
-	__u32 srtt_us; /* RFC 6298; 0: none was measured */
 	__u32 rttvar_us;
 	__u32 rtt_least_us; /* of the last minutes, 0: none */
-	__u32 snd_wnd; /* that the peer offers */
 	__u32 rcv_wnd;
 	__u32 cwnd; /* packets */
-	__u32 unacked_bytes; /* written and not yet acknowledged */
-	__u32 unread_bytes; /* received and not yet read */
 	__u16 mss; /* of what is sent now */
 	__u16 mss_local; /* that was offered to the peer */
 	__u16 mss_remote; /* 0: no SYN of the peer came */
 	__u8 wscale_local; /* FLOW_F_WSCALE */
 	__u8 wscale_remote;
 	__u8 how; /* FLOW_F_* */
-	__u8 pad[3];
+	__u8 pad2[3];
 };
 
 #pragma GCC diagnostic pop
 
-_Static_assert(sizeof(struct event_flow) == 120, "struct event_flow is in recordings");
+#define EVENT_FLOW_COUNTERS 44 /* bytes of its first part */
+
+_Static_assert(sizeof(struct event_flow) == 128, "struct event_flow is in recordings");
+_Static_assert(__builtin_offsetof(struct event_flow, packets_out) == EVENT_FLOW_COUNTERS,
+	       "the rest begins behind the first part");

@@ -91,7 +91,7 @@ static void test_refused_connect(void **state)
 	assert_int_equal(end->error, ECONNREFUSED);
 	assert_true(end->how & SOCKET_F_RESET);
 	assert_true(end->tuple.local_port != 0);
-	assert_int_equal(end->bytes_sent, 0);
+	assert_int_equal(end->flow.bytes_delivered, 0);
 
 	check_refusal(lab, end->isn);
 
@@ -279,8 +279,8 @@ static void test_reset_of_an_established_connection(void **state)
 	assert_int_equal(end->old_state, 1);
 	assert_int_equal(end->error, ECONNRESET);
 	assert_true(end->how & SOCKET_F_RESET);
-	assert_int_equal(end->bytes_sent, 0);
-	assert_int_equal(end->bytes_received, 0);
+	assert_int_equal(end->flow.bytes_delivered, 0);
+	assert_int_equal(end->flow.bytes_received, 0);
 	sent = body(lab_find(lab, EVENT_RESET_SENT, 0));
 	assert_true(lab_find(lab, EVENT_RESET_SENT, 0)->known & EVENT_K_TUPLE);
 	assert_false(lab_find(lab, EVENT_RESET_SENT, 0)->known & EVENT_K_PACKET);

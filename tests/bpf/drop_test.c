@@ -130,7 +130,7 @@ static void test_a_dropped_syn(void **state)
 	assert_int_equal(head->cookie, cookie);
 	assert_int_equal(again->old_state, 2);
 	assert_int_equal(again->new_state, 2);
-	assert_int_equal(again->retransmits, 1);
+	assert_int_equal(again->flow.again_in_row, 1);
 	assert_true(head->flags & EVENT_F_SOFTIRQ);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);

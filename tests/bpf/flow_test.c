@@ -10,7 +10,7 @@
 #define UP_BYTES 3000
 #define DOWN_BYTES 70
 #define WHOLE(body) (sizeof(struct event_header) + sizeof(struct body))
-#define CUT(body) (sizeof(struct event_header) + offsetof(struct body, flow))
+#define CUT(body) (sizeof(struct event_header) + offsetof(struct body, flow) + EVENT_FLOW_COUNTERS)
 
 static void move(int from, int to, size_t bytes)
 {

@@ -11,6 +11,7 @@
 #include "fuzz.h"
 #include "collect/collect.h"
 #include "collect/files/record_format.h"
+#include "collect/files/record_old.h"
 #include "decode/decode.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -64,24 +65,25 @@ static void read_through(const char *path, unsigned int peeks)
 
 /*
  * The first byte says what stands before the rest: nothing, or the beginning that this very program
- * writes, so that damage in the records is reached without guessing a table of kinds first.
+ * writes, or the one before it, so that damage in the records is reached without guessing a table of
+ * kinds first.
  */
-static void write_file(int fd, const uint8_t *data, size_t size, int with_beginning)
+static void write_file(int fd, const uint8_t *data, size_t size, uint8_t how)
 {
 	static const struct record_kind kinds[] = {
 #define X(id, text, body, what) { EVENT_##id, sizeof(struct body), text },
 		EVENT_KINDS(X)
 #undef X
 	};
-	static const struct record_file head = {
+	const struct record_file head = {
 		.magic = RECORD_MAGIC,
-		.version = RECORD_VERSION,
+		.version = how & 2 ? RECORD_VERSION_OLD : RECORD_VERSION,
 		.byte_order = RECORD_BYTE_ORDER,
 		.header_size = sizeof(struct event_header),
 		.kinds = sizeof(kinds) / sizeof(kinds[0]),
 	};
 
-	if (with_beginning) {
+	if (how & 1) {
 		demand(write(fd, &head, sizeof(head)) == sizeof(head));
 		demand(write(fd, kinds, sizeof(kinds)) == sizeof(kinds));
 	}
@@ -97,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	fd = memfd_create("recording", MFD_CLOEXEC);
 	demand(fd >= 0);
-	write_file(fd, data + 2, size - 2, data[0] & 1);
+	write_file(fd, data + 2, size - 2, data[0]);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	read_through(path, data[1]);
 	close(fd);

@@ -214,6 +214,12 @@ def record(body):
 
 write("decode", "frame", record(struct.pack("<QIIIHBBIHH", 1, 0, 0, 7, 1, 0, 1, len(SYN4), len(SYN4), 0) + SYN4))
 write("decode", "frame-unread", record(struct.pack("<QIIIHBB", 2, 0, 0, 0, 1, 2, 0)))
+# of format 1 (user/collect/files/record_old.c): the end of a connection, whole, and the end of the recording
+_end = bytes(range(40)) + bytes(64) + bytes((1, 7, 2, 0, 2, 0, 0, 0))
+write("record", "old-state", b"\3\0"
+      + struct.pack("<QQIIIIHHHBB", 1, 7, 1, 0, 0, 0x501b, 2, 40 + 224, 0, 1, 0) + _end.ljust(224, b"\1")
+      + struct.pack("<QQIIIIHHHBB", 1, 7, 1, 0, 0, 0x101b, 2, 40 + 104, 0, 1, 0) + _end[:104].ljust(104, b"\1")
+      + struct.pack("<QQIIIIHHHBBQQ", 2, 0, 0, 0, 0, 0, 29, 56, 0, 0, 0, 2, 0))
 for _name, (_link, _frame) in LINKS.items():
     write("link", _name, struct.pack(">HH", _link, 0) + _frame)
 for _name, _frames in TUNNELS.items():

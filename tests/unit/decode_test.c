@@ -207,6 +207,32 @@ static void truncation_clears_only_what_is_missing(void **state)
 	assert_false(event.head.known & EVENT_K_ISN);
 }
 
+/* Live bodies end before the figures that nobody asked for, and their bits say so. */
+static void figures_may_be_cut_off(void **state)
+{
+	const __u32 first = EVENT_K_COUNTERS, rest = EVENT_K_FLOW | EVENT_K_TIMEOUTS;
+	struct record record = record_of(EVENT_STATE, 1);
+	struct event event;
+
+	(void)state;
+	record.head.size = sizeof(struct event_header) + offsetof(struct ev_socket, flow) +
+			   EVENT_FLOW_COUNTERS;
+	record.head.known = EVENT_K_TUPLE | first;
+	assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+	assert_int_equal(event.head.known, EVENT_K_TUPLE | first);
+	assert_int_equal(event.socket.flow.probes, 1);
+	assert_int_equal(event.socket.flow.bytes_sent, 0);
+	record.head.known |= rest; /* it claims what it does not hold */
+	assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+	assert_int_equal(event.head.known, EVENT_K_TUPLE | first);
+
+	record = record_of(EVENT_SOCKET, 1);
+	record.head.size = sizeof(struct event_header) + offsetof(struct ev_snapshot, flow);
+	assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+	assert_false(event.head.known & (first | rest));
+	assert_true(event.head.known & EVENT_K_STATE);
+}
+
 static void longer_bodies(void **state)
 {
 	(void)state;
@@ -450,6 +476,7 @@ int main(void)
 		cmocka_unit_test(kinds_and_vantages_unknown),
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(truncation_clears_only_what_is_missing),
+		cmocka_unit_test(figures_may_be_cut_off),
 		cmocka_unit_test(longer_bodies),
 		cmocka_unit_test(choices_out_of_range),
 		cmocka_unit_test(errnos_out_of_range),

@@ -62,7 +62,7 @@ static void data_before_the_reset_is_a_success(void **state)
 	struct event reset = state_to(5, 7, 7, ECONNRESET);
 
 	reset.socket.old_state = 1;
-	reset.socket.bytes_received = 10;
+	reset.socket.flow.bytes_received = 10;
 	reset.head.known = EVENT_K_COUNTERS;
 	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 1, 0));

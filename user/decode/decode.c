@@ -130,7 +130,21 @@ _Static_assert(ARRAY_SIZE(layouts) == EVENT_KIND_COUNT, "a layout for every kind
 EVENT_KINDS(X)
 #undef X
 
-#define FLOW_KNOWN (EVENT_K_FLOW | EVENT_K_TIMEOUTS)
+/*
+ * Is what the body lacks only what its bits do not claim? Most live ones end before the figures that
+ * nobody asked for.
+ */
+static bool is_cut_honestly(const struct layout *layout, size_t length, __u32 known)
+{
+	const __u32 all = EVENT_K_COUNTERS | EVENT_K_FLOW | EVENT_K_TIMEOUTS;
+
+	if (!layout->flow)
+		return false;
+	if (length == layout->flow)
+		return !(known & all);
+	return length == (size_t)layout->flow + EVENT_FLOW_COUNTERS &&
+	       !(known & all & ~EVENT_K_COUNTERS);
+}
 
 /* All bodies share this address: the union of struct event. */
 static __u8 *body_of(struct event *event)
@@ -264,7 +278,7 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	if (length < copied) {
 		memcpy(body, from, length);
 		memset(body + length, 0, copied - length);
-		if (!layout->flow || length != layout->flow || (event->head.known & FLOW_KNOWN))
+		if (!is_cut_honestly(layout, length, event->head.known))
 			clear_known(&event->head, length);
 	} else {
 		memcpy(body, from, copied);

@@ -11,7 +11,7 @@
  */
 
 #define RECORD_MAGIC "sockwhy" /* with its terminator: 8 bytes */
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2 /* 1, of program version 0.1.0, is read, too (record_old.h) */
 #define RECORD_BYTE_ORDER 0x01020304
 #define RECORD_KINDS_MAX 256
 

@@ -7,6 +7,7 @@
 
 #include "collect/files/input.h"
 #include "collect/files/record_format.h"
+#include "collect/files/record_old.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -26,6 +27,7 @@ struct reading {
 
 struct record_reader {
 	struct input *input;
+	bool old; /* of RECORD_VERSION_OLD */
 	bool ended; /* the end record was given */
 	bool peeked; /* readings[front] was not taken yet */
 	unsigned int front; /* two, so that a peek leaves the record before it in place */
@@ -95,7 +97,9 @@ static int read_file_header(struct record_reader *reader, const char *path)
 		log_hint("read it on a machine like the one that recorded it");
 		return -EPROTONOSUPPORT;
 	}
-	if (head.version != RECORD_VERSION || head.header_size != sizeof(struct event_header)) {
+	reader->old = head.version == RECORD_VERSION_OLD;
+	if ((head.version != RECORD_VERSION && !reader->old) ||
+	    head.header_size != sizeof(struct event_header)) {
 		log_error("%s: a recording of format %u.%u, this program reads format %u.%zu", path,
 			  head.version, head.header_size, RECORD_VERSION,
 			  sizeof(struct event_header));
@@ -161,15 +165,22 @@ static int take_record(struct record_reader *reader, struct reading *reading,
 {
 	const struct meaning *meaning = &reader->meanings[file_head->kind];
 	struct event_header head = *file_head;
-	size_t size = head.size;
+	const __u8 *body = (const __u8 *)input_at(reader->input) + sizeof(head);
+	size_t size = head.size - sizeof(head), moved = 0;
 
-	if (meaning->number && size > sizeof(head) + meaning->body_size)
-		size = sizeof(head) + meaning->body_size; /* a newer program's further fields */
 	head.kind = meaning->number;
+	if (reader->old)
+		moved = record_old_body(&head, body, size, reading->record + sizeof(head));
+	if (!moved) {
+		if (meaning->number && size > meaning->body_size)
+			size = meaning->body_size; /* a newer program's further fields */
+		memcpy(reading->record + sizeof(head), body, size);
+	} else {
+		size = moved;
+	}
+	size += sizeof(head);
 	head.size = size;
 	memcpy(reading->record, &head, sizeof(head));
-	memcpy(reading->record + sizeof(head), input_at(reader->input) + sizeof(head),
-	       size - sizeof(head));
 	reading->size = size;
 	input_take(reader->input, file_head->size);
 	if (head.kind == EVENT_END)

@@ -288,7 +288,7 @@ static void take_established(struct join *join, const struct event *event)
 	if (event->head.ts_ns >= slot->counted_ns)
 		slot->flow.state = socket->new_state;
 	slot->flow.established_ns = event->head.ts_ns;
-	if (active && socket->total_retransmits)
+	if (active && socket->flow.retransmits)
 		slot->flow.syn_again = true;
 }
 

@@ -30,7 +30,7 @@ static struct evidence evidence_of_socket(const struct event *event)
 	evidence.new_state = event->socket.new_state;
 	evidence.error = event->socket.error;
 	evidence.soft_error = event->socket.soft_error;
-	evidence.count = event->socket.retransmits;
+	evidence.count = event->socket.flow.again_in_row;
 	return evidence;
 }
 
@@ -165,11 +165,11 @@ static void note_counters(struct join *join, struct opening_slot *slot, const st
 
 	if (event->head.known & EVENT_K_COUNTERS) {
 		opening->counters_known = true;
-		opening->bytes_sent = socket->bytes_sent;
-		opening->bytes_received = socket->bytes_received;
-		opening->unsent_bytes = socket->unsent_bytes;
-		opening->srtt_us = socket->srtt_us;
-		opening->total_retransmits = socket->total_retransmits;
+		opening->bytes_sent = socket->flow.bytes_delivered;
+		opening->bytes_received = socket->flow.bytes_received;
+		opening->unsent_bytes = socket->flow.unacked_bytes;
+		opening->srtt_us = socket->flow.srtt_us;
+		opening->total_retransmits = socket->flow.retransmits;
 	}
 	if ((event->head.known & EVENT_K_ISN) && !opening->isn_known) {
 		opening->isn = socket->isn;
@@ -220,8 +220,8 @@ static void end_opening(struct join *join, struct opening_slot *slot, const stru
 		opening->end = socket->signal ? END_KILLED : END_EXITED;
 	else
 		opening->end = END_CANCELED;
-	if (opening->tcp_state == 2 && socket->retransmits + 1 > opening->syn_sent)
-		opening->syn_sent = socket->retransmits + 1;
+	if (opening->tcp_state == 2 && socket->flow.again_in_row + 1 > opening->syn_sent)
+		opening->syn_sent = socket->flow.again_in_row + 1;
 	attempt_note_failure(join, slot);
 }
 
@@ -234,12 +234,13 @@ void opening_prove(struct opening_slot *slot, __u64 now_ns)
 }
 
 /*
- * The application closed it first (RFC 9293 3.6): what the kernel then calls a reset, data that
- * nobody will read among it, is no failure to connect.
+ * One side closed it first (RFC 9293 3.6): what the kernel then calls a reset, data that nobody will
+ * read among it, is no failure to connect.
  */
-static bool was_closed_here(const struct ev_socket *socket)
+static bool was_closed(const struct ev_socket *socket)
 {
 	return socket->old_state == 4 || socket->old_state == 5 || /* FIN_WAIT1, FIN_WAIT2 */
+	       socket->old_state == 8 || /* CLOSE_WAIT */
 	       socket->old_state == 9 || socket->old_state == 11; /* LAST_ACK, CLOSING */
 }
 
@@ -262,16 +263,15 @@ static void state_changed(struct join *join, struct opening_slot *slot, const st
 		if (opening->state == OPENING_CONNECTING)
 			end_opening(join, slot, event);
 		else if (opening->state == OPENING_ESTABLISHED && was_reset(opening, socket) &&
-			 !opening->bytes_sent && !opening->bytes_received &&
-			 !was_closed_here(socket))
+			 !opening->bytes_sent && !opening->bytes_received && !was_closed(socket))
 			end_opening(join, slot, event);
 		/* else: what it carried is not a matter of connecting */
 	} else if (opening->state == OPENING_CONNECTING && socket->old_state == 2) {
 		opening->state =
 			OPENING_ESTABLISHED; /* SYN_RECV from SYN_SENT: simultaneous open */
 		opening->established_ns = event->head.ts_ns;
-		if (socket->total_retransmits + 1 > opening->syn_sent)
-			opening->syn_sent = socket->total_retransmits + 1;
+		if (socket->flow.retransmits + 1 > opening->syn_sent)
+			opening->syn_sent = socket->flow.retransmits + 1;
 		attempt_note_established(join, slot);
 	}
 	opening->tcp_state = socket->new_state;
