@@ -239,6 +239,17 @@ int BPF_PROG(on_error, const struct sock *sk)
 	return 0;
 }
 
+/*
+ * Every SYN that is sent again. Of a connection that stands what the timer sends again and again: the
+ * first ones, and what goes out early, are loss, of which a healthy connection has some; all of them
+ * are counted in its figures.
+ */
+static __always_inline bool socket_is_retransmit_told(const struct tcp_sock *tp, __u8 state)
+{
+	return state == TCP_SYN_SENT || state == TCP_SYN_RECV ||
+	       tp->inet_conn.icsk_retransmits >= knobs.retransmit_floor;
+}
+
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit, const struct sock *sk)
 {
@@ -248,8 +259,10 @@ int BPF_PROG(on_retransmit, const struct sock *sk)
 	struct tcp_sock *tp;
 
 	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp || !socket_is_retransmit_told(tp, state))
+		return 0;
 	cpu = emit_cpu();
-	if (!tp || !cpu)
+	if (!cpu)
 		return 0;
 	record = socket_reserve(cpu, EVENT_RETRANSMIT, sk, SOCKET_RECORD_SIZE);
 	if (!record)

@@ -23,7 +23,11 @@ struct knobs {
 	__u8 accepts; /* a record for every accepted connection */
 	__u8 fins; /* packet records of FINs too */
 	__u8 flows; /* begin, end and figures of every connection */
-	__u8 pad;
+	/*
+	 * A retransmission once the connection stands is told from the how manieth in a row on; 0:
+	 * each one. A filter: what it means is for the rules.
+	 */
+	__u8 retransmit_floor;
 	/*
 	 * Of a packet, where that is more than its headers; 0: headers. With .all_packets only of
 	 * followed connections. More than EVENT_PACKET_MAX: the rest in piece records.

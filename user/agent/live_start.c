@@ -413,6 +413,9 @@ static int open_attach(struct live *live)
 		.left_out = options->without.count ? options->without.at : NULL,
 		.follow = options->command == COMMAND_RUN || options->pids.count,
 		.flows = options->command == COMMAND_FLOWS,
+		.retransmits = options->command == COMMAND_RUN ||
+			       options->command == COMMAND_FLOWS || options->verbose ||
+			       options->record,
 		.all_packets = options->command == COMMAND_RUN,
 		.accepts = options->command == COMMAND_RUN || options->command == COMMAND_FLOWS,
 		.fins = options->write,

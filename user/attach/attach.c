@@ -30,6 +30,9 @@
 
 #define UNUSED_ENTRIES 64 /* of maps that are allocated whole: 5 MB when they are in use */
 
+/* design.md, promise 3: data is told of as pending after its third retransmission timeout */
+#define RETRANSMIT_FLOOR 3
+
 struct hook {
 	struct bpf_program *programs[HOOK_PROGRAMS_MAX];
 	struct bpf_link *links[HOOK_PROGRAMS_MAX];
@@ -170,6 +173,7 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->accepts = options->accepts;
 	knobs->fins = options->all_packets || options->fins;
 	knobs->flows = options->flows;
+	knobs->retransmit_floor = options->retransmits ? 0 : RETRANSMIT_FLOOR;
 	knobs->snap_bytes =
 		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
 }

@@ -31,6 +31,7 @@ struct attach_options {
 	bool all_packets; /* headers of every packet of followed connections */
 	bool accepts; /* a record for every accepted connection */
 	bool fins; /* packet records of FINs, too (all_packets has them) */
+	bool retransmits; /* every one, not only the third in a row and later ones */
 	bool flows; /* begin, end and figures of every connection, and nothing else */
 	__u32 snap_bytes; /* of a packet, with all_packets of followed connections; 0: headers */
 };
