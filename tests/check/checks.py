@@ -291,6 +291,18 @@ def check_keywords(root):
     return complaints
 
 
+def check_rules_listed(root):
+    """Every row of findings/ stands in the list of rules: what is not there is never asked."""
+    catalogue_h = Path(root, "user/rules/catalogue.h")
+    if not catalogue_h.exists():
+        return []
+    listed = set(re.findall(r"\bX\((\w+)\)", catalogue_h.read_text(encoding="utf-8")))
+    return [f"{path}: rule_{name} is not in catalogue.h"
+            for path in sources(root, "user/rules/")
+            for name in re.findall(r"^const struct rule rule_(\w+) = ", read(root, path), flags=re.M)
+            if name not in listed]
+
+
 def check_globals(root, archive="build/libsockwhy.a", allowed=("log_threshold", "log_level", "level")):
     """No globals but const tables: nothing in .data or .bss."""
     out = subprocess.run(["nm", "-f", "sysv", archive], cwd=root, check=True,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* evidence.c - one thing that was seen, in words */
 
-#include "rules/rule.h"
+#include "rules/words.h"
 #include "util/address.h"
 #include "util/tcp.h"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
 #include "util/address.h"
 
 bool look_call_alone(const struct opening *opening)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "rules/rule.h"
-#include "util/text.h"
+#include "rules/look.h"
+#include "rules/words.h"
 
 /* NULL: no TLS, or both sides were content. */
 const struct handshake *look_handshake(const struct view *view)
@@ -12,16 +12,11 @@ const struct handshake *look_handshake(const struct view *view)
 	return join_handshake(view->join, view->connection);
 }
 
-const struct connection_side *look_connection_side(const struct view *view, int side)
-{
-	return &view->connection->side[side];
-}
-
 /* When a side ended it by FIN or reset; 0: it did not. */
 __u64 look_closed_ns(const struct view *view, int side)
 {
-	__u64 fin_ns = look_connection_side(view, side)->fin.ts_ns;
-	__u64 reset_ns = look_connection_side(view, side)->reset.ts_ns;
+	__u64 fin_ns = look_side(view, side)->fin.ts_ns;
+	__u64 reset_ns = look_side(view, side)->reset.ts_ns;
 
 	return !fin_ns || (reset_ns && reset_ns < fin_ns) ? reset_ns : fin_ns;
 }

@@ -3,66 +3,13 @@
 
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
 #include "rules/tell.h"
 
-/* In the order of docs/findings.md: by stage. */
 static const struct rule *const table[] = {
-	&rule_local_no_route,
-	&rule_local_route_rejects,
-	&rule_local_neighbor_failed,
-	&rule_local_firewall,
-	&rule_local_ports_exhausted,
-	&rule_local_tuple_in_use,
-	&rule_bind_failed,
-	&rule_local_address_absent,
-	&rule_local_port_in_use,
-	&rule_local_port_privileged,
-	&rule_local_forward_dropped,
-	&rule_connect_refused,
-	&rule_connect_refused_local,
-	&rule_connect_rejected,
-	&rule_connect_unreachable,
-	&rule_connect_no_answer,
-	&rule_connect_reply_dropped,
-	&rule_connect_canceled,
-	&rule_connect_stale_peer,
-	&rule_connect_reset_in_handshake,
-	&rule_connect_slow,
-	&rule_connect_failed,
-	&rule_connect_fallback,
-	&rule_accept_queue_full,
-	&rule_accept_unfinished,
-	&rule_conn_reset_by_peer,
-	&rule_conn_timed_out,
-	&rule_conn_app_timeout,
-	&rule_conn_client_gave_up,
-	&rule_conn_keepalive_race,
-	&rule_conn_closed_early,
-	&rule_conn_broken_pipe,
-	&rule_conn_keepalive_timeout,
-	&rule_conn_loss,
-	&rule_conn_reordered,
-	&rule_conn_peer_window_zero,
-	&rule_conn_mtu_blackhole,
-	&rule_conn_idle_dropped,
-	&rule_conn_silent,
-	&rule_conn_slow_peer,
-	&rule_dns_no_answer,
-	&rule_dns_server_down,
-	&rule_dns_servfail,
-	&rule_dns_nxdomain,
-	&rule_dns_no_data,
-	&rule_dns_slow,
-	&rule_dns_truncated,
-	&rule_udp_port_unreachable,
-	&rule_udp_reply_from_other_address,
-	&rule_udp_too_big,
-	&rule_tls_alert,
-	&rule_tls_rejected,
-	&rule_tls_no_server_hello,
-	&rule_tls_not_tls,
-	&rule_host_duplicate_address,
+#define X(name) [RULE_##name] = &rule_##name,
+	RULES(X)
+#undef X
 };
 
 const struct rule *rules_row(size_t index)
@@ -91,11 +38,6 @@ enum severity rule_severity(const struct rule *rule)
 enum confidence rule_cap(const struct rule *rule)
 {
 	return rule->cap;
-}
-
-unsigned int rule_rank(const struct rule *rule)
-{
-	return rule->rank;
 }
 
 const char *rule_stage(const struct rule *rule)
@@ -293,21 +235,19 @@ static void weigh(struct verdict *verdict, const struct guess *guess)
 	verdict->severity = guess->severity;
 }
 
-static bool best_match(const struct view *view, const struct rule **best, struct guess *best_guess)
+/* The first that matches; NULL: none. */
+static const struct rule *first_match(const struct view *view, struct guess *guess)
 {
-	*best = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct rule *rule = table[i];
-		struct guess guess = { .severity = rule->severity, .confidence = rule->cap };
 
-		if (!(rule->wakes & view->wake) || (*best && (*best)->rank < rule->rank))
+		if (!(rule->wakes & view->wake))
 			continue;
-		if (!rule->match(view, &guess))
-			continue;
-		*best = rule;
-		*best_guess = guess;
+		*guess = (struct guess){ .severity = rule->severity, .confidence = rule->cap };
+		if (rule->match(view, guess))
+			return rule;
 	}
-	return *best;
+	return NULL;
 }
 
 void rules_judge(const struct join *join, const struct thresholds *thresholds,
@@ -318,8 +258,9 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 	struct view view;
 
 	*verdict = (struct verdict){ 0 };
-	if (!attempt->unknown && view_of(join, thresholds, attempt, &view) &&
-	    best_match(&view, &rule, &guess) && !guess.silent) {
+	if (!attempt->unknown && view_of(join, thresholds, attempt, &view))
+		rule = first_match(&view, &guess);
+	if (rule && !guess.silent) {
 		verdict->rule = rule;
 		verdict->state = view.wake == WAKE_PENDING ? FINDING_PENDING : FINDING_FINAL;
 		verdict->opening = view.opening;

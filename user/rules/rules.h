@@ -12,13 +12,13 @@
 /*
  * Theory of operation
  *
- * One row a finding: id, severity, the most confidence it may claim, rank, what wakes it, which
- * facts it quotes, its texts for `explain`, and two pure functions: match() looks at an attempt
- * and says whether this is the cause and how sure; tell() writes what, why and what to check.
+ * One row a finding: id, severity, the most confidence it may claim, what wakes it, which facts it
+ * quotes, its texts for `explain`, and two pure functions: match() looks at an attempt and says
+ * whether this is the cause and how sure; tell() writes what, why and what to check.
  *
- * Rules never see each other. rules_judge() runs those that the attempt can wake, in order of
- * rank (the most specific and best proven first) and takes the first that matches; ranks are
- * unique. Then it lowers the confidence: to the row's cap, and to `possible` where absence was
+ * Rules never see each other. rules_judge() runs those that the attempt can wake, in the order of
+ * the one list (catalogue.h: the most specific and best proven first), and takes the first that
+ * matches. Then it lowers the confidence: to the row's cap, and to `possible` where absence was
  * evidence but the attempt's coverage has holes; the holes become blind spots.
  *
  * Judging costs little and happens for every attempt; telling happens only for findings that are
@@ -111,12 +111,11 @@ int threshold_set(struct thresholds *thresholds, const char *assignment);
 
 struct rule;
 
-const struct rule *rules_row(size_t index); /* NULL at the end; in the order of findings.tsv */
+const struct rule *rules_row(size_t index); /* NULL at the end; in order of precedence */
 const struct rule *rules_find(const char *id); /* NULL unknown */
 const char *rule_id(const struct rule *rule);
 enum severity rule_severity(const struct rule *rule);
 enum confidence rule_cap(const struct rule *rule);
-unsigned int rule_rank(const struct rule *rule); /* unique; the lower one wins */
 const char *rule_stage(const struct rule *rule); /* "connect", "local", "accept" */
 const char *rule_means(const struct rule *rule); /* explain: what it means */
 const char *rule_evidence(const struct rule *rule); /* explain: what decides */

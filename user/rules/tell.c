@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "rules/look.h"
 #include "rules/tell.h"
+#include "rules/words.h"
 #include "util/address.h"
 #include "util/port.h"
 

@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 void words_duration(struct text *text, __u64 ns)

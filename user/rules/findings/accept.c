@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 #include "util/tcp.h"
 
@@ -211,7 +212,6 @@ const struct rule rule_accept_queue_full = {
 	.stage = "accept",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 100,
 	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_OVERFLOW,
 	.match = match_queue_full,
 	.tell = tell_queue_full,
@@ -281,7 +281,6 @@ const struct rule rule_accept_unfinished = {
 	.stage = "accept",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 206,
 	.wakes = WAKE_FAILED,
 	.match = match_unfinished,
 	.tell = tell_unfinished,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* dns.c - a name could not be looked up, or late */
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 static bool asks_addresses(const struct lookup *lookup)
@@ -123,7 +124,6 @@ const struct rule rule_dns_no_answer = {
 	.stage = "dns",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 212,
 	.wakes = WAKE_LOOKUP,
 	.match = match_no_answer,
 	.tell = tell_no_answer,
@@ -195,7 +195,6 @@ const struct rule rule_dns_server_down = {
 	.stage = "dns",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 211,
 	.wakes = WAKE_LOOKUP,
 	.match = match_server_down,
 	.tell = tell_server_down,
@@ -257,7 +256,6 @@ const struct rule rule_dns_servfail = {
 	.stage = "dns",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 213,
 	.wakes = WAKE_LOOKUP,
 	.match = match_servfail,
 	.tell = tell_servfail,
@@ -317,7 +315,6 @@ const struct rule rule_dns_nxdomain = {
 	.stage = "dns",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 214,
 	.wakes = WAKE_LOOKUP,
 	.match = match_nxdomain,
 	.tell = tell_nxdomain,
@@ -367,7 +364,6 @@ const struct rule rule_dns_no_data = {
 	.stage = "dns",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 216,
 	.wakes = WAKE_LOOKUP,
 	.match = match_no_data,
 	.tell = tell_no_data,
@@ -433,7 +429,6 @@ const struct rule rule_dns_slow = {
 	.stage = "dns",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 217,
 	.wakes = WAKE_LOOKUP,
 	.match = match_slow,
 	.tell = tell_slow,
@@ -505,7 +500,6 @@ const struct rule rule_dns_truncated = {
 	.stage = "dns",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 208,
 	.wakes = WAKE_LOOKUP,
 	.match = match_truncated,
 	.tell = tell_truncated,

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 enum { FAMILY_IPV6 = 10 }; /* AF_INET6 */
@@ -203,7 +204,6 @@ const struct rule rule_connect_failed = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_POSSIBLE,
-	.rank = 900,
 	.wakes = WAKE_FAILED,
 	.match = match_connect_failed,
 	.tell = tell_connect_failed,
@@ -274,7 +274,6 @@ const struct rule rule_bind_failed = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_POSSIBLE,
-	.rank = 910,
 	.wakes = WAKE_BIND,
 	.match = match_bind_failed,
 	.tell = tell_bind_failed,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* host.c - what is wrong with an address, whoever asks for it */
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 /* ---- host-duplicate-address ---- */
@@ -62,7 +63,6 @@ const struct rule rule_host_duplicate_address = {
 	.stage = "host",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 300,
 	.wakes = WAKE_CLAIMS,
 	.match = match_duplicate,
 	.tell = tell_duplicate,

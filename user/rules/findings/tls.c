@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tls.c - a TLS handshake of a capture that ended in the open: by an alert, or without TLS */
 
-#include "rules/rule.h"
-#include "util/text.h"
+#include "rules/look.h"
+#include "rules/words.h"
 
 /* ---- tls-not-tls ---- */
 
@@ -13,7 +13,7 @@ static bool server_is_plain(const struct view *view)
 	__u8 client = look_client(view);
 
 	return look_client_hello(handshake) && handshake->side[!client].flags & TLS_SIDE_NOT_TLS &&
-	       look_connection_side(view, !client)->first_word.kind != FIRST_NONE;
+	       look_side(view, !client)->first_word.kind != FIRST_NONE;
 }
 
 /* The server says that it wants TLS: by an alert, or in words. */
@@ -21,12 +21,12 @@ static bool client_is_plain(const struct view *view)
 {
 	const struct handshake *handshake = look_handshake(view);
 	__u8 client = look_client(view);
-	const struct first *said = &look_connection_side(view, client)->first_word;
+	const struct first *said = &look_side(view, client)->first_word;
 	const struct tls_side *server;
 
 	if (said->kind == FIRST_NONE || said->kind == FIRST_TLS)
 		return false;
-	if (look_connection_side(view, !client)->first_word.wants_tls)
+	if (look_side(view, !client)->first_word.wants_tls)
 		return true;
 	if (!handshake)
 		return false;
@@ -48,7 +48,7 @@ static bool is_mail_or_file(const struct first *said)
 static void tell_server_is_plain(const struct view *view, struct text *what, struct text *why)
 {
 	const struct handshake *handshake = look_handshake(view);
-	const struct connection_side *server = look_connection_side(view, !look_client(view));
+	const struct connection_side *server = look_side(view, !look_client(view));
 
 	words_client(what, view);
 	text_add(what, " begins with TLS, ");
@@ -65,8 +65,8 @@ static void tell_server_is_plain(const struct view *view, struct text *what, str
 
 static void tell_client_is_plain(const struct view *view, struct text *what, struct text *why)
 {
-	const struct connection_side *client = look_connection_side(view, look_client(view));
-	const struct connection_side *server = look_connection_side(view, !look_client(view));
+	const struct connection_side *client = look_side(view, look_client(view));
+	const struct connection_side *server = look_side(view, !look_client(view));
 
 	words_client(what, view);
 	text_add(what, " begins with ");
@@ -98,7 +98,6 @@ const struct rule rule_tls_not_tls = {
 	.stage = "tls",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 232,
 	.wakes = WAKE_CONNECTION,
 	.match = match_not_tls,
 	.tell = tell_not_tls,
@@ -235,7 +234,6 @@ const struct rule rule_tls_alert = {
 	.stage = "tls",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 234,
 	.wakes = WAKE_CONNECTION,
 	.match = match_alert,
 	.tell = tell_alert,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tls_silent.c - a TLS handshake of a capture of which nobody said why it ended */
 
-#include "rules/rule.h"
-#include "util/text.h"
+#include "rules/look.h"
+#include "rules/words.h"
 
 static __u64 wait_ns(const struct view *view)
 {
@@ -86,7 +86,7 @@ static bool server_rejects(const struct view *view)
 
 static __u64 flight_ns(const struct view *view, const struct handshake *handshake)
 {
-	__u64 last_ns = look_connection_side(view, !handshake->client)->data.ts_ns;
+	__u64 last_ns = look_side(view, !handshake->client)->data.ts_ns;
 
 	return last_ns > handshake->answer_ns ? last_ns : handshake->answer_ns;
 }
@@ -118,7 +118,7 @@ static void tell_client_rejects(const struct view *view, struct finding *finding
 {
 	const struct handshake *handshake = look_handshake(view);
 	const struct tls_side *client = client_side(handshake);
-	bool reset = look_connection_side(view, handshake->client)->reset.ts_ns ==
+	bool reset = look_side(view, handshake->client)->reset.ts_ns ==
 		     look_closed_ns(view, handshake->client);
 
 	words_client(what, view);
@@ -199,7 +199,6 @@ const struct rule rule_tls_rejected = {
 	.stage = "tls",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 236,
 	.wakes = WAKE_CONNECTION,
 	.match = match_rejected,
 	.tell = tell_rejected,
@@ -226,7 +225,7 @@ static enum no_answer no_answer(const struct view *view)
 
 	if (!look_client_hello(handshake))
 		return ANSWERED;
-	server = look_connection_side(view, !handshake->client);
+	server = look_side(view, !handshake->client);
 	if (server->first.ts_ns || server->first_word.kind != FIRST_NONE)
 		return ANSWERED;
 	if (look_closed_first(view) == !handshake->client) {
@@ -331,7 +330,6 @@ const struct rule rule_tls_no_server_hello = {
 	.stage = "tls",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 238,
 	.wakes = WAKE_CONNECTION,
 	.match = match_no_server_hello,
 	.tell = tell_no_server_hello,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* udp.c - datagrams that nobody took, that were too big, that another address answered */
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 #include "util/port.h"
 
@@ -83,7 +84,6 @@ const struct rule rule_udp_port_unreachable = {
 	.stage = "udp",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 215,
 	.wakes = WAKE_LOOKUP,
 	.match = match_unreachable,
 	.tell = tell_unreachable,
@@ -149,7 +149,6 @@ const struct rule rule_udp_too_big = {
 	.stage = "udp",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 218,
 	.wakes = WAKE_LOOKUP,
 	.match = match_too_big,
 	.tell = tell_too_big,
@@ -216,7 +215,6 @@ const struct rule rule_udp_reply_from_other_address = {
 	.stage = "udp",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 219,
 	.wakes = WAKE_LOOKUP,
 	.match = match_other_address,
 	.tell = tell_other_address,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* stalled.c - an established connection that came to a halt, or moved with trouble */
+/* conn_stalled.c - an established connection that came to a halt, or moved with trouble */
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
-#include "util/text.h"
 
 static const struct stream_side *wire_of(const struct view *view, int side)
 {
@@ -129,7 +129,6 @@ const struct rule rule_conn_mtu_blackhole = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 240,
 	.wakes = WAKE_CONNECTION,
 	.match = match_mtu,
 	.tell = tell_mtu,
@@ -187,7 +186,6 @@ const struct rule rule_conn_keepalive_timeout = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 242,
 	.wakes = WAKE_CONNECTION,
 	.match = match_keepalive,
 	.tell = tell_keepalive,
@@ -243,7 +241,6 @@ const struct rule rule_conn_timed_out = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 262,
 	.wakes = WAKE_CONNECTION,
 	.match = match_timed_out,
 	.tell = tell_timed_out,
@@ -308,7 +305,6 @@ const struct rule rule_conn_peer_window_zero = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 280,
 	.wakes = WAKE_CONNECTION,
 	.match = match_window,
 	.tell = tell_window,
@@ -390,7 +386,6 @@ const struct rule rule_conn_loss = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 282,
 	.wakes = WAKE_CONNECTION,
 	.match = match_loss,
 	.tell = tell_loss,
@@ -443,7 +438,6 @@ const struct rule rule_conn_reordered = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 284,
 	.wakes = WAKE_CONNECTION,
 	.match = match_reordered,
 	.tell = tell_reordered,
@@ -499,7 +493,6 @@ const struct rule rule_conn_slow_peer = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 290,
 	.wakes = WAKE_CONNECTION,
 	.match = match_slow,
 	.tell = tell_slow,
@@ -543,7 +536,6 @@ const struct rule rule_conn_silent = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 292,
 	.wakes = WAKE_CONNECTION,
 	.match = match_silent,
 	.tell = tell_silent,

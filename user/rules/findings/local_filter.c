@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* local.c - this machine dropped or rejected our SYN: its own filter, or on the way through it */
+/* local_filter.c - this machine dropped or rejected our SYN: its own filter, or on the way through it */
 
 #include <errno.h>
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 static bool decide_always(const struct verdict *verdict)
@@ -332,7 +333,6 @@ const struct rule rule_local_firewall = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 120,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_firewall,
 	.tell = tell_firewall,
@@ -485,7 +485,6 @@ const struct rule rule_local_forward_dropped = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 110,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_forward_dropped,
 	.tell = tell_forward_dropped,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* closed.c - an established connection was closed or reset before it had done its work */
+/* conn_closed.c - an established connection was closed or reset before it had done its work */
 
-#include "rules/rule.h"
-#include "util/text.h"
+#include "rules/look.h"
+#include "rules/words.h"
 
 /* Who closes right behind its own words does not wait for an answer to them. */
 #define GOODBYE_NS (20 * NS_PER_MS)
@@ -71,7 +71,6 @@ const struct rule rule_conn_keepalive_race = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 250,
 	.wakes = WAKE_CONNECTION,
 	.match = match_race,
 	.tell = tell_race,
@@ -140,7 +139,6 @@ const struct rule rule_conn_broken_pipe = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 256,
 	.wakes = WAKE_CONNECTION,
 	.match = match_pipe,
 	.tell = tell_pipe,
@@ -286,7 +284,6 @@ const struct rule rule_conn_app_timeout = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 252,
 	.wakes = WAKE_CONNECTION,
 	.match = match_app_timeout,
 	.tell = tell_app_timeout,
@@ -303,7 +300,6 @@ const struct rule rule_conn_client_gave_up = {
 	.stage = "established",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 254,
 	.wakes = WAKE_CONNECTION,
 	.match = match_gave_up,
 	.tell = tell_gave_up,
@@ -380,7 +376,6 @@ const struct rule rule_conn_idle_dropped = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 258,
 	.wakes = WAKE_CONNECTION,
 	.match = match_idle_dropped,
 	.tell = tell_idle_dropped,

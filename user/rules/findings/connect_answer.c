@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* answer.c - no answer came, it came and was dropped here, or nobody waited for it */
+/* connect_answer.c - no answer came, it came and was dropped here, or nobody waited for it */
 
 #include <errno.h>
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 /* This machine's kernel did something to our SYNs: another rule's. */
@@ -143,7 +144,6 @@ const struct rule rule_connect_no_answer = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 200,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_no_answer,
 	.tell = tell_no_answer,
@@ -336,7 +336,6 @@ const struct rule rule_connect_reply_dropped = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 130,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_reply_dropped,
 	.tell = tell_reply_dropped,
@@ -397,7 +396,6 @@ const struct rule rule_connect_canceled = {
 	.stage = "connect",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 210,
 	.wakes = WAKE_FAILED,
 	.match = match_canceled,
 	.tell = tell_canceled,
@@ -465,7 +463,6 @@ const struct rule rule_connect_stale_peer = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 175,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_stale_peer,
 	.tell = tell_stale_peer,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* worked.c - it worked, but slowly or only at another address */
+/* connect_worked.c - it worked, but slowly or only at another address */
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 /* ---- connect-slow ---- */
@@ -61,7 +62,6 @@ const struct rule rule_connect_slow = {
 	.stage = "connect",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 190,
 	.wakes = WAKE_WORKED,
 	.match = match_slow,
 	.tell = tell_slow,
@@ -171,7 +171,6 @@ const struct rule rule_connect_fallback = {
 	.stage = "connect",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 180,
 	.wakes = WAKE_WORKED,
 	.match = match_fallback,
 	.tell = tell_fallback,

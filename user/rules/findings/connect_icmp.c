@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* icmp.c - a router, host or firewall answered with an ICMP error */
+/* connect_icmp.c - a router, host or firewall answered with an ICMP error */
 
 #include <errno.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 enum refusal { REFUSAL_NONE, REFUSAL_REJECTED, REFUSAL_UNREACHABLE };
@@ -106,7 +107,6 @@ const struct rule rule_connect_rejected = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 150,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_rejected,
 	.tell = tell_rejected,
@@ -157,7 +157,6 @@ const struct rule rule_connect_unreachable = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 160,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_unreachable,
 	.tell = tell_unreachable,

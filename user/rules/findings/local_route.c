@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* route.c - this host has no way there: no route, a route that refuses, a next hop that is silent */
+/* local_route.c - this host has no way there: no route, a route that refuses, a next hop that is silent */
 
 #include <errno.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 enum { NEIGHBOR_INCOMPLETE = 0x01, NEIGHBOR_FAILED = 0x20 }; /* linux/neighbour.h, NUD_* */
@@ -104,7 +105,6 @@ const struct rule rule_local_no_route = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 70,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_no_route,
 	.tell = tell_no_route,
@@ -176,7 +176,6 @@ const struct rule rule_local_route_rejects = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 60,
 	.wakes = WAKE_FAILED,
 	.match = match_route_rejects,
 	.tell = tell_route_rejects,
@@ -313,7 +312,6 @@ const struct rule rule_local_neighbor_failed = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 80,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_neighbor_failed,
 	.tell = tell_neighbor_failed,

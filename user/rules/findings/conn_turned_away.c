@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* turned_away.c - a server accepted a connection, then closed or reset it instead of an answer */
+/* conn_turned_away.c - a server accepted a connection, then closed or reset it instead of an answer */
 
-#include "rules/rule.h"
-#include "util/text.h"
+#include "rules/look.h"
+#include "rules/words.h"
 
 /* ---- conn-closed-early ---- */
 
@@ -132,7 +132,6 @@ const struct rule rule_conn_closed_early = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 260,
 	.wakes = WAKE_CONNECTION,
 	.match = match_closed_early,
 	.tell = tell_closed_early,
@@ -255,7 +254,6 @@ const struct rule rule_conn_reset_by_peer = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 270,
 	.wakes = WAKE_CONNECTION,
 	.match = match_reset,
 	.tell = tell_reset,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* connect.c - refused: by another host, by this one, or right after the handshake */
+/* connect_refused.c - refused: by another host, by this one, or right after the handshake */
 
 #include <errno.h>
 #include <string.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 
 /*
@@ -83,7 +84,6 @@ const struct rule rule_connect_refused = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 170,
 	.wakes = WAKE_FAILED,
 	.match = match_refused,
 	.tell = tell_refused,
@@ -322,7 +322,6 @@ const struct rule rule_connect_refused_local = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 90,
 	.wakes = WAKE_FAILED,
 	.match = match_refused_local,
 	.tell = tell_refused_local,
@@ -393,7 +392,6 @@ const struct rule rule_connect_reset_in_handshake = {
 	.stage = "connect",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.rank = 140,
 	.wakes = WAKE_FAILED,
 	.match = match_reset_in_handshake,
 	.tell = tell_reset_in_handshake,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* port.c - ports and addresses of this host: taken, used up, reserved, or not here */
+/* local_port.c - ports and addresses of this host: taken, used up, reserved, or not here */
 
 #include <errno.h>
 
-#include "rules/rule.h"
+#include "rules/look.h"
+#include "rules/words.h"
 #include "util/address.h"
 #include "util/tcp.h"
 
@@ -149,7 +150,6 @@ const struct rule rule_local_ports_exhausted = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 10,
 	.wakes = WAKE_FAILED | WAKE_BIND,
 	.match = match_ports_exhausted,
 	.tell = tell_ports_exhausted,
@@ -269,7 +269,6 @@ const struct rule rule_local_tuple_in_use = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 20,
 	.wakes = WAKE_FAILED,
 	.match = match_tuple_in_use,
 	.tell = tell_tuple_in_use,
@@ -376,7 +375,6 @@ const struct rule rule_local_port_in_use = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 30,
 	.wakes = WAKE_BIND,
 	.match = match_port_in_use,
 	.tell = tell_port_in_use,
@@ -498,7 +496,6 @@ const struct rule rule_local_address_absent = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 50,
 	.wakes = WAKE_FAILED | WAKE_BIND,
 	.match = match_address_absent,
 	.tell = tell_address_absent,
@@ -566,7 +563,6 @@ const struct rule rule_local_port_privileged = {
 	.stage = "local",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.rank = 40,
 	.wakes = WAKE_BIND,
 	.match = match_port_privileged,
 	.tell = tell_port_privileged,

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* look.h - questions that several rules ask, each answered in one place; private to rules/ */
+#pragma once
+
+#include "rules/rule.h"
+#include "util/time.h"
+
+/* ---- look.c: about an opening ---- */
+
+/* The call itself failed, before any state change and any packet. */
+bool look_call_alone(const struct opening *opening);
+
+/* Gone without an answer: timed out, given up, killed, or still waiting. */
+bool look_unanswered(const struct view *view);
+
+/* It came before the end of the opening: what comes later did not decide it. */
+bool look_in_time(const struct opening *opening, __u64 ns);
+
+/* Nothing that could be an answer reached this host. */
+bool look_nothing_back(const struct opening *opening);
+
+/* An answer to our SYN was dropped by this machine while the opening lasted. */
+bool look_reply_dropped(const struct opening *opening);
+
+/* A SYN/ACK or a reset of our SYN was seen on the wire while the opening lasted. */
+bool look_answer_in_time(const struct opening *opening);
+
+/* Had this machine's TCP sent the reset, it would have been seen. */
+#define KERNEL(major, minor) ((__u32)(major) << 16 | (minor) << 8)
+bool look_reset_author(const struct view *view);
+
+/* The destination is this host: loopback, or the socket's own address. */
+bool look_remote_is_own(const struct view *view);
+
+/* The host's kernel refused a SYN on the way in a way that only a filter does. */
+bool look_drop_is_filter(const struct join *join, const struct drop_seen *drop);
+bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop);
+bool look_drop_is_no_route(const struct join *join, const struct drop_seen *drop);
+
+const char *look_drop_reason(const struct join *join, const struct drop_seen *drop); /* NULL */
+const char *look_drop_place(const struct join *join, const struct drop_seen *drop); /* NULL */
+
+/* A reset that answers our SYN arrived: at the socket, or on the wire. */
+bool look_refused(const struct opening *opening);
+
+/* One opening of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
+bool look_slow(const struct view *view);
+
+/* Milliseconds that earlier openings cost before the one that worked was begun. */
+bool look_fallback(const struct view *view, const struct opening **first, __u64 *lost_ms);
+
+/* Whether a namespace has that address, from the facts; KNOWN_NOT: its addresses were not fetched. */
+enum known { KNOWN_NOT, KNOWN_NO, KNOWN_YES };
+enum known look_address(const struct view *view, __u32 netns, const __u8 *address);
+
+/* The listener nearest to where the opening went, and in what it differs. */
+enum nearness { NEAR_NONE, NEAR_V6ONLY, NEAR_ADDRESS, NEAR_NETNS };
+enum nearness look_near_listener(const struct view *view, __u32 netns,
+				 const struct listener **listener);
+
+const struct ev_fact *look_sysctl(const struct view *view, const char *name); /* NULL absent */
+const struct ev_fact *look_route(const struct view *view); /* NULL not fetched */
+
+enum {
+	ROUTE_UNICAST = 1,
+	ROUTE_LOCAL = 2,
+	ROUTE_BLACKHOLE = 6,
+	ROUTE_UNREACHABLE,
+	ROUTE_PROHIBIT,
+	ROUTE_THROW
+};
+
+/* The same opening in time: SYN to now (pending), to its end, or to the handshake's end. */
+__u64 look_lasted_ns(const struct view *view);
+
+/* When the attempt and this opening of it began was seen: else no duration is the whole one. */
+bool look_begin_seen(const struct view *view);
+
+/* ---- look_connection.c: about an established connection of a capture ---- */
+
+/* Both directions are there, which is what every rule asks for; fills in what was not seen of it. */
+bool look_connection(const struct view *view, struct guess *guess);
+
+const struct connection_side *look_side(const struct view *view, int side);
+
+__u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
+
+/* Where the packets were taken, as far as hop limits tell. */
+enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
+enum vantage_point look_vantage_point(const struct view *view);
+
+/* Of what begins so, enum first_kind, it is known that the other side owes an answer. */
+bool look_owes_answer(__u8 first_kind);
+
+/* ---- look_tls.c: about its TLS handshake, where that did not come to its end ---- */
+
+/* NULL: no TLS, or both sides were content. */
+const struct handshake *look_handshake(const struct view *view);
+
+/* When a side ended the connection by FIN or reset; 0: it did not. */
+__u64 look_closed_ns(const struct view *view, int side);
+
+/* The side that ended it; -1: nobody did. */
+int look_closed_first(const struct view *view);
+
+/* @handshake may be NULL. */
+bool look_client_hello(const struct handshake *handshake);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* words.h - pieces of text and checks that several findings use; private to rules/ */
+#pragma once
+
+#include "rules/rule.h"
+#include "util/text.h"
+
+/* "0.33 ms", "3.1 s", "2 min 10 s" */
+void words_duration(struct text *text, __u64 ns);
+
+/* "1 SYN", "3 SYNs" */
+void words_count(struct text *text, __u64 count, const char *one, const char *many);
+
+/* "3 SYNs", "at least 3 SYNs" of an opening whose begin was not seen */
+void words_syns(struct text *text, const struct opening *opening);
+
+/* "curl", escaped; "the process" when unknown. */
+void words_who(struct text *text, const struct attempt *attempt);
+
+/* "02:00:00:00:00:01" */
+void words_mac(struct text *text, const __u8 *mac);
+
+/* "this host", "namespace web", "namespace 4026531840": as the agent sees it. */
+void words_netns(struct text *text, const struct join *join, __u32 netns);
+
+/* " in namespace web" where that is not the agent's own; nothing else. */
+void words_in_netns(struct text *text, const struct join *join, __u32 netns);
+
+/* "eth0", by number when the name is unknown. */
+void words_interface(struct text *text, const struct join *join, __u32 netns, __u32 ifindex);
+
+/* "10.0.0.1" of the far side, "fe80::1%eth0" of a link-local one (RFC 4007 11) */
+void words_host(struct text *text, const struct view *view, const struct opening *opening);
+
+/* The same with its port: "10.0.0.1:80", "[fe80::1%eth0]:80" */
+void words_remote(struct text *text, const struct view *view, const struct opening *opening);
+
+/* "nginx[812]" */
+void words_owner(struct text *text, const struct event_owner *owner);
+
+/* Appends a word to a command line, quoted if the shell needs it. */
+void words_argument(struct text *text, const char *argument, size_t size);
+
+/* "ended" in words: "until ETIMEDOUT after 3.1 s", "when curl gave up after 2.0 s" … */
+void words_end(struct text *text, const struct view *view);
+
+/* "net.core.somaxconn=128", from the facts; false: not there. */
+bool words_sysctl(struct text *text, const struct view *view, const char *name);
+
+/* "via 10.0.0.254 dev eth0 (table main)" … of the fetched route; false: not there. */
+bool words_route(struct text *text, const struct view *view);
+
+/*
+ * Begins a check to be run on this host, in @netns: the nsenter it needs goes in front; the command
+ * is appended to .run. Counts when words_check_end() finds that it fitted. First the read-only ones.
+ */
+struct words_check {
+	struct finding *finding;
+	struct check *check;
+	struct text run;
+};
+
+struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns);
+struct words_check words_check_remote(struct finding *finding);
+void words_check_end(struct words_check *check, const char *why, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Adds a check where the opening went, here or on the far host: "ss -ltnp 'sport = :8080'". */
+void words_check_listener(const struct view *view, struct finding *finding,
+			  const struct opening *opening, const char *why);
+
+/* "; its ruleset has inet filter/input: policy drop": quoted; which of it matched is not known. */
+void words_ruleset(struct text *text, const struct view *view);
+
+/* Adds "ip route get …" as the socket's route look-up would ask. */
+void words_check_route(const struct view *view, struct finding *finding, const char *why);
+
+/* Adds a related party, as far as there is room. */
+struct party *words_party(struct finding *finding, const char *role);
+void words_party_listener(struct finding *finding, const struct listener *listener,
+			  const char *role);
+
+/* ---- look_connection.c: of an established connection of a capture ---- */
+
+/* "10.0.0.1:45678" */
+void words_side(struct text *text, const struct view *view, int side);
+
+/* Adds a check on the server: its connections and what their processes left unread. */
+void words_check_server(const struct view *view, struct finding *finding, const char *why);
+
+/* ---- look_tls.c: of its TLS handshake ---- */
+
+void words_client(struct text *text, const struct view *view); /* "10.0.0.1:45678" */
+void words_server(struct text *text, const struct view *view);
+
+/* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
+void words_hello_name(struct text *text, const struct tls_hello *hello);
+
+/* "; the client offers TLS 1.2 to TLS 1.3, ALPN h2, name db.internal" */
+void words_hello(struct text *text, const struct handshake *handshake);
+
+/* Names come from the wire and never stand inside a command. */
+void words_check_certificate(const struct view *view, struct finding *finding, const char *why);
+void words_check_server_port(const struct view *view, struct finding *finding, const char *why);
+void words_check_hello(const struct view *view, struct finding *finding, const char *why);
