@@ -10,6 +10,7 @@
 # make static     build/static/sockwhy, which needs no library of the host
 # make arm64      compile the BPF object for arm64
 # make clang      compile all C with clang too
+# make docs       what pages say of findings and options, from the program's tables
 #
 # V=1 shows commands, CI=true turns warnings into errors.
 
@@ -256,6 +257,11 @@ bench:
 	$(Q)sh packaging/setup.sh bench
 	$(Q)$(MAKE) all $(filter $(BUILD)/tests/bench/%,$(APPS))
 	$(Q)tests/bench/bench.sh
+
+# what pages say of findings, thresholds and options: tests/check says when they are stale
+.PHONY: docs
+docs: all
+	$(Q)/usr/bin/python3 -B packaging/docs.py $(BUILD)/sockwhy
 
 .PHONY: install clean format tidy
 install: all

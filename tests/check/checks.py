@@ -347,40 +347,6 @@ def check_packages_documented(root):
             if f"`{name}`" not in readme]
 
 
-def catalogue(output):
-    """Finding ids from what `sockwhy explain` prints: words like connect-refused in front."""
-    return re.findall(r"^\s*((?:local|connect|accept|bind|conn|close|dns|udp|tls|host|unix)"
-                      r"(?:-[a-z]+)+)\b", output, flags=re.M)
-
-
-def options(output):
-    """Options from what --help prints."""
-    return sorted(set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+|-[a-zA-Z])(?![\w-])", output)))
-
-
-def check_findings_documented(root, ids):
-    """Every finding of `sockwhy explain` is in docs/findings.md (or README.md) and the man page."""
-    texts = {"man/sockwhy.8": read(root, "man/sockwhy.8").replace("\\-", "-")}
-    texts["README.md or docs/findings.md"] = "".join(
-        read(root, path) for path in ("README.md", "docs/findings.md") if Path(root, path).exists())
-    return [f"{where}: finding {id_} is missing" for where, text in texts.items()
-            for id_ in ids if not re.search(rf"(?<![\w-]){id_}(?![\w-])", text)]
-
-
-def man_text(root):
-    """The man page as a reader sees it."""
-    env = dict(os.environ, MANWIDTH="200", LC_ALL="C.UTF-8", MAN_KEEP_FORMATTING="")
-    run = subprocess.run(["man", "--local-file", "man/sockwhy.8"], cwd=root, env=env, check=True,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return run.stdout.replace("\u2010", "-").replace("\u2212", "-")
-
-
-def check_options_documented(text, wanted):
-    """Every option of `sockwhy --help` is in the man page."""
-    have = set(options(text))
-    return [f"man/sockwhy.8: option {option} is missing" for option in wanted if option not in have]
-
-
 def check_man_renders(root):
     """groff has nothing to say against the man page."""
     run = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z", "man/sockwhy.8"], cwd=root,

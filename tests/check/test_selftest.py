@@ -112,18 +112,3 @@ def test_no_name_service(tmp_path):
     make_tree(tmp_path, {"o/agent/a.c": "int getpwnam(const char *); int a(void) { return getpwnam(0); }\n"})
     subprocess.run(["gcc", "-c", "a.c"], cwd=tmp_path / "o/agent", check=True)
     assert checks.check_no_name_service(tmp_path, "o") == ["agent/a.c: calls getpwnam()"]
-
-
-def test_findings_documented(tmp_path):
-    make_tree(tmp_path, {"README.md": "connect-refused-local\n", "man/sockwhy.8": "connect\\-refused\n"})
-    ids = checks.catalogue("  connect-refused  error\n  dns-slow  warning\nconnection ended\n")
-    assert ids == ["connect-refused", "dns-slow"]
-    complaints = checks.check_findings_documented(tmp_path, ids)
-    assert len(complaints) == 3, complaints
-
-
-def test_options_documented():
-    wanted = checks.options("  -f EXPR, --finding ID  say why\n  --json\n well-known\n")
-    assert wanted == ["--finding", "--json", "-f"]
-    assert len(checks.check_options_documented("--json -f", wanted)) == 1
-    assert not checks.check_options_documented("-f, --finding ID, --json", wanted)

@@ -15,9 +15,6 @@
 
 #include "rules/words.h"
 #include "util/array.h"
-#include "util/own.h"
-
-#define FINDINGS "docs/findings.md"
 
 static void test_table_is_sound(void **state)
 {
@@ -140,61 +137,6 @@ static void test_cases_fire_and_miss(void **state)
 	}
 }
 
-/* ---- docs/findings.md ---- */
-
-static void print_row(struct text *text, const struct rule *rule)
-{
-	text_add(text, "| `%s` | %s | %s | %s | %s | %s |\n", rule_id(rule),
-		 severity_name(rule_severity(rule)), confidence_name(rule_cap(rule)),
-		 rule_means(rule), rule_evidence(rule), *rule_gate(rule) ? rule_gate(rule) : "–");
-}
-
-/* Between these two lines stands what the table of rules says; FINDINGS_WRITE=1 writes it anew. */
-#define MARK_BEGIN "<!-- rows of the table of rules -->\n"
-#define MARK_END "<!-- end of the rows -->\n"
-
-static char *read_file(const char *path)
-{
-	_cleanup_file_ FILE *file = fopen(path, "r");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (!file || getdelim(&text, &size, EOF, file) < 0)
-		fail_msg("%s: cannot be read", path);
-	return text;
-}
-
-static void test_findings_are_documented(void **state)
-{
-	static char rows[65536];
-	struct text text = text_of(rows);
-	_cleanup_free_ char *page = read_file(FINDINGS);
-	const struct rule *rule;
-	char *begin, *end;
-
-	(void)state;
-	text_add(
-		&text,
-		"| finding | severity | most confident | what it means | what decides | what keeps it silent |\n|---|---|---|---|---|---|\n");
-	for (size_t i = 0; (rule = rules_row(i)); i++)
-		print_row(&text, rule);
-	assert_false(text.cut);
-	begin = strstr(page, MARK_BEGIN);
-	end = strstr(page, MARK_END);
-	assert_true(begin && end && begin < end);
-	begin += strlen(MARK_BEGIN);
-	if (getenv("FINDINGS_WRITE")) {
-		_cleanup_file_ FILE *file = fopen(FINDINGS, "w");
-
-		assert_non_null(file);
-		fprintf(file, "%.*s%s%s", (int)(begin - page), page, rows, end);
-		return;
-	}
-	if (strlen(rows) != (size_t)(end - begin) || strncmp(rows, begin, strlen(rows)) != 0)
-		fail_msg(FINDINGS " is not what the table of rules says; FINDINGS_WRITE=1 %s",
-			 "build/san/tests/unit/rules_test writes it");
-}
-
 /* ---- thresholds ---- */
 
 static void test_thresholds(void **state)
@@ -290,7 +232,6 @@ int main(void)
 		cmocka_unit_test(test_last_resorts_come_last),
 		cmocka_unit_test(test_every_case_of_a_finding_is_there),
 		cmocka_unit_test(test_cases_fire_and_miss),
-		cmocka_unit_test(test_findings_are_documented),
 		cmocka_unit_test(test_thresholds),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_arguments_are_quoted),

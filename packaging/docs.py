@@ -1,0 +1,270 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docs.py [--check] SOCKWHY - writes what pages say of findings, thresholds and options from the program's tables.
+
+The tables are asked of the program itself: `explain --json`, `--help`, and for the order of findings and
+its reasons user/rules/catalogue.h. In a page the parts that are made stand between a line `made by make docs:
+PART` and the next line `by hand`; all else is left as it is. In the man page's list of options what stands below
+an option's own line `by hand` is kept, too.
+
+With --check nothing is written: it prints which pages are stale, and ends with status 1 if any is.
+"""
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Stages as a reader meets them, and what a finding's row calls them.
+STAGES = (
+    ("before anything leaves", ("local",)),
+    ("connecting", ("connect",)),
+    ("being connected to", ("accept",)),
+    ("established", ("established",)),
+    ("names and datagrams", ("dns", "udp")),
+    ("addresses", ("host",)),
+    ("TLS handshakes", ("tls",)),
+)
+# Where these three take an option, it need not be said who does.
+USUAL = {"watch", "run", "read"}
+
+
+# ---- what the program says ----
+
+def asked(program, *arguments):
+    return subprocess.run([program, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def explained(program, of):
+    rows = (json.loads(line) for line in asked(program, "explain", "--json").splitlines())
+    return [row for row in rows if row["of"] == of]
+
+
+def help_options(text):
+    """(group, option's name, head, what) of each option that a --help lists."""
+    group, rows = None, []
+    for line in text.splitlines():
+        title = re.fullmatch(r"([A-Za-z][\w ]*):", line)
+        option = re.match(r"  (-\S.*?)(?:  +(\S.*))?$", line)
+        if title:
+            group = title[1]
+        elif option and group:
+            name = re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", option[1])[-1]  # of -h, --help the latter
+            rows.append([group, name, option[1], option[2] or ""])
+        elif rows and group and line.startswith(" " * 20):
+            rows[-1][3] += line.strip()  # a long head has its words on the next line
+        elif not line:
+            group = None
+    return rows
+
+
+def options(program):
+    """The same with the commands that take it."""
+    commands = re.findall(r"^  sockwhy (\w+) ", asked(program, "--help"), flags=re.M)
+    takes = {command: {row[1] for row in help_options(asked(program, command, "--help"))} for command in commands}
+    return [(*row, [command for command in commands if row[1] in takes[command]])
+            for row in help_options(asked(program, "--help"))]
+
+
+def catalogue():
+    """(reason, ids) of the list of rules, in its order."""
+    text = (ROOT / "user/rules/catalogue.h").read_text(encoding="utf-8")
+    order = []
+    for reason, name in re.findall(r"/\* ([^\n]*?) \*/ *\\|\bX\((\w+)\)", text[text.index("#define RULES(X)"):]):
+        if reason:
+            order.append((reason, []))
+        else:
+            order[-1][1].append(name.replace("_", "-"))
+    return order
+
+
+def sentence(text):
+    """With a capital, but for the name of a call, and a full stop."""
+    return (text if re.match(r"\w+\(", text) else text[0].upper() + text[1:]) + ("" if text.endswith(".") else ".")
+
+
+def captures_only(row):
+    return row["kernels"].startswith("captures only")
+
+
+def staged(program):
+    """(title, findings) of each stage."""
+    rows = explained(program, "finding")
+    known = {stage for _title, stages in STAGES for stage in stages}
+    homeless = [row["name"] for row in rows if row["stage"] not in known]
+    if homeless:
+        raise SystemExit(f"docs.py: no stage for {', '.join(homeless)}")
+    for title, stages in STAGES:
+        yield title, [row for row in rows if row["stage"] in stages]
+
+
+# ---- Markdown ----
+
+def ticked(ids):
+    return ", ".join(f"`{id_}`" for id_ in ids)
+
+
+def order_part(program):
+    order = catalogue()
+    if [id_ for _reason, ids in order for id_ in ids] != [row["name"] for row in explained(program, "finding")]:
+        raise SystemExit("docs.py: explain does not list the findings as catalogue.h does")
+    return [line for number, (reason, ids) in enumerate(order, 1)
+            for line in textwrap.wrap(f"{number}. {reason}: {ticked(ids)}", 119, subsequent_indent="   ",
+                                      break_on_hyphens=False, break_long_words=False)]
+
+
+def overview_part(program):
+    lines = ["| finding | severity | most confident | what it means |", "|---|---|---|---|"]
+    return lines + [f"| `{row['name']}` | {row['severity']} | {row['most_confident']} | {row['means']} |"
+                    for row in explained(program, "finding")]
+
+
+def details_part(program):
+    lines = []
+    for row in explained(program, "finding"):
+        lines += ["", f"### {row['name']}", "",
+                  f"{sentence(row['means'])} *{row['severity']}, at most {row['most_confident']}*", ""]
+        lines += [f"- **{label}**: {row[key]}" for label, key in
+                  (("decides", "decides"), ("keeps it silent", "silent"), ("check", "check"), ("kernels", "kernels"))
+                  if row.get(key)]
+    return lines[1:]
+
+
+def thresholds_part(program):
+    lines = ["| threshold | default | what it is |", "|---|---|---|"]
+    return lines + [f"| `{row['name']}` | {row['value']} {row['unit']} | {row['means']} |"
+                    for row in explained(program, "threshold")]
+
+
+def stages_part(program):
+    lines = ["| when | findings |", "|---|---|"]
+    for title, rows in staged(program):
+        live = [f"`{row['name']}`" for row in rows if not captures_only(row)]
+        captured = [f"`{row['name']}`" for row in rows if captures_only(row)]
+        if not live:
+            title += ", of captures so far"
+        elif captured:
+            live += ["and of captures so far"]
+        lines.append(f"| {title} | {' '.join(live + captured)} |")
+    return lines
+
+
+# ---- roff ----
+
+def roff(text):
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("...", "\\&.\\|.\\|.")
+
+
+def paragraph(text):
+    """A sentence of a table: capital, full stop, options bold, lines not too long."""
+    text = sentence(text)
+    text = re.sub(r"(?<![\w-])(--[a-z][a-z-]+|-[a-zA-Z]{1,2})(?![\w-])", r"\\fB\1\\fP", text.replace("\\", "\\e"))
+    lines = textwrap.wrap(text.replace("-", "\\-").replace("...", "\\&.\\|.\\|."), 110, break_on_hyphens=False,
+                          break_long_words=False)
+    return [("\\&" if line[0] in ".'" else "") + line for line in lines]
+
+
+def option_head(head):
+    """`-h, --help`, `--netns PATH|all`: names bold, the value's words italic."""
+    letter, name, value = re.fullmatch(r"(?:(-\w), )?(--?[\w-]+)(?: (\S+))?", head).groups()
+    if letter:
+        return f'.BR {roff(letter)} ", " {roff(name)}'
+    if not value:
+        return f".B {roff(name)}"
+    value = re.sub(r"\\&\.\\\|\.\\\|\.|[][|]", r"\\fR\g<0>\\fP", roff(value))
+    return f'.BI {roff(name)} " {value}"'
+
+
+def options_part(program, by_hand):
+    group, lines, left = None, [], dict(by_hand)
+    for title, name, head, what, commands in options(program):
+        if title != group:
+            group = title
+            lines.append(f'.SS "{title}"')
+        lines += [f'.\\" option {name}', ".TP", option_head(head)]
+        if not USUAL <= set(commands):
+            lines.append("(" + ", ".join(f"\\fB{command}\\fP" for command in commands) + ")")
+        lines += paragraph(what) + left.pop(name, [])
+    if left:
+        raise SystemExit(f"the man page has words of options that are gone: {', '.join(left)}")
+    return lines
+
+
+def findings_part(program, _by_hand):
+    lines = []
+    for title, rows in staged(program):
+        none_live = all(captures_only(row) for row in rows)
+        lines.append(f'.SS "{title[0].upper()}{title[1:]}"')
+        lines += ["All of these are told of captures only so far."] if none_live else []
+        for row in rows:
+            lines += [".TP", f'.BR {roff(row["name"])} " ({row["severity"]}, at most {row["most_confident"]})"',
+                      *paragraph(row["means"])]
+            lines += ["Told of captures only so far."] if captures_only(row) and not none_live else []
+    lines.append('.SS "Thresholds"')
+    for row in explained(program, "threshold"):
+        lines += [".TP", f'.BR {roff(row["name"])} " ({row["value"]} {row["unit"]})"', *paragraph(row["means"])]
+    return lines
+
+
+# ---- pages ----
+
+PAGES = {
+    "README.md": {"stages": stages_part},
+    "docs/findings.md": {"overview": overview_part, "order": order_part, "details": details_part,
+                         "thresholds": thresholds_part},
+    "man/sockwhy.8": {"options": options_part, "findings": findings_part},
+}
+
+
+def kept_of_options(lines):
+    """What the man page says of an option by hand, with the line that says so."""
+    kept, name = {}, None
+    for line in lines:
+        option = re.match(r'\.\\" option (\S+)$', line)
+        if option or line.startswith(".SS "):
+            name, keeping = (option[1] if option else None), False
+        elif name and line == '.\\" by hand':
+            keeping = True
+            kept[name] = [line]
+        elif name and keeping:
+            kept[name].append(line)
+    return kept
+
+
+def page_anew(program, path, parts):
+    markdown = path.endswith(".md")
+    begin, end = ("<!-- made by make docs: {} -->", "<!-- by hand -->") if markdown else \
+        ('.\\" made by make docs: {}', '.\\" by hand from here')
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for part, make in parts.items():
+        head, mark, rest = text.partition(begin.format(part) + "\n")
+        old, close, tail = rest.partition(end + "\n")
+        if not mark or not close:
+            raise SystemExit(f"{path}: no lines '{begin.format(part)}' and '{end}'")
+        lines = make(program) if markdown else make(program, kept_of_options(old.splitlines()))
+        text = head + mark + "".join(line + "\n" for line in lines) + close + tail
+    return text
+
+
+def main(arguments):
+    check = arguments[:1] == ["--check"]
+    program = str(Path(arguments[-1]).resolve())
+    stale = 0
+    for path, parts in PAGES.items():
+        text = page_anew(program, path, parts)
+        if text == (ROOT / path).read_text(encoding="utf-8"):
+            continue
+        stale += 1
+        if check:
+            print(f"{path}: is not what the tables say; make docs")
+        else:
+            (ROOT / path).write_text(text, encoding="utf-8")
+            print(f"  DOCS     {path}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
