@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """docs.py [--check] SOCKWHY - writes what pages say of findings, thresholds and options from the program's tables.
 
-The tables are asked of the program itself: `explain --json`, `--help`, and for the order of findings and
-its reasons user/rules/catalogue.h. In a page the parts that are made stand between a line `made by make docs:
+The tables are asked of the program itself (`explain --json`, `--help`), but for those that it does not print: why findings
+stand in their order (user/rules/catalogue.h), and the kinds of records (include/event.h). In a page the parts that are made stand between a line `made by make docs:
 PART` and the next line `by hand`; all else is left as it is. In the man page's list of options what stands below
 an option's own line `by hand` is kept, too.
 
@@ -152,6 +152,15 @@ def stages_part(program):
     return lines
 
 
+def kinds_part(_program):
+    text = (ROOT / "include/event.h").read_text(encoding="utf-8")
+    rows, lines = text[text.index("#define EVENT_KINDS(X)"):text.index("enum event_kind")], []
+    for maker, kind, body, what in re.findall(r"/\* made by ([\w ]+) \*/|X\(\w+, \"([\w-]+)\", (\w+), \"(.*?)\"\)", rows):
+        lines += ["", f"Made by {maker}:", "", "| kind | body | what it says |", "|---|---|---|"] if maker else \
+            [f"| `{kind}` | `{body}` | {what} |"]
+    return lines[1:]
+
+
 # ---- roff ----
 
 def roff(text):
@@ -215,6 +224,7 @@ PAGES = {
     "README.md": {"stages": stages_part},
     "docs/findings.md": {"overview": overview_part, "order": order_part, "details": details_part,
                          "thresholds": thresholds_part},
+    "docs/records.md": {"kinds": kinds_part},
     "man/sockwhy.8": {"options": options_part, "findings": findings_part},
 }
 
