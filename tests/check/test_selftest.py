@@ -112,3 +112,25 @@ def test_no_name_service(tmp_path):
     make_tree(tmp_path, {"o/agent/a.c": "int getpwnam(const char *); int a(void) { return getpwnam(0); }\n"})
     subprocess.run(["gcc", "-c", "a.c"], cwd=tmp_path / "o/agent", check=True)
     assert checks.check_no_name_service(tmp_path, "o") == ["agent/a.c: calls getpwnam()"]
+
+
+def test_stale_docs(tmp_path):
+    pages = ("README.md", "docs/findings.md", "docs/records.md", "man/sockwhy.8")
+    for path in (*pages, "packaging/docs.py", "user/rules/catalogue.h", "include/event.h"):
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, target)
+
+    def check():
+        run = subprocess.run(["/usr/bin/python3", "-B", "packaging/docs.py", "--check", str(ROOT / "build/sockwhy")],
+                             cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
+        return run.returncode, run.stdout
+
+    assert check() == (0, "")
+    for path, old, new in (("docs/findings.md", "| error | certain |", "| error | likely |"),
+                           ("README.md", " `connect-slow`", ""), ("docs/records.md", "`ev_drop`", "`ev_dropped`"),
+                           ("man/sockwhy.8", "JSON lines.", "JSON.")):
+        page = tmp_path / path
+        page.write_text(page.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+        status, complaints = check()
+        assert status == 1 and f"{path}: " in complaints, complaints
