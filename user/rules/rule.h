@@ -75,6 +75,7 @@ struct rule {
 RULES(X)
 #undef X
 
+/* In order of precedence. A name that stands in the list twice does not compile. */
 enum rule_number {
 #define X(name) RULE_##name,
 	RULES(X)
