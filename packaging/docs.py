@@ -134,8 +134,8 @@ def details_part(program):
 
 
 def thresholds_part(program):
-    lines = ["| threshold | default | what it is |", "|---|---|---|"]
-    return lines + [f"| `{row['name']}` | {row['value']} {row['unit']} | {row['means']} |"
+    lines = ["| threshold, and its default | unit | what it is |", "|---|---|---|"]
+    return lines + [f"| `{row['name']}={row['value']}` | {row['unit']} | {row['means']} |"
                     for row in explained(program, "threshold")]
 
 
