@@ -390,6 +390,7 @@ static void run(const char *name, const char *kernel, enum twist how, bool words
 				 .words = words };
 	char text[512];
 
+	limits.connections = 1024; /* a table is made for each twist, and all of it marked */
 	if (how == TWIST_NONE)
 		memset(&plan, 0, sizeof(plan));
 	snprintf(text, sizeof(text),
