@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "join/evidence/evidence.h"
 #include "join/host/owner.h"
 #include "join/segment/ends.h"
 #include "join/join.h"
@@ -29,8 +30,6 @@
 #define JOIN_CPUS_MAX 1024
 #define JOIN_SCOPES_MAX 4096
 #define JOIN_MEDIAN_OF 9
-#define JOIN_EVIDENCE_HEAD 16 /* of the kept entries, so many are the first ones */
-#define JOIN_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further opening */
 #define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
 #define JOIN_SEEN_MAX 16384
 #define JOIN_COPIES_OF 4 /* of so many last packets of an opening a copy is recognised */
@@ -46,10 +45,9 @@
 #define JOIN_CLAIMS_CHANGES 3 /* A, B, A, B: a failover and its end are two */
 #define JOIN_DATAGRAMS_WAITING 64 /* looked through at each datagram */
 #define JOIN_DATAGRAMS_OF 16 /* of so many last ones of DNS and ICMP a copy is recognised */
-#define JOIN_CLIENTS_MAX \
-	4 /* of an overflow, kept to see whether they are openings of this machine */
 
 struct attempt_slot;
+struct attempt_table;
 
 /* A tuple under which an opening's packets pass: its own, and one learned from a rewritten SYN. */
 struct alias {
@@ -83,44 +81,10 @@ struct opening_slot {
 	TAILQ_ENTRY(opening_slot) by_age; /* live ones by birth, or retired ones by retirement */
 	struct alias alias[ALIAS_COUNT];
 	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
+	struct evidence_list *seen; /* what is seen of it goes there, NULL while .attempt is */
 	bool retired;
 	bool watched; /* counted in join.captured */
 	__u8 index; /* in its attempt */
-};
-
-struct evidence_slot {
-	struct evidence evidence;
-	struct evidence_slot *next;
-};
-
-enum timer { TIMER_NONE, TIMER_SETTLE, TIMER_PROVEN, TIMER_BIND, TIMER_EPISODE, TIMER_COUNT };
-
-struct client {
-	__u8 address[EVENT_ADDRESS_SIZE];
-	__u32 isn;
-	__u16 port;
-};
-
-struct attempt_slot {
-	struct attempt attempt; /* first */
-	LIST_ENTRY(attempt_slot) by_owner;
-	TAILQ_ENTRY(attempt_slot) by_timer;
-	TAILQ_ENTRY(attempt_slot) by_due;
-	__u64 deadline_ns;
-	__u64 last_failure_ns;
-	__u64 last_begin_ns;
-	__u8 timer; /* enum timer */
-	bool used;
-	bool in_owner;
-	bool retried; /* bind: the process asked for the same port again */
-	bool is_due;
-	__u32 live; /* openings that are still connecting */
-	struct evidence_slot *evidence; /* oldest first */
-	struct evidence_slot *evidence_middle; /* the last of the first ones */
-	struct evidence_slot *evidence_last;
-	__u32 evidence_kept;
-	struct client clients[JOIN_CLIENTS_MAX];
-	__u32 clients_count;
 };
 
 enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM };
@@ -245,13 +209,11 @@ struct scope_slot {
 LIST_HEAD(opening_list, opening_slot);
 LIST_HEAD(alias_list, alias);
 LIST_HEAD(sighting_list, sighting);
-LIST_HEAD(owner_list, attempt_slot);
 LIST_HEAD(lookup_list, lookup_slot);
 TAILQ_HEAD(lookup_queue, lookup_slot);
 TAILQ_HEAD(datagram_queue, datagram_slot);
 LIST_HEAD(scope_list, scope_slot);
 TAILQ_HEAD(opening_queue, opening_slot);
-TAILQ_HEAD(attempt_queue, attempt_slot);
 TAILQ_HEAD(scope_queue, scope_slot);
 
 struct join {
@@ -271,18 +233,8 @@ struct join {
 	struct opening_queue retired;
 	size_t retired_count;
 
-	struct attempt_slot *attempts;
-	struct attempt_slot **attempts_free;
-	size_t attempts_free_count;
-	size_t attempts_touched;
-	struct owner_list *by_owner;
-	struct attempt_queue timers[TIMER_COUNT]; /* each in the order of deadlines */
-	struct attempt_queue due;
-
-	struct evidence_slot *evidence;
-	struct evidence_slot *evidence_free;
-	size_t evidence_room;
-	size_t evidence_touched;
+	struct attempt_table *attempts;
+	struct evidence_pool *evidence;
 
 	struct sighting *strays;
 	size_t strays_next;
@@ -311,12 +263,6 @@ struct join {
 	struct ev_hook hooks[JOIN_HOOKS_MAX];
 	size_t hooks_count;
 	bool hooks_deaf; /* states or drops cannot be seen at all */
-
-	struct ev_fact facts[JOIN_FACTS_MAX]; /* of one attempt at a time */
-	__u32 facts_netns[JOIN_FACTS_MAX];
-	bool facts_whole; /* the last one has come */
-	size_t facts_count;
-	__u64 facts_request;
 
 	struct streams *streams;
 	struct flow_table *flows; /* NULL: none is kept */
@@ -377,6 +323,9 @@ struct opening_slot *openings_by_tuple(struct join *join, struct alias **previou
 				       const __u8 *local, __u16 local_port, const __u8 *remote,
 				       __u16 remote_port);
 void openings_retire(struct join *join, struct opening_slot *slot);
+void openings_let_go(struct opening_slot *slot); /* nobody waits for its end any more */
+void openings_add_evidence(struct join *join, const struct opening_slot *slot,
+			   const struct evidence *evidence);
 
 /* opening.c: what the socket layer says */
 void opening_open(struct join *join, const struct event *event);
@@ -386,28 +335,6 @@ void opening_snapshot(struct join *join, const struct event *event);
 void opening_prove(struct opening_slot *slot, __u64 now_ns);
 void opening_see_whole(struct join *join,
 		       struct opening_slot *slot); /* fills what only the end can tell */
-
-/* attempt.c */
-struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot *slot,
-					 const struct event_owner *owner, bool owner_known);
-void attempt_note_failure(struct join *join, struct opening_slot *slot);
-void attempt_note_established(struct join *join, struct opening_slot *slot);
-void attempt_note_pending(struct join *join, struct opening_slot *slot, __u64 now_ns);
-void attempt_call(struct join *join, const struct event *event); /* bind, listen */
-void attempt_later_open(struct join *join, const struct event *event);
-void attempt_overflow(struct join *join, const struct evidence *evidence,
-		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
-bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
-void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
-/* Likewise; false: no slot was free. */
-bool attempt_claims(struct join *join, const struct address_claims *claims);
-void attempt_evict(struct join *join, struct attempt_slot *slot);
-void attempt_hurry(struct join *join); /* judges the oldest settling one early */
-void attempt_run_timers(struct join *join, __u64 now_ns);
-void attempt_add_evidence(struct join *join, struct opening_slot *slot,
-			  const struct evidence *evidence);
-void attempt_append_evidence(struct join *join, struct attempt_slot *slot,
-			     const struct evidence *evidence);
 
 /* wire.c: packets, drops, resets, ICMP */
 void wire_event(struct join *join, const struct event *event);
@@ -505,6 +432,3 @@ const struct netns_slot *host_netns(const struct join *join, __u32 netns);
 const struct neighbor_failure *host_neighbor_failure(const struct join *join,
 						     const struct opening *opening);
 bool host_interface_leaves(const struct join *join, __u32 netns, __u32 ifindex);
-
-/* Evidence of a record, with what every kind has. */
-struct evidence evidence_of(const struct event *event);

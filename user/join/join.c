@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,
@@ -63,16 +63,11 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->limits = *limits;
 	join->limits.connections = n;
 	join->buckets = power_of_two(n);
-	join->evidence_room = 4 * n;
 	join->openings = calloc(n, sizeof(*join->openings));
 	join->openings_free = calloc(n, sizeof(*join->openings_free));
 	join->openings_last = calloc(n, sizeof(*join->openings_last));
 	join->by_cookie = calloc(join->buckets, sizeof(*join->by_cookie));
 	join->by_tuple = calloc(join->buckets, sizeof(*join->by_tuple));
-	join->attempts = calloc(n, sizeof(*join->attempts));
-	join->attempts_free = calloc(n, sizeof(*join->attempts_free));
-	join->by_owner = calloc(join->buckets, sizeof(*join->by_owner));
-	join->evidence = calloc(join->evidence_room, sizeof(*join->evidence));
 	join->strays = calloc(limits->strays, sizeof(*join->strays));
 	join->strays_by_tuple = calloc(join->buckets, sizeof(*join->strays_by_tuple));
 	join->strays_by_isn = calloc(join->buckets, sizeof(*join->strays_by_isn));
@@ -96,9 +91,9 @@ int join_new(struct join **out, const struct join_limits *limits)
 	}
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (!join->openings || !join->openings_free || !join->openings_last || !join->by_cookie ||
-	    !join->by_tuple || !join->attempts || !join->attempts_free || !join->by_owner ||
-	    !join->evidence || !join->strays || !join->strays_by_tuple || !join->strays_by_isn ||
-	    !join->listeners || !join->scopes || !join->scopes_by_port ||
+	    !join->by_tuple || attempt_table_new(&join->attempts, n) ||
+	    evidence_pool_new(&join->evidence, 4 * n) || !join->strays || !join->strays_by_tuple ||
+	    !join->strays_by_isn || !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
 	    !join->datagram_flows || !join->claims || !join->processes ||
 	    (limits->streams && !join->streams) ||
@@ -114,10 +109,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	TAILQ_INIT(&join->lookups_free);
 	TAILQ_INIT(&join->datagrams_waiting);
 	TAILQ_INIT(&join->datagrams_answered);
-	TAILQ_INIT(&join->due);
 	TAILQ_INIT(&join->scopes_by_use);
-	for (int i = 0; i < TIMER_COUNT; i++)
-		TAILQ_INIT(&join->timers[i]);
 	*out = join;
 	return 0;
 }
@@ -131,10 +123,6 @@ void join_free(struct join *join)
 	free(join->openings_last);
 	free(join->by_cookie);
 	free(join->by_tuple);
-	free(join->attempts);
-	free(join->attempts_free);
-	free(join->by_owner);
-	free(join->evidence);
 	free(join->strays);
 	free(join->strays_by_tuple);
 	free(join->strays_by_isn);
@@ -148,6 +136,8 @@ void join_free(struct join *join)
 	free(join->datagram_flows);
 	free(join->claims);
 	free(join->processes);
+	attempt_table_free(join->attempts);
+	evidence_pool_free(join->evidence);
 	streams_free(join->streams);
 	flow_table_free(join->flows);
 	whose_free(join->whose);
@@ -244,22 +234,6 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		opening_snapshot(join, event);
 }
 
-static void handle_fact(struct join *join, const struct event *event)
-{
-	const struct ev_fact *fact = &event->fact;
-
-	if (join->facts_request != fact->request || join->facts_whole) {
-		/* asked again: what was true at the pending finding may not be so any more */
-		join->facts_request = fact->request;
-		join->facts_count = 0;
-	}
-	join->facts_whole = fact->what == FACT_DONE;
-	if (fact->what == FACT_DONE || join->facts_count == JOIN_FACTS_MAX)
-		return;
-	join->facts_netns[join->facts_count] = event->head.netns;
-	join->facts[join->facts_count++] = *fact;
-}
-
 /* Of a selection of a connection's packets every other one would look lost. */
 static void handle_packet(struct join *join, const struct event *event)
 {
@@ -313,7 +287,7 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_SYSCALL] = handle_syscall,
 	[EVENT_SOCKET] = handle_snapshot,
 	[EVENT_TICK] = handle_tick,
-	[EVENT_FACT] = handle_fact,
+	[EVENT_FACT] = attempt_take_fact,
 	[EVENT_NEIGHBOR] = host_event,
 	[EVENT_START] = host_event,
 	[EVENT_HOOK] = host_event,
@@ -370,51 +344,14 @@ const struct stream_look *join_look(const struct join *join)
 	return &join->look;
 }
 
-struct attempt *join_due(struct join *join)
-{
-	struct attempt_slot *slot = TAILQ_FIRST(&join->due);
-
-	if (!slot &&
-	    join->finished) /* one by one: however many were open, no table holds them all */
-		while (!slot && connection_finish_next(join))
-			slot = TAILQ_FIRST(&join->due);
-	if (!slot)
-		return NULL;
-	for (size_t i = 0; i < slot->attempt.openings_count && i < JOIN_OPENINGS_MAX; i++)
-		opening_see_whole(join, (struct opening_slot *)slot->attempt.openings[i]);
-	return &slot->attempt;
-}
-
 void join_finish(struct join *join)
 {
 	capture_finish(join);
 	lookup_finish(join);
 	datagram_finish(join);
 	claims_finish(join);
-	attempt_run_timers(join, UINT64_MAX);
-	for (size_t i = 0; i < join->attempts_touched; i++)
-		if (join->attempts[i].used)
-			attempt_evict(join, &join->attempts[i]);
+	attempt_finish(join);
 	join->finished = true;
-}
-
-static bool any_connecting(const struct attempt *attempt)
-{
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
-		if (attempt->openings[i]->state == OPENING_CONNECTING)
-			return true;
-	return false;
-}
-
-size_t join_connecting(const struct join *join)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < join->attempts_touched; i++)
-		count += join->attempts[i].used &&
-			 join->attempts[i].attempt.state == ATTEMPT_OPEN &&
-			 any_connecting(&join->attempts[i].attempt);
-	return count;
 }
 
 const struct join_counters *join_counters(const struct join *join)

@@ -396,8 +396,6 @@ struct attempt {
 			__u16 client_port;
 		};
 	};
-
-	__u32 evidence_count; /* may exceed what is kept */
 };
 
 /* The opening that decides: the last to fail, or the one that worked. NULL for other kinds. */
@@ -406,9 +404,12 @@ const struct opening *attempt_decider(const struct attempt *attempt);
 /* The packets that a verdict on it speaks of: whose.h. Returns how many; none: it had no packet. */
 size_t attempt_spans(const struct attempt *attempt, struct packet_span spans[JOIN_SPANS_MAX]);
 
-/* Evidence in the order of time, of the stream where that is equal. Returns how many were copied (at most @room). */
+/*
+ * Evidence in the order of time, of the stream where that is equal. Returns how many were copied (at
+ * most @room); @omitted: so many more were seen.
+ */
 size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
-			struct evidence *evidence, size_t room);
+			struct evidence *evidence, size_t room, size_t *omitted);
 
 /* Facts that were fetched for the attempt, in order of arrival; NULL-terminated walk by index. */
 const struct ev_fact *attempt_fact(const struct join *join, const struct attempt *attempt,

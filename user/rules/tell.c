@@ -274,10 +274,9 @@ void tell_frame(const struct view *view, const struct verdict *verdict, struct f
 	tell_scope(view, finding);
 	tell_changes(view, finding);
 	tell_facts(view, finding);
-	finding->evidence_count = attempt_evidence(view->join, attempt, finding->evidence,
-						   ARRAY_SIZE(finding->evidence));
-	if (attempt->evidence_count > finding->evidence_count)
-		finding->evidence_omitted = attempt->evidence_count - finding->evidence_count;
+	finding->evidence_count =
+		attempt_evidence(view->join, attempt, finding->evidence,
+				 ARRAY_SIZE(finding->evidence), &finding->evidence_omitted);
 }
 
 void tell_cleared(const struct view *view, struct finding *finding)

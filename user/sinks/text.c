@@ -232,7 +232,7 @@ static void text_worked(struct sink *sink, const struct join *join, const struct
 	struct finding shown = { .role = "client" };
 	char time[40], owner[160], connection[160], duration[32];
 	struct text text = text_of(time);
-	size_t count;
+	size_t count, omitted;
 
 	if (!opening)
 		return;
@@ -250,10 +250,8 @@ static void text_worked(struct sink *sink, const struct join *join, const struct
 		say_duration(&text, (opening->established_ns - opening->started_ns) / 1000);
 	fprintf(sink->options.file, "%s connected  %s%s%s%s%s\n", time, owner, owner[0] ? "  " : "",
 		connection, duration[0] ? "  after " : "", duration);
-	count = attempt_evidence(join, attempt, evidence, ARRAY_SIZE(evidence));
-	print_evidence(sink, join, evidence, count,
-		       attempt->evidence_count > count ? attempt->evidence_count - count : 0,
-		       attempt->started_ns);
+	count = attempt_evidence(join, attempt, evidence, ARRAY_SIZE(evidence), &omitted);
+	print_evidence(sink, join, evidence, count, omitted, attempt->started_ns);
 }
 
 /* ---- events ---- */

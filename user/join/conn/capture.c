@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
 
 /*
@@ -221,7 +221,7 @@ static void add_evidence(struct join *join, struct opening_slot *slot, const str
 	sighting.evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
 	sighting.evidence.frame = event->frame.frame;
 	sighting.evidence.direction = direction;
-	attempt_add_evidence(join, slot, &sighting.evidence);
+	openings_add_evidence(join, slot, &sighting.evidence);
 }
 
 static void note_syn(struct opening *opening, __u64 ts_ns)

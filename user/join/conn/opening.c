@@ -6,21 +6,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
-
-struct evidence evidence_of(const struct event *event)
-{
-	return (struct evidence){
-		.ts_ns = event->head.ts_ns,
-		.netns = event->head.netns,
-		.ifindex = event->head.ifindex,
-		.kind = event->head.kind,
-		.vantage = event->head.vantage,
-		.flags = event->head.flags,
-		.known = event->head.known,
-	};
-}
 
 static struct evidence evidence_of_socket(const struct event *event)
 {
@@ -122,7 +109,7 @@ void opening_open(struct join *join, const struct event *event)
 	}
 	evidence.old_state = 7;
 	evidence.new_state = 2;
-	attempt_add_evidence(join, slot, &evidence);
+	openings_add_evidence(join, slot, &evidence);
 	learn_tuple(join, slot, &open->tuple);
 }
 
@@ -318,7 +305,7 @@ void opening_socket(struct join *join, const struct event *event)
 		return; /* posted by tcp_disconnect(): says nothing */
 	learn_tuple(join, slot, &socket->tuple);
 	note_counters(join, slot, event);
-	attempt_add_evidence(join, slot, &evidence);
+	openings_add_evidence(join, slot, &evidence);
 	switch (event->head.kind) {
 	case EVENT_STATE:
 		state_changed(join, slot, event);
@@ -368,7 +355,7 @@ void opening_syscall(struct join *join, const struct event *event)
 			slot->opening.end = END_ERRNO;
 		}
 		if (!slot->retired)
-			attempt_add_evidence(join, slot, &evidence);
+			openings_add_evidence(join, slot, &evidence);
 		return;
 	}
 	if (call->type && call->type != 1 /* SOCK_STREAM */)
@@ -391,7 +378,7 @@ void opening_syscall(struct join *join, const struct event *event)
 		openings_retire(join, slot);
 		return;
 	}
-	attempt_add_evidence(join, slot, &evidence);
+	openings_add_evidence(join, slot, &evidence);
 	slot->opening.state = OPENING_FAILED;
 	slot->opening.ended_ns = event->head.ts_ns;
 	slot->opening.end = END_ERRNO;

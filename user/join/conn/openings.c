@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
 
 static void unlink_slot(struct opening_slot *slot)
@@ -123,12 +123,18 @@ static void free_slot(struct join *join, struct opening_slot *slot)
 	join->openings_free[join->openings_free_count++] = slot;
 }
 
+void openings_let_go(struct opening_slot *slot)
+{
+	slot->attempt = NULL;
+	slot->seen = NULL;
+}
+
 void openings_retire(struct join *join, struct opening_slot *slot)
 {
 	if (slot->opening.captured)
 		capture_unwatch(join, slot);
 	TAILQ_REMOVE(&join->live, slot, by_age);
-	slot->attempt = NULL;
+	openings_let_go(slot);
 	slot->retired = true;
 	TAILQ_INSERT_TAIL(&join->retired, slot, by_age);
 	if (++join->retired_count <= JOIN_RETIRED_MAX)
@@ -137,4 +143,15 @@ void openings_retire(struct join *join, struct opening_slot *slot)
 	TAILQ_REMOVE(&join->retired, slot, by_age);
 	join->retired_count--;
 	free_slot(join, slot);
+}
+
+void openings_add_evidence(struct join *join, const struct opening_slot *slot,
+			   const struct evidence *evidence)
+{
+	struct evidence own = *evidence;
+
+	if (!slot->seen)
+		return;
+	own.opening_index = slot->index;
+	evidence_add(join->evidence, slot->seen, &own);
 }

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
 
 /*
@@ -220,7 +220,7 @@ void wire_note_full(struct join *join, struct opening_slot *slot, const struct e
 	opening->full.backlog_max = evidence->limit;
 	opening->full.listener_cookie = listener_cookie;
 	opening->full.at_ack = at_ack;
-	attempt_add_evidence(join, slot, evidence);
+	openings_add_evidence(join, slot, evidence);
 }
 
 static bool drop_is(const struct join *join, const struct sighting *sighting, const char *name)
@@ -316,7 +316,7 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 	else
 		apply_in(join, slot, sighting, by_cookie);
 	evidence.direction = out && !sighting->quoted ? DIRECTION_OUT : DIRECTION_IN;
-	attempt_add_evidence(join, slot, &evidence);
+	openings_add_evidence(join, slot, &evidence);
 }
 
 /* ---- whose it is ---- */
@@ -586,7 +586,7 @@ void wire_listener(struct join *join, const struct event *event)
 	if (slot && full)
 		wire_note_full(join, slot, &evidence, event->head.cookie, at_ack);
 	else if (slot)
-		attempt_add_evidence(join, slot, &evidence);
+		openings_add_evidence(join, slot, &evidence);
 	if (full && (at_ack || !slot))
 		attempt_overflow(join, &evidence, tuple, event->head.cookie, listener->isn, at_ack);
 }

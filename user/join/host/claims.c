@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
 #include "util/time.h"
 

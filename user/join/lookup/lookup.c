@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
 
 /*

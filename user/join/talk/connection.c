@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "join/segment/stream_judge.h"
-#include "join/core.h"
+#include "join/attempt/attempt.h"
 #include "util/address.h"
 #include "util/array.h"
 #include "util/time.h"

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* attempt.h - the table of attempts, private to join */
+#pragma once
+
+#include "join/core.h"
+
+#define ATTEMPT_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further opening */
+/* Of an overflow, kept to see whether they are openings of this machine. */
+#define ATTEMPT_CLIENTS_MAX 4
+
+enum timer { TIMER_NONE, TIMER_SETTLE, TIMER_PROVEN, TIMER_BIND, TIMER_EPISODE, TIMER_COUNT };
+
+struct client {
+	__u8 address[EVENT_ADDRESS_SIZE];
+	__u32 isn;
+	__u16 port;
+};
+
+struct attempt_slot {
+	struct attempt attempt; /* first: a struct attempt * of ours is a slot */
+	LIST_ENTRY(attempt_slot) by_owner;
+	TAILQ_ENTRY(attempt_slot) by_timer;
+	TAILQ_ENTRY(attempt_slot) by_due;
+	__u64 deadline_ns;
+	__u64 last_failure_ns;
+	__u64 last_begin_ns;
+	__u8 timer; /* enum timer */
+	bool used;
+	bool in_owner;
+	bool retried; /* bind: the process asked for the same port again */
+	bool is_due;
+	__u32 live; /* openings that are still connecting */
+	struct evidence_list seen;
+	struct client clients[ATTEMPT_CLIENTS_MAX];
+	__u32 clients_count;
+};
+
+LIST_HEAD(owner_list, attempt_slot);
+TAILQ_HEAD(attempt_queue, attempt_slot);
+
+struct attempt_facts { /* of one attempt at a time */
+	struct ev_fact fact[JOIN_FACTS_MAX];
+	__u32 netns[JOIN_FACTS_MAX];
+	size_t count;
+	__u64 request;
+	bool whole; /* the last one has come */
+};
+
+struct attempt_table {
+	struct attempt_slot *slots;
+	struct attempt_slot **free;
+	size_t free_count;
+	size_t touched;
+	size_t room;
+	struct owner_list *by_owner;
+	size_t buckets; /* a power of two */
+	struct attempt_queue timers[TIMER_COUNT]; /* each in the order of deadlines */
+	struct attempt_queue due;
+	struct attempt_facts facts;
+};
+
+/* Returns 0 or -ENOMEM. */
+int attempt_table_new(struct attempt_table **out, size_t room);
+void attempt_table_free(struct attempt_table *table);
+
+/* A slot for a new attempt, with its id; NULL: none is free, and that was counted. */
+struct attempt_slot *attempt_take(struct join *join, enum attempt_kind kind,
+				  const struct event_owner *owner, bool owner_known, __u32 netns,
+				  __u64 cookie, __u64 started_ns);
+void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer timer,
+		       __u64 deadline_ns);
+void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns); /* it is final */
+void attempt_release(struct join *join, struct attempt_slot *slot); /* and its openings */
+
+struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot *slot,
+					 const struct event_owner *owner, bool owner_known);
+void attempt_note_failure(struct join *join, struct opening_slot *slot);
+void attempt_note_established(struct join *join, struct opening_slot *slot);
+void attempt_note_pending(struct join *join, struct opening_slot *slot, __u64 now_ns);
+void attempt_call(struct join *join, const struct event *event); /* bind, listen */
+void attempt_later_open(struct join *join, const struct event *event);
+void attempt_overflow(struct join *join, const struct evidence *evidence,
+		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
+bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
+void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
+/* Likewise; false: no slot was free. */
+bool attempt_claims(struct join *join, const struct address_claims *claims);
+void attempt_evict(struct join *join, struct attempt_slot *slot);
+void attempt_hurry(struct join *join); /* judges the oldest settling one early */
+void attempt_run_timers(struct join *join, __u64 now_ns);
+void attempt_take_fact(struct join *join, const struct event *event);
+void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 now_ns);
+void attempt_finish(struct join *join); /* gives up whatever is still open */

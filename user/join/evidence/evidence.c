@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* evidence.c - what was seen: the first entries and the last of each list, bounded */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "join/evidence/evidence.h"
+
+struct evidence_pool {
+	struct evidence_slot *slots;
+	struct evidence_slot *free;
+	size_t room;
+	size_t touched;
+};
+
+int evidence_pool_new(struct evidence_pool **out, size_t room)
+{
+	struct evidence_pool *pool = calloc(1, sizeof(*pool));
+
+	if (!pool)
+		return -ENOMEM;
+	pool->room = room;
+	pool->slots = calloc(room, sizeof(*pool->slots));
+	if (!pool->slots) {
+		free(pool);
+		return -ENOMEM;
+	}
+	*out = pool;
+	return 0;
+}
+
+void evidence_pool_free(struct evidence_pool *pool)
+{
+	if (!pool)
+		return;
+	free(pool->slots);
+	free(pool);
+}
+
+/* NULL when every one is in use. */
+static struct evidence_slot *take_slot(struct evidence_pool *pool)
+{
+	struct evidence_slot *slot = pool->free;
+
+	if (slot) {
+		pool->free = slot->next;
+		return slot;
+	}
+	if (pool->touched == pool->room)
+		return NULL;
+	return &pool->slots[pool->touched++];
+}
+
+void evidence_add(struct evidence_pool *pool, struct evidence_list *list,
+		  const struct evidence *evidence)
+{
+	struct evidence_slot *slot;
+
+	list->count++;
+	if (list->kept == JOIN_EVIDENCE_MAX) {
+		/* the oldest behind the first ones makes room */
+		slot = list->middle->next;
+		list->middle->next = slot->next;
+		list->kept--;
+	} else {
+		slot = take_slot(pool);
+		if (!slot)
+			return;
+	}
+	slot->evidence = *evidence;
+	slot->next = NULL;
+	if (list->last)
+		list->last->next = slot;
+	else
+		list->first = slot;
+	list->last = slot;
+	if (++list->kept == EVIDENCE_HEAD)
+		list->middle = slot;
+}
+
+void evidence_release(struct evidence_pool *pool, struct evidence_list *list)
+{
+	if (list->last) {
+		list->last->next = pool->free;
+		pool->free = list->first;
+	}
+	*list = (struct evidence_list){ 0 };
+}
+
+size_t evidence_copy(const struct evidence_list *list, struct evidence *evidence, size_t room)
+{
+	size_t n = 0;
+
+	for (const struct evidence_slot *e = list->first; e && n < room; e = e->next) {
+		size_t at = n++;
+
+		for (; at && evidence[at - 1].ts_ns > e->evidence.ts_ns; at--)
+			evidence[at] = evidence[at - 1];
+		evidence[at] = e->evidence;
+	}
+	return n;
+}
+
+struct evidence evidence_of(const struct event *event)
+{
+	return (struct evidence){
+		.ts_ns = event->head.ts_ns,
+		.netns = event->head.netns,
+		.ifindex = event->head.ifindex,
+		.kind = event->head.kind,
+		.vantage = event->head.vantage,
+		.flags = event->head.flags,
+		.known = event->head.known,
+	};
+}
