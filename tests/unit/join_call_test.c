@@ -67,8 +67,8 @@ static void bind_waits_for_another_port(void **state)
 	assert_null(join_due(join));
 	feed(join, other);
 	tick(join, 1100);
-	assert_int_equal(only_due(join)->kind, ATTEMPT_BIND);
-	assert_true(only_due(join)->bound_other_later);
+	assert_ptr_equal(only_due(join)->subject, &subject_bind);
+	assert_true(only_due(join)->call->bound_other_later);
 }
 
 static void asking_again_is_not_another_way(void **state)
@@ -84,12 +84,12 @@ static void asking_again_is_not_another_way(void **state)
 	feed(join, other); /* the next listener of its configuration */
 	feed(join, again);
 	tick(join, 1100);
-	assert_false(only_due(join)->bound_other_later);
+	assert_false(only_due(join)->call->bound_other_later);
 	join_told(join, only_due(join), NULL);
 	other.head.ts_ns = 1200 * MS;
 	feed(join, other);
 	tick(join, 1700);
-	assert_false(only_due(join)->bound_other_later);
+	assert_false(only_due(join)->call->bound_other_later);
 }
 
 static struct event full_queue(__u64 ms, __u32 isn)
@@ -112,8 +112,8 @@ static void overflow_tells_of_clients_elsewhere(void **state)
 	feed(join, full_queue(1, 500));
 	feed(join, full_queue(1000, 600));
 	tick(join, 1600);
-	assert_int_equal(only_due(join)->kind, ATTEMPT_OVERFLOW);
-	assert_int_equal(only_due(join)->overflows, 2);
+	assert_ptr_equal(only_due(join)->subject, &subject_overflow);
+	assert_int_equal(only_due(join)->overflow->count, 2);
 }
 
 static void overflow_is_claimed_by_the_local_client(void **state)

@@ -44,7 +44,7 @@ static size_t told(struct join *join, struct address_claims *last)
 	size_t count = 0;
 
 	for (; (attempt = join_due(join)); count++) {
-		assert_int_equal(attempt->kind, ATTEMPT_CLAIMS);
+		assert_ptr_equal(attempt->subject, &subject_claims);
 		if (last)
 			*last = *attempt->claims;
 		join_told(join, attempt, NULL);

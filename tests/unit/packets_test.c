@@ -130,7 +130,7 @@ static struct opening opening_of(__u16 port)
 static void judge(struct lab *lab, const struct opening *opening, __u64 ms, const char *summary)
 {
 	static struct finding finding;
-	struct attempt attempt = { .kind = ATTEMPT_CONNECT,
+	struct attempt attempt = { .subject = &subject_connect,
 				   .openings = { opening },
 				   .openings_count = 1,
 				   .due_ns = ms * MS };
@@ -266,7 +266,7 @@ static void storm(void **state)
 {
 	struct lab *lab = *state;
 	struct opening opening = opening_of(4000);
-	struct attempt attempt = { .kind = ATTEMPT_CONNECT,
+	struct attempt attempt = { .subject = &subject_connect,
 				   .openings = { &opening },
 				   .openings_count = 1 };
 	const struct verdict verdict = { .rule = rules_find("connect-refused"),

@@ -306,7 +306,7 @@ static void check_finding(const struct finding *finding)
 static void check_twist(const struct replay *replay, const struct attempt *attempt,
 			const struct finding *finding)
 {
-	bool packets = attempt->kind == ATTEMPT_CONNECT && attempt_decider(attempt)->syn_sent &&
+	bool packets = attempt_decider(attempt) && attempt_decider(attempt)->syn_sent &&
 		       finding->error != EADDRNOTAVAIL;
 
 	if (!packets)

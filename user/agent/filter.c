@@ -333,53 +333,13 @@ static bool process_matches(const struct filter *filter, const struct ev_process
 
 /* ---- what ---- */
 
-static struct event_tuple tuple_of_call(const struct attempt *attempt)
-{
-	struct event_tuple tuple = attempt->call.tuple;
-
-	/* a bind() that failed left the socket without the address that was asked for */
-	memcpy(tuple.local, attempt->call.asked, sizeof(tuple.local));
-	tuple.local_port = attempt->call.asked_port;
-	tuple.protocol = IPPROTO_TCP;
-	return tuple;
-}
-
-static struct event_tuple tuple_of_overflow(const struct attempt *attempt)
-{
-	struct event_tuple tuple = attempt->listener_tuple;
-
-	memcpy(tuple.remote, attempt->client, sizeof(tuple.remote));
-	tuple.remote_port = attempt->client_port;
-	tuple.protocol = IPPROTO_TCP;
-	return tuple;
-}
-
-static struct event_tuple tuple_of_lookup(const struct lookup *lookup)
-{
-	struct event_tuple tuple = { .local_port = lookup->client_port,
-				     .remote_port = lookup->name[0] ? 53 : lookup->server_port,
-				     .protocol = IPPROTO_UDP };
-
-	memcpy(tuple.local, lookup->client, sizeof(tuple.local));
-	memcpy(tuple.remote, lookup->server, sizeof(tuple.remote));
-	return tuple;
-}
-
-static struct event_tuple tuple_of_claims(const struct address_claims *claims)
-{
-	struct event_tuple tuple = { .family = 0 };
-
-	memcpy(tuple.local, claims->address, sizeof(tuple.local));
-	return tuple;
-}
-
 static bool expression_matches(const struct filter *filter, const struct attempt *attempt)
 {
 	struct event_tuple tuple;
 
 	if (!filter->expression)
 		return true;
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++) {
+	for (size_t i = 0; i < attempt_openings(attempt); i++) {
 		const struct opening *opening = attempt->openings[i];
 
 		if (expression_match(filter->expression, &opening->tuple))
@@ -392,17 +352,9 @@ static bool expression_matches(const struct filter *filter, const struct attempt
 		if (expression_match(filter->expression, &tuple))
 			return true;
 	}
-	if (attempt->kind == ATTEMPT_CONNECT)
+	if (attempt->openings_count)
 		return false;
-	if (attempt->kind == ATTEMPT_LOOKUP)
-		tuple = tuple_of_lookup(attempt->lookup);
-	else if (attempt->kind == ATTEMPT_CLAIMS)
-		tuple = tuple_of_claims(attempt->claims);
-	else if (attempt->kind == ATTEMPT_CONNECTION)
-		connection_tuple(attempt->connection, &tuple);
-	else
-		tuple = attempt->kind == ATTEMPT_OVERFLOW ? tuple_of_overflow(attempt) :
-							    tuple_of_call(attempt);
+	subject_tuple(attempt, &tuple);
 	return expression_match(filter->expression, &tuple);
 }
 

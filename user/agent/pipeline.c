@@ -163,7 +163,7 @@ static bool want_path(const struct attempt *attempt, const struct verdict *verdi
 	const struct opening *opening =
 		verdict->opening ? verdict->opening : attempt_decider(attempt);
 
-	if (attempt->kind != ATTEMPT_CONNECT || !opening || verdict->state == FINDING_CLEARED)
+	if (!opening || verdict->state == FINDING_CLEARED)
 		return false;
 	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == opening->netns)
 		return false;

@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/attempt/subject.h"
 #include "join/host/claims.h"
 #include "join/compare/compare.h"
 #include "join/talk/connection.h"
@@ -45,7 +46,6 @@
 #define JOIN_OPENINGS_MAX 8 /* of one attempt; further ones are counted */
 #define JOIN_EVIDENCE_MAX 32 /* entries of one attempt; further ones are counted */
 #define JOIN_FACTS_MAX 48 /* of one attempt */
-#define JOIN_SPANS_MAX (JOIN_OPENINGS_MAX + 1) /* of one attempt */
 #define JOIN_NAME_SIZE 60
 /* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
 #define JOIN_CLOCK_SLACK_NS 2000000ull
@@ -286,9 +286,12 @@ struct opening {
 	bool blind_hook; /* states or drops cannot be seen: their hooks are missing */
 };
 
+/* The call itself failed, before any state change and any packet. */
+bool opening_call_alone(const struct opening *opening);
+
 /* ---- an attempt ---- */
 
-/* What an ATTEMPT_LOOKUP is about. */
+/* What a lookup is about. */
 enum lookup_about {
 	LOOKUP_NAME, /* what a client wanted to know of a name */
 	LOOKUP_UNREACHABLE, /* a datagram that nobody took */
@@ -347,23 +350,28 @@ struct lookup {
 
 enum { LOOKUP_A = 1 << 0, LOOKUP_AAAA = 1 << 1, LOOKUP_OTHER = 1 << 2 };
 
-enum attempt_kind {
-	ATTEMPT_CONNECT,
-	ATTEMPT_BIND,
-	ATTEMPT_LISTEN,
-	ATTEMPT_OVERFLOW,
-	/* of captures only: */
-	ATTEMPT_LOOKUP, /* of a name, or another datagram that nobody took */
-	ATTEMPT_CONNECTION, /* what became of an established connection of a capture */
-	ATTEMPT_CLAIMS, /* of one address by two machines, in a capture */
-	ATTEMPT_KIND_COUNT
+/* A bind() or listen() that failed. */
+struct failed_call {
+	struct ev_syscall call;
+	bool bound_other_later; /* the process settled for another port within the settle */
+};
+
+/* An episode of a listener whose accept queue is full, and who suffered. */
+struct overflow {
+	const struct listener *listener; /* NULL: never seen to listen */
+	struct event_tuple tuple; /* the listener's, with the last client as its remote side */
+	__u64 cookie;
+	__u32 count; /* met by clients that are no openings of this machine */
+	__u32 backlog;
+	__u32 backlog_max;
+	bool at_ack; /* at the handshake's last ACK */
 };
 
 enum attempt_state { ATTEMPT_OPEN, ATTEMPT_SETTLING, ATTEMPT_FINAL };
 
 struct attempt {
 	__u64 id; /* made from boot id, cookie or pid, and start time: the same in every replay */
-	__u8 kind; /* enum attempt_kind */
+	const struct subject *subject; /* what it is about */
 	__u8 state; /* enum attempt_state */
 	bool pending_told; /* a pending finding was made (set by join_told()) */
 	bool worked; /* an opening worked: no failure */
@@ -375,34 +383,26 @@ struct attempt {
 	__u64 started_ns;
 	__u64 ended_ns; /* when the last opening ended, 0 open */
 	__u64 due_ns; /* the time a judgement made now carries */
-	__u32 openings_count; /* may exceed JOIN_TRIES_MAX */
+	__u32 openings_count; /* may exceed what is kept: attempt_openings() */
 	const struct opening *openings[JOIN_OPENINGS_MAX]; /* in order of their begin */
 
-	bool bound_other_later; /* bind: the process settled for another port within the settle */
-	bool at_ack; /* overflow: at the handshake's last ACK */
-	union { /* ten thousand attempts may wait at once */
-		struct ev_syscall call; /* ATTEMPT_BIND and _LISTEN */
-		const struct lookup *lookup; /* ATTEMPT_LOOKUP */
-		const struct connection *connection; /* ATTEMPT_CONNECTION */
-		const struct address_claims *claims; /* ATTEMPT_CLAIMS */
-		struct { /* ATTEMPT_OVERFLOW: the listener and who suffered */
-			const struct listener *listener; /* NULL: never seen to listen */
-			struct event_tuple listener_tuple;
-			__u64 listener_cookie;
-			__u32 overflows; /* met by clients that are no openings of this machine */
-			__u32 backlog;
-			__u32 backlog_max;
-			__u8 client[EVENT_ADDRESS_SIZE]; /* the last of them */
-			__u16 client_port;
-		};
+	union { /* what its subject alone has */
+		const struct failed_call *call;
+		const struct overflow *overflow;
+		const struct lookup *lookup;
+		const struct connection *connection;
+		const struct address_claims *claims;
 	};
 };
 
-/* The opening that decides: the last to fail, or the one that worked. NULL for other kinds. */
+/* How many openings are kept: .openings_count may be more. */
+size_t attempt_openings(const struct attempt *attempt);
+
+/* The opening that decides: the last to fail, or the one that worked. NULL: it is not about openings. */
 const struct opening *attempt_decider(const struct attempt *attempt);
 
-/* The packets that a verdict on it speaks of: whose.h. Returns how many; none: it had no packet. */
-size_t attempt_spans(const struct attempt *attempt, struct packet_span spans[JOIN_SPANS_MAX]);
+/* The @index-th span of packets that a verdict on it speaks of: whose.h. False: there are no more. */
+bool attempt_span(const struct attempt *attempt, size_t index, struct packet_span *span);
 
 /*
  * Evidence in the order of time, of the stream where that is equal. Returns how many were copied (at

@@ -7,12 +7,6 @@
 #include "rules/look.h"
 #include "util/address.h"
 
-bool look_call_alone(const struct opening *opening)
-{
-	/* RFC 9293 3.9.1: OPEN was refused before the SYN; the port is chosen after SYN_SENT */
-	return opening->call_error && !opening->syn_sent;
-}
-
 bool look_in_time(const struct opening *opening, __u64 ns)
 {
 	return !opening->ended_ns || !ns || ns <= opening->ended_ns + JOIN_CLOCK_SLACK_NS;
@@ -64,7 +58,7 @@ bool look_unanswered(const struct view *view)
 		return false;
 	if (view->wake == WAKE_PENDING || opening->end != END_ERRNO)
 		return true;
-	if (look_call_alone(opening))
+	if (opening_call_alone(opening))
 		return false;
 	/* ECONNABORTED: the socket was destroyed under its owner, which ends the wait and no more */
 	return opening->error == ETIMEDOUT || opening->error == ECONNABORTED;
@@ -178,12 +172,6 @@ bool look_slow(const struct view *view)
 	return median_us && took_us > view->thresholds->value[THRESHOLD_SLOW_FACTOR] * median_us;
 }
 
-static size_t openings_kept(const struct attempt *attempt)
-{
-	return attempt->openings_count < JOIN_OPENINGS_MAX ? attempt->openings_count :
-							     JOIN_OPENINGS_MAX;
-}
-
 /*
  * Was this opening needed? One that failed by itself before the other worked was; one that was given
  * up was only if that made room for the next: the losers of a race (RFC 8305 5) were not.
@@ -204,7 +192,7 @@ bool look_fallback(const struct view *view, const struct opening **first, __u64 
 	const struct opening *worked = view->opening;
 	const struct opening *failed = NULL;
 
-	for (size_t i = 0; i < openings_kept(attempt) && !failed; i++)
+	for (size_t i = 0; i < attempt_openings(attempt) && !failed; i++)
 		if (failed_before(attempt->openings[i], worked))
 			failed = attempt->openings[i];
 	if (!failed || address_equal(failed->tuple.remote, worked->tuple.remote))

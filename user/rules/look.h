@@ -7,9 +7,6 @@
 
 /* ---- look.c: about an opening ---- */
 
-/* The call itself failed, before any state change and any packet. */
-bool look_call_alone(const struct opening *opening);
-
 /* Gone without an answer: timed out, given up, killed, or still waiting. */
 bool look_unanswered(const struct view *view);
 

@@ -12,19 +12,6 @@
  * nothing else. The questions that several ask are in look.h, the words that several say in words.h.
  */
 
-/* What an attempt has come to when it is judged. */
-enum wake {
-	WAKE_PENDING = 1 << 0, /* connect: still open, the second SYN was sent */
-	WAKE_FAILED = 1 << 1, /* connect: the last opening failed */
-	WAKE_WORKED = 1 << 2, /* connect: an opening worked */
-	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
-	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
-	WAKE_LOOKUP =
-		1 << 5, /* a lookup of a capture failed or was late, or a datagram met trouble */
-	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
-	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
-};
-
 struct view {
 	const struct join *join;
 	const struct thresholds *thresholds;

@@ -105,39 +105,6 @@ const char *blind_name(unsigned int bit)
 
 /* ---- the view ---- */
 
-static size_t openings_kept(const struct attempt *attempt)
-{
-	return attempt->openings_count < JOIN_OPENINGS_MAX ? attempt->openings_count :
-							     JOIN_OPENINGS_MAX;
-}
-
-/* Of an open attempt: the youngest opening that waits in vain. */
-static const struct opening *pick_waiting(const struct attempt *attempt)
-{
-	for (size_t i = openings_kept(attempt); i-- > 0;)
-		if (attempt->openings[i]->state == OPENING_CONNECTING &&
-		    attempt->openings[i]->syn_sent > 1)
-			return attempt->openings[i];
-	return NULL;
-}
-
-/*
- * Of a failed attempt: the one that decided; but where that one never got as far as a SYN (an
- * address of a family this host has no route for) and another one did, that other one is what
- * the caller is missing.
- */
-static const struct opening *pick_failed(const struct attempt *attempt)
-{
-	const struct opening *decider = attempt_decider(attempt);
-
-	if (!decider || !look_call_alone(decider))
-		return decider;
-	for (size_t i = openings_kept(attempt); i-- > 0;)
-		if (attempt->openings[i]->state == OPENING_FAILED && attempt->openings[i]->syn_sent)
-			return attempt->openings[i];
-	return decider;
-}
-
 static bool facts_there(const struct join *join, const struct attempt *attempt)
 {
 	for (int what = FACT_NONE + 1; what < FACT_COUNT; what++)
@@ -150,46 +117,19 @@ static bool facts_there(const struct join *join, const struct attempt *attempt)
 static bool view_of(const struct join *join, const struct thresholds *thresholds,
 		    const struct attempt *attempt, struct view *view)
 {
+	const struct subject *subject = attempt->subject;
+
 	*view = (struct view){
 		.join = join,
 		.thresholds = thresholds,
 		.attempt = attempt,
 		.facts = facts_there(join, attempt),
 	};
-	if (attempt->kind == ATTEMPT_BIND || attempt->kind == ATTEMPT_LISTEN) {
-		view->wake = WAKE_BIND;
-		return true;
-	}
-	if (attempt->kind == ATTEMPT_OVERFLOW) {
-		view->wake = WAKE_OVERFLOW;
-		return true;
-	}
-	if (attempt->kind == ATTEMPT_LOOKUP) {
-		view->wake = WAKE_LOOKUP;
-		return true;
-	}
-	if (attempt->kind == ATTEMPT_CONNECTION) {
-		view->wake = WAKE_CONNECTION;
+	view->wake =
+		subject->wake ? subject->wake(attempt, &view->opening) : (enum wake)subject->wakes;
+	if (view->wake == WAKE_CONNECTION)
 		view->connection = attempt->connection;
-		return true;
-	}
-	if (attempt->kind == ATTEMPT_CLAIMS) {
-		view->wake = WAKE_CLAIMS;
-		return true;
-	}
-	if (attempt->openings_count == 1 && attempt->openings[0]->of_lookup && !attempt->worked)
-		return false; /* the lookup owns its transport's failures */
-	if (attempt->worked) {
-		view->wake = WAKE_WORKED;
-		view->opening = attempt_decider(attempt);
-	} else if (attempt->state == ATTEMPT_OPEN) {
-		view->wake = WAKE_PENDING;
-		view->opening = pick_waiting(attempt);
-	} else {
-		view->wake = WAKE_FAILED;
-		view->opening = pick_failed(attempt);
-	}
-	return view->opening;
+	return view->wake != WAKE_NONE;
 }
 
 /* ---- judging ---- */

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tell.c - the parts of a finding that do not depend on its rule */
 
-#include <linux/if_ether.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "rules/look.h"
 #include "rules/tell.h"
 #include "rules/words.h"
 #include "util/address.h"
-#include "util/port.h"
 
 static void tell_connection(const struct view *view, struct finding *finding)
 {
@@ -38,73 +35,38 @@ static void tell_times(const struct view *view, const struct verdict *verdict,
 
 	finding->time_ns = attempt->due_ns;
 	finding->started_ns = attempt->started_ns;
-	if (verdict->state == FINDING_CLEARED || attempt->kind != ATTEMPT_CONNECT)
+	if (verdict->state == FINDING_CLEARED || !opening)
 		return;
 	if (verdict->state == FINDING_FINAL && opening->ended_ns)
 		finding->time_ns = opening->ended_ns;
 	if (view->wake == WAKE_WORKED)
 		finding->time_ns = opening->established_ns;
-	finding->duration_known = !look_call_alone(opening) && look_begin_seen(view);
+	finding->duration_known = !opening_call_alone(opening) && look_begin_seen(view);
 	if (finding->time_ns > finding->started_ns)
 		finding->duration_us = (finding->time_ns - finding->started_ns) / NS_PER_US;
 }
 
-static void tell_call(const struct attempt *attempt, struct finding *finding)
+/* Of what is no opening. */
+static void tell_subject(const struct attempt *attempt, struct finding *finding)
 {
-	finding->tuple = attempt->call.tuple;
-	if (attempt->kind == ATTEMPT_BIND) {
-		memcpy(finding->tuple.local, attempt->call.asked, sizeof(finding->tuple.local));
-		finding->tuple.local_port = attempt->call.asked_port;
+	struct subject_about about = { .cookie = 0 };
+
+	attempt->subject->about(attempt, &about);
+	finding->captured = attempt->subject->captured;
+	finding->tuple = about.tuple;
+	finding->cookie = about.cookie;
+	if (about.error) {
+		finding->end = END_ERRNO;
+		finding->error = about.error;
 	}
-	finding->netns = attempt->netns;
-	finding->end = END_ERRNO;
-	finding->error = attempt->call.error;
-}
-
-static void tell_lookup(const struct lookup *lookup, struct finding *finding)
-{
-	struct event_tuple *tuple = &finding->tuple;
-
-	finding->captured = true;
-	memcpy(tuple->local, lookup->client, sizeof(tuple->local));
-	memcpy(tuple->remote, lookup->server, sizeof(tuple->remote));
-	tuple->local_port = lookup->client_port;
-	tuple->remote_port = lookup->name[0] ? PORT_DNS : lookup->server_port;
-	tuple->family = address_is_ipv4(tuple->local) ? AF_INET : AF_INET6;
-	tuple->protocol = IPPROTO_UDP;
-}
-
-static void tell_established(const struct connection *connection, struct finding *finding)
-{
-	finding->captured = true;
-	connection_tuple(connection, &finding->tuple);
-	if (finding->time_ns > finding->started_ns) {
+	if (!finding->owner_known && about.owner) {
+		finding->owner_known = true;
+		finding->owner = *about.owner;
+	}
+	if (about.lasted && finding->time_ns > finding->started_ns) {
 		finding->duration_known = true;
 		finding->duration_us = (finding->time_ns - finding->started_ns) / NS_PER_US;
 	}
-}
-
-static void tell_claims(const struct address_claims *claims, struct finding *finding)
-{
-	bool ipv4 = address_is_ipv4(claims->address);
-
-	finding->captured = true;
-	memcpy(finding->tuple.local, claims->address, sizeof(finding->tuple.local));
-	finding->tuple.family = ipv4 ? AF_INET : AF_INET6;
-	finding->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;
-}
-
-static const char *role_of(const struct attempt *attempt)
-{
-	switch (attempt->kind) {
-	case ATTEMPT_CONNECT:
-	case ATTEMPT_LOOKUP:
-	case ATTEMPT_CONNECTION:
-		return "client";
-	case ATTEMPT_CLAIMS:
-		return "neighbor";
-	}
-	return "listener";
 }
 
 static void tell_who(const struct view *view, const struct verdict *verdict,
@@ -113,7 +75,7 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 	const struct attempt *attempt = view->attempt;
 	const struct ev_process *process;
 
-	finding->role = role_of(attempt);
+	finding->role = attempt->subject->role;
 	finding->owner_known = attempt->owner_known;
 	finding->owner = attempt->owner;
 	finding->netns = attempt->netns;
@@ -122,21 +84,8 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 		finding->end = verdict->state == FINDING_CLEARED ? END_NONE : view->opening->end;
 		finding->error = view->opening->error;
 		finding->signal = view->opening->signal;
-	} else if (attempt->kind == ATTEMPT_LOOKUP) {
-		tell_lookup(attempt->lookup, finding);
-	} else if (attempt->kind == ATTEMPT_CLAIMS) {
-		tell_claims(attempt->claims, finding);
-	} else if (view->connection) {
-		tell_established(view->connection, finding);
-	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
-		finding->tuple = attempt->listener_tuple;
-		finding->cookie = attempt->listener_cookie;
-		if (!finding->owner_known && attempt->listener) {
-			finding->owner_known = attempt->listener->owner_known;
-			finding->owner = attempt->listener->owner;
-		}
-	} else if (attempt->kind != ATTEMPT_CONNECT) {
-		tell_call(attempt, finding);
+	} else {
+		tell_subject(attempt, finding);
 	}
 	if (!finding->owner_known)
 		return;
@@ -329,44 +278,14 @@ static __u64 hash_owner(__u64 h, const struct join *join, const struct event_own
 __u64 tell_group(const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict)
 {
+	struct subject_key key = { .size = 0 };
 	__u64 h = hash_text(0xcbf29ce484222325ull, verdict->rule->id, 64);
 
 	if (attempt->owner_known)
 		h = hash_owner(h, join, &attempt->owner);
-	h = hash(h, &attempt->kind, sizeof(attempt->kind));
+	h = hash(h, &attempt->subject->number, sizeof(attempt->subject->number));
 	h = hash(h, &attempt->netns,
 		 sizeof(attempt->netns)); /* an address means another host there */
-	if (verdict->opening &&
-	    verdict->opening->captured) { /* clients are told apart by address alone */
-		h = hash(h, verdict->opening->tuple.local, EVENT_ADDRESS_SIZE);
-		h = hash(h, &verdict->severity, sizeof(verdict->severity));
-	}
-	if (verdict->opening) {
-		h = hash(h, verdict->opening->tuple.remote, EVENT_ADDRESS_SIZE);
-		h = hash(h, &verdict->opening->tuple.remote_port, sizeof(__u16));
-	} else if (attempt->kind == ATTEMPT_LOOKUP) {
-		h = hash(h, attempt->lookup->client, EVENT_ADDRESS_SIZE);
-		h = hash(h, attempt->lookup->server, EVENT_ADDRESS_SIZE);
-		h = hash(h, &attempt->lookup->server_port, sizeof(__u16));
-		h = hash_text(h, attempt->lookup->name, sizeof(attempt->lookup->name));
-	} else if (attempt->kind == ATTEMPT_CONNECTION) {
-		struct event_tuple tuple;
-
-		connection_tuple(attempt->connection, &tuple);
-		h = hash(h, tuple.local, EVENT_ADDRESS_SIZE);
-		h = hash(h, tuple.remote, EVENT_ADDRESS_SIZE);
-		h = hash(h, &tuple.remote_port, sizeof(__u16));
-		h = hash(h, &verdict->severity, sizeof(verdict->severity));
-	} else if (attempt->kind == ATTEMPT_CLAIMS) {
-		h = hash(h, attempt->claims->address, EVENT_ADDRESS_SIZE);
-		h = hash(h, &attempt->claims->vlan, sizeof(attempt->claims->vlan));
-		h = hash(h, &attempt->claims->ifindex, sizeof(attempt->claims->ifindex));
-	} else if (attempt->kind == ATTEMPT_OVERFLOW) {
-		h = hash(h, attempt->listener_tuple.local, EVENT_ADDRESS_SIZE);
-		h = hash(h, &attempt->listener_tuple.local_port, sizeof(__u16));
-	} else {
-		h = hash(h, attempt->call.asked, EVENT_ADDRESS_SIZE);
-		h = hash(h, &attempt->call.asked_port, sizeof(__u16));
-	}
-	return h;
+	attempt->subject->key(attempt, verdict->opening, verdict->severity, &key);
+	return hash(h, key.bytes, key.size);
 }

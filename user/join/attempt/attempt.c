@@ -22,9 +22,10 @@ int attempt_table_new(struct attempt_table **out, size_t room)
 	while (table->buckets < room)
 		table->buckets *= 2;
 	table->slots = calloc(room, sizeof(*table->slots));
+	table->extra = calloc(room, sizeof(*table->extra));
 	table->free = calloc(room, sizeof(*table->free));
 	table->by_owner = calloc(table->buckets, sizeof(*table->by_owner));
-	if (!table->slots || !table->free || !table->by_owner) {
+	if (!table->slots || !table->extra || !table->free || !table->by_owner) {
 		attempt_table_free(table);
 		return -ENOMEM;
 	}
@@ -40,6 +41,7 @@ void attempt_table_free(struct attempt_table *table)
 	if (!table)
 		return;
 	free(table->slots);
+	free(table->extra);
 	free(table->free);
 	free(table->by_owner);
 	free(table);
@@ -63,13 +65,18 @@ static __u64 attempt_id(const struct join *join, __u64 cookie, const struct even
 	return hash_mix(h, started_ns);
 }
 
-/* Of what only captures tell only those that fail are told: how many work is not known. */
-static bool is_counted(enum attempt_kind kind)
+size_t attempt_openings(const struct attempt *attempt)
 {
-	return kind < ATTEMPT_LOOKUP;
+	return attempt->openings_count < JOIN_OPENINGS_MAX ? attempt->openings_count :
+							     JOIN_OPENINGS_MAX;
 }
 
-struct attempt_slot *attempt_take(struct join *join, enum attempt_kind kind,
+union attempt_extra *attempt_extra(struct join *join, const struct attempt_slot *slot)
+{
+	return &join->attempts->extra[slot - join->attempts->slots];
+}
+
+struct attempt_slot *attempt_take(struct join *join, const struct subject *subject,
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns)
 {
@@ -86,9 +93,9 @@ struct attempt_slot *attempt_take(struct join *join, enum attempt_kind kind,
 	}
 	memset(slot, 0, sizeof(*slot));
 	slot->used = true;
-	if (is_counted(kind))
+	if (!subject->captured)
 		join->counters.attempts++;
-	slot->attempt.kind = kind;
+	slot->attempt.subject = subject;
 	slot->attempt.netns = netns;
 	slot->attempt.owner = *owner;
 	slot->attempt.owner_known = owner_known;
@@ -136,7 +143,7 @@ void attempt_release(struct join *join, struct attempt_slot *slot)
 	if (slot->is_due)
 		TAILQ_REMOVE(&join->attempts->due, slot, by_due);
 	evidence_release(join->evidence, &slot->seen);
-	for (size_t i = 0; i < slot->attempt.openings_count && i < JOIN_OPENINGS_MAX; i++) {
+	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++) {
 		struct opening_slot *opening = (struct opening_slot *)slot->attempt.openings[i];
 
 		if (opening->opening.state == OPENING_CONNECTING)
@@ -144,8 +151,8 @@ void attempt_release(struct join *join, struct attempt_slot *slot)
 		else
 			openings_retire(join, opening);
 	}
-	if (slot->attempt.kind == ATTEMPT_LOOKUP)
-		lookup_release(join, slot->attempt.lookup);
+	if (slot->attempt.subject->release)
+		slot->attempt.subject->release(join, &slot->attempt);
 	slot->used = false;
 	join->attempts->free[join->attempts->free_count++] = slot;
 }
@@ -154,7 +161,7 @@ void attempt_release(struct join *join, struct attempt_slot *slot)
 
 static bool tried_before(const struct attempt *attempt, const __u8 *remote)
 {
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
+	for (size_t i = 0; i < attempt_openings(attempt); i++)
 		if (address_equal(attempt->openings[i]->tuple.remote, remote))
 			return true;
 	return false;
@@ -202,7 +209,7 @@ struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot 
 	for (int i = 0; slot && !belongs(join, slot, &opening->opening, owner); i++)
 		slot = i < ATTEMPT_FALLBACK_LOOKS ? LIST_NEXT(slot, by_owner) : NULL;
 	if (!slot) {
-		slot = attempt_take(join, ATTEMPT_CONNECT, owner, owner_known,
+		slot = attempt_take(join, &subject_connect, owner, owner_known,
 				    opening->opening.netns, opening->opening.cookie,
 				    opening->opening.started_ns);
 		if (!slot)
@@ -228,7 +235,7 @@ const struct opening *attempt_decider(const struct attempt *attempt)
 {
 	const struct opening *decider = NULL;
 
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++) {
+	for (size_t i = 0; i < attempt_openings(attempt); i++) {
 		const struct opening *opening = attempt->openings[i];
 
 		if (opening->state == OPENING_WORKED)
@@ -243,7 +250,7 @@ const struct opening *attempt_decider(const struct attempt *attempt)
 
 static bool any_established(const struct attempt *attempt)
 {
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
+	for (size_t i = 0; i < attempt_openings(attempt); i++)
 		if (attempt->openings[i]->state == OPENING_ESTABLISHED)
 			return true;
 	return false;
@@ -303,9 +310,9 @@ void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	attempt->state = ATTEMPT_FINAL;
-	if (!attempt->worked && !attempt->unknown && is_counted(attempt->kind))
+	if (!attempt->worked && !attempt->unknown && !attempt->subject->captured)
 		join->counters.failures++;
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++) {
+	for (size_t i = 0; i < attempt_openings(attempt); i++) {
 		const struct opening *opening = attempt->openings[i];
 
 		if (counts(attempt, opening))
@@ -318,7 +325,7 @@ static void prove(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 {
 	struct attempt *attempt = &slot->attempt;
 
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
+	for (size_t i = 0; i < attempt_openings(attempt); i++)
 		opening_prove((struct opening_slot *)attempt->openings[i], now_ns);
 	attempt->worked = true;
 	attempt->ended_ns = attempt_decider(attempt)->established_ns;
@@ -329,13 +336,13 @@ void attempt_evict(struct join *join, struct attempt_slot *slot)
 {
 	if (slot->is_due)
 		return;
-	if (slot->attempt.state == ATTEMPT_SETTLING || slot->attempt.kind != ATTEMPT_CONNECT) {
+	if (slot->attempt.state == ATTEMPT_SETTLING || !slot->attempt.openings_count) {
 		attempt_judge(join, slot, join->now_ns);
 		return;
 	}
 	slot->attempt.unknown = true;
 	slot->attempt.ended_ns = join->now_ns;
-	for (size_t i = 0; i < slot->attempt.openings_count && i < JOIN_OPENINGS_MAX; i++) {
+	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++) {
 		struct opening *opening =
 			&((struct opening_slot *)slot->attempt.openings[i])->opening;
 
@@ -413,7 +420,7 @@ struct attempt *join_due(struct join *join)
 			slot = TAILQ_FIRST(&join->attempts->due);
 	if (!slot)
 		return NULL;
-	for (size_t i = 0; i < slot->attempt.openings_count && i < JOIN_OPENINGS_MAX; i++)
+	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++)
 		opening_see_whole(join, (struct opening_slot *)slot->attempt.openings[i]);
 	return &slot->attempt;
 }
@@ -444,7 +451,7 @@ bool join_settling(const struct join *join)
 
 static bool any_connecting(const struct attempt *attempt)
 {
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX; i++)
+	for (size_t i = 0; i < attempt_openings(attempt); i++)
 		if (attempt->openings[i]->state == OPENING_CONNECTING)
 			return true;
 	return false;
@@ -461,64 +468,9 @@ size_t join_connecting(const struct join *join)
 	return count;
 }
 
-/* ---- what was seen of it ---- */
-
-/* Which of several addresses a line about the socket speaks of. */
-static void name_remote(const struct attempt *attempt, struct evidence *evidence)
-{
-	bool socket = evidence->kind == EVENT_OPEN || evidence->kind == EVENT_STATE ||
-		      evidence->kind == EVENT_RETRANSMIT;
-
-	if (!socket || attempt->kind != ATTEMPT_CONNECT || attempt->openings_count < 2 ||
-	    evidence->opening_index >= JOIN_OPENINGS_MAX)
-		return;
-	memcpy(evidence->address, attempt->openings[evidence->opening_index]->tuple.remote,
-	       sizeof(evidence->address));
-}
-
-static size_t claims_evidence(const struct address_claims *claims, struct evidence *evidence,
-			      size_t room)
-{
-	size_t n = claims->seen_count < JOIN_CLAIMS_KEPT ? claims->seen_count : JOIN_CLAIMS_KEPT;
-
-	n = n < room ? n : room;
-	for (size_t i = 0; i < n; i++) {
-		const struct claim_seen *seen =
-			&claims->seen[(claims->seen_count - n + i) % JOIN_CLAIMS_KEPT];
-		size_t at = i;
-
-		for (; at && evidence[at - 1].ts_ns > seen->ts_ns; at--) /* files disagree */
-			evidence[at] = evidence[at - 1];
-		evidence[at] = (struct evidence){
-			.ts_ns = seen->ts_ns,
-			.frame = seen->frame,
-			.kind = EVENT_FRAME,
-			.vantage = VANTAGE_FILE,
-			.ifindex = claims->ifindex,
-		};
-		memcpy(evidence[at].mac, seen->mac, sizeof(seen->mac));
-		memcpy(evidence[at].address, claims->address, sizeof(claims->address));
-	}
-	return n;
-}
-
 size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 			struct evidence *evidence, size_t room, size_t *omitted)
 {
-	const struct attempt_slot *slot = (const struct attempt_slot *)attempt;
-	size_t n;
-
 	(void)join;
-	*omitted = 0;
-	if (attempt->kind == ATTEMPT_CONNECTION)
-		return room < CONNECTION_EVIDENCE ?
-			       0 :
-			       connection_evidence(attempt->connection, evidence);
-	if (attempt->kind == ATTEMPT_CLAIMS)
-		return claims_evidence(attempt->claims, evidence, room);
-	n = evidence_copy(&slot->seen, evidence, room);
-	for (size_t i = 0; i < n; i++)
-		name_remote(attempt, &evidence[i]);
-	*omitted = slot->seen.count - n;
-	return n;
+	return attempt->subject->evidence(attempt, evidence, room, omitted);
 }

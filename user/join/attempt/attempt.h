@@ -16,6 +16,19 @@ struct client {
 	__u16 port;
 };
 
+/* An episode of a listener, with what is private of it. */
+struct episode {
+	struct overflow overflow;
+	struct client clients[ATTEMPT_CLIENTS_MAX];
+	__u32 clients_count;
+};
+
+/* What only some subjects need stands beside their slots: most never touch that. */
+union attempt_extra {
+	struct failed_call failed;
+	struct episode episode;
+};
+
 struct attempt_slot {
 	struct attempt attempt; /* first: a struct attempt * of ours is a slot */
 	LIST_ENTRY(attempt_slot) by_owner;
@@ -31,8 +44,6 @@ struct attempt_slot {
 	bool is_due;
 	__u32 live; /* openings that are still connecting */
 	struct evidence_list seen;
-	struct client clients[ATTEMPT_CLIENTS_MAX];
-	__u32 clients_count;
 };
 
 LIST_HEAD(owner_list, attempt_slot);
@@ -48,6 +59,7 @@ struct attempt_facts { /* of one attempt at a time */
 
 struct attempt_table {
 	struct attempt_slot *slots;
+	union attempt_extra *extra; /* beside .slots */
 	struct attempt_slot **free;
 	size_t free_count;
 	size_t touched;
@@ -64,9 +76,10 @@ int attempt_table_new(struct attempt_table **out, size_t room);
 void attempt_table_free(struct attempt_table *table);
 
 /* A slot for a new attempt, with its id; NULL: none is free, and that was counted. */
-struct attempt_slot *attempt_take(struct join *join, enum attempt_kind kind,
+struct attempt_slot *attempt_take(struct join *join, const struct subject *subject,
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns);
+union attempt_extra *attempt_extra(struct join *join, const struct attempt_slot *slot);
 void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer timer,
 		       __u64 deadline_ns);
 void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns); /* it is final */
@@ -91,3 +104,7 @@ void attempt_run_timers(struct join *join, __u64 now_ns);
 void attempt_take_fact(struct join *join, const struct event *event);
 void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 now_ns);
 void attempt_finish(struct join *join); /* gives up whatever is still open */
+
+/* subject.c: the evidence of those that keep a list */
+size_t subject_listed(const struct attempt *attempt, struct evidence *evidence, size_t room,
+		      size_t *omitted);

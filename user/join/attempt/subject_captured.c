@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* subject_captured.c - what only a capture tells, judged at once */
 
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
 #include "join/attempt/attempt.h"
+#include "util/address.h"
+#include "util/port.h"
 
 /* Nobody's: the two numbers only make the id. */
-static struct attempt_slot *take_captured(struct join *join, enum attempt_kind kind, __u64 first,
-					  __u64 second, __u64 started_ns)
+static struct attempt_slot *take_captured(struct join *join, const struct subject *subject,
+					  __u64 first, __u64 second, __u64 started_ns)
 {
 	const struct event_owner nobody = { .tgid = (__u32)first, .tid = (__u32)second };
-	struct attempt_slot *slot = attempt_take(join, kind, &nobody, false, 0, 0, started_ns);
+	struct attempt_slot *slot = attempt_take(join, subject, &nobody, false, 0, 0, started_ns);
 
 	if (slot)
 		slot->attempt.owner = (struct event_owner){ 0 };
 	return slot;
 }
 
+/* ---- a lookup, or another datagram ---- */
+
 bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 {
 	const struct lookup *lookup = &from->lookup;
 	struct attempt_slot *slot = take_captured(
-		join, ATTEMPT_LOOKUP,
+		join, &subject_lookup,
 		join_hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
 		join_hash_bytes(0, lookup->client, sizeof(lookup->client)), lookup->started_ns);
 
@@ -35,11 +44,57 @@ bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 	return true;
 }
 
+static void lookup_about(const struct attempt *attempt, struct subject_about *about)
+{
+	const struct lookup *lookup = attempt->lookup;
+	struct event_tuple *tuple = &about->tuple;
+
+	memcpy(tuple->local, lookup->client, sizeof(tuple->local));
+	memcpy(tuple->remote, lookup->server, sizeof(tuple->remote));
+	tuple->local_port = lookup->client_port;
+	tuple->remote_port = lookup->name[0] ? PORT_DNS : lookup->server_port;
+	tuple->family = address_is_ipv4(tuple->local) ? AF_INET : AF_INET6;
+	tuple->protocol = IPPROTO_UDP;
+}
+
+static void lookup_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+		       struct subject_key *key)
+{
+	const struct lookup *lookup = attempt->lookup;
+
+	(void)opening;
+	(void)severity;
+	subject_key_add(key, lookup->client, sizeof(lookup->client));
+	subject_key_add(key, lookup->server, sizeof(lookup->server));
+	subject_key_add(key, &lookup->server_port, sizeof(lookup->server_port));
+	subject_key_add(key, lookup->name, strnlen(lookup->name, sizeof(lookup->name)));
+	subject_key_add(key, "", 1);
+}
+
+static void lookup_released(struct join *join, const struct attempt *attempt)
+{
+	lookup_release(join, attempt->lookup);
+}
+
+const struct subject subject_lookup = {
+	.name = "lookup",
+	.role = "client",
+	.number = 4,
+	.wakes = WAKE_LOOKUP,
+	.captured = true,
+	.about = lookup_about,
+	.key = lookup_key,
+	.evidence = subject_listed,
+	.release = lookup_released,
+};
+
+/* ---- an established connection ---- */
+
 void attempt_connection(struct join *join, const struct connection *connection)
 {
 	const struct stream *stream = connection->stream;
 	struct attempt_slot *slot = take_captured(
-		join, ATTEMPT_CONNECTION,
+		join, &subject_connection,
 		join_hash_bytes(stream->port[0], stream->address[0], sizeof(stream->address[0])),
 		join_hash_bytes(stream->port[1], stream->address[1], sizeof(stream->address[1])),
 		stream->first_ns);
@@ -51,9 +106,48 @@ void attempt_connection(struct join *join, const struct connection *connection)
 	attempt_judge(join, slot, connection->ended_ns);
 }
 
+static void talk_about(const struct attempt *attempt, struct subject_about *about)
+{
+	connection_tuple(attempt->connection, &about->tuple);
+	about->lasted = true;
+}
+
+static void talk_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+		     struct subject_key *key)
+{
+	struct event_tuple tuple;
+
+	(void)opening;
+	connection_tuple(attempt->connection, &tuple);
+	subject_key_add(key, tuple.local, sizeof(tuple.local));
+	subject_key_add(key, tuple.remote, sizeof(tuple.remote));
+	subject_key_add(key, &tuple.remote_port, sizeof(tuple.remote_port));
+	subject_key_add(key, &severity, sizeof(severity));
+}
+
+static size_t talk_evidence(const struct attempt *attempt, struct evidence *evidence, size_t room,
+			    size_t *omitted)
+{
+	*omitted = 0;
+	return room < CONNECTION_EVIDENCE ? 0 : connection_evidence(attempt->connection, evidence);
+}
+
+const struct subject subject_connection = {
+	.name = "connection",
+	.role = "client",
+	.number = 5,
+	.wakes = WAKE_CONNECTION,
+	.captured = true,
+	.about = talk_about,
+	.key = talk_key,
+	.evidence = talk_evidence,
+};
+
+/* ---- an address that two machines have ---- */
+
 bool attempt_claims(struct join *join, const struct address_claims *claims)
 {
-	struct attempt_slot *slot = take_captured(join, ATTEMPT_CLAIMS,
+	struct attempt_slot *slot = take_captured(join, &subject_claims,
 						  join_hash_bytes(claims->vlan, claims->address,
 								  sizeof(claims->address)),
 						  claims->ifindex, claims->first_ns);
@@ -65,3 +159,64 @@ bool attempt_claims(struct join *join, const struct address_claims *claims)
 	attempt_judge(join, slot, claims->last_ns);
 	return true;
 }
+
+static void claims_about(const struct attempt *attempt, struct subject_about *about)
+{
+	const struct address_claims *claims = attempt->claims;
+	bool ipv4 = address_is_ipv4(claims->address);
+
+	memcpy(about->tuple.local, claims->address, sizeof(about->tuple.local));
+	about->tuple.family = ipv4 ? AF_INET : AF_INET6;
+	about->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;
+}
+
+static void claims_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+		       struct subject_key *key)
+{
+	const struct address_claims *claims = attempt->claims;
+
+	(void)opening;
+	(void)severity;
+	subject_key_add(key, claims->address, sizeof(claims->address));
+	subject_key_add(key, &claims->vlan, sizeof(claims->vlan));
+	subject_key_add(key, &claims->ifindex, sizeof(claims->ifindex));
+}
+
+static size_t claims_evidence(const struct attempt *attempt, struct evidence *evidence, size_t room,
+			      size_t *omitted)
+{
+	const struct address_claims *claims = attempt->claims;
+	size_t n = claims->seen_count < JOIN_CLAIMS_KEPT ? claims->seen_count : JOIN_CLAIMS_KEPT;
+
+	*omitted = 0;
+	n = n < room ? n : room;
+	for (size_t i = 0; i < n; i++) {
+		const struct claim_seen *seen =
+			&claims->seen[(claims->seen_count - n + i) % JOIN_CLAIMS_KEPT];
+		size_t at = i;
+
+		for (; at && evidence[at - 1].ts_ns > seen->ts_ns; at--) /* files disagree */
+			evidence[at] = evidence[at - 1];
+		evidence[at] = (struct evidence){
+			.ts_ns = seen->ts_ns,
+			.frame = seen->frame,
+			.kind = EVENT_FRAME,
+			.vantage = VANTAGE_FILE,
+			.ifindex = claims->ifindex,
+		};
+		memcpy(evidence[at].mac, seen->mac, sizeof(seen->mac));
+		memcpy(evidence[at].address, claims->address, sizeof(claims->address));
+	}
+	return n;
+}
+
+const struct subject subject_claims = {
+	.name = "claims",
+	.role = "neighbor",
+	.number = 6,
+	.wakes = WAKE_CLAIMS,
+	.captured = true,
+	.about = claims_about,
+	.key = claims_key,
+	.evidence = claims_evidence,
+};

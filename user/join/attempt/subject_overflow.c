@@ -5,44 +5,57 @@
 
 #include "join/attempt/attempt.h"
 
+/* The episode of that listener that is not over, or a new one; NULL: there is no room. */
+static struct attempt_slot *episode_of(struct join *join, const struct listener *listener,
+				       const struct evidence *evidence,
+				       const struct event_tuple *tuple, __u64 cookie)
+{
+	static const struct event_owner nobody;
+	bool owned = listener && listener->owner_known;
+	struct attempt_slot *slot;
+	struct overflow *overflow;
+
+	TAILQ_FOREACH(slot, &join->attempts->timers[TIMER_EPISODE], by_timer) {
+		overflow = &attempt_extra(join, slot)->episode.overflow;
+		if (slot->attempt.netns == evidence->netns && overflow->cookie == cookie &&
+		    overflow->tuple.local_port == tuple->local_port)
+			return slot;
+	}
+	slot = attempt_take(join, &subject_overflow, owned ? &listener->owner : &nobody, owned,
+			    evidence->netns, cookie, evidence->ts_ns);
+	if (!slot)
+		return NULL;
+	slot->attempt.state = ATTEMPT_SETTLING;
+	attempt_extra(join, slot)->episode = (struct episode){ .clients_count = 0 };
+	slot->attempt.overflow = &attempt_extra(join, slot)->episode.overflow;
+	attempt_set_timer(join, slot, TIMER_EPISODE, evidence->ts_ns + join->limits.episode_ns);
+	return slot;
+}
+
 void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack)
 {
-	static const struct event_owner nobody;
-	struct listener_slot *listener = listener_by_cookie(join, cookie);
-	bool owned = listener && listener->listener.owner_known;
-	struct attempt_slot *slot;
-	struct attempt *attempt;
+	const struct listener_slot *listener = listener_by_cookie(join, cookie);
+	struct attempt_slot *slot =
+		episode_of(join, listener ? &listener->listener : NULL, evidence, tuple, cookie);
+	struct overflow *overflow;
+	struct episode *episode;
 
-	TAILQ_FOREACH(slot, &join->attempts->timers[TIMER_EPISODE], by_timer)
-		if (slot->attempt.netns == evidence->netns &&
-		    slot->attempt.listener_cookie == cookie &&
-		    slot->attempt.listener_tuple.local_port == tuple->local_port)
-			break;
-	if (!slot) {
-		slot = attempt_take(join, ATTEMPT_OVERFLOW,
-				    owned ? &listener->listener.owner : &nobody, owned,
-				    evidence->netns, cookie, evidence->ts_ns);
-		if (!slot)
-			return;
-		slot->attempt.state = ATTEMPT_SETTLING;
-		attempt_set_timer(join, slot, TIMER_EPISODE,
-				  evidence->ts_ns + join->limits.episode_ns);
-	}
-	attempt = &slot->attempt;
-	attempt->listener = listener ? &listener->listener : NULL;
-	attempt->listener_tuple = *tuple;
-	attempt->listener_cookie = cookie;
-	attempt->ended_ns = evidence->ts_ns;
-	attempt->overflows++;
-	attempt->backlog = evidence->count;
-	attempt->backlog_max = evidence->limit;
-	attempt->at_ack |= at_ack;
-	memcpy(attempt->client, tuple->remote, sizeof(attempt->client));
-	attempt->client_port = tuple->remote_port;
+	if (!slot)
+		return;
+	episode = &attempt_extra(join, slot)->episode;
+	overflow = &episode->overflow;
+	overflow->listener = listener ? &listener->listener : NULL;
+	overflow->tuple = *tuple;
+	overflow->cookie = cookie;
+	overflow->count++;
+	overflow->backlog = evidence->count;
+	overflow->backlog_max = evidence->limit;
+	overflow->at_ack |= at_ack;
+	slot->attempt.ended_ns = evidence->ts_ns;
 	evidence_add(join->evidence, &slot->seen, evidence);
-	if (!at_ack && slot->clients_count < ATTEMPT_CLIENTS_MAX) {
-		struct client *client = &slot->clients[slot->clients_count++];
+	if (!at_ack && episode->clients_count < ATTEMPT_CLIENTS_MAX) {
+		struct client *client = &episode->clients[episode->clients_count++];
 
 		memcpy(client->address, tuple->remote, sizeof(client->address));
 		client->port = tuple->remote_port;
@@ -53,10 +66,12 @@ void attempt_overflow(struct join *join, const struct evidence *evidence,
 /* Clients that turned out to be openings of this machine tell it in their own verdict. */
 void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 {
-	const struct event_tuple *tuple = &slot->attempt.listener_tuple;
+	struct episode *episode = &attempt_extra(join, slot)->episode;
+	struct overflow *overflow = &episode->overflow;
+	const struct event_tuple *tuple = &overflow->tuple;
 
-	for (__u32 i = 0; i < slot->clients_count; i++) {
-		const struct client *client = &slot->clients[i];
+	for (__u32 i = 0; i < episode->clients_count; i++) {
+		const struct client *client = &episode->clients[i];
 		struct alias *walk = NULL;
 		struct opening_slot *opening;
 
@@ -64,15 +79,64 @@ void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 no
 						    tuple->local, tuple->local_port)))
 			if (!opening->opening.isn_known || opening->opening.isn == client->isn)
 				break;
-		if (!opening || !slot->attempt.overflows)
+		if (!opening || !overflow->count)
 			continue;
 		if (slot->seen.first) /* NULL: the pool was empty */
-			wire_note_full(join, opening, &slot->seen.first->evidence,
-				       slot->attempt.listener_cookie, false);
-		slot->attempt.overflows--;
+			wire_note_full(join, opening, &slot->seen.first->evidence, overflow->cookie,
+				       false);
+		overflow->count--;
 	}
-	if (slot->attempt.overflows)
+	if (overflow->count)
 		attempt_judge(join, slot, now_ns);
 	else
 		attempt_release(join, slot);
 }
+
+/* ---- what is told of it ---- */
+
+static void overflow_about(const struct attempt *attempt, struct subject_about *about)
+{
+	const struct overflow *overflow = attempt->overflow;
+
+	about->tuple = overflow->tuple;
+	about->cookie = overflow->cookie;
+	if (overflow->listener && overflow->listener->owner_known)
+		about->owner = &overflow->listener->owner;
+}
+
+static void overflow_key(const struct attempt *attempt, const struct opening *opening,
+			 __u8 severity, struct subject_key *key)
+{
+	const struct event_tuple *tuple = &attempt->overflow->tuple;
+
+	(void)opening;
+	(void)severity;
+	subject_key_add(key, tuple->local, sizeof(tuple->local));
+	subject_key_add(key, &tuple->local_port, sizeof(tuple->local_port));
+}
+
+/* The clients are many: the last one's packets stand for them. */
+static bool overflow_packets(const struct attempt *attempt, size_t index,
+			     struct packet_span *span)
+{
+	if (index || !attempt->overflow->tuple.remote_port)
+		return false;
+	*span = (struct packet_span){
+		.tuple = attempt->overflow->tuple,
+		.netns = attempt->netns,
+		.from_ns = attempt->started_ns,
+		.until_ns = attempt->due_ns,
+	};
+	return true;
+}
+
+const struct subject subject_overflow = {
+	.name = "overflow",
+	.role = "listener",
+	.number = 3,
+	.wakes = WAKE_OVERFLOW,
+	.about = overflow_about,
+	.key = overflow_key,
+	.evidence = subject_listed,
+	.packets = overflow_packets,
+};

@@ -387,6 +387,12 @@ void opening_syscall(struct join *join, const struct event *event)
 	attempt_note_failure(join, slot);
 }
 
+bool opening_call_alone(const struct opening *opening)
+{
+	/* RFC 9293 3.9.1: OPEN was refused before the SYN; the port is chosen after SYN_SENT */
+	return opening->call_error && !opening->syn_sent;
+}
+
 void opening_see_whole(struct join *join, struct opening_slot *slot)
 {
 	const struct netns_slot *netns = host_netns(join, slot->opening.netns);

@@ -20,7 +20,7 @@ struct claim_seen {
 	__u8 mac[CLAIM_MAC_SIZE];
 };
 
-/* What an ATTEMPT_CLAIMS is about: an address that two link addresses claim, one after the other. */
+/* An address that two link addresses claim, one after the other. */
 struct address_claims {
 	__u8 address[EVENT_ADDRESS_SIZE];
 	__u32 vlan;

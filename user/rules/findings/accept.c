@@ -30,8 +30,10 @@ static const struct ev_fact *overflows(const struct view *view)
 static __u8 confidence_of(const struct view *view)
 {
 	const struct ev_fact *counter = overflows(view);
-	__u32 backlog = view->opening ? view->opening->full.backlog : view->attempt->backlog;
-	__u32 most = view->opening ? view->opening->full.backlog_max : view->attempt->backlog_max;
+	__u32 backlog =
+		view->opening ? view->opening->full.backlog : view->attempt->overflow->backlog;
+	__u32 most = view->opening ? view->opening->full.backlog_max :
+				     view->attempt->overflow->backlog_max;
 
 	if (counter && !counter->number)
 		return CONFIDENCE_POSSIBLE;
@@ -73,10 +75,10 @@ static const struct listener *listener_of(const struct view *view)
 {
 	const struct listener *listener;
 	__u64 cookie = view->opening ? view->opening->full.listener_cookie :
-				       view->attempt->listener_cookie;
+				       view->attempt->overflow->cookie;
 
-	if (!view->opening && view->attempt->listener)
-		return view->attempt->listener;
+	if (!view->opening && view->attempt->overflow->listener)
+		return view->attempt->overflow->listener;
 	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
 		if (cookie && listener->cookie == cookie)
 			return listener;
@@ -89,16 +91,16 @@ static void add_queue(struct text *text, const struct view *view, const struct l
 {
 	const struct attempt *attempt = view->attempt;
 	const struct opening *opening = view->opening;
-	__u32 backlog = opening ? opening->full.backlog : attempt->backlog;
-	__u32 most = opening ? opening->full.backlog_max : attempt->backlog_max;
+	__u32 backlog = opening ? opening->full.backlog : attempt->overflow->backlog;
+	__u32 most = opening ? opening->full.backlog_max : attempt->overflow->backlog_max;
 
 	if (listener)
 		address_print_port(text, listener->tuple.local, listener->tuple.local_port);
 	else if (opening)
 		words_remote(text, view, opening);
 	else
-		address_print_port(text, attempt->listener_tuple.local,
-				   attempt->listener_tuple.local_port);
+		address_print_port(text, attempt->overflow->tuple.local,
+				   attempt->overflow->tuple.local_port);
 	words_in_netns(text, view->join, netns_of(view));
 	if (backlog)
 		text_add(text, " had %u %s in its accept queue (maximum %u%s)", backlog,
@@ -113,8 +115,8 @@ static void add_limit(struct text *text, const struct view *view)
 {
 	const struct ev_fact *somaxconn = look_sysctl(view, "net.core.somaxconn");
 	const struct opening *opening = view->opening;
-	bool known = opening ? opening->full.backlog : view->attempt->backlog;
-	__u32 most = opening ? opening->full.backlog_max : view->attempt->backlog_max;
+	bool known = opening ? opening->full.backlog : view->attempt->overflow->backlog;
+	__u32 most = opening ? opening->full.backlog_max : view->attempt->overflow->backlog_max;
 	bool asked_less = known && somaxconn && most < somaxconn->number;
 
 	if (!somaxconn)
@@ -135,7 +137,7 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 	const struct listener *listener = listener_of(view);
 	const struct ev_fact *state = attempt_fact(view->join, attempt, FACT_TASK_STATE, 0);
 	const struct ev_fact *counter = overflows(view);
-	__u16 port = opening ? opening->tuple.remote_port : attempt->listener_tuple.local_port;
+	__u16 port = opening ? opening->tuple.remote_port : attempt->overflow->tuple.local_port;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -149,12 +151,12 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 		words_end(&what, view);
 	} else {
 		text_add(&what, " and ignored ");
-		if (attempt->at_ack)
-			words_count(&what, attempt->overflows, "last ACK", "last ACKs");
+		if (attempt->overflow->at_ack)
+			words_count(&what, attempt->overflow->count, "last ACK", "last ACKs");
 		else
-			words_count(&what, attempt->overflows, "SYN", "SYNs");
+			words_count(&what, attempt->overflow->count, "SYN", "SYNs");
 		text_add(&what, ", the last from ");
-		address_print(&what, attempt->client);
+		address_print(&what, attempt->overflow->tuple.remote);
 	}
 	if (listener && listener->owner_known)
 		words_owner(&why, &listener->owner);

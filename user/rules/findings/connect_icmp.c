@@ -37,7 +37,7 @@ static bool decided(const struct view *view, enum refusal refusal)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->established_ns || look_call_alone(opening) || look_refused(opening))
+	if (opening->established_ns || opening_call_alone(opening) || look_refused(opening))
 		return false;
 	return look_in_time(opening, opening->icmp_in.first_ns) &&
 	       refusal_of(&opening->icmp_in) == refusal;
@@ -67,9 +67,9 @@ static bool match_rejected(const struct view *view, struct guess *guess)
 	if (decided(view, REFUSAL_REJECTED))
 		return true;
 	/* ECONNREFUSED that no reset brought is a port unreachable whose packet was not seen */
-	if (opening->error != ECONNREFUSED || look_call_alone(opening) || opening->established_ns ||
-	    !opening->reset_hook || opening->reset_seen || opening->reset_in ||
-	    opening->icmp_in.count)
+	if (opening->error != ECONNREFUSED || opening_call_alone(opening) ||
+	    opening->established_ns || !opening->reset_hook || opening->reset_seen ||
+	    opening->reset_in || opening->icmp_in.count)
 		return false;
 	if (!opening->blind_wire && !opening->syn_handed && !opening->syn_elsewhere)
 		return false;

@@ -154,7 +154,8 @@ static bool match_refused_local(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->established_ns || opening->error != ECONNREFUSED || look_call_alone(opening))
+	if (opening->established_ns || opening->error != ECONNREFUSED ||
+	    opening_call_alone(opening))
 		return false;
 	if (opening->refused_here) {
 		if (was_starting(view))

@@ -142,7 +142,7 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 		text_add(&what, " worked, after %llu ms lost at ", lost_ms);
 	else
 		text_add(&what, " worked, after less than 1 ms lost at ");
-	for (size_t i = 0; i < attempt->openings_count && i < JOIN_OPENINGS_MAX && told < 3; i++) {
+	for (size_t i = 0; i < attempt_openings(attempt) && told < 3; i++) {
 		if (attempt->openings[i] == view->opening ||
 		    attempt->openings[i]->state != OPENING_FAILED)
 			continue;

@@ -77,14 +77,14 @@ static void add_connect_suspects(struct text *text, const struct view *view)
 	const struct ev_fact *route = look_route(view);
 	bool ipv4 = address_is_ipv4(opening->tuple.remote);
 
-	if (look_call_alone(opening) && !ipv4 && address_is_link_local(opening->tuple.remote) &&
+	if (opening_call_alone(opening) && !ipv4 && address_is_link_local(opening->tuple.remote) &&
 	    opening->error == EINVAL && !opening->bound_ifindex)
 		text_add(text, "a link-local address needs its interface (as in fe80::1%%eth0)");
-	else if (look_call_alone(opening) && route &&
+	else if (opening_call_alone(opening) && route &&
 		 (route->port == ROUTE_BROADCAST || route->port == ROUTE_MULTICAST))
 		text_add(text,
 			 "TCP connects to one host, and this is a broadcast or multicast address");
-	else if (look_call_alone(opening) && ipv4 && opening->tuple.family == FAMILY_IPV6 &&
+	else if (opening_call_alone(opening) && ipv4 && opening->tuple.family == FAMILY_IPV6 &&
 		 opening->error == ENETUNREACH)
 		text_add(text,
 			 "the socket may be for IPv6 only (IPV6_V6ONLY), and the address is IPv4");
@@ -138,7 +138,7 @@ static void add_seen(struct text *text, const struct view *view)
 	const struct opening *opening = view->opening;
 	const char *reason = look_drop_reason(view->join, &opening->drop_out);
 
-	if (look_call_alone(opening)) {
+	if (opening_call_alone(opening)) {
 		text_add(text, " before any packet was made");
 		return;
 	}
@@ -222,15 +222,15 @@ static bool match_bind_failed(const struct view *view, struct guess *guess)
 {
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	guess->errno_alone = true;
-	return view->attempt->call.error;
+	return view->attempt->call->call.error;
 }
 
 static void tell_bind_failed(const struct view *view, struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
-	const struct ev_syscall *call = &attempt->call;
+	const struct ev_syscall *call = &attempt->call->call;
 	const char *name = decode_syscall_name(call->call);
-	bool bind = attempt->kind == ATTEMPT_BIND;
+	bool bind = call->call == SYSCALL_BIND;
 	__u16 port = bind ? call->asked_port : call->tuple.local_port;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
@@ -260,7 +260,7 @@ static void tell_bind_failed(const struct view *view, struct finding *finding)
 
 static void want_bind_failed(const struct view *view, struct wanted_facts *wanted)
 {
-	const struct ev_syscall *call = &view->attempt->call;
+	const struct ev_syscall *call = &view->attempt->call->call;
 
 	wanted->tuple = call->tuple;
 	wanted->tuple.local_port = call->asked_port;

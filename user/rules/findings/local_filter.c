@@ -28,7 +28,7 @@ static bool fits(const struct view *view)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->established_ns || look_call_alone(opening) || opening->refused_here ||
+	if (opening->established_ns || opening_call_alone(opening) || opening->refused_here ||
 	    opening->full.seen || opening->synack_in)
 		return false;
 	if (look_unanswered(view))

@@ -19,26 +19,25 @@ static bool decide_always(const struct verdict *verdict)
 /* The port that a bind() or listen() was about. */
 static __u16 port_of(const struct attempt *attempt)
 {
-	if (attempt->kind == ATTEMPT_BIND)
-		return attempt->call.asked_port;
-	return attempt->call.tuple.local_port;
-}
+	struct event_tuple tuple;
 
-static const __u8 *address_of(const struct attempt *attempt)
-{
-	return attempt->kind == ATTEMPT_BIND ? attempt->call.asked : attempt->call.tuple.local;
+	subject_tuple(attempt, &tuple);
+	return tuple.local_port;
 }
 
 /* "bind(0.0.0.0:80) failed with EADDRINUSE" */
 static void add_call(struct text *text, const struct attempt *attempt)
 {
-	const char *call = decode_syscall_name(attempt->call.call);
-	const char *name = decode_errno_name(attempt->call.error);
+	const struct ev_syscall *failed = &attempt->call->call;
+	const char *call = decode_syscall_name(failed->call);
+	const char *name = decode_errno_name(failed->error);
+	struct event_tuple tuple;
 
+	subject_tuple(attempt, &tuple);
 	text_add(text, "%s() on ", call ? call : "bind");
-	address_print(text, address_of(attempt));
-	if (attempt->kind == ATTEMPT_BIND || port_of(attempt))
-		text_add(text, " port %u", port_of(attempt));
+	address_print(text, tuple.local);
+	if (failed->call == SYSCALL_BIND || tuple.local_port)
+		text_add(text, " port %u", tuple.local_port);
 	text_add(text, " failed with %s", name ? name : "an error");
 }
 
@@ -48,12 +47,9 @@ static void want_call(const struct view *view, struct wanted_facts *wanted)
 
 	if (view->opening)
 		return;
-	wanted->tuple = attempt->call.tuple;
-	wanted->tuple.local_port = port_of(attempt);
-	if (attempt->kind == ATTEMPT_BIND)
-		__builtin_memcpy(wanted->tuple.local, attempt->call.asked, EVENT_ADDRESS_SIZE);
-	wanted->mark = attempt->call.mark;
-	wanted->bound_ifindex = attempt->call.bound_ifindex;
+	subject_tuple(attempt, &wanted->tuple);
+	wanted->mark = attempt->call->call.mark;
+	wanted->bound_ifindex = attempt->call->call.bound_ifindex;
 }
 
 /* ---- local-ports-exhausted ---- */
@@ -65,7 +61,7 @@ static bool match_ports_exhausted(const struct view *view, struct guess *guess)
 
 	guess->errno_alone = true;
 	if (view->wake == WAKE_BIND) /* no port was asked for, so none is left */
-		return attempt->call.error == EADDRINUSE && !port_of(attempt);
+		return attempt->call->call.error == EADDRINUSE && !port_of(attempt);
 	/* SYN_SENT comes before the port is chosen; without a source there is no SYN_SENT */
 	return opening->error == EADDRNOTAVAIL && opening->syn_sent && !opening->bound_port;
 }
@@ -218,8 +214,8 @@ static void add_holder_party(const struct view *view, struct finding *finding,
 	party->netns = view->opening ? view->opening->netns : view->attempt->netns;
 	party->state = holder->number;
 	party->tuple.protocol = 6; /* TCP */
-	party->tuple.family =
-		view->opening ? view->opening->tuple.family : view->attempt->call.tuple.family;
+	party->tuple.family = view->opening ? view->opening->tuple.family :
+					      view->attempt->call->call.tuple.family;
 	__builtin_memcpy(party->tuple.local, holder->address, EVENT_ADDRESS_SIZE);
 	__builtin_memcpy(party->tuple.remote, holder->address2, EVENT_ADDRESS_SIZE);
 	party->tuple.local_port = holder->port;
@@ -286,9 +282,9 @@ const struct rule rule_local_tuple_in_use = {
 static bool match_port_in_use(const struct view *view, struct guess *guess)
 {
 	guess->errno_alone = true;
-	if (view->attempt->bound_other_later)
+	if (view->attempt->call->bound_other_later)
 		guess->severity = SEVERITY_INFO; /* it looks for a free one */
-	return view->attempt->call.error == EADDRINUSE && port_of(view->attempt);
+	return view->attempt->call->call.error == EADDRINUSE && port_of(view->attempt);
 }
 
 /* Would it stand in the way of that address? 0.0.0.0 and :: stand in everybody's. */
@@ -306,15 +302,16 @@ static bool conflicts(const struct listener *listener, const __u8 *address)
 static const struct listener *known_listener(const struct view *view, const struct ev_fact *holder)
 {
 	const struct listener *listener;
-	const __u8 *address = address_of(view->attempt);
+	struct event_tuple tuple;
 
+	subject_tuple(view->attempt, &tuple);
 	for (size_t i = 0; (listener = join_listener(view->join, i)); i++) {
 		if (listener->netns != view->attempt->netns || !listener->owner_known ||
-		    listener->tuple.local_port != port_of(view->attempt) ||
+		    listener->tuple.local_port != tuple.local_port ||
 		    listener->since_ns > view->attempt->ended_ns)
 			continue;
 		if (holder ? address_equal(listener->tuple.local, holder->address) :
-			     conflicts(listener, address))
+			     conflicts(listener, tuple.local))
 			return listener;
 	}
 	return NULL;
@@ -347,7 +344,7 @@ static void add_port_holder(struct text *text, const struct view *view, struct f
 	}
 	if (listener || holder->number == TCP_STATE_LISTEN)
 		text_add(text, "; SO_REUSEADDR would not do, only SO_REUSEPORT on both sockets");
-	else if (view->attempt->call.socket_flags & SOCKET_F_REUSEADDR)
+	else if (view->attempt->call->call.socket_flags & SOCKET_F_REUSEADDR)
 		text_add(text, "; the holder was made without SO_REUSEADDR");
 	else
 		text_add(text, "; SO_REUSEADDR, set before bind(), would do");
@@ -363,7 +360,7 @@ static void tell_port_in_use(const struct view *view, struct finding *finding)
 	add_call(&what, attempt);
 	add_port_holder(&why, view, finding);
 	words_in_netns(&why, view->join, attempt->netns);
-	if (attempt->bound_other_later)
+	if (attempt->call->bound_other_later)
 		text_add(&why, "; the process then took another port");
 	check = words_check(view, finding, attempt->netns);
 	text_add(&check.run, "ss -tanp 'sport = :%u'", port_of(attempt));
@@ -408,7 +405,7 @@ static bool match_address_absent(const struct view *view, struct guess *guess)
 
 	guess->errno_alone = true;
 	if (view->wake != WAKE_BIND) {
-		if (!look_call_alone(opening))
+		if (!opening_call_alone(opening))
 			return false;
 		if (opening->error ==
 		    EADDRNOTAVAIL) /* no source address at all for that destination */
@@ -416,17 +413,17 @@ static bool match_address_absent(const struct view *view, struct guess *guess)
 		return opening->error == EINVAL && !address_is_any(opening->tuple.local) &&
 		       look_address(view, opening->netns, opening->tuple.local) == KNOWN_NO;
 	}
-	if (attempt->call.error != EADDRNOTAVAIL)
+	if (attempt->call->call.error != EADDRNOTAVAIL)
 		return false;
-	there = address_fact(view, attempt->call.asked);
+	there = address_fact(view, attempt->call->call.asked);
 	if (there && !(there->port & ADDRESS_TENTATIVE))
 		return false; /* it is here: something else is wrong with it */
-	if (!there && look_address(view, attempt->netns, attempt->call.asked) == KNOWN_NOT)
+	if (!there && look_address(view, attempt->netns, attempt->call->call.asked) == KNOWN_NOT)
 		guess->confidence =
 			CONFIDENCE_LIKELY; /* a device or VRF it is bound to may be why */
 	/* a program that serves both families where it can is content with the one there is */
-	if (attempt->bound_other_later && address_is_loopback(attempt->call.asked) &&
-	    !address_is_ipv4(attempt->call.asked))
+	if (attempt->call->bound_other_later && address_is_loopback(attempt->call->call.asked) &&
+	    !address_is_ipv4(attempt->call->call.asked))
 		guess->silent = true;
 	return true;
 }
@@ -452,12 +449,23 @@ static void add_addresses(struct text *text, const struct view *view, bool ipv4,
 		text_add(text, "; there is no other of that family");
 }
 
+static struct event_tuple tuple_of(const struct view *view)
+{
+	struct event_tuple tuple;
+
+	if (view->opening)
+		return view->opening->tuple;
+	subject_tuple(view->attempt, &tuple);
+	return tuple;
+}
+
 static void tell_address_absent(const struct view *view, struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
 	const struct opening *opening = view->opening;
-	const __u8 *address = opening ? opening->tuple.local : address_of(attempt);
-	bool ipv4 = address_is_ipv4(opening ? opening->tuple.remote : address);
+	struct event_tuple tuple = tuple_of(view);
+	const __u8 *address = tuple.local;
+	bool ipv4 = address_is_ipv4(opening ? tuple.remote : address);
 	__u32 netns = opening ? opening->netns : attempt->netns;
 	const struct ev_fact *there = address_fact(view, address);
 	struct text what = text_of(finding->summary);
@@ -522,7 +530,7 @@ static bool match_port_privileged(const struct view *view, struct guess *guess)
 	__u16 port = port_of(attempt);
 
 	guess->errno_alone = true;
-	if (attempt->call.error != EACCES || !port)
+	if (attempt->call->call.error != EACCES || !port)
 		return false;
 	if (may && !(may->flags & FACT_F_ABSENT) && may->number)
 		return false; /* it has the right: somebody else denies */

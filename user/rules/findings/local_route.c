@@ -62,7 +62,7 @@ static bool match_no_route(const struct view *view, struct guess *guess)
 		return false;
 	if (look_drop_is_no_route(view->join, &opening->drop_out))
 		return opening->drop_out.netns == opening->netns;
-	if (!look_call_alone(opening) || opening->error != ENETUNREACH)
+	if (!opening_call_alone(opening) || opening->error != ENETUNREACH)
 		return false;
 	guess->errno_alone = true;
 	if (route)
@@ -80,7 +80,7 @@ static void tell_no_route(const struct view *view, struct finding *finding)
 	const struct ev_fact *fact;
 	bool source = false, any = false;
 
-	if (look_call_alone(opening))
+	if (opening_call_alone(opening))
 		text_add(&what, "connect() failed with ENETUNREACH before any packet was made");
 	else
 		text_add(&what, "the kernel dropped the SYN for want of a route (IP_OUTNOROUTES)");
@@ -125,7 +125,7 @@ static bool match_route_rejects(const struct view *view, struct guess *guess)
 	const struct opening *opening = view->opening;
 	const struct ev_fact *route = look_route(view);
 
-	if (!look_call_alone(opening))
+	if (!opening_call_alone(opening))
 		return false;
 	if (opening->error != EHOSTUNREACH && opening->error != EACCES &&
 	    opening->error != EINVAL && opening->error != ENETUNREACH)
@@ -209,7 +209,7 @@ static bool match_neighbor_failed(const struct view *view, struct guess *guess)
 		(opening->neighbor_failed && opening->neighbor_netns != opening->netns) ||
 		(dropped && opening->drop_out.netns && opening->drop_out.netns != opening->netns);
 
-	if (opening->established_ns || look_call_alone(opening) || look_refused(opening) ||
+	if (opening->established_ns || opening_call_alone(opening) || look_refused(opening) ||
 	    look_answer_in_time(opening) || look_drop_is_filter(view->join, &opening->drop_out))
 		return false;
 	if (opening->error && opening->error != EHOSTUNREACH && opening->error != ETIMEDOUT)

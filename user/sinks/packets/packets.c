@@ -277,11 +277,11 @@ static void mark_attempt(struct packets *packets, const struct join *join,
 			 const struct finding *finding)
 {
 	__u32 text = keep_text(packets, verdict, finding);
-	struct packet_span spans[JOIN_SPANS_MAX];
-	size_t count = 0, spans_count = attempt_spans(attempt, spans);
+	struct packet_span span;
+	size_t count = 0;
 
-	for (size_t i = 0; i < spans_count; i++)
-		count += mark(packets, &spans[i], text);
+	for (size_t i = 0; attempt_span(attempt, i, &span); i++)
+		count += mark(packets, &span, text);
 	if (!count && finding && verdict->state == FINDING_FINAL)
 		hold_entry(packets, join, attempt, verdict, text);
 }
@@ -304,8 +304,7 @@ static void choose_attempt(struct packets *packets, const struct attempt *attemp
 			   const struct verdict *verdict, const struct finding *finding)
 {
 	struct chosen_text *text;
-	struct packet_span spans[JOIN_SPANS_MAX];
-	size_t spans_count = attempt_spans(attempt, spans);
+	struct packet_span span;
 	__u32 index = packets->chosen_texts_count;
 
 	if (index == PACKETS_CHOSEN_MAX) {
@@ -319,8 +318,8 @@ static void choose_attempt(struct packets *packets, const struct attempt *attemp
 	text->final = verdict->state == FINDING_FINAL && finding;
 	text->used = false;
 	say_verdict(text->text, sizeof(text->text), verdict, finding);
-	for (size_t i = 0; i < spans_count; i++)
-		choose(packets, &spans[i], index);
+	for (size_t i = 0; attempt_span(attempt, i, &span); i++)
+		choose(packets, &span, index);
 }
 
 void packets_verdict(struct packets *packets, const struct join *join,

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* subject.h - what an attempt may be about: a row each */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event.h"
+
+/*
+ * An attempt is about openings, a call, a listener, a lookup, a connection or an address. Who judges
+ * it, tells it or writes its packets asks the row of its subject and never which one it is. The
+ * rules of a subject alone read what only that subject has. Another subject is another row, what
+ * feeds it, and its rules.
+ */
+
+struct attempt;
+struct evidence;
+struct join;
+struct opening;
+struct packet_span;
+
+/* What an attempt has come to when it is judged. */
+enum wake {
+	WAKE_NONE, /* there is nothing to judge */
+	WAKE_PENDING = 1 << 0, /* connect: still open, the second SYN was sent */
+	WAKE_FAILED = 1 << 1, /* connect: the last opening failed */
+	WAKE_WORKED = 1 << 2, /* connect: an opening worked */
+	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
+	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
+	/* a lookup of a capture failed or was late, or a datagram met trouble */
+	WAKE_LOOKUP = 1 << 5,
+	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
+	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
+};
+
+/* What can be said of any subject. Zeros are unknown. */
+struct subject_about {
+	struct event_tuple tuple; /* from the side of whom it is told of */
+	__u64 cookie;
+	__s32 error; /* errno of the call that failed, positive; 0 none */
+	const struct event_owner *owner; /* where the attempt itself has none; NULL */
+	bool lasted; /* how long it took from its begin to its end is known */
+};
+
+/* Findings of one rule and one owner make a group when these bytes are the same. */
+struct subject_key {
+	__u8 bytes[320];
+	size_t size;
+};
+
+struct subject {
+	const char *name; /* "connect" */
+	const char *role; /* of whom it is told of: "client", "listener", "neighbor" */
+	/* Goes into the ids of groups, which stand in output: never again another's. */
+	__u8 number;
+	__u8 wakes; /* WAKE_*: what it may come to */
+	bool captured; /* only captures tell of it: no process is known, nor how many work */
+	/*
+	 * What it has come to, of several of .wakes, and the opening that stands for it, NULL none.
+	 * NULL: its only wake.
+	 */
+	enum wake (*wake)(const struct attempt *attempt, const struct opening **opening);
+	void (*about)(const struct attempt *attempt, struct subject_about *about);
+	/* @opening: which its verdict speaks of, NULL none; @severity: for where it tells groups apart */
+	void (*key)(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+		    struct subject_key *key);
+	/* As attempt_evidence(). */
+	size_t (*evidence)(const struct attempt *attempt, struct evidence *evidence, size_t room,
+			   size_t *omitted);
+	/* The @index-th span of its packets (whose.h), to its end; false: no more. NULL: none. */
+	bool (*packets)(const struct attempt *attempt, size_t index, struct packet_span *span);
+	/* It was told: what its attempt held is given back. NULL: there is nothing. */
+	void (*release)(struct join *join, const struct attempt *attempt);
+};
+
+extern const struct subject subject_connect;
+extern const struct subject subject_bind;
+extern const struct subject subject_listen;
+extern const struct subject subject_overflow;
+extern const struct subject subject_lookup; /* of a name, or another datagram that nobody took */
+extern const struct subject subject_connection; /* an established one of a capture */
+extern const struct subject subject_claims; /* of one address by two machines */
+
+/* Appends to a key; what does not fit is left out. */
+void subject_key_add(struct subject_key *key, const void *bytes, size_t size);
+
+/* Its ends, from the side of whom it is told of; ports and addresses may be zero. */
+void subject_tuple(const struct attempt *attempt, struct event_tuple *tuple);
