@@ -66,6 +66,39 @@ def test_packets_of_findings(case, tmp_path, name, count):
     assert [kind for kind, _ in blocks(path)].count(1) == 1
 
 
+@pytest.mark.parametrize("name,finding,count,all_of_it", [
+    ("conn-reset-by-peer", "conn-reset-by-peer", 10, 10), ("tls-alert", "tls-alert", 11, 11),
+    ("dns-nxdomain", "dns-nxdomain", 2, 6), ("dns-slow-two-servers", "dns-slow", 6, 6),
+    ("dns-truncated-mute", "dns-truncated", 7, 7), ("udp-port-unreachable", "udp-port-unreachable", 2, 2),
+    ("udp-reply-from-other-address", "udp-reply-from-other-address", 4, 4),
+    ("host-duplicate-address-both", "host-duplicate-address", 2, 2)])
+def test_packets_of_what_captures_tell(case, tmp_path, name, finding, count, all_of_it):
+    """Of connections, lookups, datagrams and claims, too: what belongs is written with its words, and nothing else."""
+    path, whole = tmp_path / "out.pcapng", tmp_path / "whole.pcapng"
+    events = case("capture-" + name)
+    assert sockwhy("read", "--all", "-w", path, events).returncode == 0
+    assert sockwhy("read", "--all", "-v", "-w", whole, events).returncode == 0
+    assert len(packets(path)) == count and len(packets(whole)) == all_of_it
+    assert all(f" {finding} (".encode() in options for *_, options in packets(path))
+    assert sum(b" (" in options for *_, options in packets(whole)) == count
+    assert not [body for kind, body in blocks(path) if kind == 9], "packets and an entry say the same"
+
+
+def claim(mac, opcode=2):
+    """An ARP frame in which MAC claims 10.0.0.9."""
+    head = b"\x02" * 6 + bytes([2, 0, 0, 0, 0, mac]) + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, opcode)
+    return head + bytes([2, 0, 0, 0, 0, mac, 10, 0, 0, 9]) + b"\x02" * 6 + bytes([10, 0, 0, 1])
+
+
+def test_no_ip_packet(tmp_path):
+    """ARP stands in no file of IP packets: the finding has an entry instead."""
+    source, path = tmp_path / "in.pcap", tmp_path / "out.pcapng"
+    pcap(source, *(claim(1 + i % 2) for i in range(12)), link=1)
+    done = sockwhy("read", "-w", path, source)
+    assert done.returncode == 0 and "host-duplicate-address" in done.out, done.out
+    assert not packets(path) and [kind for kind, _ in blocks(path)].count(9) == 1
+
+
 def test_finding_without_a_packet(case, tmp_path):
     path = tmp_path / "out.pcapng"
     assert sockwhy("read", "-w", path, case("local-no-route")).returncode == 0

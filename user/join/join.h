@@ -320,6 +320,7 @@ struct lookup {
 	__u8 asked; /* LOOKUP_A, _AAAA, _OTHER */
 	__u8 rcode; /* 0: no error came, or no answer at all */
 	__u8 tcp; /* enum lookup_tcp, valid with .truncated */
+	__u16 tcp_port; /* the client's, of the last query over TCP; 0 none */
 	bool worked; /* every type was answered, one of them well; told because it took long */
 	bool empty; /* every type was answered; the name exists, and has no address of them */
 	bool exists; /* of a type that was asked for the answer was that there is none */

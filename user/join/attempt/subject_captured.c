@@ -9,6 +9,7 @@
 #include "join/attempt/attempt.h"
 #include "util/address.h"
 #include "util/port.h"
+#include "util/time.h"
 
 /* Nobody's: the two numbers only make the id. */
 static struct attempt_slot *take_captured(struct join *join, const struct subject *subject,
@@ -20,6 +21,23 @@ static struct attempt_slot *take_captured(struct join *join, const struct subjec
 	if (slot)
 		slot->attempt.owner = (struct event_owner){ 0 };
 	return slot;
+}
+
+/* The @index-th of the frames that @evidence holds: those and no others are known to be of it. */
+static bool frame_of(const struct evidence *evidence, size_t count, size_t index,
+		     struct packet_span *span)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!evidence[i].frame || index--)
+			continue;
+		*span = (struct packet_span){
+			.frame = evidence[i].frame,
+			.from_ns = evidence[i].ts_ns,
+			.until_ns = evidence[i].ts_ns,
+		};
+		return true;
+	}
+	return false;
 }
 
 /* ---- a lookup, or another datagram ---- */
@@ -76,6 +94,57 @@ static void lookup_released(struct join *join, const struct attempt *attempt)
 	lookup_release(join, attempt->lookup);
 }
 
+/*
+ * A client may ask for many names from one port: of a lookup the frames of its messages are chosen,
+ * the connection of its query over TCP, and where there were more messages than are kept, what its
+ * last port said to the last server after those.
+ */
+static bool name_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+{
+	const struct lookup *lookup = attempt->lookup;
+	struct evidence seen[JOIN_EVIDENCE_MAX];
+	size_t omitted, count = subject_listed(attempt, seen, JOIN_EVIDENCE_MAX, &omitted);
+
+	if (index < count)
+		return frame_of(seen, count, index, span);
+	*span = (struct packet_span){
+		.from_ns = attempt->started_ns,
+		.until_ns = attempt->ended_ns,
+	};
+	subject_tuple(attempt, &span->tuple);
+	index -= count;
+	if (lookup->tcp_port && !index--) {
+		span->tuple.local_port = lookup->tcp_port;
+		span->tuple.protocol = IPPROTO_TCP;
+		return true;
+	}
+	if (count)
+		span->from_ns = seen[count - 1].ts_ns;
+	return omitted && !index;
+}
+
+/* What was told in answer to a datagram came after it: it is looked for so long before. */
+#define DATAGRAM_BEFORE_NS NS_PER_S
+
+static bool lookup_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+{
+	const struct lookup *lookup = attempt->lookup;
+	bool elsewhere = lookup->about == LOOKUP_OTHER_ADDRESS;
+
+	if (lookup->about == LOOKUP_NAME)
+		return name_packets(attempt, index, span);
+	if (index > elsewhere)
+		return false;
+	*span = (struct packet_span){
+		.from_ns = ns_between(DATAGRAM_BEFORE_NS, lookup->started_ns),
+		.until_ns = lookup->ended_ns,
+	};
+	subject_tuple(attempt, &span->tuple);
+	if (index) /* who answered instead */
+		memcpy(span->tuple.remote, lookup->sender, sizeof(span->tuple.remote));
+	return true;
+}
+
 const struct subject subject_lookup = {
 	.name = "lookup",
 	.role = "client",
@@ -85,6 +154,7 @@ const struct subject subject_lookup = {
 	.about = lookup_about,
 	.key = lookup_key,
 	.evidence = subject_listed,
+	.packets = lookup_packets,
 	.release = lookup_released,
 };
 
@@ -132,6 +202,18 @@ static size_t talk_evidence(const struct attempt *attempt, struct evidence *evid
 	return room < CONNECTION_EVIDENCE ? 0 : connection_evidence(attempt->connection, evidence);
 }
 
+static bool talk_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+{
+	if (index)
+		return false;
+	*span = (struct packet_span){
+		.from_ns = attempt->started_ns,
+		.until_ns = attempt->ended_ns,
+	};
+	subject_tuple(attempt, &span->tuple);
+	return true;
+}
+
 const struct subject subject_connection = {
 	.name = "connection",
 	.role = "client",
@@ -141,6 +223,7 @@ const struct subject subject_connection = {
 	.about = talk_about,
 	.key = talk_key,
 	.evidence = talk_evidence,
+	.packets = talk_packets,
 };
 
 /* ---- an address that two machines have ---- */
@@ -210,6 +293,14 @@ static size_t claims_evidence(const struct attempt *attempt, struct evidence *ev
 	return n;
 }
 
+static bool claims_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+{
+	struct evidence seen[JOIN_CLAIMS_KEPT];
+	size_t omitted, count = claims_evidence(attempt, seen, JOIN_CLAIMS_KEPT, &omitted);
+
+	return frame_of(seen, count, index, span);
+}
+
 const struct subject subject_claims = {
 	.name = "claims",
 	.role = "neighbor",
@@ -219,4 +310,5 @@ const struct subject subject_claims = {
 	.about = claims_about,
 	.key = claims_key,
 	.evidence = claims_evidence,
+	.packets = claims_packets,
 };

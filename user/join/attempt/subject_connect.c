@@ -98,8 +98,7 @@ static size_t connect_evidence(const struct attempt *attempt, struct evidence *e
 	return n;
 }
 
-static bool connect_packets(const struct attempt *attempt, size_t index,
-			    struct packet_span *span)
+static bool connect_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
 {
 	const struct opening *opening;
 

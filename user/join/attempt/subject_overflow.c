@@ -116,8 +116,7 @@ static void overflow_key(const struct attempt *attempt, const struct opening *op
 }
 
 /* The clients are many: the last one's packets stand for them. */
-static bool overflow_packets(const struct attempt *attempt, size_t index,
-			     struct packet_span *span)
+static bool overflow_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
 {
 	if (index || !attempt->overflow->tuple.remote_port)
 		return false;

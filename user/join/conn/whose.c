@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "join/core.h"
@@ -212,6 +213,7 @@ struct packet_mark packet_mark_of(const struct event *event)
 	memset(&mark, 0, sizeof(mark)); /* kept in great numbers, and its padding with it */
 	mark.ts_ns = event->head.ts_ns;
 	mark.netns = event->head.netns;
+	mark.frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0;
 	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
 		return mark;
 	mark.cookie = quoted ? 0 : event->head.cookie;
@@ -236,7 +238,14 @@ __u64 packet_span_hash(const struct packet_span *span)
 {
 	const struct event_tuple *tuple = &span->tuple;
 
+	if (span->frame)
+		return packet_frame_hash(span->frame);
 	return ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port).hash;
+}
+
+__u64 packet_frame_hash(__u64 frame)
+{
+	return hash_mix(0, frame);
 }
 
 static bool is_out(const struct packet_mark *mark, const struct event_tuple *tuple)
@@ -259,13 +268,18 @@ bool packet_span_has(const struct packet_span *span, const struct packet_mark *m
 {
 	bool out = is_out(mark, &span->tuple);
 
+	if (span->frame)
+		return mark->frame == span->frame && mark->ts_ns == span->from_ns;
+	if (mark->tcp && span->tuple.protocol == IPPROTO_UDP)
+		return false;
 	if (!out && !is_in(mark, &span->tuple))
 		return false;
 	if (mark->ts_ns + CLOCKS_APART_NS < span->from_ns || mark->ts_ns > span->until_ns)
 		return false;
 	if (out && mark->cookie && span->cookie && mark->cookie != span->cookie)
 		return false;
-	if (mark->netns == span->netns || (out && mark->cookie && mark->cookie == span->cookie))
+	if (!span->netns || mark->netns == span->netns ||
+	    (out && mark->cookie && mark->cookie == span->cookie))
 		return true;
 	/* in another namespace of this machine a tuple is not unique: records.md, "Join" */
 	if (!mark->tcp || !span->isn_known)

@@ -15,7 +15,7 @@
  * Both tables are of a fixed size and forget by overwriting: who comes last to a place has it.
  *
  * A verdict speaks of the packets of its attempt: of so many *spans*, each a pair of ends from one
- * time to another. A packet's *mark* is what has to be kept of it to know later whether it is in
+ * time to another, or one frame of a capture. A packet's *mark* is what has to be kept of it to know later whether it is in
  * one: a verdict comes after its packets.
  */
 
@@ -29,6 +29,7 @@ struct parties {
 /* Of an ICMP error, what it quotes. */
 struct packet_mark {
 	__u64 ts_ns;
+	__u64 frame; /* of a capture, 0 none */
 	__u64 cookie; /* the sender's, 0 unknown */
 	__u32 netns;
 	__u32 seq;
@@ -45,7 +46,8 @@ struct packet_span {
 	__u64 cookie;
 	__u64 from_ns;
 	__u64 until_ns;
-	__u32 netns; /* in others a tuple is not unique: there .isn decides */
+	__u64 frame; /* of a capture: that one alone, taken at .from_ns; 0: by the ends */
+	__u32 netns; /* in others a tuple is not unique: there .isn decides; 0: a capture knows none */
 	__u32 isn;
 	bool isn_known;
 };
@@ -54,6 +56,8 @@ struct packet_span {
 struct packet_mark packet_mark_of(const struct event *event);
 bool packet_span_has(const struct packet_span *span, const struct packet_mark *mark);
 
-/* The same for a span and for every packet in it, of both directions. */
+/* The same for a span of two ends and for every packet in it, of both directions. */
 __u64 packet_mark_hash(const struct packet_mark *mark);
 __u64 packet_span_hash(const struct packet_span *span);
+/* The same for a span of one frame and for that frame. */
+__u64 packet_frame_hash(__u64 frame);

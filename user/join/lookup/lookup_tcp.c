@@ -39,12 +39,15 @@ static void note_tcp(struct lookup_slot *slot, const struct event *event, bool t
 	struct evidence evidence;
 
 	slot->tcp_ns = event->head.ts_ns;
-	if (to_server && (packet->tcp_flags & TCP_F_SYN))
+	if (to_server && (packet->tcp_flags & TCP_F_SYN)) {
 		lookup->tcp = LOOKUP_TCP_TRIED;
-	else if (!to_server && (packet->tcp_flags & TCP_F_SYN))
+		lookup->tcp_port = packet->source_port;
+	} else if (!to_server && (packet->tcp_flags & TCP_F_SYN)) {
 		lookup->tcp = LOOKUP_TCP_CONNECTED;
-	else if (!to_server && (packet->tcp_flags & TCP_F_RST) && lookup->tcp == LOOKUP_TCP_TRIED)
+	} else if (!to_server && (packet->tcp_flags & TCP_F_RST) &&
+		   lookup->tcp == LOOKUP_TCP_TRIED) {
 		lookup->tcp = LOOKUP_TCP_REFUSED;
+	}
 	if (!notable)
 		return;
 	evidence = lookup_evidence(event, to_server ? DIRECTION_OUT : DIRECTION_IN);

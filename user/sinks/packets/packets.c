@@ -16,7 +16,7 @@ static bool allocate(struct packets *packets)
 	packets->scratch = malloc(PCAPNG_PACKET_MAX);
 	if (packets->options.choose) {
 		packets->chosen = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen));
-		packets->chosen_texts = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen_texts));
+		packets->chosen_texts = calloc(PACKETS_TOLD_MAX, sizeof(*packets->chosen_texts));
 	} else {
 		packets->texts = calloc(PACKETS_TEXTS_MAX, sizeof(*packets->texts));
 	}
@@ -307,7 +307,7 @@ static void choose_attempt(struct packets *packets, const struct attempt *attemp
 	struct packet_span span;
 	__u32 index = packets->chosen_texts_count;
 
-	if (index == PACKETS_CHOSEN_MAX) {
+	if (index == PACKETS_TOLD_MAX) {
 		packets->counts.comments_lost++;
 		return;
 	}
@@ -349,25 +349,40 @@ static int tell_without_packet(struct packets *packets, const struct join *join,
 	return worst;
 }
 
+/* Who speaks of the packet, of one bucket; @last: the last two of them, the later one first. */
+static void find_in_bucket(struct packets *packets, const struct packet_mark *mark, __u64 hash,
+			   __u32 last[2])
+{
+	__u32 index = *bucket_of(packets, hash) - 1;
+
+	for (; index != NONE; index = packets->chosen[index].next) {
+		__u32 text = packets->chosen[index].text;
+
+		if (!packet_span_has(&packets->chosen[index].span, mark))
+			continue;
+		packets->chosen_texts[text].used = true;
+		if (last[0] == NONE || text > last[0]) {
+			last[1] = last[0];
+			last[0] = text;
+		} else if (text != last[0] && (last[1] == NONE || text > last[1])) {
+			last[1] = text;
+		}
+	}
+}
+
 /* The last two words on a packet, the older one first. Returns how many there are. */
 static size_t find_texts(struct packets *packets, const struct packet_mark *mark,
 			 const char *texts[2])
 {
-	__u32 index = *bucket_of(packets, packet_mark_hash(mark)) - 1;
+	__u32 last[2] = { NONE, NONE };
 	size_t count = 0;
 
-	for (; index != NONE; index = packets->chosen[index].next) {
-		struct chosen_text *text = &packets->chosen_texts[packets->chosen[index].text];
-
-		if (!packet_span_has(&packets->chosen[index].span, mark))
-			continue;
-		text->used = true;
-		if (count == 2)
-			continue;
-		texts[1] = texts[0];
-		texts[0] = text->text;
-		count++;
-	}
+	find_in_bucket(packets, mark, packet_mark_hash(mark), last);
+	if (mark->frame)
+		find_in_bucket(packets, mark, packet_frame_hash(mark->frame), last);
+	for (int i = 1; i >= 0; i--)
+		if (last[i] != NONE)
+			texts[count++] = packets->chosen_texts[last[i]].text;
 	return count;
 }
 

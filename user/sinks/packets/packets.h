@@ -21,7 +21,8 @@
  * packets are held than there is room for, the oldest go out early, and are counted.
  *
  * What is read from files is read twice: first it is judged, and packets_verdict() keeps which
- * connections the findings speak of; then packets_pick() writes their packets with every comment.
+ * packets the findings speak of, as their subjects say; then packets_pick() writes those with every
+ * comment. What is no IP packet (ARP) cannot be written: such a finding has its entry.
  *
  * Without a snap length only headers are written, of files also DNS messages and TLS handshakes and
  * alerts: no payload beyond what a diagnosis needs.
@@ -32,7 +33,8 @@
 #define PACKETS_BYTES_SHORT (PACKETS_HELD_MAX * (size_t)EVENT_PACKET_MAX) /* of those held */
 #define PACKETS_BYTES_LONG ((size_t)64 << 20) /* and with a snap length beyond a record's */
 #define PACKETS_TEXTS_MAX 2048 /* verdicts that live comments can speak of at a time */
-#define PACKETS_CHOSEN_MAX 65536 /* openings of findings in a file that is read */
+#define PACKETS_TOLD_MAX 65536 /* findings in a file that is read, counted ones too */
+#define PACKETS_CHOSEN_MAX 262144 /* what they speak of: ends, or single frames */
 
 struct packets;
 
