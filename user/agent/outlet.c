@@ -12,8 +12,10 @@
 
 void outlets_add(struct outlets *outlets, struct outlet outlet)
 {
-	if (outlet.sink && outlets->count < OUTLETS_MAX)
-		outlets->at[outlets->count++] = outlet;
+	if (!outlet.sink || outlets->count == OUTLETS_MAX)
+		return;
+	outlets->at[outlets->count++] = outlet;
+	outlets->want_records |= sink_wants_records(outlet.sink);
 }
 
 /* ---- errors ---- */
@@ -75,15 +77,6 @@ bool outlets_failed(const struct outlets *outlets)
 }
 
 /* ---- telling ---- */
-
-bool outlets_want_records(const struct outlets *outlets)
-{
-	bool want = false;
-
-	for (size_t i = 0; i < outlets->count; i++)
-		want |= sink_wants_records(outlets->at[i].sink);
-	return want;
-}
 
 void outlets_record(struct outlets *outlets, const struct join *join, const struct event *event,
 		    bool wanted)

@@ -19,13 +19,13 @@ struct outlets {
 	size_t count;
 	__u64 failed; /* writes to the main one */
 	bool closed; /* its pipe is: nothing more need be told */
+	bool want_records; /* one of them does: outlets_record() */
 };
 
 /* @outlet.sink may be NULL: there is no such file. */
 void outlets_add(struct outlets *outlets, struct outlet outlet);
 
 /* What a sink is told, told to all of them: sinks.h. An error is said once, and kept. */
-bool outlets_want_records(const struct outlets *outlets);
 void outlets_record(struct outlets *outlets, const struct join *join, const struct event *event,
 		    bool wanted);
 void outlets_event(struct outlets *outlets, const struct join *join, const struct event *event);

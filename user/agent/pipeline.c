@@ -437,7 +437,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		learn_host_name(pipeline->mask, event->start.host);
 	if (pipeline->flows)
 		return take_flows(pipeline, event);
-	if (outlets_want_records(&pipeline->outlets))
+	if (pipeline->outlets.want_records)
 		tell_record(pipeline, event);
 	tell_event(pipeline, event);
 	if (pipeline->depth)
