@@ -33,6 +33,7 @@ TAILQ_HEAD(group_queue, group);
 struct groups {
 	size_t room; /* a power of two */
 	size_t kept;
+	size_t owing; /* groups with repeats that nobody was told of */
 	struct group_queue kept_by_use; /* the one that failed last is the last */
 	size_t cursor; /* of groups_idle() */
 	__u64 scanned_ns;
@@ -114,6 +115,7 @@ static struct group *group_make(struct groups *groups, __u64 id)
 	}
 	if (victim->kept)
 		free(group_detach_kept(groups, victim));
+	groups->owing -= victim->untold != 0;
 	*victim = (struct group){ .id = id };
 	return victim;
 }
@@ -134,7 +136,7 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 		group->interval_ns = 0;
 	group->last = *seen;
 	group->total++;
-	group->untold++;
+	groups->owing += !group->untold++;
 	if (group->kept)
 		group_attach_kept(groups, group, group_detach_kept(groups, group));
 	if (group->interval_ns && since(seen->time_ns, group->told_ns) < group->interval_ns)
@@ -146,6 +148,7 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 	*count = group->untold;
 	*total = group->total;
 	group->untold = 0;
+	groups->owing--;
 	return true;
 }
 
@@ -211,6 +214,7 @@ static struct finding *group_tell(struct groups *groups, struct group *group)
 	idle->count = group->untold;
 	idle->total = group->total;
 	group->untold = 0;
+	groups->owing--;
 	group->told_ns = group->last.time_ns;
 	return idle;
 }
@@ -220,7 +224,7 @@ struct finding *groups_idle(struct groups *groups, __u64 now_ns, bool all)
 	/* a walk over every slot at every tick would cost more than the ticks */
 	if (!all && !groups->cursor && since(now_ns, groups->scanned_ns) < SCAN_EVERY_NS)
 		return NULL;
-	while (groups->cursor < groups->room) {
+	while (groups->owing && groups->cursor < groups->room) {
 		struct group *group = &groups->slots[groups->cursor++];
 
 		if (!group->untold || !group->kept)
