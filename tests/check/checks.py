@@ -35,8 +35,8 @@ FORBIDDEN = {
         "no clock, malloc, stdio",
     ),
     "sinks": (
-        r"#include [<\"](attach|collect|bpf)/|/proc\b(?![^\n]*\*/)",
-        "not how an event arrived",
+        r"#include [<\"](attach|collect|bpf)/|/proc\b(?![^\n]*\*/)|\bATTEMPT_[A-Z]+\b|->openings\b(?=\[)",
+        "not how an event arrived, nor what an attempt is about: join tells",
     ),
 }
 

@@ -44,6 +44,7 @@ BAD = (
     (checks.check_must_never_know, {"user/join/a.c": '\tf = "/proc/1";\n'}, "/proc"),
     (checks.check_must_never_know, {"user/join/a.c": "\tclock_gettime(1, &t);\n"}, "clock_gettime"),
     (checks.check_must_never_know, {"user/sinks/a.c": '#include "collect/collect.h"\n'}, "collect/"),
+    (checks.check_must_never_know, {"user/sinks/a.c": "\tif (attempt->kind == ATTEMPT_BIND)\n"}, "ATTEMPT_BIND"),
     (checks.check_must_never_know, {"bpf/a.bpf.c": '\tbpf_printk("x");\n'}, "bpf_printk"),
     (checks.check_public_headers, {"user/join/join.h": SPDX}, "theory"),
     (checks.check_public_headers, {"user/sinks/text.c": SPDX}, "no sinks.h"),
