@@ -50,8 +50,8 @@ static void want_every_reason(struct lab *lab)
 		assert_int_equal(attach_want_drop_reason(lab->attach, reason), 0);
 }
 
-/* A filter that throws every packet away, behind our hook. */
-static void drop_at_lo(void)
+/* A filter that throws every packet away, behind our hook if there is one. */
+static void drop_at_lo(enum tc_direction direction)
 {
 	struct bpf_insn shoot[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT },
@@ -63,7 +63,7 @@ static void drop_at_lo(void)
 	bool chained;
 
 	assert_true(fd >= 0);
-	assert_int_equal(tc_filter_attach(socket, fd, 1, TC_OUT, "shoot", &chained), 0);
+	assert_int_equal(tc_filter_attach(socket, fd, 1, direction, "shoot", &chained), 0);
 	tc_close(socket);
 	close(fd);
 }
@@ -94,7 +94,7 @@ static void test_a_dropped_syn(void **state)
 
 	(void)state;
 	lab_start(lab, (struct attach_options){ 0 });
-	drop_at_lo();
+	drop_at_lo(TC_OUT);
 
 	/* nobody wants it */
 	lab_run(connect_in_vain);
@@ -134,6 +134,59 @@ static void test_a_dropped_syn(void **state)
 	assert_true(head->flags & EVENT_F_SOFTIRQ);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	lab_leave(lab);
+}
+
+/* From the moment that it stops on nobody hears what it says. */
+static void write_in_vain(void)
+{
+	int fd, listener = open_listener(OPEN_PORT, 1);
+
+	must(try_connect(OPEN_PORT, 0, &fd) == 0, "connect");
+	raise(SIGSTOP);
+	must(write(fd, "x", 1) == 1, "write");
+	pause();
+	close(listener);
+}
+
+/* The first record of a connection's retransmissions. */
+static const struct ev_socket *first_retransmit(struct lab *lab, bool every)
+{
+	const struct event_header *head;
+	int status;
+	pid_t pid;
+
+	lab_start(lab, (struct attach_options){ .packets = PACKETS_NONE, .retransmits = every });
+	pid = lab_spawn(write_in_vain);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	drop_at_lo(TC_IN);
+	kill(pid, SIGCONT);
+	head = await(lab, EVENT_RETRANSMIT);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return body(head);
+}
+
+/* The third in a row and later ones, unless every one is asked for. */
+static void test_retransmissions_of_a_connection(void **state)
+{
+	struct lab *lab = lab_enter();
+	const struct ev_socket *again;
+
+	(void)state;
+	again = first_retransmit(lab, false);
+	assert_int_equal(again->old_state, 1);
+	assert_int_equal(again->flow.again_in_row, 3);
+	assert_true(again->flow.retransmits >= 3);
+	assert_int_equal(again->flow.unacked_bytes, 1);
+	assert_int_equal(again->flow.flight_packets, 1);
+	assert_int_equal(again->flow.bytes_delivered, 0);
+	lab_leave(lab);
+
+	lab = lab_enter();
+	again = first_retransmit(lab, true);
+	assert_true(again->flow.again_in_row <= 1); /* or by a probe for lost tails */
+	assert_int_equal(again->flow.retransmits, 1);
 	lab_leave(lab);
 }
 
@@ -350,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_dropped_syn),
+		cmocka_unit_test(test_retransmissions_of_a_connection),
 		cmocka_unit_test(test_a_next_hop_that_does_not_answer),
 		cmocka_unit_test(test_a_syn_ack_that_is_not_answered),
 		cmocka_unit_test(test_an_icmp_error_for_a_forwarded_packet),

@@ -2,6 +2,7 @@
 /* flow_test.c - what flows ask of the kernel side: few records, and the socket's own figures (root) */
 #include "lab.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #include "attach/features.h"
@@ -130,6 +131,55 @@ static void test_nothing_of_it_otherwise(void **state_)
 	lab_leave(lab);
 }
 
+/* The server says something, sends its FIN, and then a reset; the client reads nothing of it. */
+static void close_and_reset(void)
+{
+	static const struct linger now = { .l_onoff = 1 };
+	char bytes[DOWN_BYTES] = { 0 };
+	int listener = open_listener(OPEN_PORT, 8), client, server;
+	struct pollfd end = { .events = POLLRDHUP };
+
+	must(try_connect(OPEN_PORT, 0, &client) == 0, "connect");
+	server = accept(listener, NULL, NULL);
+	must(server >= 0, "accept");
+	must(write(client, bytes, 1) == 1 && read(server, bytes, 1) == 1, "up");
+	must(write(server, bytes, sizeof(bytes)) == sizeof(bytes), "down");
+	must(shutdown(server, SHUT_WR) == 0, "shutdown");
+	end.fd = client;
+	must(poll(&end, 1, 5000) == 1, "poll");
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(server);
+	must(write(client, bytes, 1) < 0 && errno == EPIPE, "write");
+}
+
+/* Nor has anybody read it, nor is it payload: counted in records that nobody asked figures of, too. */
+static void test_a_fin_is_no_byte(void **state_)
+{
+	struct lab *lab = lab_enter();
+	const struct event_header *head;
+	const struct ev_socket *end, *reset;
+
+	(void)state_;
+	lab_start(lab, (struct attach_options){ .packets = PACKETS_NONE });
+	signal(SIGPIPE, SIG_IGN);
+	lab_run(close_and_reset);
+	lab_drain(lab);
+	end = state(lab, 8, 7, &head); /* CLOSE_WAIT */
+	assert_int_equal(head->size, CUT(ev_socket));
+	assert_true(head->known & EVENT_K_COUNTERS);
+	head = lab_find(lab, EVENT_RESET_RECEIVED, 0);
+	assert_non_null(head);
+	reset = (const void *)(head + 1);
+	for (int i = 0; i < 2; i++, end = reset) {
+		assert_int_equal(end->flow.bytes_delivered, 1);
+		assert_int_equal(end->flow.bytes_received, DOWN_BYTES);
+		assert_int_equal(end->flow.unread_bytes, DOWN_BYTES);
+		assert_int_equal(end->flow.unacked_bytes, 0);
+		assert_int_equal(end->flow.flight_packets, 0);
+	}
+	lab_leave(lab);
+}
+
 /* Both ends of a connection that was open before, with who opened it. */
 static void test_snapshot(void **state_)
 {
@@ -180,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_three_records_an_end),
 		cmocka_unit_test(test_nothing_of_it_otherwise),
+		cmocka_unit_test(test_a_fin_is_no_byte),
 		cmocka_unit_test(test_snapshot),
 	};
 
