@@ -3,14 +3,17 @@
 # make            build/sockwhy
 # make setup      install the Debian packages that are missing (root, when any is)
 # make demo       ten real connections, eight of them broken, explained live (root)
-# make test       every test; also test-unit test-replay test-cli test-check
-#                 test-agree test-fuzz test-bpf test-live
+# make check      what to run before a commit: builds what it needs, no root, minutes
+# make test       every test that this machine can run, what CI runs; also one suite: test-unit test-replay
+#                 test-cli test-check test-agree test-fuzz test-bpf test-lab test-live
+# make fuzz       a long hunt: MINUTES=10 for each fuzzer
 # make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
 # make arm64      compile the BPF object for arm64
-# make clang      compile all C with clang too
 # make docs       what pages say of findings and options, from the program's tables
+# make clang      what clang says of all C: the fuzzers' objects, the rest compiled for the warnings alone
+# make tidy       what clang-tidy says of user/, of what changed since it was asked last
 #
 # V=1 shows commands, CI=true turns warnings into errors.
 
@@ -24,6 +27,7 @@ CC := gcc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
 
 ARCH := $(patsubst aarch64,arm64,$(shell uname -m))
 # what libbpf's bpf_tracing.h calls the architectures of vmlinux/
@@ -83,7 +87,9 @@ FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%)
 BPF_TESTS := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 TOOLS := $(BUILD)/tests/assemble
 APPS := $(APP_SRC:%.c=$(BUILD)/%)
-CLANG_OBJ := $(ALL_C:%.c=$(BUILD)/clang/%.o)
+# what clang compiles for no fuzzer: for its warnings
+CLANG_OK := $(patsubst %.c,$(BUILD)/clang/%.ok,$(filter-out $(LIB_SRC) $(FUZZ_SRC),$(ALL_C)))
+TIDY_OK := $(USER_SRC:%.c=$(BUILD)/tidy/%.ok)
 
 SKEL := $(BUILD)/sockwhy.skel.h
 
@@ -140,15 +146,23 @@ $(BUILD)/fuzz/%.o: %.c
 	$(Q)$(CLANG) $(CPPFLAGS) -O1 -g -std=gnu11 $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all -MMD -MP -c $< -o $@
 
-$(BUILD)/clang/%.o: %.c
+$(BUILD)/clang/%.ok: %.c
 	$(call msg,CLANG,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) -O1 -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(WARNINGS) -fsyntax-only -MMD -MP -MF $(@:.ok=.d) -MT $@ $<
+	@touch $@
+
+# behind the object: that one knows which headers a file includes
+$(BUILD)/tidy/%.ok: %.c $(BUILD)/obj/%.o .clang-tidy
+	$(call msg,TIDY,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) -std=gnu11 2>$@.err || { cat $@.err >&2; false; }
+	@touch $@
 
 # only attach/ and what is tested with it see the skeleton; it must be there before their first build
 SKEL_USERS := $(patsubst %.c,%.o,$(filter user/attach/%,$(USER_SRC)) user/agent/main.c $(BPF_TEST_SRC))
-$(foreach kind,obj clang,$(addprefix $(BUILD)/$(kind)/,$(SKEL_USERS))): | $(SKEL)
-$(foreach kind,obj clang,$(addprefix $(BUILD)/$(kind)/,$(patsubst %.c,%.o,$(filter user/agent/%,$(USER_SRC))))): | $(SKEL)
+$(addprefix $(BUILD)/obj/,$(SKEL_USERS)): | $(SKEL)
+$(patsubst %.o,$(BUILD)/clang/%.ok,$(SKEL_USERS)): | $(SKEL)
 
 # Write a fresh archive: ar would keep the objects of files that are gone.
 define archive
@@ -180,7 +194,7 @@ $(BUILD)/static/sockwhy: $(USER_OBJ) $(STATIC_OBJ)
 	$(Q)$(CC) $(CFLAGS) -static $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 .PHONY: clang
-clang: $(CLANG_OBJ)
+clang: $(FUZZ_OBJ) $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%.o) $(CLANG_OK)
 
 # Tests. tests/run.sh runs suites and adds up what their runners say.
 
@@ -211,39 +225,48 @@ $(APPS): $(BUILD)/%: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ -o $@
 
-.PHONY: tests-build
-tests-build: $(UNIT_TESTS) $(FUZZERS) $(BPF_TESTS) $(TOOLS) $(APPS)
-
 # what takes long is built on every CPU, unless the caller said how many
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: setup test test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-live
+ENDLESS := $(BUILD)/tests/bench/endless
+LIVE_APPS := $(filter $(BUILD)/tests/live/%,$(APPS))
+
+# what the suites that need root run; then all that the others do, and what compilers alone say
+.PHONY: root-build tests-build
+root-build: all static $(BPF_TESTS) $(LIVE_APPS)
+tests-build: all arm64 clang $(UNIT_TESTS) $(FUZZERS) $(TOOLS) $(APPS)
+
+.PHONY: setup check test fuzz
 setup:
 	$(Q)sh packaging/setup.sh
 
+# From nothing in under four minutes on two CPUs.
+check:
+	$(Q)$(MAKE) $(JOBS) all $(UNIT_TESTS) $(TOOLS) $(ENDLESS)
+	$(Q)tests/run.sh unit replay check + cli
+
 # "make test" is the whole of it on a fresh machine, so the packages come first, in a make of their
-# own: this one has already looked for the tools.
+# own: this one has already looked for the tools. Live tests mostly wait: the rest is built and run meanwhile.
 test:
 	$(Q)$(MAKE) setup
-	$(Q)$(MAKE) $(JOBS) all arm64 clang static tests-build
-	$(Q)tests/run.sh unit replay cli check agree fuzz bpf live
+	$(Q)$(MAKE) $(JOBS) root-build
+	$(Q)tests/run.sh tests-build unit replay check fuzz cli agree tidy + bpf live lab
 
+MINUTES ?= 10
+fuzz: $(FUZZERS)
+	$(Q)FUZZ_RUNS=-1 FUZZ_SECONDS=$$(($(MINUTES) * 60)) tests/run.sh fuzz
+
+# One suite, with what it needs.
+.PHONY: test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live
 test-unit: $(UNIT_TESTS)
-	$(Q)tests/run.sh unit
 test-replay: all $(TOOLS) $(BUILD)/san/tests/unit/replay_test
-	$(Q)tests/run.sh replay
-test-cli: all $(TOOLS) $(BUILD)/tests/bench/endless
-	$(Q)tests/run.sh cli
-test-check: all
-	$(Q)tests/run.sh check
-test-agree: all
-	$(Q)tests/run.sh agree
+test-cli: all $(TOOLS) $(ENDLESS)
+test-check test-agree test-lab: all
 test-fuzz: $(FUZZERS)
-	$(Q)tests/run.sh fuzz
 test-bpf: all $(BPF_TESTS)
-	$(Q)tests/run.sh bpf
-test-live: all static $(filter $(BUILD)/tests/live/%,$(APPS))
-	$(Q)tests/run.sh live
+test-live: all static $(LIVE_APPS)
+test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live:
+	$(Q)tests/run.sh $(@:test-%=%)
 
 .PHONY: demo bench agree
 agree: all
@@ -271,8 +294,7 @@ install: all
 format:
 	$(Q)$(CLANG_FORMAT) -i $(ALL_C) $(ALL_H) $(BPF_SRC)
 
-tidy:
-	$(Q)clang-tidy --quiet $(USER_SRC) -- $(CPPFLAGS) -std=gnu11
+tidy: $(TIDY_OK)
 
 clean:
 	$(Q)rm -rf $(BUILD)

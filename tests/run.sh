@@ -1,29 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run.sh SUITE… - run test suites one after the other, all of them even if one fails, and end with
-# one line that adds up what the runners counted. Exit 1 if a test failed or a suite could not run.
+# run.sh SUITE… [+ SUITE…] - run test suites, all of them even if one fails, and end with one line that adds up what the
+# runners counted. Suites behind a + run beside those before it: then each says what it has to say when it ends. Exit 1
+# if a test failed or a suite could not run. What each said stays in build/log/SUITE.log.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 build=build
-passed=0
-failed=0
-absent=()
+log=$build/log
 
 # Some hosts have another python3 first in PATH; the tests use Debian's modules.
 python=/usr/bin/python3
 pytest=("$python" -B -m pytest -p no:cacheprovider -q -rfEs --tb=short)
 
-# What a fuzzer gets: a smoke run finds a broken parser, a long hunt is run by hand.
+# What a fuzzer gets: a smoke run finds a broken parser, make fuzz is the long hunt.
 fuzz_runs=${FUZZ_RUNS:-20000}
 fuzz_seconds=${FUZZ_SECONDS:-10}
 pcaps=${SOCKWHY_PCAPS:-../shared/pcaps}
 
+# passed, failed; suites run in processes of their own
 suite_count()
 {
-	passed=$((passed + $1))
-	failed=$((failed + $2))
+	echo "$1 $2" >>"$log/counts"
 }
 
 # "12 passed, 1 failed, 2 errors in 0.3s": pytest's last line, in any colour or order.
@@ -34,14 +33,14 @@ pytest_number()
 
 suite_pytest()
 {
-	local name=$1 log=$build/log/$1.log status last
+	local name=$1 said=$log/pytest-$1.log status last
 	if [ -z "$(find "tests/$name" -name 'test_*.py' -print -quit 2>/dev/null)" ]; then
-		absent+=("$name: no test_*.py in tests/$name")
+		echo "$name: no test_*.py in tests/$name" | tee -a "$log/absent"
 		return
 	fi
-	"${pytest[@]}" "tests/$name" 2>&1 | tee "$log"
+	"${pytest[@]}" "tests/$name" 2>&1 | tee "$said"
 	status=${PIPESTATUS[0]}
-	last=$(grep -E ' in [0-9.]+s' "$log" | tail -n 1)
+	last=$(grep -E ' in [0-9.]+s' "$said" | tail -n 1)
 	suite_count "$(pytest_number passed "$last")" \
 		$(($(pytest_number failed "$last") + $(pytest_number 'errors?' "$last")))
 	if [ "$status" != 0 ] && ! grep -qE '[0-9]+ (failed|error)' <<<"$last"; then
@@ -53,25 +52,25 @@ suite_pytest()
 # cmocka programs: "[  PASSED  ] 3 test(s)." and "[  FAILED  ] 1 test(s)"; no line at all is a crash.
 suite_programs()
 {
-	local name=$1 source program log status good bad
+	local name=$1 source program said status good bad
 	shift
 	for source in "$@"; do
 		program=$(basename "$source" .c)
-		log=$build/log/$program.log
+		said=$log/$program.log
 		case $name in
 		unit) timeout 120 "$build/san/tests/unit/$program" ;;
 		bpf) timeout 120 "$build/tests/bpf/$program" ;;
-		esac >"$log" 2>&1
+		esac >"$said" 2>&1
 		status=$?
-		good=$(sed -nE 's/^\[  PASSED  \] ([0-9]+) test.*/\1/p' "$log" | tail -n 1)
-		bad=$(sed -nE 's/^\[  FAILED  \] ([0-9]+) test.*/\1/p' "$log" | tail -n 1)
+		good=$(sed -nE 's/^\[  PASSED  \] ([0-9]+) test.*/\1/p' "$said" | tail -n 1)
+		bad=$(sed -nE 's/^\[  FAILED  \] ([0-9]+) test.*/\1/p' "$said" | tail -n 1)
 		if [ "$status" != 0 ] || [ -z "$good" ]; then
-			cat "$log"
+			cat "$said"
 			[ -n "$bad" ] && [ "$bad" != 0 ] || bad=1
 			echo "$name/$program: status $status"
 		else
-			grep -E '^\[  SKIPPED ' "$log"
-			echo "$name/$program: $(grep '^\[  PASSED  \]' "$log" | tail -n 1)"
+			grep -E '^\[  SKIPPED ' "$said"
+			echo "$name/$program: $(grep '^\[  PASSED  \]' "$said" | tail -n 1)"
 		fi
 		suite_count "${good:-0}" "${bad:-0}"
 	done
@@ -97,32 +96,39 @@ suite_replay()
 
 suite_fuzz()
 {
-	local sources=(tests/fuzz/*_fuzz.c) source name log work seeds
+	local sources=(tests/fuzz/*_fuzz.c)
 	if [ ! -e "${sources[0]}" ]; then
-		absent+=("fuzz: no *_fuzz.c in tests/fuzz")
+		echo "fuzz: no *_fuzz.c in tests/fuzz" | tee -a "$log/absent"
 		return
 	fi
-	for source in "${sources[@]}"; do
-		name=$(basename "$source" _fuzz.c)
-		log=$build/log/${name}_fuzz.log
-		# what the fuzzer finds goes to the first folder: not among the committed seeds
-		work=$build/fuzz/corpus/$name
-		mkdir -p "$work"
-		seeds=(tests/fuzz/seeds/"$name")
-		[ -d "${seeds[0]}" ] || seeds=()
-		# real captures, read in place; of long ones the first 64 KiB
-		[ "$name" = capture ] && [ -d "$pcaps" ] && seeds+=("$pcaps")
-		if "$build/fuzz/tests/fuzz/${name}_fuzz" -runs="$fuzz_runs" \
-			-max_total_time="$fuzz_seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
-			-artifact_prefix="$build/fuzz/" "$work" "${seeds[@]}" >"$log" 2>&1; then
-			echo "fuzz/$name: $(grep -E '^Done ' "$log" | tail -n 1)"
-			suite_count 1 0
-		else
-			tail -n 40 "$log"
-			echo "fuzz/$name: failed; whole log in $log"
-			suite_count 0 1
-		fi
-	done
+	# one thread each: as many at a time as there are CPUs
+	export -f fuzz_one suite_count
+	export build log pcaps fuzz_runs fuzz_seconds
+	printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz_one "$1"' fuzz {}
+}
+
+fuzz_one()
+{
+	local name work seeds said
+	name=$(basename "$1" _fuzz.c)
+	said=$log/${name}_fuzz.log
+	# what the fuzzer finds goes to the first folder: not among the committed seeds
+	work=$build/fuzz/corpus/$name
+	mkdir -p "$work"
+	seeds=(tests/fuzz/seeds/"$name")
+	[ -d "${seeds[0]}" ] || seeds=()
+	# real captures, read in place; of long ones the first 64 KiB
+	[ "$name" = capture ] && [ -d "$pcaps" ] && seeds+=("$pcaps")
+	if "$build/fuzz/tests/fuzz/${name}_fuzz" -runs="$fuzz_runs" \
+		-max_total_time="$fuzz_seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix="$build/fuzz/" "$work" "${seeds[@]}" >"$said" 2>&1; then
+		echo "fuzz/$name: $(grep -E '^Done ' "$said" | tail -n 1)"
+		suite_count 1 0
+	else
+		tail -n 40 "$said"
+		echo "fuzz/$name: failed; whole log in $said"
+		suite_count 0 1
+	fi
 }
 
 suite_root()
@@ -139,22 +145,66 @@ suite_root()
 	fi
 }
 
-mkdir -p "$build/log"
-for suite in "$@"; do
-	echo "== $suite"
+# A target of the Makefile as a suite: what the suites behind it need.
+suite_make()
+{
+	if make -k -j"$(nproc)" "$1"; then
+		suite_count 1 0
+	else
+		echo "make $1: failed"
+		suite_count 0 1
+	fi
+}
+
+suite_run()
+{
+	local began=$SECONDS
+	echo "== $1"
+	case $1 in
+	unit | replay | fuzz) "suite_$1" ;;
+	cli | check | agree) suite_pytest "$1" ;;
+	bpf | lab | live) suite_root "$1" ;;
+	tests-build | tidy) suite_make "$1" ;;
+	esac
+	echo "== $1: $((SECONDS - began)) s"
+}
+
+# Suites one after the other, beside those of other lanes. What needs root looks at when something
+# happened: it goes before the rest.
+lane_run()
+{
+	local suite
+	[[ " $* " =~ \ (bpf|lab|live)\  ]] || renice -n 10 "$BASHPID" >/dev/null
+	for suite in "$@"; do
+		suite_run "$suite" >"$log/$suite.log" 2>&1
+		flock "$log/counts" cat "$log/$suite.log"
+	done
+}
+
+mkdir -p "$log"
+rm -f "$log/absent"
+: >"$log/counts"
+lane=()
+for suite in "$@" +; do
 	case $suite in
-	unit | replay | fuzz) "suite_$suite" ;;
-	cli | check | agree) suite_pytest "$suite" ;;
-	bpf | live) suite_root "$suite" ;;
+	unit | replay | fuzz | cli | check | agree | bpf | lab | live | tests-build | tidy) lane+=("$suite") ;;
+	+)
+		if [[ $* != *+* ]]; then
+			for suite in "${lane[@]}"; do
+				suite_run "$suite" 2>&1 | tee "$log/$suite.log"
+			done
+			break
+		fi
+		lane_run "${lane[@]}" &
+		lane=()
+		;;
 	*)
 		echo "run.sh: unknown suite '$suite'" >&2
 		exit 2
 		;;
 	esac
 done
+wait
 
-for line in ${absent[@]+"${absent[@]}"}; do
-	echo "absent: $line"
-done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+[ ! -e "$log/absent" ] || sed 's/^/absent: /' "$log/absent"
+awk '{ passed += $1; failed += $2 } END { print passed + 0 " passed, " failed + 0 " failed"; exit failed > 0 }' "$log/counts"

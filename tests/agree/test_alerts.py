@@ -3,15 +3,11 @@
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
 import agree
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
-import tls_tap  # noqa: E402, pylint: disable=wrong-import-position
+import tls_tap
 
 pytestmark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed: nothing to compare with")
 

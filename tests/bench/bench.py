@@ -22,7 +22,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/live"))
+sys.path.insert(0, str(ROOT / "tests/helpers"))
 from lab import Namespace, sh  # noqa: E402
 from endless import endless  # noqa: E402
 from offline import offline  # noqa: E402

@@ -223,25 +223,38 @@ def check_hygiene(root):
 
 def check_format(root, clang_format="clang-format"):
     """clang-format would change nothing."""
-    complaints = []
     paths = sources(root, "user/", "bpf/", "include/", "tests/", "packaging/")
-    for path in paths:
-        run = subprocess.run([clang_format, "--dry-run", "-Werror", "--style=file", path], cwd=root,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             check=False)
-        if run.returncode:
-            complaints.append(f"{path}: {run.stdout.splitlines()[0]}; make format")
-    return complaints
+    count = os.cpu_count()
+    runs = [subprocess.Popen([clang_format, "--dry-run", "-Werror", "--style=file", *paths[n::count]], cwd=root,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for n in range(count) if paths[n::count]]
+    complaints = {}
+    for run in runs:
+        said = run.communicate()[0]
+        for line in said.splitlines():
+            found = re.match(r"([^:]+):\d+:\d+: error: ", line)
+            if found:
+                complaints.setdefault(found[1], f"{line}; make format")
+        if run.returncode and not complaints:
+            complaints[""] = said
+    return sorted(complaints.values())
 
 
 # ---- names ----
 
-def words_of_stage(root, stage):
-    """What a function of this stage may be named after: its files, and any stage's structs and enums."""
-    words = {Path(stage).name}
+def words_of_types(root):
+    """The structs and enums of all stages."""
+    words = set()
     for path in sources(root, "user/"):
-        words.update(re.findall(r"\b(?:struct|enum) (\w+) \{", read(root, path)))
-        words.update(re.findall(r"^struct (\w+);", read(root, path), flags=re.M))
+        text = read(root, path)
+        words.update(re.findall(r"\b(?:struct|enum) (\w+) \{", text))
+        words.update(re.findall(r"^struct (\w+);", text, flags=re.M))
+    return words
+
+
+def words_of_stage(root, stage):
+    """What a function of this stage may be named after besides: its files."""
+    words = {Path(stage).name}
     for path in sources(root, stage + "/"):
         stem = Path(path).stem
         # nft_rule.c and nft_compare.c are one module, nft, in two files
@@ -253,12 +266,15 @@ def check_names(root):
     """module_verb_object(); no typedef for structs."""
     function = re.compile(r"^(?!static|return|else|typedef|#)(?:[a-z_]\w* )+\**(\w+)\([^;]*$")
     complaints = []
+    types, stages = words_of_types(root), {}
     for path in sources(root, "user/"):
         text = without_comments(read(root, path))
         stage = "/".join(path.split("/")[:2])
         if path in NAMES_OF_OTHERS:
             continue
-        words = words_of_stage(root, stage)
+        if stage not in stages:
+            stages[stage] = types | words_of_stage(root, stage)
+        words = stages[stage]
         singular = {word[:-1] for word in words if word.endswith("s")}
         for number, line in enumerate(text.splitlines(), 1):
             if re.match(r"\s*typedef (struct|union|enum)\b", line):
@@ -324,12 +340,10 @@ def check_no_name_service(root, objects="build/obj/user"):
     asking = re.compile(r"^(getpw(nam|uid|ent)(_r)?|getgr(nam|gid|ent)(_r)?|getgrouplist|initgroups"
                         r"|getservby\w+|gethostby\w+|getnetby\w+|getprotoby\w+|getaddrinfo|getnameinfo"
                         r"|dlopen)$")
-    complaints = []
-    for path in sorted(Path(root, objects).rglob("*.o")):
-        out = subprocess.run(["nm", "-u", str(path)], check=True, stdout=subprocess.PIPE, text=True).stdout
-        complaints += [f"{path.parent.name}/{path.stem}.c: calls {name}()"
-                       for name in re.findall(r"U (\w+)", out) if asking.match(name)]
-    return complaints
+    paths = sorted(Path(root, objects).rglob("*.o"))
+    out = subprocess.run(["nm", "-u", "-A", *paths], check=True, stdout=subprocess.PIPE, text=True).stdout
+    calls = [(Path(path), name) for path, name in re.findall(r"^(.*?):\s+U (\w+)", out, flags=re.M)]
+    return [f"{path.parent.name}/{path.stem}.c: calls {name}()" for path, name in calls if asking.match(name)]
 
 
 # ---- documents in step with tables ----

@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who claims an address: captures made by hand, and two namespaces that have the same one, captured by tcpdump."""
+"""Who claims an address: captures made by hand."""
 
-import json
-import os
 import socket
 import struct
-import sys
 
 import pytest
 
-from conftest import ROOT, sockwhy
+from program import findings, sockwhy
 from test_capture import capture, pcap  # noqa: F401  (a fixture)
-
-sys.path.append(str(ROOT / "tests/live"))
-from capture import Capture  # noqa: E402
-from lab import PATIENCE_S, Lab, sh  # noqa: E402
 
 A, B, C, D = (bytes((2, 0, 0, 0, 0, n)) for n in (0xa, 0xb, 0xc, 0xd))
 FIVE = "10.0.0.5"
@@ -37,13 +30,6 @@ def answer(sender, asker, address=FIVE, asker_ip="10.0.0.9", **how):
 
 def announce(sender, address=FIVE, op=1):
     return arp(op, sender, address, NOBODY if op == 1 else ALL, address)
-
-
-def claims(schema, path, *args):
-    done = sockwhy("read", "-q", "--json", *args, path)
-    assert done.returncode == 0 and not done.err, done.err
-    lines = [schema.check(line) for line in done.out.splitlines()]
-    return [line for line in lines if line["type"] == "finding"]
 
 
 def in_turn(*senders, every=2, say=announce):
@@ -72,29 +58,29 @@ TWO_ANSWERS = [(1, ask(C)), (1.001, answer(A, C)), (1.4, answer(B, C))]
 ])
 def test_two_machines(capture, schema, frames, words):  # noqa: F811
     path = capture(pcap(frames))
-    told, = claims(schema, path)
+    told, = findings(schema, path)
     assert (told["finding"], told["severity"], told["confidence"]) == ("host-duplicate-address", "warning", "likely")
     assert all(word in told["summary"] for word in words), told
     assert told["connection"] == {"protocol": "arp", "role": "neighbor", "local": {"address": FIVE}}
     assert [c["run"] for c in told["check"]] == ["ip neigh show 10.0.0.5", "arping -D -c 3 -I DEV 10.0.0.5"]
     assert told["evidence"][-1]["event"] == "claim" and f"frame {len(frames)}" in told["evidence"][-1]["text"]
     assert "on its network: ip neigh show 10.0.0.5 " in sockwhy("read", "-q", path).out
-    hidden, = claims(schema, path, "--mask")
+    hidden, = findings(schema, path, "--mask")
     assert not any(word in str(hidden) for word in ("02:00:00:00:00:0a", "02:00:00:00:00:0b", FIVE)), hidden
 
 
 def test_of_all_interfaces_it_is_possible(capture, schema):  # noqa: F811
     """Networks mix there."""
-    told, = claims(schema, capture(pcap([(t, cooked(frame)) for t, frame in TWO_ANSWERS], link=113)))
+    told, = findings(schema, capture(pcap([(t, cooked(frame)) for t, frame in TWO_ANSWERS], link=113)))
     assert told["confidence"] == "possible" and "two networks" in told["cause"]
 
 
 def test_once_an_address(capture, schema):  # noqa: F811
     """However long it goes on; another address is another finding."""
     frames = in_turn(*(A, B) * 30)
-    assert len(claims(schema, capture(pcap(frames)))) == 1
+    assert len(findings(schema, capture(pcap(frames)))) == 1
     frames += [(t + 200, answer(mac, C, address="10.0.0.6")) for t, mac in ((0, A), (0.5, D))]
-    assert [told["connection"]["local"]["address"] for told in claims(schema, capture(pcap(frames)))] == [FIVE, "10.0.0.6"]
+    assert [told["connection"]["local"]["address"] for told in findings(schema, capture(pcap(frames)))] == [FIVE, "10.0.0.6"]
 
 
 VIRTUAL = bytes((0, 0, 0x5e, 0, 1, 7))
@@ -121,75 +107,4 @@ VIRTUAL = bytes((0, 0, 0x5e, 0, 1, 7))
     [(t, frame[:40]) for t, frame in TWO_ANSWERS],
 ])
 def test_one_machine(capture, schema, frames):  # noqa: F811
-    assert not claims(schema, capture(pcap(frames)))
-
-
-# ---- real machines ----
-
-class Bridge:
-    """Three namespaces at one bridge; the third asks, and is captured."""
-
-    def __init__(self):
-        os.environ.setdefault("SWL_RUN", str(os.getpid()))
-        self.lab = Lab()
-        self.switch = self.lab.host
-        self.switch.ip("link add br0 type bridge", "link set br0 up")
-        self.first, self.second, self.asker = (self.plug(n) for n in range(3))
-        self.asker.ip("addr add 10.9.0.9/24 dev eth0")
-        self.capture = Capture(self.lab, self.asker, "arp")
-
-    def plug(self, n):
-        ns = self.lab.namespace()
-        sh("ip", "link", "add", "eth0", "netns", ns.name, "type", "veth", "peer", "name", f"p{n}", "netns", self.switch.name)
-        self.switch.ip(f"link set p{n} master br0", f"link set p{n} up")
-        ns.ip("link set eth0 up")
-        ns.device = "eth0"
-        return ns
-
-    def send(self, text, to="10.9.0.5"):
-        self.asker.run(f"echo {text} | timeout {PATIENCE_S} bash -c 'cat > /dev/udp/{to}/9'")
-
-    def ask(self, answers):
-        """Asks once; until so many answers were captured in all."""
-        self.asker.run("ip neigh flush dev eth0")
-        self.send("ask")
-        reply = struct.pack(">HHHBBH", 0x0806, 1, 0x0800, 6, 4, 2)
-        with self.capture.changed:
-            assert self.capture.changed.wait_for(lambda: self.capture.data.count(reply) >= answers, PATIENCE_S)
-
-    def link_address(self, ns):
-        return json.loads(ns.run("ip -j link show dev eth0"))[0]["address"]
-
-
-@pytest.fixture
-def bridge():
-    made = Bridge()
-    try:
-        yield made
-    finally:
-        made.lab.close()
-
-
-real = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")
-
-
-@real
-def test_two_namespaces_have_one_address(bridge, schema):
-    for ns in (bridge.first, bridge.second):
-        ns.ip("addr add 10.9.0.5/24 dev eth0")
-    bridge.ask(2)
-    told, = [f for f in claims(schema, bridge.capture.stop("mark", lambda: bridge.send("mark"))) if f["finding"].startswith("host-")]
-    assert told["finding"] == "host-duplicate-address" and told["connection"]["local"]["address"] == "10.9.0.5"
-    assert all(bridge.link_address(ns) in told["summary"] for ns in (bridge.first, bridge.second)), told
-
-
-@real
-def test_an_address_moves(bridge, schema):
-    bridge.first.ip("addr add 10.9.0.5/24 dev eth0")
-    bridge.ask(1)
-    bridge.first.ip("addr del 10.9.0.5/24 dev eth0")
-    bridge.second.ip("addr add 10.9.0.5/24 dev eth0")
-    bridge.second.run("echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_notify; ip link set eth0 down; ip link set eth0 up")
-    bridge.ask(2)
-    told = claims(schema, bridge.capture.stop("mark", lambda: bridge.send("mark")))
-    assert not [f for f in told if f["finding"].startswith("host-")], told
+    assert not findings(schema, capture(pcap(frames)))

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import SOCKWHY, sockwhy
+from program import SOCKWHY, sockwhy
 
 START = 1795170667  # 2026-11-20T10:31:07Z
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from conftest import sockwhy
+from program import sockwhy
 
 SYN, RST, ACK = 2, 4, 16
 

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Input without end: what is held does not grow with what has passed."""
 
-import pathlib
-import sys
-
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
-from endless import peaks  # noqa: E402
+from endless import peaks
 
 CONNECTIONS = 300_000  # the tables, of 65,536 connections each, are full long before a third of them
 MORE_MIB = 4  # 20 bytes kept of every connection would be as much

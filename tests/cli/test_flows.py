@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from conftest import sockwhy
+from program import sockwhy
 
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16}
 MSS = struct.pack(">BBH", 2, 4, 1460)

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, sockwhy
+from program import ROOT, sockwhy
 
 PCAPS = pathlib.Path(os.environ.get("SOCKWHY_PCAPS", ROOT / "../shared/pcaps"))
 

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from conftest import CASES, sockwhy
+from program import CASES, sockwhy
 
 NAMES = sorted(path.stem for path in CASES.glob("*.events"))
 

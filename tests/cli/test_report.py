@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import SOCKWHY, sockwhy
+from program import SOCKWHY, sockwhy
 
 FORMATS = ["html", "md"]
 SECTIONS = ["Summary", "Findings", "Root cause", "Actions taken", "Recommendations"]

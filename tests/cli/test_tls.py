@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from conftest import sockwhy
+from program import sockwhy
 from tls_tap import Pcap, Server, Tap, openssl
 
 CERTIFICATE = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import ROOT, sockwhy
+from program import ROOT, sockwhy
 
 
 def complains(status, *args, words=(), **kwargs):

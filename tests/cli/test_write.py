@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from conftest import sockwhy
+from program import sockwhy
 
 SECRET = "CLIENT_RANDOM " + "ab" * 32 + " " + "cd" * 48 + "\n"
 

@@ -22,11 +22,6 @@ def pytest_addoption(parser):
                      help="provoke the faults and check what the application sees, without the agent (to work on the lab)")
 
 
-def pytest_configure(config):
-    # Workers inherit it: one name for everything this run makes.
-    os.environ.setdefault("SWL_RUN", str(os.getpid()))
-
-
 def build(target, source):
     """What the Makefile builds too; made here when somebody runs pytest by hand."""
     newest = max(source.stat().st_mtime, source.with_name("fault.h").stat().st_mtime)
@@ -36,34 +31,6 @@ def build(target, source):
         subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread",
                         "-o", scratch, source], check=True)
         scratch.rename(target)
-
-
-def leftovers():
-    """Namespaces, processes, cgroups and files of labs that should be gone."""
-    mine = f"{lab_module.PREFIX}{os.environ['SWL_RUN']}w*"
-    found = [f"namespace {p.name}" for p in pathlib.Path("/run/netns").glob(mine)]
-    found += [f"file {p}" for p in pathlib.Path("/tmp").glob(mine)]
-    found += [f"cgroup {p}" for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/{mine}")]
-    for exe in pathlib.Path("/proc").glob("[0-9]*/exe"):
-        try:
-            target = os.readlink(exe)
-        except OSError:
-            continue
-        if target in (str(lab_module.FAULT), str(harness.SOCKWHY)) and str(os.getpid()) in ancestry(exe.parent.name):
-            found.append(f"process {exe.parent.name} {target}")
-    return found
-
-
-def ancestry(pid):
-    """The pids above this one."""
-    above = []
-    while pid != "0":
-        try:
-            pid = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]
-        except (OSError, IndexError):
-            break
-        above.append(pid)
-    return above
 
 
 def pytest_sessionstart(session):
@@ -108,15 +75,9 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session):
-    """With pytest-xdist only the controller looks: then every worker is done."""
     if witness_key in session.config.stash:
         session.config.stash[witness_key].close()
-    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
-        return
-    left = leftovers()
-    if left:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print("\nleft behind:\n  " + "\n  ".join(left))
+    lab_module.session_finish(session)
 
 
 @pytest.fixture

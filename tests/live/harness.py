@@ -4,41 +4,20 @@
 import itertools
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
 import threading
 import time
 
-import jsonschema
+from lab import FAULT, PATIENCE_S, _worker
+from program import SOCKWHY, Schema
 
-from lab import FAULT, PATIENCE_S, ROOT, _worker
-
-SOCKWHY = pathlib.Path(os.environ.get("SOCKWHY", ROOT / "build/sockwhy")).resolve()  # make static builds another
-SCHEMA = ROOT / "schema/sockwhy.schema.json"
 START_LINE = re.compile(r"^sockwhy: (\d+) interfaces?, (\d+) sockets?\b.*; Ctrl-C ends$")
 MARKER = "swlmarker"
 LOUD = ("error", "warning")
 
 _markers = itertools.count()
-
-
-def validator():
-    """A function that takes one parsed line and fails, with the line's own fault, if the schema does not allow it."""
-    schema = json.loads(SCHEMA.read_text())
-    cls = jsonschema.validators.validator_for(schema)
-    cls.check_schema(schema)
-    checker = cls(schema)
-
-    def check(obj):
-        error = jsonschema.exceptions.best_match(checker.iter_errors(obj))
-        # beneath oneOf the branch of the line's own type tells what is wrong
-        while error and error.context:
-            error = max(error.context, key=lambda e: (len(e.absolute_path), e.validator != "const"))
-        assert not error, f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}\n{json.dumps(obj)[:2000]}"
-
-    return check
 
 
 class Agent:
@@ -54,7 +33,7 @@ class Agent:
         self.lines, self.stderr = [], []
         self.judged = None  # the finding assert_only() was content with
         self.changed = threading.Condition()
-        self.validator = validator()
+        self.schema, self.parsed = Schema(), []
         argv = self.ns.command(*wrap, SOCKWHY, *(command or ["--json", *args]))
         self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True,
                                       env={**os.environ, **(env or {})})
@@ -109,10 +88,11 @@ class Agent:
 
     def objects(self):
         """Every line so far, parsed; each must satisfy the schema."""
-        parsed = [json.loads(line) for line in list(self.lines)]
-        for obj in parsed:
-            self.validator(obj)
-        return parsed
+        for line in self.lines[len(self.parsed):]:
+            obj = json.loads(line)
+            self.schema.validate(obj)
+            self.parsed.append(obj)
+        return list(self.parsed)
 
     def _concerns(self, obj):
         pid = obj.get("process", {}).get("pid")

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from harness import SOCKWHY, Agent, describe
+from harness import Agent, describe
 from lab import FAULT, free_port, sh
+from program import SOCKWHY
 
 SILENT_DROP = "bpf da bytecode '1,6 0 0 4294967295,'"  # lets everything pass: TC_ACT_UNSPEC
 QUERY = """

@@ -12,8 +12,9 @@ import sys
 
 import pytest
 
-from harness import SOCKWHY, Agent
+from harness import Agent
 from lab import PATIENCE_S, free_port
+from program import SOCKWHY
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 

@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
-from harness import SOCKWHY, Agent
+from harness import Agent
 from lab import DENY, PATIENCE_S, free_port
+from program import SOCKWHY
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 

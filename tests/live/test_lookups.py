@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from harness import SOCKWHY, validator
-from lab import PATIENCE_S, Process, free_port
 from capture import Capture
+from lab import PATIENCE_S, Process, free_port
+from program import SOCKWHY, Schema
 from test_quiet import Program, private_etc
 
 # Does as told, one JSON command a line.
@@ -132,7 +132,7 @@ class Net:
 
     def findings(self, silence=0):
         """What read says of all that the client saw: id to findings, counted repeats once."""
-        to, check = self.client.v4.rsplit(".", 1)[0] + ".1", validator()
+        to, check = self.client.v4.rsplit(".", 1)[0] + ".1", Schema().validate
         path = self.capture.stop("the end", lambda: self.do("mark", to=to, text="the end", silence=silence))
         done = subprocess.run([SOCKWHY, "read", "--json", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               check=False, timeout=PATIENCE_S)

@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
-from harness import SOCKWHY, Agent, validator
+from harness import Agent
 from lab import PATIENCE_S, free_port
+from program import SOCKWHY, Schema
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
@@ -76,7 +77,7 @@ def test_cut_off(recorded, lab):
     """Cut anywhere: what is there is judged, and the early end is told."""
     path, _ = recorded
     data = path.read_bytes()
-    check = validator()
+    check = Schema().validate
     for size in (len(data) - 1, len(data) // 2, len(data) // 3, 200):
         cut = lab.dir / f"cut{size}"
         cut.write_bytes(data[:size])
@@ -117,7 +118,7 @@ def test_hostile(recorded, lab):
     """Bytes changed all over: no crash, every line valid, exit 0 or 1."""
     path, _ = recorded
     data = path.read_bytes()
-    check = validator()
+    check = Schema().validate
     for seed in range(40):
         spoilt = bytearray(data)
         for n in range(200):

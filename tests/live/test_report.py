@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from harness import SOCKWHY, Agent
+from harness import Agent
 from lab import FAULT, PATIENCE_S, free_port
+from program import SOCKWHY
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 

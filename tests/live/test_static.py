@@ -6,7 +6,8 @@ import pathlib
 import shutil
 import subprocess
 
-from lab import ROOT, free_port
+from lab import free_port
+from program import ROOT
 
 STATIC = ROOT / "build/static/sockwhy"
 # a private mount namespace, so that nothing is left mounted however this ends

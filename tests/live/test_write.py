@@ -12,8 +12,9 @@ import threading
 
 import pytest
 
-from harness import SOCKWHY, Agent
+from harness import Agent
 from lab import FAULT, PATIENCE_S, free_port, sh
+from program import SOCKWHY
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 

@@ -2,15 +2,13 @@
 """Real captures of others, read in place: what is known to be in each, and nothing else, is found."""
 
 import json
-import pathlib
 import subprocess
 
-import jsonschema
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOCKWHY = ROOT / "build/sockwhy"
-SCHEMA = json.loads((ROOT / "schema/sockwhy.schema.json").read_text())
+from program import ROOT, SOCKWHY, Schema
+
+SCHEMA = Schema()
 PCAPS = next((p for p in (parent / "shared/pcaps" for parent in ROOT.parents) if p.is_dir()), None)
 
 pytestmark = pytest.mark.skipif(not PCAPS, reason="no shared/pcaps beside the project: real captures not read")
@@ -126,7 +124,7 @@ def read(path):
     groups = {}
     for line in done.stdout.splitlines():
         line = json.loads(line)
-        jsonschema.validate(line, SCHEMA)
+        SCHEMA.validate(line)
         if line["type"] == "finding":
             groups[line["group"]] = line
     return list(groups.values())

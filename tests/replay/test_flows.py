@@ -5,16 +5,13 @@ import csv
 import io
 import json
 import os
-import pathlib
 import subprocess
 
-import jsonschema
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ASSEMBLE = ROOT / "build/tests/assemble"
-SOCKWHY = ROOT / "build/sockwhy"
-SCHEMA = json.loads((ROOT / "schema/sockwhy.schema.json").read_text())
+from program import ASSEMBLE, SOCKWHY, Schema
+
+SCHEMA = Schema()
 
 BEGIN = """
 set netns=4026531840
@@ -53,7 +50,7 @@ def flows(*args, **env):
 def rows(recording, *args):
     found = [json.loads(line) for line in flows("--json", *args, recording).stdout.splitlines()]
     for row in found:
-        jsonschema.validate(row, SCHEMA)
+        SCHEMA.validate(row)
     return found
 
 

@@ -3,18 +3,14 @@
 
 import json
 import os
-import pathlib
 import re
 import subprocess
 
-import jsonschema
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CASES = ROOT / "tests/replay/cases"
-ASSEMBLE = ROOT / "build/tests/assemble"
-SOCKWHY = ROOT / "build/sockwhy"
-SCHEMA = json.loads((ROOT / "schema/sockwhy.schema.json").read_text())
+from program import ASSEMBLE, CASES, ROOT, SOCKWHY, Schema
+
+SCHEMA = Schema()
 NAMES = sorted(path.stem for path in CASES.glob("*.events"))
 
 
@@ -38,7 +34,7 @@ def read(recording, *options):
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     for line in lines:
-        jsonschema.validate(line, SCHEMA)
+        SCHEMA.validate(line)
     return done.stdout, [line for line in lines if line["type"] == "finding"]
 
 

@@ -58,7 +58,7 @@ chmod +x "$work/initramfs/init"
 cp -a "$root" "$work/root"
 mkdir -p "$work/root/src" "$work/root/lib/modules"
 cp -a "$work/kernel/lib/modules/$release" "$work/root/lib/modules/"
-tar -c --exclude=.git --exclude=build/clang --exclude=build/fuzz --exclude=build/san --exclude=build/vm . |
+tar -c --exclude=.git --exclude=build/clang --exclude=build/fuzz --exclude=build/san --exclude=build/tidy --exclude=build/vm . |
 	tar -x -C "$work/root/src"
 printf '%q ' "$@" >"$work/root/command"
 cat >"$work/root/sbin/vm-init" <<-'END'

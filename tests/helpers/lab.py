@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from program import ROOT, SOCKWHY
+
 FAULT = ROOT / "build/tests/live/fault"
 DENY = ROOT / "build/tests/live/deny"
 HEALTHY = ROOT / "build/tests/live/healthy"
@@ -20,10 +21,11 @@ INTERNET = pathlib.Path(__file__).with_name("internet.py")
 PREFIX = "swl"
 PATIENCE_S = 30  # an upper bound only: nothing sleeps for it
 
-_run = int(os.environ.get("SWL_RUN", os.getpid()))
+_run = int(os.environ.setdefault("SWL_RUN", str(os.getpid())))  # workers inherit it: one name for everything of a run
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 _labs = itertools.count()
-_ports = itertools.count(2000 + _run % 7 * 4000 + 1200 * _worker)
+_share = 4000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))  # of the ports, below those that the kernel gives out
+_ports = itertools.cycle(range(2000 + _run % 7 * 4000 + _share * _worker, 2000 + _run % 7 * 4000 + _share * (_worker + 1)))
 
 
 def free_port():
@@ -263,3 +265,41 @@ class Lab:
         for ns in self.namespaces:
             ns.delete()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def leftovers():
+    """Namespaces, processes, cgroups and files of this run's labs that should be gone."""
+    mine = f"{PREFIX}{_run}w*"
+    found = [f"namespace {p.name}" for p in pathlib.Path("/run/netns").glob(mine)]
+    found += [f"file {p}" for p in pathlib.Path("/tmp").glob(mine)]
+    found += [f"cgroup {p}" for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/{mine}")]
+    for exe in pathlib.Path("/proc").glob("[0-9]*/exe"):
+        try:
+            target = os.readlink(exe)
+        except OSError:
+            continue
+        if target in (str(FAULT), str(SOCKWHY)) and str(os.getpid()) in ancestry(exe.parent.name):
+            found.append(f"process {exe.parent.name} {target}")
+    return found
+
+
+def ancestry(pid):
+    """The pids above this one."""
+    above = []
+    while pid != "0":
+        try:
+            pid = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]
+        except (OSError, IndexError):
+            break
+        above.append(pid)
+    return above
+
+
+def session_finish(session):
+    """For conftest.py. With pytest-xdist only the controller looks: then every worker is done."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    left = leftovers()
+    if left:
+        session.exitstatus = 1
+        print("\nleft behind:\n  " + "\n  ".join(left))

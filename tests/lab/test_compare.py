@@ -17,11 +17,6 @@ def path(lab):
     return Path(lab)
 
 
-@pytest.fixture(params=[4, 6], ids=["v4", "v6"])
-def family(request):
-    return request.param
-
-
 def provoke(path, family, rule, **how):
     """A connection that works, the fault with its own connection, and one more that works."""
     path.capture()

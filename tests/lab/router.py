@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 from capture import Capture
-from harness import SOCKWHY, validator
 from lab import PATIENCE_S, Process, free_port
+from program import SOCKWHY, Schema
 
 # Serves and connects as told, one JSON command a line; what it connected stays open until it is told to close.
 PEER = r'''
@@ -134,12 +134,12 @@ class Compared:
     """What compare says as JSON, every line valid; text and --brief must name the same verdicts."""
 
     def __init__(self, *args, status=0):
-        check = validator()
+        schema = Schema()
         done = self.run("--json", "--all", *args)
         assert done.returncode == status, (done.returncode, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         for line in lines:
-            check(line)
+            schema.validate(line)
         assert [line["type"] for line in lines].count("comparison-summary") == 1
         assert lines[-1]["type"] == "comparison-summary"
         self.summary, self.lines, self.err = lines[-1], lines[:-1], done.stderr

@@ -6,14 +6,11 @@ import ctypes
 import os
 import socket
 import subprocess
-import sys
 import threading
 
-from conftest import ROOT, sockwhy
-
-sys.path.append(str(ROOT / "tests/live"))
-from capture import Capture  # noqa: E402
-from lab import PATIENCE_S, Lab, sh  # noqa: E402
+from capture import Capture
+from lab import PATIENCE_S, Lab, sh
+from program import findings
 
 CLONE_NEWNET = 0x40000000
 
@@ -53,7 +50,6 @@ class Ended:
 
 class Network:
     def __init__(self):
-        os.environ.setdefault("SWL_RUN", str(os.getpid()))
         self.lab = Lab()
         self.dir = self.lab.dir
         self.router = self.lab.host
@@ -182,10 +178,7 @@ class Network:
 
     def read(self, schema, where, *args):
         """The findings of a capture."""
-        done = sockwhy("read", "-q", "--json", *args, self.captures[where].path)
-        assert done.returncode == 0 and not done.err, done.err
-        lines = [schema.check(line) for line in done.out.splitlines()]
-        return [line for line in lines if line["type"] == "finding"]
+        return findings(schema, self.captures[where].path, *args)
 
     def reset(self):
         """After a test: nothing of it is left for the next."""

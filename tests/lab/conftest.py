@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tests of the lab need root: real programs talk in namespaces, tcpdump captures them, and the program reads that."""
+
+import os
+
+import pytest
+
+import lab as lab_module
+from program import SOCKWHY, Schema
+
+
+def pytest_sessionstart(session):
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    if os.geteuid() != 0:
+        raise pytest.UsageError("tests/lab needs root: network namespaces")
+    assert SOCKWHY.exists(), "build/sockwhy is not built: make"
+
+
+def pytest_sessionfinish(session):
+    lab_module.session_finish(session)
+
+
+@pytest.fixture(scope="session")
+def schema():
+    return Schema()
+
+
+@pytest.fixture
+def lab():
+    made = lab_module.Lab()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=[4, 6], ids=["v4", "v6"])
+def family(request):
+    return request.param
