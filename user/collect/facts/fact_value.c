@@ -35,7 +35,7 @@ static void fetch_sysctl(struct fetch *fetch, const char *name)
 	int length = sysctl_path(name, path, sizeof(path));
 	char *end;
 
-	if (!length)
+	if (length >= 0)
 		length = tell_read_file(path, value, sizeof(value));
 	if (length < 0) {
 		fact_tell_absent(fetch, FACT_SYSCTL, name, length);

@@ -62,7 +62,7 @@ int host_tell_clock(const struct record_sink *sink)
 /* "0a1b2c3d-…" without the dashes, 16 bytes. Left zero where /proc does not tell. */
 static void read_boot_id(__u8 *id)
 {
-	char text[64];
+	char text[64] = "";
 	size_t digits = 0;
 	unsigned int byte;
 

@@ -109,6 +109,7 @@ static bool walk_data(struct dns *dns, size_t type, size_t end, bool change)
 		whole = walk_name(dns, end, change);
 		break;
 	case TYPE_SOA:
+		/* NOLINTNEXTLINE(misc-redundant-expression): two names in a row */
 		whole = walk_name(dns, end, change) && walk_name(dns, end, change);
 		break;
 	case TYPE_MX:

@@ -45,14 +45,16 @@ static void take_lists(struct report_entry *entry, const struct join *join,
 		entry->related_count++;
 	}
 	for (size_t i = 0; i < finding->changed_count && i < ARRAY_SIZE(entry->changed); i++) {
-		text = text_of(entry->changed[entry->changed_count++]);
+		text = text_of(entry->changed[entry->changed_count]);
 		say_changed(&text, finding, &finding->changed[i]);
+		entry->changed_count++;
 	}
 	for (size_t i = 0; i < finding->facts_count && i < ARRAY_SIZE(entry->facts); i++) {
 		if (say_fact_stands_above(finding, &finding->facts[i]))
 			continue;
-		text = text_of(entry->facts[entry->facts_count++]);
+		text = text_of(entry->facts[entry->facts_count]);
 		say_fact(&text, &finding->facts[i]);
+		entry->facts_count++;
 	}
 	text = text_of(entry->path);
 	say_path(&text, finding);
