@@ -172,7 +172,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct writer writer;
 	struct join *join;
 
-	limits.connections = limits.streams = ROOM;
+	limits.connections = ROOM;
+	limits.segments = true;
 	limits.established = true;
 	limits.listeners = limits.strays = 16;
 	if (join_new(&join, &limits))

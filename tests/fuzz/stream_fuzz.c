@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/conn/conn.h"
 #include "join/segment/figures.h"
 #include "util/array.h"
 
@@ -43,10 +44,27 @@ static void read_packet(const uint8_t *bytes, struct packet *packet, uint64_t *t
 	*ts_ns += (__u64)steps_ns[bytes[7] & 7];
 }
 
-static void check_look(const struct streams *streams, const struct packet *packet,
+static inline const struct stream *stream_that_left(const struct conns *conns)
+{
+	const struct conn *gone = conns_gone(conns);
+
+	return gone ? gone->stream : NULL;
+}
+
+static inline const struct stream *stream_between(const struct conns *conns, __u32 netns,
+						  const __u8 *a, __u16 a_port, const __u8 *b,
+						  __u16 b_port)
+{
+	struct ends ends = ends_of(a, a_port, b, b_port);
+	const struct conn *conn = conns_find(conns, &ends, netns);
+
+	return conn ? conn->stream : NULL;
+}
+
+static void check_look(const struct conns *streams, const struct packet *packet,
 		       const struct stream_look *look)
 {
-	const struct stream *gone = stream_gone(streams);
+	const struct stream *gone = stream_that_left(streams);
 
 	if (!look->stream) {
 		if (packet->what == PACKET_TCP || look->flags || gone)
@@ -58,10 +76,10 @@ static void check_look(const struct streams *streams, const struct packet *packe
 	/* at most one kind of sent again or late */
 	if (__builtin_popcount(look->flags & RETRANSMISSIONS) > 1)
 		abort();
-	if (gone && (gone->number == look->stream->number || streams_evicted(streams) == 0))
+	if (gone && (gone->number == look->stream->number || conns_streams_evicted(streams) == 0))
 		abort();
-	if (look->stream != stream_find(streams, 0, packet->source, packet->source_port,
-					packet->destination, packet->destination_port))
+	if (look->stream != stream_between(streams, 0, packet->source, packet->source_port,
+					   packet->destination, packet->destination_port))
 		abort();
 }
 
@@ -72,7 +90,7 @@ static void check_stream(const struct stream *stream)
 
 	figures_take_stream(&figures, stream);
 	first = figures.closed_first;
-	if (!conn_end_name(figures.end) || first < -1 || first > 1 || stream->client > 1 ||
+	if (!conn_end_name(figures.end) || first < -1 || first > 1 || stream->ends->client > 1 ||
 	    stream->last_ns < stream->first_ns ||
 	    stream->idle_ns > stream->last_ns - stream->first_ns)
 		abort();
@@ -93,35 +111,39 @@ static void check_stream(const struct stream *stream)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct streams *streams;
+	struct conns *streams;
 	uint64_t ts_ns = 1000000000000000000ull, packets = 0, counted = 0;
 	const struct stream *stream;
+	const struct conn *conn;
 
-	if (streams_new(&streams, ROOM))
+	if (conns_new(&streams, ROOM, CONNS_STREAMS))
 		return 0;
 	for (; size >= 8; data += 8, size -= 8) {
 		struct packet packet;
 		struct stream_look look;
 
 		read_packet(data, &packet, &ts_ns);
-		look = stream_packet(streams, &packet, ts_ns, ++packets, 0);
+		look = conns_packet(streams, &packet, ts_ns, ++packets, 0);
 		check_look(streams, &packet, &look);
 		counted += !!look.stream;
-		stream = stream_gone(streams);
+		stream = stream_that_left(streams);
 		if (stream) {
 			check_stream(stream);
 			counted -= stream->side[0].packets + stream->side[1].packets;
 		}
 	}
-	for (size_t i = 0; (stream = stream_at(streams, i)); i++) {
-		if (i >= ROOM)
+	for (__u32 i = 0; (conn = conns_at(streams, i)); i++) {
+		stream = conn->stream;
+		if (i > ROOM)
 			abort();
+		if (!conn->queue)
+			continue; /* it left, and was looked at */
 		check_stream(stream);
 		counted -= stream->side[0].packets + stream->side[1].packets;
 	}
 	/* every packet is in exactly one connection */
 	if (counted)
 		abort();
-	streams_free(streams);
+	conns_free(streams);
 	return 0;
 }

@@ -9,7 +9,7 @@ static int follow(void **state)
 	struct join_limits limits = join_limits_default;
 
 	limits.connections = 64;
-	limits.streams = 64;
+	limits.segments = true;
 	return join_new((struct join **)state, &limits);
 }
 
@@ -54,7 +54,7 @@ static void frames(void **state)
 	e.packet.what = PACKET_UDP;
 	join_event(join, &e);
 	assert_null(join_look(join)->stream);
-	assert_int_equal(streams_seen(join_streams(join)), 1);
+	assert_int_equal(conns_streams_seen(join_conns(join)), 1);
 }
 
 /* Live, of a connection that nobody follows the kernel side shows a few packets only. */
@@ -65,7 +65,7 @@ static void packets_of_followed_processes(void **state)
 
 	join_event(join, &e);
 	assert_null(join_look(join)->stream);
-	assert_int_equal(streams_seen(join_streams(join)), 0);
+	assert_int_equal(conns_streams_seen(join_conns(join)), 0);
 	e.head.flags = EVENT_F_FOLLOWED;
 	join_event(join, &e);
 	assert_non_null(join_look(join)->stream);
@@ -76,7 +76,7 @@ static void packets_of_followed_processes(void **state)
 	e.head.netns = OTHER_NETNS;
 	join_event(join, &e);
 	assert_int_equal(join_look(join)->flags, 0);
-	assert_int_equal(streams_seen(join_streams(join)), 2);
+	assert_int_equal(conns_streams_seen(join_conns(join)), 2);
 }
 
 static void watch_follows_none(void **state)
@@ -87,7 +87,7 @@ static void watch_follows_none(void **state)
 	e.head.flags = EVENT_F_FOLLOWED;
 	join_event(join, &e);
 	assert_null(join_look(join)->stream);
-	assert_null(join_streams(join));
+	assert_false(join_follows_segments(join));
 }
 
 int main(void)

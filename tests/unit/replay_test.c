@@ -399,7 +399,7 @@ static void run(const char *name, const char *kernel, enum twist how, bool words
 	assert_int_equal(assemble_text(CASES "/", text, keep_record, &replay), 0);
 	twist(&replay);
 	if (is_capture(name))
-		limits.streams = 256;
+		limits.segments = true;
 	limits.established = true;
 	assert_int_equal(join_new(&replay.join, &limits), 0);
 	while (replay.next < replay.count) {

@@ -108,7 +108,7 @@ static void bench_begin(struct bench *bench, const struct sink_ops *ops)
 
 	*bench = (struct bench){ .ns = 1000000000ull };
 	limits.connections = 256;
-	limits.streams = 256;
+	limits.segments = true;
 	assert_int_equal(join_new(&bench->join, &limits), 0);
 	bench->file = open_memstream(&bench->out, &bench->size);
 	options.file = bench->file;

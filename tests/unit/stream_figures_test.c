@@ -16,17 +16,20 @@ static struct figures figures_of(const struct stream *stream)
 
 static const struct stream_side *side(const struct stream *stream, char who)
 {
-	return &stream->side[who == 'c' ? stream->client : !stream->client];
+	return &stream->side[who == 'c' ? stream->ends->client : !stream->ends->client];
 }
 
-/* Runs rows in a table of its own; the stream is copied, the table is gone. */
+/* Runs rows in a table of its own; the stream is copied with its ends, the table is gone. */
 #define STREAM_OF(stream, ...)                   \
 	do {                                     \
+		static struct conn_ends ends_;   \
 		struct script script_;           \
                                                  \
 		script_init(&script_, 16);       \
 		RUN(&script_, __VA_ARGS__);      \
 		(stream) = *script_.look.stream; \
+		ends_ = *(stream).ends;          \
+		(stream).ends = &ends_;          \
 		script_free(&script_);           \
 	} while (0)
 
@@ -77,7 +80,7 @@ static void handshake_options(void **state)
 		  { 's', S | A, .ack = 1, .window = 65535, .us = 10000, .more = PACKET_F_MSS,
 		    .mss = 1400 },
 		  { 'c', A, 1, 1, 0, 502, 10000 });
-	assert_true(stream.client_known);
+	assert_true(stream.ends->client_known);
 	assert_int_equal(side(&stream, 'c')->mss, 1460);
 	assert_true(side(&stream, 'c')->state & SIDE_SACK);
 	assert_true(side(&stream, 'c')->state & SIDE_TIMESTAMPS);
@@ -112,11 +115,11 @@ static void handshake_unknown(void **state)
 	assert_int_equal(side(&stream, 'c')->syns, 2);
 	STREAM_OF(stream, { 'c', A, 1, 1, 10, 1000 }, { 's', A, 1, 11, 0, 1000, 10 });
 	assert_int_equal(figures_of(&stream).handshake_us, 0);
-	assert_false(stream.client_known);
-	assert_int_equal(stream.port[stream.client], 40000); /* the higher port */
+	assert_false(stream.ends->client_known);
+	assert_int_equal(stream.ends->port[stream.ends->client], 40000); /* the higher port */
 	STREAM_OF(stream, { 's', S | A, .ack = 1, .window = 1000 });
-	assert_true(stream.client_known);
-	assert_int_equal(stream.port[stream.client], 40000);
+	assert_true(stream.ends->client_known);
+	assert_int_equal(stream.ends->port[stream.ends->client], 40000);
 }
 
 static void round_trips(void **state)
@@ -214,7 +217,7 @@ static void ends(void **state)
 	STREAM_OF(stream, HANDSHAKE, { 'c', F | A, 1, 1, 0, 1000, 10 },
 		  { 's', R | A, 1, 2, 0, 1000, 10 });
 	assert_ended(&stream, CONN_RESET, 'c');
-	assert_int_equal(stream.reset_by, !stream.client);
+	assert_int_equal(stream.reset_by, !stream.ends->client);
 	STREAM_OF(stream, HANDSHAKE, { 's', R, 1, 0, 0, 0, 10 }, { 'c', R, 1, 0, 0, 0, 10 });
 	assert_ended(&stream, CONN_RESET, 's');
 }
@@ -292,7 +295,7 @@ static void identification_zero(void **state)
 		script.ns += i == 2 ? 1000000 : 10000;
 		script_packet(&script, &data);
 		script.packet.ip_id = 0;
-		script.look = stream_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
+		script.look = conns_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
 		assert_true(script.look.copy == (i == 1));
 	}
 	assert_int_equal(script.look.flags, AGAIN);
@@ -313,7 +316,7 @@ static void asked_for(void **state)
 			script_packet(&script, &lost);
 			script.packet.ip_id = 0;
 			script.look =
-				stream_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
+				conns_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
 			for (__u32 ack = 0; !i && ack < asked; ack++)
 				RUN(&script,
 				    { 's', A, 1, 1, 0, 1000, 10, BIT(STREAM_DUPLICATE_ACK) });
@@ -345,17 +348,17 @@ static void what_is_no_segment(void **state)
 	script_init(&script, 16);
 	script_packet(&script, &syn);
 	script.packet.flags = PACKET_F_SHORT | PACKET_F_CUT;
-	assert_null(stream_packet(script.streams, &script.packet, 1, 1, 0).stream);
+	assert_null(conns_packet(script.streams, &script.packet, 1, 1, 0).stream);
 	script.packet.flags = PACKET_F_FRAGMENT;
-	assert_null(stream_packet(script.streams, &script.packet, 1, 1, 0).stream);
+	assert_null(conns_packet(script.streams, &script.packet, 1, 1, 0).stream);
 	script.packet.flags = 0;
 	script.packet.what = PACKET_UDP;
-	assert_null(stream_packet(script.streams, &script.packet, 1, 1, 0).stream);
-	assert_int_equal(streams_seen(script.streams), 0);
+	assert_null(conns_packet(script.streams, &script.packet, 1, 1, 0).stream);
+	assert_int_equal(conns_streams_seen(script.streams), 0);
 	/* cut in its options: the header is whole */
 	script.packet.what = PACKET_TCP;
 	script.packet.flags = PACKET_F_CUT;
-	assert_non_null(stream_packet(script.streams, &script.packet, 1, 1, 0).stream);
+	assert_non_null(conns_packet(script.streams, &script.packet, 1, 1, 0).stream);
 	script_free(&script);
 }
 
@@ -367,17 +370,17 @@ static void both_directions_one_stream(void **state)
 	(void)state;
 	script_init(&script, 16);
 	RUN(&script, HANDSHAKE);
-	stream = stream_find(script.streams, 0, script.packet.source, 40000,
-			     script.packet.destination, 80);
+	stream = stream_between(script.streams, 0, script.packet.source, 40000,
+				script.packet.destination, 80);
 	assert_ptr_equal(stream, script.look.stream);
-	assert_ptr_equal(stream_find(script.streams, 0, script.packet.destination, 80,
-				     script.packet.source, 40000),
+	assert_ptr_equal(stream_between(script.streams, 0, script.packet.destination, 80,
+					script.packet.source, 40000),
 			 stream);
 	/* the same ends in another namespace, or with the ports changed about, are others */
-	assert_null(stream_find(script.streams, 1, script.packet.source, 40000,
-				script.packet.destination, 80));
-	assert_null(stream_find(script.streams, 0, script.packet.source, 80,
-				script.packet.destination, 40000));
+	assert_null(stream_between(script.streams, 1, script.packet.source, 40000,
+				   script.packet.destination, 80));
+	assert_null(stream_between(script.streams, 0, script.packet.source, 80,
+				   script.packet.destination, 40000));
 	script_free(&script);
 }
 
@@ -393,8 +396,8 @@ static void connected_to_itself(void **state)
 	memcpy(script.packet.destination, script.packet.source, 16);
 	script.packet.destination_port = script.packet.source_port;
 	for (int i = 0; i < 3; i++)
-		assert_non_null(stream_packet(script.streams, &script.packet, i + 1, i, 0).stream);
-	assert_int_equal(streams_seen(script.streams), 1);
+		assert_non_null(conns_packet(script.streams, &script.packet, i + 1, i, 0).stream);
+	assert_int_equal(conns_streams_seen(script.streams), 1);
 	script_free(&script);
 }
 
@@ -410,23 +413,23 @@ static void eviction(void **state)
 	for (unsigned int i = 0; i < 1000; i++) {
 		script.port = (__u16)(40000 + i);
 		RUN(&script, syn);
-		gone = stream_gone(script.streams);
+		gone = stream_that_left(script.streams);
 		told += !!gone;
 		assert_int_equal(!!gone, i >= 16);
 		if (gone)
 			assert_int_equal(side(gone, 'c')->syns, 1);
 	}
-	assert_int_equal(streams_seen(script.streams), 1000);
-	assert_int_equal(streams_evicted(script.streams), 984);
+	assert_int_equal(conns_streams_seen(script.streams), 1000);
+	assert_int_equal(conns_streams_evicted(script.streams), 984);
 	assert_int_equal(told, 984);
-	assert_null(stream_at(script.streams, 16));
+	assert_null(conns_at(script.streams, 17)); /* and the one that leaves */
 	/* what left is not found any more, and another connection when it speaks again */
 	script.port = 40000;
 	RUN(&script, { 'c', A, 1, 1, 10, 1000, 10 });
 	assert_int_equal(script.look.stream->number, 1000);
 	/* a packet that needs no slot makes nobody leave */
 	RUN(&script, { 'c', A, 11, 1, 10, 1000, 10 });
-	assert_null(stream_gone(script.streams));
+	assert_null(stream_that_left(script.streams));
 	script_free(&script);
 }
 
@@ -469,12 +472,12 @@ static void chosen_collisions(void **state)
 			memcpy(script.packet.source, words, sizeof(words));
 			memset(script.packet.destination, 0, 16);
 			if (!pass)
-				stream_packet(script.streams, &script.packet, i + 1, i, 0);
+				conns_packet(script.streams, &script.packet, i + 1, i, 0);
 			else
-				found += !!stream_find(script.streams, 0, script.packet.source,
-						       40000, script.packet.destination, 80);
+				found += !!stream_between(script.streams, 0, script.packet.source,
+							  40000, script.packet.destination, 80);
 		}
-	assert_int_equal(streams_seen(script.streams), 1000);
+	assert_int_equal(conns_streams_seen(script.streams), 1000);
 	assert_int_equal(found, 32); /* so long is a chain, and no longer */
 	script_free(&script);
 }
@@ -492,10 +495,10 @@ static void by_chance_no_collisions(void **state)
 		RUN(&script, syn);
 	}
 	for (unsigned int i = 0; i < 4000; i++)
-		found += !!stream_find(script.streams, 0, script.packet.source, (__u16)(1000 + i),
-				       script.packet.destination, 80);
+		found += !!stream_between(script.streams, 0, script.packet.source,
+					  (__u16)(1000 + i), script.packet.destination, 80);
 	assert_int_equal(found, 4000);
-	assert_int_equal(streams_evicted(script.streams), 0);
+	assert_int_equal(conns_streams_evicted(script.streams), 0);
 	script_free(&script);
 }
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "join/conn/conn.h"
 #include "join/segment/figures.h"
 #include "util/array.h"
 
@@ -38,8 +39,25 @@ struct row {
 	__s64 back_us; /* the clock steps back before this row */
 };
 
+static inline const struct stream *stream_that_left(const struct conns *conns)
+{
+	const struct conn *gone = conns_gone(conns);
+
+	return gone ? gone->stream : NULL;
+}
+
+static inline const struct stream *stream_between(const struct conns *conns, __u32 netns,
+						  const __u8 *a, __u16 a_port, const __u8 *b,
+						  __u16 b_port)
+{
+	struct ends ends = ends_of(a, a_port, b, b_port);
+	const struct conn *conn = conns_find(conns, &ends, netns);
+
+	return conn ? conn->stream : NULL;
+}
+
 struct script {
-	struct streams *streams;
+	struct conns *streams;
 	struct stream_look look;
 	struct packet packet;
 	__u64 ns;
@@ -54,12 +72,12 @@ static inline void script_init(struct script *script, __u32 connections)
 				   .port = 40000,
 				   .client_isn = CLIENT_ISN,
 				   .server_isn = SERVER_ISN };
-	assert_int_equal(streams_new(&script->streams, connections), 0);
+	assert_int_equal(conns_new(&script->streams, connections, CONNS_STREAMS), 0);
 }
 
 static inline void script_free(struct script *script)
 {
-	streams_free(script->streams);
+	conns_free(script->streams);
 }
 
 static inline void script_packet(struct script *script, const struct row *row)
@@ -94,8 +112,7 @@ static inline const struct stream *script_step(struct script *script, const stru
 	script_packet(script, row);
 	script->ns += row->us * 1000ull;
 	script->ns -= row->back_us * 1000ull;
-	script->look =
-		stream_packet(script->streams, &script->packet, script->ns, script->frame, 0);
+	script->look = conns_packet(script->streams, &script->packet, script->ns, script->frame, 0);
 	return script->look.stream;
 }
 

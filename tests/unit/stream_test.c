@@ -231,7 +231,7 @@ static void reused_ports(void **state)
 	assert_ptr_not_equal(script.look.stream, first);
 	assert_int_equal(first->number, 0);
 	assert_int_equal(script.look.stream->number, 1);
-	assert_int_equal(streams_seen(script.streams), 2);
+	assert_int_equal(conns_streams_seen(script.streams), 2);
 	/* what comes now belongs to the newer one */
 	script.server_isn += 7000;
 	RUN(&script, { 's', S | A, .ack = 1, .window = 1000, .us = 10 });

@@ -54,16 +54,15 @@ static void add_flows(struct pipeline *pipeline, bool all)
 
 int flows_take(struct pipeline *pipeline, const struct event *event)
 {
-	const struct stream *gone;
+	const struct conn *gone;
 
 	if (event->head.kind == EVENT_START)
 		flows_begin(pipeline->flows, join_flow_counters(pipeline->join));
 	add_flows(pipeline, false);
-	if (join_look(pipeline->join)->stream) {
-		gone = stream_gone(join_streams(pipeline->join));
-		if (gone)
-			add_stream(pipeline, gone);
-		if (gone && ferror(pipeline->flows_file))
+	gone = conns_gone(join_conns(pipeline->join));
+	if (gone && gone->stream) {
+		add_stream(pipeline, gone->stream);
+		if (ferror(pipeline->flows_file))
 			return -ECANCELED;
 	}
 	/* captures are read to their end: what they hold is counted */
@@ -79,17 +78,20 @@ static int compare_numbers(const void *a, const void *b)
 
 int flows_tell(struct pipeline *pipeline)
 {
-	const struct streams *streams = join_streams(pipeline->join);
+	const struct conns *conns = join_conns(pipeline->join);
 	const struct stream **order;
+	const struct conn *conn;
 	size_t count = 0;
+	__u32 slots = 0;
 
-	while (stream_at(streams, count))
-		count++;
-	order = calloc(count + 1, sizeof(struct stream *));
+	while (conns_at(conns, slots))
+		slots++;
+	order = calloc(slots + 1, sizeof(struct stream *));
 	if (!order)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		order[i] = stream_at(streams, i);
+	for (__u32 i = 0; (conn = conns_at(conns, i)); i++)
+		if (conn->queue && conn->stream)
+			order[count++] = conn->stream;
 	qsort(order, count, sizeof(struct stream *), compare_numbers);
 	flows_begin(pipeline->flows, join_flow_counters(pipeline->join));
 	for (size_t i = 0; i < count; i++)

@@ -178,9 +178,9 @@ static void log_live_flows(const struct pipeline *pipeline, const struct flow_co
 /* "12 connections, 3 of them not shown; 2 made room before their end (--max-connections)" */
 static void log_flows(const struct pipeline *pipeline)
 {
-	const struct streams *streams = join_streams(pipeline->join);
+	const struct conns *conns = join_conns(pipeline->join);
 	const struct flow_counters *flows = join_flow_counters(pipeline->join);
-	__u64 seen = streams_seen(streams), untold = flows_untold(pipeline->flows);
+	__u64 seen = conns_streams_seen(conns), untold = flows_untold(pipeline->flows);
 	char buffer[600];
 	struct text text = text_of(buffer);
 
@@ -194,9 +194,9 @@ static void log_flows(const struct pipeline *pipeline)
 	text_add(&text, "%llu connection%s", seen, seen == 1 ? "" : "s");
 	if (untold)
 		text_add(&text, ", %llu not shown", untold);
-	if (streams_evicted(streams))
+	if (conns_streams_evicted(conns))
 		text_add(&text, "; %llu made room for later ones (--max-connections)",
-			 streams_evicted(streams));
+			 conns_streams_evicted(conns));
 	log_info("%s", buffer);
 }
 

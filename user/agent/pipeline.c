@@ -48,7 +48,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * 1000000;
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
-		limits.streams = (__u32)options->connections_max;
+		limits.segments = true;
 	limits.established = options->command == COMMAND_READ;
 	limits.parties = options->write;
 	if (options->command == COMMAND_FLOWS)

@@ -9,15 +9,8 @@
 #include "join/segment/ends.h"
 #include "join/join.h"
 
-/*
- * Every slot is allocated by join_new() and touched only when used: memory follows the load.
- *
- * An opening is *live* until it ended and its attempt was told. Then it is *retired*: still found by
- * cookie and tuple, so that what comes late is known to be late, until its slot is needed again
- * or JOIN_RETIRED_MAX younger ones are retired.
- */
+/* Every slot is allocated by join_new() and touched only when used: memory follows the load. */
 
-#define JOIN_RETIRED_MAX 1024
 #define JOIN_CHANGES_MAX 64
 #define JOIN_OWNERS_MAX 32768 /* as many as whose.c can speak of */
 #define JOIN_NEIGHBORS_MAX 32
@@ -30,9 +23,7 @@
 #define JOIN_CPUS_MAX 1024
 #define JOIN_SCOPES_MAX 4096
 #define JOIN_MEDIAN_OF 9
-#define JOIN_CAPTURED_BUCKETS 32768 /* powers of two, small: every packet looks into both */
-#define JOIN_SEEN_MAX 16384
-#define JOIN_COPIES_OF 4 /* of so many last packets of an opening a copy is recognised */
+#define JOIN_SEEN_MAX 16384 /* a power of two, small: every packet looks into it */
 #define JOIN_HANDSHAKES_MAX 4096
 #define JOIN_LOOKUPS_MAX 4096
 #define JOIN_LOOKUP_EVIDENCE 8
@@ -48,43 +39,15 @@
 
 struct attempt_slot;
 struct attempt_table;
-
-/* A tuple under which an opening's packets pass: its own, and one learned from a rewritten SYN. */
-struct alias {
-	LIST_ENTRY(alias) link;
-	struct opening_slot *slot;
-	__u8 local[EVENT_ADDRESS_SIZE];
-	__u8 remote[EVENT_ADDRESS_SIZE];
-	__u16 local_port;
-	__u16 remote_port;
-	bool linked;
-};
-
-enum { ALIAS_OWN, ALIAS_LEARNED, ALIAS_COUNT };
+struct conn;
+struct conns;
+struct opening_slot;
+struct openings;
+struct strays;
 
 struct captured_packet {
 	__u64 ts_ns;
 	__u32 print; /* of what tells it from every other packet but its copies */
-};
-
-/* The last packets of an opening of a capture, beside its slot: a live one needs no room for them. */
-struct captured_last {
-	struct captured_packet packets[JOIN_COPIES_OF];
-	__u8 next; /* the place of the next one */
-	bool spoke; /* the client sent data */
-	__u64 seen_ns; /* the latest packet of the opening */
-};
-
-struct opening_slot {
-	struct opening opening; /* first: a struct opening * of ours is a slot */
-	LIST_ENTRY(opening_slot) by_cookie;
-	TAILQ_ENTRY(opening_slot) by_age; /* live ones by birth, or retired ones by retirement */
-	struct alias alias[ALIAS_COUNT];
-	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for, or retired */
-	struct evidence_list *seen; /* what is seen of it goes there, NULL while .attempt is */
-	bool retired;
-	bool watched; /* counted in join.captured */
-	__u8 index; /* in its attempt */
 };
 
 enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM };
@@ -145,26 +108,6 @@ struct listener_slot {
 	bool used;
 };
 
-/* Something seen on the way of a packet, before it is known whose it is. */
-struct sighting {
-	struct evidence evidence;
-	__u8 source[EVENT_ADDRESS_SIZE]; /* of the packet, or of the one an ICMP error quotes */
-	__u8 destination[EVENT_ADDRESS_SIZE];
-	__u16 source_port;
-	__u16 destination_port;
-	__u64 cookie; /* the sender's, 0 unknown */
-	__u64 rx_cookie; /* the receiver's, 0 unknown */
-	__u32 seq; /* of the packet (of the quoted one) */
-	bool seq_known;
-	bool quoted; /* the addresses are those an ICMP error quotes */
-	bool provoking; /* reset-sent, icmp-sent: the packet is the one that was answered */
-	__u8 state; /* of the socket that acted (reset-sent), 0 none */
-	bool used; /* in the ring of strays */
-	bool in_isn;
-	LIST_ENTRY(sighting) link;
-	LIST_ENTRY(sighting) by_isn; /* SYNs, and what was done to them */
-};
-
 struct neighbor_failure {
 	__u64 ts_ns;
 	__u32 netns;
@@ -206,14 +149,10 @@ struct scope_slot {
 	__u32 handshakes;
 };
 
-LIST_HEAD(opening_list, opening_slot);
-LIST_HEAD(alias_list, alias);
-LIST_HEAD(sighting_list, sighting);
 LIST_HEAD(lookup_list, lookup_slot);
 TAILQ_HEAD(lookup_queue, lookup_slot);
 TAILQ_HEAD(datagram_queue, datagram_slot);
 LIST_HEAD(scope_list, scope_slot);
-TAILQ_HEAD(opening_queue, opening_slot);
 TAILQ_HEAD(scope_queue, scope_slot);
 
 struct join {
@@ -221,25 +160,11 @@ struct join {
 	struct join_counters counters;
 	__u64 now_ns;
 
-	struct opening_slot *openings;
-	struct opening_slot **openings_free;
-	struct captured_last *openings_last; /* beside .openings */
-	size_t openings_free_count;
-	size_t openings_touched;
-	struct opening_list *by_cookie;
-	struct alias_list *by_tuple;
-	size_t buckets; /* of every hash here, a power of two */
-	struct opening_queue live;
-	struct opening_queue retired;
-	size_t retired_count;
-
+	struct conns *conns;
+	struct openings *openings;
+	struct strays *strays;
 	struct attempt_table *attempts;
 	struct evidence_pool *evidence;
-
-	struct sighting *strays;
-	size_t strays_next;
-	struct sighting_list *strays_by_tuple;
-	struct sighting_list *strays_by_isn;
 
 	struct listener_slot *listeners;
 	size_t listeners_end; /* one past the last used */
@@ -264,13 +189,12 @@ struct join {
 	size_t hooks_count;
 	bool hooks_deaf; /* states or drops cannot be seen at all */
 
-	struct streams *streams;
 	struct flow_table *flows; /* NULL: none is kept */
 	struct owners *owners;
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record */
-	struct connection *connections; /* of captures, a slot for every slot of .streams */
-	struct connection connection_gone; /* the one whose slot the last record took */
+	struct conn *conn; /* .look's, NULL none */
+	struct connection *connections; /* of captures, a slot for every slot of .conns */
 	bool connection_claimed; /* an opening tells what the last record brought */
 	bool finished;
 	struct handshake *handshakes; /* of .connections that speak TLS */
@@ -298,7 +222,6 @@ struct join {
 	size_t claims_proven; /* of them: to be told */
 	struct captured_packet datagrams[JOIN_DATAGRAMS_OF];
 	size_t datagrams_next;
-	__u8 captured[JOIN_CAPTURED_BUCKETS]; /* openings that any packet may tell of, by their ends */
 	__u32 seen[JOIN_SEEN_MAX]; /* destinations of captured packets, by their hash; 0 none */
 	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
@@ -310,54 +233,6 @@ struct join {
 };
 
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
-
-/* openings.c: slots, look-ups */
-struct opening_slot *openings_take(struct join *join); /* NULL: none can be had */
-struct opening_slot *openings_by_cookie(struct join *join,
-					__u64 cookie); /* the newest generation */
-void openings_set_cookie(struct join *join, struct opening_slot *slot, __u64 cookie);
-void openings_set_alias(struct join *join, struct opening_slot *slot, int which, const __u8 *local,
-			__u16 local_port, const __u8 *remote, __u16 remote_port);
-/* The next opening after @previous (NULL: the first) whose packets pass as local to remote. */
-struct opening_slot *openings_by_tuple(struct join *join, struct alias **previous,
-				       const __u8 *local, __u16 local_port, const __u8 *remote,
-				       __u16 remote_port);
-void openings_retire(struct join *join, struct opening_slot *slot);
-void openings_let_go(struct opening_slot *slot); /* nobody waits for its end any more */
-void openings_add_evidence(struct join *join, const struct opening_slot *slot,
-			   const struct evidence *evidence);
-
-/* opening.c: what the socket layer says */
-void opening_open(struct join *join, const struct event *event);
-void opening_socket(struct join *join, const struct event *event);
-void opening_syscall(struct join *join, const struct event *event);
-void opening_snapshot(struct join *join, const struct event *event);
-void opening_prove(struct opening_slot *slot, __u64 now_ns);
-void opening_see_whole(struct join *join,
-		       struct opening_slot *slot); /* fills what only the end can tell */
-
-/* wire.c: packets, drops, resets, ICMP */
-void wire_event(struct join *join, const struct event *event);
-void wire_listener(struct join *join, const struct event *event);
-void wire_find_strays(struct join *join, struct opening_slot *slot);
-void wire_find_rewritten(struct join *join, struct opening_slot *slot);
-void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,
-		    __u64 listener_cookie, bool at_ack);
-
-/* Fills in what the packet tells of itself. */
-void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
-void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
-
-/* capture.c: openings from packets alone */
-/* @ends: of what is TCP, else not looked at */
-void capture_event(struct join *join, const struct event *event, const struct ends *ends);
-void capture_see_whole(struct join *join, struct opening_slot *slot);
-void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
-/* Lets go of the opening that waits the longest, to make room. Its attempt, NULL: none waits. */
-struct attempt_slot *capture_end_oldest(struct join *join);
-void capture_finish(
-	struct join *join); /* the capture ends: so does what was seen of every opening */
-void capture_unwatch(struct join *join, struct opening_slot *slot);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
 

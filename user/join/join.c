@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,
@@ -37,15 +38,6 @@ __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size)
 	return size ? hash_mix(h, word) : h;
 }
 
-static size_t power_of_two(size_t at_least)
-{
-	size_t n = 64;
-
-	while (n < at_least)
-		n *= 2;
-	return n;
-}
-
 static int new_parties(struct join *join)
 {
 	int err = owners_new(&join->owners, JOIN_OWNERS_MAX);
@@ -62,15 +54,6 @@ int join_new(struct join **out, const struct join_limits *limits)
 		return -ENOMEM;
 	join->limits = *limits;
 	join->limits.connections = n;
-	join->buckets = power_of_two(n);
-	join->openings = calloc(n, sizeof(*join->openings));
-	join->openings_free = calloc(n, sizeof(*join->openings_free));
-	join->openings_last = calloc(n, sizeof(*join->openings_last));
-	join->by_cookie = calloc(join->buckets, sizeof(*join->by_cookie));
-	join->by_tuple = calloc(join->buckets, sizeof(*join->by_tuple));
-	join->strays = calloc(limits->strays, sizeof(*join->strays));
-	join->strays_by_tuple = calloc(join->buckets, sizeof(*join->strays_by_tuple));
-	join->strays_by_isn = calloc(join->buckets, sizeof(*join->strays_by_isn));
 	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
 	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
 	join->scopes_by_port = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_port));
@@ -80,30 +63,28 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	join->datagram_flows = calloc(JOIN_DATAGRAMS_MAX, sizeof(*join->datagram_flows));
 	join->claims = calloc(JOIN_CLAIMS_MAX, sizeof(*join->claims));
-	if (limits->streams && streams_new(&join->streams, limits->streams))
-		join->streams = NULL;
+	if (conns_new(&join->conns, n, limits->segments ? CONNS_STREAMS : 0) ||
+	    openings_new(&join->openings, n) || strays_new(&join->strays, limits->strays)) {
+		join_free(join);
+		return -ENOMEM;
+	}
 	if (limits->flows && flow_table_new(&join->flows, limits->flows))
 		join->flows = NULL;
-	if (limits->streams && limits->established) {
-		join->connections =
-			calloc(streams_room(limits->streams), sizeof(*join->connections));
+	if (limits->segments && limits->established) {
+		join->connections = calloc((size_t)conns_room(n) + 1, sizeof(*join->connections));
 		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
 	}
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
-	if (!join->openings || !join->openings_free || !join->openings_last || !join->by_cookie ||
-	    !join->by_tuple || attempt_table_new(&join->attempts, n) ||
-	    evidence_pool_new(&join->evidence, 4 * n) || !join->strays || !join->strays_by_tuple ||
-	    !join->strays_by_isn || !join->listeners || !join->scopes || !join->scopes_by_port ||
+	if (attempt_table_new(&join->attempts, n) || evidence_pool_new(&join->evidence, 4 * n) ||
+	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
 	    !join->datagram_flows || !join->claims || !join->processes ||
-	    (limits->streams && !join->streams) ||
-	    (limits->streams && limits->established && (!join->connections || !join->handshakes)) ||
+	    (limits->segments && limits->established &&
+	     (!join->connections || !join->handshakes)) ||
 	    (limits->flows && !join->flows) || new_parties(join)) {
 		join_free(join);
 		return -ENOMEM;
 	}
-	TAILQ_INIT(&join->live);
-	TAILQ_INIT(&join->retired);
 	TAILQ_INIT(&join->lookups_waiting);
 	TAILQ_INIT(&join->lookups_worked);
 	TAILQ_INIT(&join->lookups_free);
@@ -118,14 +99,9 @@ void join_free(struct join *join)
 {
 	if (!join)
 		return;
-	free(join->openings);
-	free(join->openings_free);
-	free(join->openings_last);
-	free(join->by_cookie);
-	free(join->by_tuple);
-	free(join->strays);
-	free(join->strays_by_tuple);
-	free(join->strays_by_isn);
+	conns_free(join->conns);
+	openings_free(join->openings);
+	strays_free(join->strays);
 	free(join->listeners);
 	free(join->scopes);
 	free(join->scopes_by_port);
@@ -138,7 +114,6 @@ void join_free(struct join *join)
 	free(join->processes);
 	attempt_table_free(join->attempts);
 	evidence_pool_free(join->evidence);
-	streams_free(join->streams);
 	flow_table_free(join->flows);
 	whose_free(join->whose);
 	owners_free(join->owners);
@@ -161,21 +136,23 @@ static void note_lost(struct join *join, const struct event_header *head)
 /* An opening whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
 static void expire_openings(struct join *join)
 {
-	struct opening_slot *slot = TAILQ_FIRST(&join->live);
+	struct conn *conn = conns_first(join->conns, CONN_OPENING), *next;
 
-	while (slot && slot->opening.started_ns + join->limits.expire_ns < join->now_ns) {
-		struct opening_slot *next = TAILQ_NEXT(slot, by_age);
+	for (; conn && conn->opening->opening.started_ns + join->limits.expire_ns < join->now_ns;
+	     conn = next) {
+		struct opening_slot *slot = conn->opening;
 
-		if (slot->opening.state == OPENING_CONNECTING) {
-			join->counters.expired++;
-			slot->opening.state = OPENING_UNKNOWN;
-			slot->opening.ended_ns = join->now_ns;
-			if (slot->attempt)
-				attempt_evict(join, slot->attempt);
-			else
-				openings_retire(join, slot);
-		}
-		slot = next;
+		next = conns_next(conn);
+		if (slot->opening.state != OPENING_CONNECTING)
+			continue;
+		join->counters.expired++;
+		slot->opening.state = OPENING_UNKNOWN;
+		slot->opening.ended_ns = join->now_ns;
+		if (slot->attempt)
+			attempt_evict(join, slot->attempt);
+		else
+			openings_retire(join, slot);
+		next = openings_still(join, next);
 	}
 }
 
@@ -234,21 +211,75 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		opening_snapshot(join, event);
 }
 
+/*
+ * The conn whose segments a packet of a followed process belongs to: of the sender's socket, where
+ * that is not followed elsewhere already. NULL: it is, or there is no room.
+ */
+static struct conn *followed_conn(struct join *join, const struct event *event,
+				  const struct ends *ends)
+{
+	struct conn *conn =
+		conns_of_packet(join->conns, &event->packet, ends, event->head.netns, &join->look);
+	struct conn *own = conns_by_cookie(join->conns, event->head.cookie);
+
+	if (conn && conn->stream)
+		return conn;
+	if (!own)
+		return conn ? conn : conns_add_packet(join->conns, ends, event->head.netns);
+	if (!own->linked)
+		conns_set_ends(join->conns, own, ends);
+	if (!conns_has_ends(own, ends)) /* behind NAT: other ends, and a connection of its own */
+		return conn ? conn : conns_add_packet(join->conns, ends, event->head.netns);
+	return own->stream ? NULL : own;
+}
+
 /* Of a selection of a connection's packets every other one would look lost. */
-static void handle_packet(struct join *join, const struct event *event)
+static void follow(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
+	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
+				   packet->destination_port);
 
-	if ((event->head.flags & EVENT_F_FOLLOWED) && join->streams && packet->what == PACKET_TCP)
-		join->look = stream_packet(join->streams, packet, event->head.ts_ns, 0,
-					   event->head.netns);
+	if (!stream_is_segment(packet))
+		return;
+	join->conn = followed_conn(join, event, &ends);
+	if (!join->conn)
+		return;
+	join->conn->sources |= CONN_ALL_PACKETS;
+	conns_take_packet(join->conns, join->conn, packet, &ends, event->head.netns,
+			  event->head.ts_ns, 0, &join->look);
+}
+
+static void handle_packet(struct join *join, const struct event *event)
+{
+	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
+		follow(join, event);
 	wire_event(join, event);
+}
+
+static void handle_segment(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	__u32 netns = event->head.netns;
+	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
+				   packet->destination_port);
+	struct conn *conn = conns_of_packet(join->conns, packet, &ends, netns, &join->look);
+
+	conn = capture_segment(join, event, &ends, conn, &join->look);
+	if (join->limits.segments && stream_is_segment(packet)) {
+		if (!conn)
+			conn = conns_add_packet(join->conns, &ends, netns);
+		if (conn)
+			conns_take_packet(join->conns, conn, packet, &ends, netns,
+					  event->head.ts_ns, event->frame.frame, &join->look);
+	}
+	join->conn = conn;
+	connection_packet(join, event);
 }
 
 static void handle_frame(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	struct ends ends;
 
 	join->counters.frames++;
 	if (event->frame.unread)
@@ -258,18 +289,13 @@ static void handle_frame(struct join *join, const struct event *event)
 	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
 		return;
 	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
-	if (packet->what != PACKET_TCP) {
-		capture_event(join, event, NULL);
-		claims_packet(join, event);
+	capture_note_destination(join, packet);
+	if (packet->what == PACKET_TCP) {
+		handle_segment(join, event);
 		return;
 	}
-	ends = ends_of(packet->source, packet->source_port, packet->destination,
-		       packet->destination_port);
-	capture_event(join, event, &ends);
-	if (join->streams)
-		join->look = stream_packet_of(join->streams, packet, &ends, event->head.ts_ns,
-					      event->frame.frame, event->head.netns);
-	connection_packet(join, event);
+	capture_event(join, event);
+	claims_packet(join, event);
 }
 
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
@@ -305,8 +331,9 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 void join_event(struct join *join, const struct event *event)
 {
 	join->counters.records++;
-	join->look.stream = NULL;
-	join->look.flags = 0;
+	join->look = (struct stream_look){ 0 };
+	join->conn = NULL;
+	conns_settle(join->conns);
 	join->connection_claimed = false;
 	join->tls_alert = NULL;
 	join->counters.by_kind[event->head.kind]++;
@@ -329,9 +356,14 @@ void join_event_again(struct join *join, const struct event *event)
 		whose_event(join->whose, event);
 }
 
-const struct streams *join_streams(const struct join *join)
+const struct conns *join_conns(const struct join *join)
 {
-	return join->streams;
+	return join->conns;
+}
+
+bool join_follows_segments(const struct join *join)
+{
+	return join->limits.segments;
 }
 
 const struct tls_side *join_tls_alert(const struct join *join)

@@ -13,7 +13,7 @@
 #include "join/talk/connection.h"
 #include "join/conn/flow.h"
 #include "join/conn/whose.h"
-#include "join/segment/stream.h"
+#include "join/conn/conn.h"
 
 /*
  * Theory of operation
@@ -55,8 +55,8 @@ struct join;
 /* Every number join compares with, and the bounds of its tables. */
 struct join_limits {
 	__u32 connections; /* openings held at once */
-	__u32 streams; /* TCP connections followed segment by segment; 0: none is (watch) */
-	bool established; /* of captures: what becomes of those streams is judged, too */
+	bool segments; /* all that come of a connection are followed (not under watch) */
+	bool established; /* of captures: what becomes of those connections is judged, too */
 	__u32 flows; /* sockets kept as connections; 0: none is */
 	bool parties; /* whose packets are is asked: join_parties() */
 	__u32 listeners;
@@ -186,7 +186,6 @@ struct listener;
 
 struct opening {
 	__u64 cookie; /* 0: the kernel gave none (the call failed before a state change) */
-	__u32 generation;
 	__u32 netns; /* of the socket */
 	struct event_tuple tuple; /* ports 0 while unknown */
 	__u8 asked[EVENT_ADDRESS_SIZE]; /* valid with .asked_known */
@@ -455,13 +454,14 @@ bool join_settling(const struct join *join);
 /* How many connects are under way. Walks the table: not for every record. */
 size_t join_connecting(const struct join *join);
 
-/* ---- TCP connections, segment by segment: stream.h ---- */
+/* ---- TCP connections: conn.h ---- */
 
 /*
- * Every connection of a capture, and under run those of the followed processes: of others the
- * kernel side shows a few packets only. NULL: none is followed.
+ * Segments are followed of every connection of a capture, and under run of those of the followed
+ * processes: of others the kernel side shows a few packets only.
  */
-const struct streams *join_streams(const struct join *join);
+const struct conns *join_conns(const struct join *join);
+bool join_follows_segments(const struct join *join);
 
 /* What the last record's packet was in its connection; .stream NULL: in none. */
 const struct stream_look *join_look(const struct join *join);

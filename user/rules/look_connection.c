@@ -13,7 +13,7 @@ const struct connection_side *look_side(const struct view *view, int side)
 
 __u8 look_client(const struct view *view)
 {
-	return view->connection->stream->client;
+	return view->connection->stream->ends->client;
 }
 
 bool look_connection(const struct view *view, struct guess *guess)
@@ -25,7 +25,7 @@ bool look_connection(const struct view *view, struct guess *guess)
 
 	if (unseen || join_counters(view->join)->lost)
 		guess->blind |= BLIND_LOST_RECORDS;
-	if (!stream->client_known)
+	if (!stream->ends->client_known)
 		guess->blind |= BLIND_STARTED_LATE;
 	return connection_two_sided(connection);
 }
@@ -62,7 +62,7 @@ void words_side(struct text *text, const struct view *view, int side)
 {
 	const struct stream *stream = view->connection->stream;
 
-	address_print_port(text, stream->address[side], stream->port[side]);
+	address_print_port(text, stream->ends->address[side], stream->ends->port[side]);
 }
 
 void words_check_server(const struct view *view, struct finding *finding, const char *why)
@@ -70,6 +70,6 @@ void words_check_server(const struct view *view, struct finding *finding, const 
 	struct words_check check = words_check_remote(finding);
 
 	text_add(&check.run, "ss -tnpi 'sport = :%u'",
-		 view->connection->stream->port[!look_client(view)]);
+		 view->connection->stream->ends->port[!look_client(view)]);
 	words_check_end(&check, "%s", why);
 }

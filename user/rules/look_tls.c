@@ -103,7 +103,7 @@ void words_check_server_port(const struct view *view, struct finding *finding, c
 	const struct stream *stream = view->connection->stream;
 	struct words_check check = words_check_remote(finding);
 
-	text_add(&check.run, "ss -ltnp 'sport = :%u'", stream->port[!look_client(view)]);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", stream->ends->port[!look_client(view)]);
 	words_check_end(&check, "%s", why);
 }
 

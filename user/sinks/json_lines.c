@@ -126,8 +126,8 @@ static void json_look(struct sink *sink, const struct join *join, const struct e
 	if (event->head.kind == EVENT_FRAME)
 		json_pair_unsigned(&json, "file", event->frame.file);
 	json_pair_unsigned(&json, "stream", stream->number);
-	if (stream->client_known)
-		json_pair(&json, "from", look->from == stream->client ? "client" : "server");
+	if (stream->ends->client_known)
+		json_pair(&json, "from", look->from == stream->ends->client ? "client" : "server");
 	if (look->copy)
 		json_pair_unsigned(&json, "copy", 1);
 	if (flag == LOOK_ALERT) {
@@ -265,8 +265,8 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_pair_unsigned(&json, "attempts", counters->attempts);
 	json_pair_unsigned(&json, "failures", counters->failures);
 	json_pair_unsigned(&json, "connections", counters->openings);
-	if (join_streams(join))
-		json_pair_unsigned(&json, "streams", streams_seen(join_streams(join)));
+	if (join_follows_segments(join))
+		json_pair_unsigned(&json, "streams", conns_streams_seen(join_conns(join)));
 	json_pair_unsigned(&json, "lost", counters->lost);
 	json_pair_unsigned(&json, "suppressed", counters->suppressed);
 	json_pair_unsigned(&json, "bad", counters->bad);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 #include "util/address.h"
 
 /* ---- slots ---- */

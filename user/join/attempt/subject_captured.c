@@ -165,8 +165,8 @@ void attempt_connection(struct join *join, const struct connection *connection)
 	const struct stream *stream = connection->stream;
 	struct attempt_slot *slot = take_captured(
 		join, &subject_connection,
-		join_hash_bytes(stream->port[0], stream->address[0], sizeof(stream->address[0])),
-		join_hash_bytes(stream->port[1], stream->address[1], sizeof(stream->address[1])),
+		join_hash_bytes(stream->ends->port[0], stream->ends->address[0], sizeof(stream->ends->address[0])),
+		join_hash_bytes(stream->ends->port[1], stream->ends->address[1], sizeof(stream->ends->address[1])),
 		stream->first_ns);
 
 	if (!slot)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 
 /* The episode of that listener that is not over, or a new one; NULL: there is no room. */
 static struct attempt_slot *episode_of(struct join *join, const struct listener *listener,
@@ -72,18 +73,19 @@ void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 no
 
 	for (__u32 i = 0; i < episode->clients_count; i++) {
 		const struct client *client = &episode->clients[i];
-		struct alias *walk = NULL;
-		struct opening_slot *opening;
+		struct ends ends =
+			ends_of(client->address, client->port, tuple->local, tuple->local_port);
+		struct conns_walk walk = conns_walk(join->conns, &ends);
+		const struct conn *conn;
 
-		while ((opening = openings_by_tuple(join, &walk, client->address, client->port,
-						    tuple->local, tuple->local_port)))
-			if (!opening->opening.isn_known || opening->opening.isn == client->isn)
+		while ((conn = conns_walk_next(join->conns, &walk)))
+			if (conn->opened && (!conn->isn_known || conn->isn == client->isn))
 				break;
-		if (!opening || !overflow->count)
+		if (!conn || !overflow->count)
 			continue;
-		if (slot->seen.first) /* NULL: the pool was empty */
-			wire_note_full(join, opening, &slot->seen.first->evidence, overflow->cookie,
-				       false);
+		if (slot->seen.first && conn->opening) /* NULL: the pool was empty; it was told */
+			wire_note_full(join, conn->opening, &slot->seen.first->evidence,
+				       overflow->cookie, false);
 		overflow->count--;
 	}
 	if (overflow->count)

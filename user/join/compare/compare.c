@@ -19,19 +19,19 @@ static int side_new(struct compare_side *side, __u32 room)
 {
 	__u32 buckets = 64;
 
-	if (streams_new(&side->streams, room))
+	if (conns_new(&side->table, room, CONNS_STREAMS))
 		return -ENOMEM;
 	while (buckets < 2 * room)
 		buckets *= 2;
 	side->mask = buckets - 1;
-	side->conns = calloc(room, sizeof(*side->conns));
+	side->conns = calloc((size_t)room + 1, sizeof(*side->conns)); /* and who leaves */
 	side->buckets = calloc(buckets, sizeof(*side->buckets));
 	return side->conns && side->buckets ? 0 : -ENOMEM;
 }
 
 static void side_free(struct compare_side *side)
 {
-	streams_free(side->streams);
+	conns_free(side->table);
 	free(side->conns);
 	free(side->buckets);
 }
@@ -47,8 +47,8 @@ int compare_new(struct compare **out, __u32 connections)
 	held = (__u64)compare->room * HELD_PER_CONNECTION;
 	compare->pool_room = held < HELD_LEAST ? HELD_LEAST : held > HELD_MOST ? HELD_MOST : held;
 	compare->pool = calloc(compare->pool_room, sizeof(*compare->pool));
-	compare->matches = calloc(compare->room, sizeof(*compare->matches));
-	compare->order = calloc(2 * (size_t)compare->room, sizeof(*compare->order));
+	compare->matches = calloc((size_t)compare->room + 1, sizeof(*compare->matches));
+	compare->order = calloc(2 * ((size_t)compare->room + 1), sizeof(*compare->order));
 	if (!compare->pool || !compare->matches || !compare->order ||
 	    side_new(&compare->side[0], compare->room) ||
 	    side_new(&compare->side[1], compare->room)) {
@@ -89,42 +89,43 @@ const struct compare_clock *compare_clock(const struct compare *compare)
 
 /* ---- pairs ---- */
 
-static bool ends_are_turned(const struct conn *zero, const struct conn *one)
+static bool ends_are_turned(const struct compare_conn *zero, const struct compare_conn *one)
 {
 	return zero->end.port[0] == one->end.port[1] && zero->end.port[1] == one->end.port[0] &&
 	       address_equal(zero->end.address[0], one->end.address[1]);
 }
 
 /* The client is the same on both sides; who saw the SYN knows. */
-static void align(struct compare *compare, struct conn *zero, struct conn *one)
+static void align(struct compare *compare, struct compare_conn *zero, struct compare_conn *one)
 {
-	struct conn *guessed = one->end.client_known ? zero : one;
+	struct compare_conn *guessed = one->end.client_known ? zero : one;
 
 	if (guessed->end.client_known || !ends_are_turned(zero, one))
 		return;
-	conn_flip(compare, guessed);
+	compare_conn_flip(compare, guessed);
 }
 
 /* When the table is three quarters full, later servers count as unknown: that only makes unsure. */
-static void note_server(struct compare_side *side, const struct conn *conn)
+static void note_server(struct compare_side *side, const struct compare_conn *conn)
 {
-	__u64 *slot = conn_server_slot(side, conn);
+	__u64 *slot = compare_conn_server_slot(side, conn);
 
 	if (*slot || side->servers_count >= ARRAY_SIZE(side->servers) / 4 * 3)
 		return;
-	*slot = conn_server_hash(conn);
+	*slot = compare_conn_server_hash(conn);
 	side->servers_count++;
 }
 
-static void pair_make(struct compare *compare, struct conn *zero, struct conn *one, __u8 found)
+static void pair_make(struct compare *compare, struct compare_conn *zero, struct compare_conn *one,
+		      __u8 found)
 {
-	struct match *match = &compare->matches[conn_index(compare, 0, zero)];
+	struct match *match = &compare->matches[compare_conn_index(compare, 0, zero)];
 
-	conn_unlink(compare, 0, zero);
-	conn_unlink(compare, 1, one);
+	compare_conn_unlink(compare, 0, zero);
+	compare_conn_unlink(compare, 1, one);
 	align(compare, zero, one);
-	zero->mate = conn_index(compare, 1, one) + 1;
-	one->mate = conn_index(compare, 0, zero) + 1;
+	zero->mate = compare_conn_index(compare, 1, one) + 1;
+	one->mate = compare_conn_index(compare, 0, zero) + 1;
 	zero->found = one->found = found;
 	*match = (struct match){ 0 };
 	compare->pairs++;
@@ -133,13 +134,14 @@ static void pair_make(struct compare *compare, struct conn *zero, struct conn *o
 	match_lists(compare, zero, one);
 }
 
-static bool pair_try(struct compare *compare, unsigned int side, struct conn *conn, bool late)
+static bool pair_try(struct compare *compare, unsigned int side, struct compare_conn *conn,
+		     bool late)
 {
 	__u8 found = 0;
-	struct conn *other = conn_find(compare, side, conn, late, &found);
+	struct compare_conn *other = compare_conn_find(compare, side, conn, late, &found);
 
 	/* the other one must not fit another as well */
-	if (!other || conn_find(compare, !side, other, late, &found) != conn)
+	if (!other || compare_conn_find(compare, !side, other, late, &found) != conn)
 		return false;
 	pair_make(compare, side ? other : conn, side ? conn : other, found);
 	return true;
@@ -148,10 +150,10 @@ static bool pair_try(struct compare *compare, unsigned int side, struct conn *co
 /* ---- the life of a connection ---- */
 
 /* What has no match although its numbers have: timestamps or identifications are rewritten. */
-static void match_loosely(struct compare *compare, struct conn *zero)
+static void match_loosely(struct compare *compare, struct compare_conn *zero)
 {
-	struct conn *one = conn_mate(compare, 0, zero);
-	struct match *match = conn_match(compare, 0, zero);
+	struct compare_conn *one = compare_conn_mate(compare, 0, zero);
+	struct match *match = compare_conn_match(compare, 0, zero);
 
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++) {
 		__u32 matched = 0;
@@ -167,9 +169,10 @@ static void match_loosely(struct compare *compare, struct conn *zero)
 }
 
 /* Nothing waits for its counterpart any more. */
-static void conn_settle(struct compare *compare, unsigned int side, struct conn *conn)
+static void compare_conn_settle(struct compare *compare, unsigned int side,
+				struct compare_conn *conn)
 {
-	struct conn *mate = conn_mate(compare, side, conn);
+	struct compare_conn *mate = compare_conn_mate(compare, side, conn);
 
 	if (mate)
 		match_loosely(compare, side ? mate : conn);
@@ -178,39 +181,41 @@ static void conn_settle(struct compare *compare, unsigned int side, struct conn 
 		held_settle_all(compare, !side, mate);
 }
 
-static void conn_retire(struct compare *compare, unsigned int side, struct conn *conn)
+static void compare_conn_retire(struct compare *compare, unsigned int side,
+				struct compare_conn *conn)
 {
-	struct conn *mate = conn_mate(compare, side, conn);
+	struct compare_conn *mate = compare_conn_mate(compare, side, conn);
 
 	compare->side[side].counters.evicted++;
-	conn_unlink(compare, side, conn);
+	compare_conn_unlink(compare, side, conn);
 	if (conn->told)
 		return;
-	conn_settle(compare, side, conn);
+	compare_conn_settle(compare, side, conn);
 	compare->has_gone = true;
 	compare_result_make(compare, side, conn);
 	if (mate)
 		mate->mate = 0;
 }
 
-static void conn_init(struct conn *conn, const struct stream_look *look,
-		      const struct packet *packet, __u64 ts_ns, __u64 frame)
+static void compare_conn_init(struct compare_conn *conn, const struct stream_look *look,
+			      const struct packet *packet, __u64 ts_ns, __u64 frame)
 {
 	const struct stream *stream = look->stream;
 	bool syn = packet->tcp_flags & TCP_F_SYN;
 
-	*conn = (struct conn){ .number = stream->number + 1, .client = stream->client };
+	*conn = (struct compare_conn){ .number = stream->number + 1,
+				       .client = stream->ends->client };
 	if (syn)
 		conn->client = (packet->tcp_flags & TCP_F_ACK) ? !look->from : look->from;
 	conn->end.seen = true;
-	conn->end.client_known = syn || stream->client_known;
+	conn->end.client_known = syn || stream->ends->client_known;
 	conn->end.first_ns = ts_ns;
 	conn->end.first_frame = frame;
 	for (unsigned int i = 0; i < 2; i++) {
 		unsigned int from = i ? !conn->client : conn->client;
 
-		memcpy(conn->end.address[i], stream->address[from], EVENT_ADDRESS_SIZE);
-		conn->end.port[i] = stream->port[from];
+		memcpy(conn->end.address[i], stream->ends->address[from], EVENT_ADDRESS_SIZE);
+		conn->end.port[i] = stream->ends->port[from];
 	}
 }
 
@@ -261,9 +266,10 @@ static struct held held_of(const struct packet *packet, __u64 ts_ns, __u64 frame
 	};
 }
 
-static void note_seen(struct conn *conn, const struct held *held, const struct packet *packet)
+static void note_seen(struct compare_conn *conn, const struct held *held,
+		      const struct packet *packet)
 {
-	struct conn_way *way = &conn->way[held->way];
+	struct compare_conn_way *way = &conn->way[held->way];
 
 	way->seen[held->kind]++;
 	if (packet->flags & PACKET_F_CUT)
@@ -286,12 +292,12 @@ static void note_seen(struct conn *conn, const struct held *held, const struct p
 		};
 }
 
-static void take_held(struct compare *compare, unsigned int side, struct conn *conn,
+static void take_held(struct compare *compare, unsigned int side, struct compare_conn *conn,
 		      struct held *held)
 {
 	__u8 client = conn->client;
 
-	if (!conn->mate && conn_learn(compare, side, conn, held))
+	if (!conn->mate && compare_conn_learn(compare, side, conn, held))
 		pair_try(compare, side, conn, false);
 	if (conn->client != client) /* the other side knew better who is the client */
 		held->way = !held->way;
@@ -316,19 +322,20 @@ static void take_tcp(struct compare *compare, unsigned int s, const struct packe
 		     const __u8 *bytes, size_t captured, __u64 ts_ns, __u64 frame)
 {
 	struct compare_side *side = &compare->side[s];
-	struct stream_look look = stream_packet(side->streams, packet, ts_ns, frame, 0);
+	struct stream_look look = conns_packet(side->table, packet, ts_ns, frame, 0);
+	const struct conn *gone = conns_gone(side->table);
 	struct held held;
-	struct conn *conn;
+	struct compare_conn *conn;
 
 	if (!look.stream) {
 		side->counters.cut++;
 		return;
 	}
-	conn = &side->conns[look.stream - stream_at(side->streams, 0)];
+	if (gone)
+		compare_conn_retire(compare, s, &side->conns[conns_index(side->table, gone)]);
+	conn = &side->conns[conns_index(side->table, conns_of_stream(side->table, look.stream))];
 	if (conn->number != look.stream->number + 1) {
-		if (conn->number)
-			conn_retire(compare, s, conn);
-		conn_init(conn, &look, packet, ts_ns, frame);
+		compare_conn_init(conn, &look, packet, ts_ns, frame);
 		side->counters.connections++;
 	}
 	if (conn->told) {
@@ -356,18 +363,20 @@ static void take_tcp(struct compare *compare, unsigned int s, const struct packe
 static void take_icmp(struct compare *compare, unsigned int s, const struct packet *packet)
 {
 	struct compare_side *side = &compare->side[s];
-	const struct stream *stream;
+	const struct conn *found;
 	struct compare_icmp *icmp;
-	struct conn *conn;
+	struct compare_conn *conn;
+	struct ends ends;
 
 	side->counters.icmp++;
 	if (!(packet->flags & PACKET_F_INNER) || packet->inner.protocol != IPPROTO_TCP)
 		return;
-	stream = stream_find(side->streams, 0, packet->inner.source, packet->inner.source_port,
-			     packet->inner.destination, packet->inner.destination_port);
-	if (!stream)
+	ends = ends_of(packet->inner.source, packet->inner.source_port, packet->inner.destination,
+		       packet->inner.destination_port);
+	found = conns_find(side->table, &ends, 0);
+	if (!found)
 		return;
-	conn = &side->conns[stream - stream_at(side->streams, 0)];
+	conn = &side->conns[conns_index(side->table, found)];
 	icmp = &conn->end.icmp;
 	if (icmp->count++)
 		return;
@@ -414,7 +423,7 @@ const struct compare_result *compare_gone(struct compare *compare)
 
 /* ---- the end ---- */
 
-static struct conn *conn_at(struct compare *compare, __u32 entry)
+static struct compare_conn *compare_conn_at(struct compare *compare, __u32 entry)
 {
 	return &compare->side[entry & 1].conns[entry >> 1];
 }
@@ -424,8 +433,8 @@ static int compare_entries(const void *a, const void *b, void *ctx)
 {
 	struct compare *compare = ctx;
 	__u32 left = *(const __u32 *)a, right = *(const __u32 *)b;
-	__u64 when[2] = { conn_at(compare, left)->end.first_ns,
-			  conn_at(compare, right)->end.first_ns };
+	__u64 when[2] = { compare_conn_at(compare, left)->end.first_ns,
+			  compare_conn_at(compare, right)->end.first_ns };
 
 	if (left & 1)
 		when[0] = compare_map_time(compare_clock(compare), 1, when[0]);
@@ -440,8 +449,8 @@ static int compare_entries(const void *a, const void *b, void *ctx)
 static void list_conns(struct compare *compare)
 {
 	for (__u32 side = 0; side < COMPARE_SIDES; side++)
-		for (__u32 i = 0; stream_at(compare->side[side].streams, i); i++) {
-			const struct conn *conn = &compare->side[side].conns[i];
+		for (__u32 i = 0; conns_at(compare->side[side].table, i); i++) {
+			const struct compare_conn *conn = &compare->side[side].conns[i];
 
 			if (conn->number && !conn->told && !(side && conn->mate))
 				compare->order[compare->order_count++] = i << 1 | side;
@@ -449,9 +458,9 @@ static void list_conns(struct compare *compare)
 }
 
 /* Bounds of pairs whose order the TTL alone tells. */
-static void add_late_bounds(struct compare *compare, struct conn *conn)
+static void add_late_bounds(struct compare *compare, struct compare_conn *conn)
 {
-	struct match *match = conn_match(compare, 0, conn);
+	struct match *match = compare_conn_match(compare, 0, conn);
 	struct compare_result order = { 0 };
 
 	if (match->ordered)
@@ -474,16 +483,16 @@ static void add_late_bounds(struct compare *compare, struct conn *conn)
 
 void compare_finish(struct compare *compare)
 {
-	const struct streams *streams = compare->side[0].streams;
+	const struct conns *table = compare->side[0].table;
 
 	compare->has_gone = false;
-	for (__u32 i = 0; stream_at(streams, i); i++) {
-		struct conn *conn = &compare->side[0].conns[i];
+	for (__u32 i = 0; conns_at(table, i); i++) {
+		struct compare_conn *conn = &compare->side[0].conns[i];
 
 		if (conn->number && !conn->told && !conn->mate)
 			pair_try(compare, 0, conn, true);
 	}
-	for (__u32 i = 0; stream_at(streams, i); i++)
+	for (__u32 i = 0; conns_at(table, i); i++)
 		if (compare->side[0].conns[i].mate)
 			add_late_bounds(compare, &compare->side[0].conns[i]);
 	compare->finished = true;
@@ -495,13 +504,13 @@ void compare_finish(struct compare *compare)
 
 const struct compare_result *compare_next(struct compare *compare)
 {
-	struct conn *conn;
+	struct compare_conn *conn;
 	__u32 entry;
 
 	if (compare->order_at == compare->order_count)
 		return NULL;
 	entry = compare->order[compare->order_at++];
-	conn = conn_at(compare, entry);
-	conn_settle(compare, entry & 1, conn);
+	conn = compare_conn_at(compare, entry);
+	compare_conn_settle(compare, entry & 1, conn);
 	return compare_result_make(compare, entry & 1, conn);
 }

@@ -26,10 +26,10 @@ enum {
 	ENOUGH_LATE = 4,
 };
 
-static __u32 link_number(const struct compare *compare, unsigned int side, const struct conn *conn,
-			 unsigned int key)
+static __u32 link_number(const struct compare *compare, unsigned int side,
+			 const struct compare_conn *conn, unsigned int key)
 {
-	return conn_index(compare, side, conn) * COMPARE_KEY_COUNT + key + 1;
+	return compare_conn_index(compare, side, conn) * COMPARE_KEY_COUNT + key + 1;
 }
 
 static struct compare_link *link_at(const struct compare_side *side, __u32 number)
@@ -51,8 +51,8 @@ static void link_remove(struct compare_side *side, struct compare_link *link)
 }
 
 /* @hash 0 stands for none. */
-static void link_add(struct compare *compare, unsigned int s, struct conn *conn, unsigned int key,
-		     __u64 hash)
+static void link_add(struct compare *compare, unsigned int s, struct compare_conn *conn,
+		     unsigned int key, __u64 hash)
 {
 	struct compare_side *side = &compare->side[s];
 	struct compare_link *link = &conn->link[key];
@@ -67,7 +67,7 @@ static void link_add(struct compare *compare, unsigned int s, struct conn *conn,
 	*bucket = number;
 }
 
-void conn_unlink(struct compare *compare, unsigned int side, struct conn *conn)
+void compare_conn_unlink(struct compare *compare, unsigned int side, struct compare_conn *conn)
 {
 	for (unsigned int key = 0; key < COMPARE_KEY_COUNT; key++)
 		link_remove(&compare->side[side], &conn->link[key]);
@@ -96,7 +96,7 @@ static __u64 segment_hash(const struct held *packet)
 	return hash_mix(h, packet->timestamps ? packet->ts_value : 0);
 }
 
-static bool learn_segment(struct compare *compare, unsigned int side, struct conn *conn,
+static bool learn_segment(struct compare *compare, unsigned int side, struct compare_conn *conn,
 			  const struct held *packet)
 {
 	__u64 hash = segment_hash(packet);
@@ -109,7 +109,7 @@ static bool learn_segment(struct compare *compare, unsigned int side, struct con
 	return true;
 }
 
-static bool learn_isn(struct compare *compare, unsigned int side, struct conn *conn,
+static bool learn_isn(struct compare *compare, unsigned int side, struct compare_conn *conn,
 		      unsigned int way, __u32 isn)
 {
 	if (conn->isn_known[way])
@@ -120,7 +120,7 @@ static bool learn_isn(struct compare *compare, unsigned int side, struct conn *c
 	return true;
 }
 
-static bool learn_syn_ack(struct compare *compare, unsigned int side, struct conn *conn,
+static bool learn_syn_ack(struct compare *compare, unsigned int side, struct compare_conn *conn,
 			  const struct held *packet)
 {
 	bool more = learn_isn(compare, side, conn, 0, packet->ack - 1);
@@ -134,7 +134,7 @@ static bool learn_syn_ack(struct compare *compare, unsigned int side, struct con
 	return true;
 }
 
-static bool learn_syn(struct compare *compare, unsigned int side, struct conn *conn,
+static bool learn_syn(struct compare *compare, unsigned int side, struct compare_conn *conn,
 		      const struct held *packet)
 {
 	bool more = learn_isn(compare, side, conn, 0, packet->seq);
@@ -149,8 +149,8 @@ static bool learn_syn(struct compare *compare, unsigned int side, struct conn *c
 	return true;
 }
 
-bool conn_learn(struct compare *compare, unsigned int side, struct conn *conn,
-		const struct held *packet)
+bool compare_conn_learn(struct compare *compare, unsigned int side, struct compare_conn *conn,
+			const struct held *packet)
 {
 	bool more = false;
 
@@ -182,7 +182,7 @@ static bool ends_are_same(const struct compare_end *a, const struct compare_end 
 	       address_equal(a->address[1], b->address[!flip]);
 }
 
-static int ends_worth(const struct conn *a, const struct conn *b, __u8 *found)
+static int ends_worth(const struct compare_conn *a, const struct compare_conn *b, __u8 *found)
 {
 	if (ends_are_same(&a->end, &b->end, false) || ends_are_same(&a->end, &b->end, true)) {
 		*found |= FOUND_ENDS;
@@ -192,7 +192,8 @@ static int ends_worth(const struct conn *a, const struct conn *b, __u8 *found)
 	       ((a->end.port[0] == b->end.port[0]) + (a->end.port[1] == b->end.port[1]));
 }
 
-static int isn_worth(const struct conn *a, const struct conn *b, unsigned int way, __u8 *found)
+static int isn_worth(const struct compare_conn *a, const struct compare_conn *b, unsigned int way,
+		     __u8 *found)
 {
 	if (!a->isn_known[way] || !b->isn_known[way])
 		return 0;
@@ -202,7 +203,7 @@ static int isn_worth(const struct conn *a, const struct conn *b, unsigned int wa
 	return WORTH_ISN;
 }
 
-static int timestamps_worth(const struct conn *a, const struct conn *b, __u8 *found)
+static int timestamps_worth(const struct compare_conn *a, const struct compare_conn *b, __u8 *found)
 {
 	int worth = 0;
 
@@ -219,7 +220,7 @@ static int timestamps_worth(const struct conn *a, const struct conn *b, __u8 *fo
 	return worth;
 }
 
-static int conn_worth(const struct conn *a, const struct conn *b, __u8 *found)
+static int conn_worth(const struct compare_conn *a, const struct compare_conn *b, __u8 *found)
 {
 	int worth;
 
@@ -240,8 +241,8 @@ static int conn_worth(const struct conn *a, const struct conn *b, __u8 *found)
 }
 
 struct search {
-	const struct conn *conn;
-	struct conn *best;
+	const struct compare_conn *conn;
+	struct compare_conn *best;
 	int best_worth, next_worth;
 	__u8 found;
 };
@@ -251,7 +252,7 @@ static void search_bucket(struct compare_side *side, __u64 hash, struct search *
 	__u32 number = side->buckets[hash & side->mask];
 
 	for (int looked = 0; number && looked < LOOK_MOST; looked++) {
-		struct conn *other = &side->conns[(number - 1) / COMPARE_KEY_COUNT];
+		struct compare_conn *other = &side->conns[(number - 1) / COMPARE_KEY_COUNT];
 		const struct compare_link *link = link_at(side, number);
 		__u8 found;
 		int worth;
@@ -271,8 +272,8 @@ static void search_bucket(struct compare_side *side, __u64 hash, struct search *
 	}
 }
 
-struct conn *conn_find(struct compare *compare, unsigned int side, const struct conn *conn,
-		       bool late, __u8 *found)
+struct compare_conn *compare_conn_find(struct compare *compare, unsigned int side,
+				       const struct compare_conn *conn, bool late, __u8 *found)
 {
 	struct search search = { .conn = conn };
 
@@ -288,11 +289,11 @@ struct conn *conn_find(struct compare *compare, unsigned int side, const struct 
 
 /* ---- turning round ---- */
 
-void conn_flip(struct compare *compare, struct conn *conn)
+void compare_conn_flip(struct compare *compare, struct compare_conn *conn)
 {
 	struct compare_end end = conn->end;
 	struct held_list list = conn->list[0];
-	struct conn_way way = conn->way[0];
+	struct compare_conn_way way = conn->way[0];
 	__u32 isn = conn->isn[0], gaps = conn->gaps[0];
 	bool isn_known = conn->isn_known[0];
 

@@ -22,7 +22,7 @@ static struct held *held_at(const struct compare *compare, __u32 number)
 
 static void held_remove(struct compare *compare, struct held *held)
 {
-	struct conn *conn = &compare->side[held->side].conns[held->conn];
+	struct compare_conn *conn = &compare->side[held->side].conns[held->conn];
 	struct held_list *list = &conn->list[held->way];
 	__u32 number = (__u32)(held - compare->pool) + 1;
 
@@ -36,7 +36,7 @@ static void held_remove(struct compare *compare, struct held *held)
 	compare->pool_free = number;
 }
 
-static struct compare_only *only_of(struct conn *conn, const struct held *held)
+static struct compare_only *only_of(struct compare_conn *conn, const struct held *held)
 {
 	return &conn->way[held->way].only[held->kind];
 }
@@ -72,10 +72,11 @@ static bool is_too_early(struct compare *compare, const struct held *held)
 	return !compare->finished && compare->side[!held->side].latest_ns < there_ns + WAY_MOST_NS;
 }
 
-static void note_only(struct compare *compare, struct conn *conn, const struct held *held)
+static void note_only(struct compare *compare, struct compare_conn *conn, const struct held *held)
 {
 	struct compare_only *only = only_of(conn, held);
-	const struct match *match = conn->mate ? conn_match(compare, held->side, conn) : NULL;
+	const struct match *match =
+		conn->mate ? compare_conn_match(compare, held->side, conn) : NULL;
 	__u32 blind = blind_of(compare, held);
 
 	if (blind) {
@@ -96,7 +97,7 @@ static void note_only(struct compare *compare, struct conn *conn, const struct h
 /* It was never found on the other side. */
 static void held_settle(struct compare *compare, struct held *held)
 {
-	struct conn *conn = &compare->side[held->side].conns[held->conn];
+	struct compare_conn *conn = &compare->side[held->side].conns[held->conn];
 
 	if (is_too_early(compare, held)) {
 		conn->way[held->way].unjudged++;
@@ -107,7 +108,7 @@ static void held_settle(struct compare *compare, struct held *held)
 	held_remove(compare, held);
 }
 
-void held_settle_all(struct compare *compare, unsigned int side, struct conn *conn)
+void held_settle_all(struct compare *compare, unsigned int side, struct compare_conn *conn)
 {
 	(void)side;
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++)
@@ -115,7 +116,7 @@ void held_settle_all(struct compare *compare, unsigned int side, struct conn *co
 			held_settle(compare, held_at(compare, conn->list[way].head));
 }
 
-void held_add(struct compare *compare, unsigned int side, struct conn *conn,
+void held_add(struct compare *compare, unsigned int side, struct compare_conn *conn,
 	      const struct held *packet)
 {
 	struct held_list *list = &conn->list[packet->way];
@@ -130,7 +131,7 @@ void held_add(struct compare *compare, unsigned int side, struct conn *conn,
 		compare->pool_free = held->next;
 	*held = *packet;
 	held->side = (__u8)side;
-	held->conn = conn_index(compare, side, conn);
+	held->conn = compare_conn_index(compare, side, conn);
 	held->next = 0;
 	held->prev = list->tail;
 	held->newer = 0;
@@ -147,17 +148,18 @@ void held_add(struct compare *compare, unsigned int side, struct conn *conn,
 
 struct pair {
 	struct compare *compare;
-	struct conn *conn[COMPARE_SIDES];
+	struct compare_conn *conn[COMPARE_SIDES];
 	struct match *match;
 	__u32 added[COMPARE_WAYS]; /* to sequence numbers, from side 0 to side 1 */
 };
 
-static struct pair pair_of(struct compare *compare, struct conn *zero, struct conn *one)
+static struct pair pair_of(struct compare *compare, struct compare_conn *zero,
+			   struct compare_conn *one)
 {
-	struct pair pair = { compare, { zero, one }, conn_match(compare, 0, zero) };
+	struct pair pair = { compare, { zero, one }, compare_conn_match(compare, 0, zero) };
 
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++)
-		pair.added[way] = conn_sequence_added(zero, one, way);
+		pair.added[way] = compare_conn_sequence_added(zero, one, way);
 	return pair;
 }
 
@@ -438,10 +440,10 @@ static bool cover_from(const struct pair *pair, __u32 number, struct held *packe
 	return true;
 }
 
-bool match_packet(struct compare *compare, unsigned int side, struct conn *conn,
+bool match_packet(struct compare *compare, unsigned int side, struct compare_conn *conn,
 		  struct held *packet)
 {
-	struct conn *mate = conn_mate(compare, side, conn);
+	struct compare_conn *mate = compare_conn_mate(compare, side, conn);
 	struct pair pair = side ? pair_of(compare, mate, conn) : pair_of(compare, conn, mate);
 	struct held_list *list = &mate->list[packet->way];
 	struct look look = { 0 };
@@ -458,7 +460,7 @@ bool match_packet(struct compare *compare, unsigned int side, struct conn *conn,
 	return true;
 }
 
-void match_lists(struct compare *compare, struct conn *zero, struct conn *one)
+void match_lists(struct compare *compare, struct compare_conn *zero, struct compare_conn *one)
 {
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++) {
 		__u32 number = one->list[way].head;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "join/compare/compare.h"
-#include "join/segment/stream.h"
+#include "join/conn/conn.h"
 #include "join/core.h"
 #include "util/array.h"
 
@@ -58,7 +58,7 @@ struct held_list {
 };
 
 /* A connection on one side. */
-struct conn {
+struct compare_conn {
 	__u64 number; /* the stream's, from 1; 0 unused */
 	__u32 mate; /* index on the other side, from 1; 0 none */
 	__u8 client; /* index in the stream */
@@ -78,7 +78,7 @@ struct conn {
 	struct compare_link link[COMPARE_KEY_COUNT];
 	struct held_list list[COMPARE_WAYS];
 	/* this side's part of struct compare_way */
-	struct conn_way {
+	struct compare_conn_way {
 		__u32 seen[COMPARE_KIND_COUNT];
 		struct compare_only only[COMPARE_KIND_COUNT];
 		__u64 only_bytes;
@@ -130,8 +130,8 @@ struct clocks {
 };
 
 struct compare_side {
-	struct streams *streams;
-	struct conn *conns;
+	struct conns *table;
+	struct compare_conn *conns;
 	__u32 *buckets;
 	__u32 mask;
 	__u64 latest_ns;
@@ -161,28 +161,28 @@ struct compare {
 	size_t order_count, order_at;
 };
 
-static inline struct conn *conn_mate(struct compare *compare, unsigned int side,
-				     const struct conn *conn)
+static inline struct compare_conn *compare_conn_mate(struct compare *compare, unsigned int side,
+						     const struct compare_conn *conn)
 {
 	return conn->mate ? &compare->side[!side].conns[conn->mate - 1] : NULL;
 }
 
-static inline __u32 conn_index(const struct compare *compare, unsigned int side,
-			       const struct conn *conn)
+static inline __u32 compare_conn_index(const struct compare *compare, unsigned int side,
+				       const struct compare_conn *conn)
 {
 	return (__u32)(conn - compare->side[side].conns);
 }
 
 /* The pair's, of either side's connection; the connection must have a mate. */
-static inline struct match *conn_match(struct compare *compare, unsigned int side,
-				       const struct conn *conn)
+static inline struct match *compare_conn_match(struct compare *compare, unsigned int side,
+					       const struct compare_conn *conn)
 {
-	return &compare->matches[side ? conn->mate - 1 : conn_index(compare, 0, conn)];
+	return &compare->matches[side ? conn->mate - 1 : compare_conn_index(compare, 0, conn)];
 }
 
 /* From side 0 to side 1, modulo 2^32; 0 if it is not known. */
-static inline __u32 conn_sequence_added(const struct conn *zero, const struct conn *one,
-					unsigned int way)
+static inline __u32 compare_conn_sequence_added(const struct compare_conn *zero,
+						const struct compare_conn *one, unsigned int way)
 {
 	return zero->isn_known[way] && one->isn_known[way] ? one->isn[way] - zero->isn[way] : 0;
 }
@@ -190,32 +190,32 @@ static inline __u32 conn_sequence_added(const struct conn *zero, const struct co
 /* ---- compare_find.c ---- */
 
 /* Takes what a packet tells of its connection; returns true if it can be found by more now. */
-bool conn_learn(struct compare *compare, unsigned int side, struct conn *conn,
-		const struct held *packet);
-void conn_unlink(struct compare *compare, unsigned int side, struct conn *conn);
+bool compare_conn_learn(struct compare *compare, unsigned int side, struct compare_conn *conn,
+			const struct held *packet);
+void compare_conn_unlink(struct compare *compare, unsigned int side, struct compare_conn *conn);
 /* The one on the other side; NULL none, or not the only one. @late: with less evidence, too. */
-struct conn *conn_find(struct compare *compare, unsigned int side, const struct conn *conn,
-		       bool late, __u8 *found);
+struct compare_conn *compare_conn_find(struct compare *compare, unsigned int side,
+				       const struct compare_conn *conn, bool late, __u8 *found);
 /* Turns client and server round. */
-void conn_flip(struct compare *compare, struct conn *conn);
+void compare_conn_flip(struct compare *compare, struct compare_conn *conn);
 
 /* ---- compare_match.c ---- */
 
-void held_add(struct compare *compare, unsigned int side, struct conn *conn,
+void held_add(struct compare *compare, unsigned int side, struct compare_conn *conn,
 	      const struct held *packet);
 /* Finds the packet on the other side and accounts for it. Returns false: it has to wait. */
-bool match_packet(struct compare *compare, unsigned int side, struct conn *conn,
+bool match_packet(struct compare *compare, unsigned int side, struct compare_conn *conn,
 		  struct held *packet);
 /* All that waits on both sides. */
-void match_lists(struct compare *compare, struct conn *zero, struct conn *one);
+void match_lists(struct compare *compare, struct compare_conn *zero, struct compare_conn *one);
 /* Gives up waiting for everything of a connection. */
-void held_settle_all(struct compare *compare, unsigned int side, struct conn *conn);
+void held_settle_all(struct compare *compare, unsigned int side, struct compare_conn *conn);
 
 /* ---- compare_result.c ---- */
 
-__u64 conn_server_hash(const struct conn *conn);
+__u64 compare_conn_server_hash(const struct compare_conn *conn);
 /* Where it stands, or is to stand: 0 there. */
-__u64 *conn_server_slot(struct compare_side *side, const struct conn *conn);
+__u64 *compare_conn_server_slot(struct compare_side *side, const struct compare_conn *conn);
 
 void compare_result_add_match(struct compare_way *to, const struct match_way *from);
 /* Which side is nearer to the client. */
@@ -223,7 +223,7 @@ void compare_result_order(const struct compare *compare, struct compare_result *
 			  const struct match *match);
 /* Fills compare->result; the connection and its mate count as told from now on. */
 const struct compare_result *compare_result_make(struct compare *compare, unsigned int side,
-						 struct conn *conn);
+						 struct compare_conn *conn);
 
 /* ---- compare_clock.c ---- */
 

@@ -6,7 +6,7 @@
 
 /* ---- servers whose connections were matched ---- */
 
-__u64 conn_server_hash(const struct conn *conn)
+__u64 compare_conn_server_hash(const struct compare_conn *conn)
 {
 	__u64 words[2];
 
@@ -14,9 +14,9 @@ __u64 conn_server_hash(const struct conn *conn)
 	return hash_mix(hash_mix(words[0], words[1]), conn->end.port[1]) | 1;
 }
 
-__u64 *conn_server_slot(struct compare_side *side, const struct conn *conn)
+__u64 *compare_conn_server_slot(struct compare_side *side, const struct compare_conn *conn)
 {
-	__u64 hash = conn_server_hash(conn);
+	__u64 hash = compare_conn_server_hash(conn);
 	size_t at = hash % ARRAY_SIZE(side->servers);
 
 	while (side->servers[at] && side->servers[at] != hash)
@@ -26,7 +26,8 @@ __u64 *conn_server_slot(struct compare_side *side, const struct conn *conn)
 
 /* ---- results ---- */
 
-static void result_add_way(struct compare_way *to, unsigned int side, const struct conn_way *from)
+static void result_add_way(struct compare_way *to, unsigned int side,
+			   const struct compare_conn_way *from)
 {
 	memcpy(to->seen[side], from->seen, sizeof(from->seen));
 	memcpy(to->only[side], from->only, sizeof(from->only));
@@ -134,7 +135,7 @@ void compare_result_order(const struct compare *compare, struct compare_result *
 }
 
 static __u32 side_blind(struct compare *compare, const struct compare_result *result,
-			unsigned int s, const struct conn *conn)
+			unsigned int s, const struct compare_conn *conn)
 {
 	const struct compare_side *side = &compare->side[s];
 	__u32 blind = 0;
@@ -160,13 +161,14 @@ static __u32 side_blind(struct compare *compare, const struct compare_result *re
 	return blind;
 }
 
-static void result_add_changes(struct compare_result *result, const struct conn *const *conn)
+static void result_add_changes(struct compare_result *result,
+			       const struct compare_conn *const *conn)
 {
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++) {
 		struct compare_way *w = &result->way[way];
 
 		w->changed |= end_changes(&result->end[0], &result->end[1], way);
-		w->sequence_added = conn_sequence_added(conn[0], conn[1], way);
+		w->sequence_added = compare_conn_sequence_added(conn[0], conn[1], way);
 		if (w->sequence_added)
 			w->changed |= BIT(CHANGED_SEQUENCE);
 		if (w->matched[way ? COMPARE_SYN_ACK : COMPARE_SYN])
@@ -175,12 +177,12 @@ static void result_add_changes(struct compare_result *result, const struct conn 
 }
 
 const struct compare_result *compare_result_make(struct compare *compare, unsigned int side,
-						 struct conn *conn)
+						 struct compare_conn *conn)
 {
 	struct compare_result *result = &compare->result;
-	struct conn *pair[2] = { side ? conn_mate(compare, 1, conn) : conn,
-				 side ? conn : conn_mate(compare, 0, conn) };
-	const struct match *match = conn->mate ? conn_match(compare, side, conn) : NULL;
+	struct compare_conn *pair[2] = { side ? compare_conn_mate(compare, 1, conn) : conn,
+					 side ? conn : compare_conn_mate(compare, 0, conn) };
+	const struct match *match = conn->mate ? compare_conn_match(compare, side, conn) : NULL;
 
 	*result = (struct compare_result){ .found = conn->found };
 	for (unsigned int way = 0; match && way < COMPARE_WAYS; way++)
@@ -194,12 +196,13 @@ const struct compare_result *compare_result_make(struct compare *compare, unsign
 			continue;
 		pair[s]->told = true;
 		result->end[s] = pair[s]->end;
-		result->server_known[s] = *conn_server_slot(&compare->side[s], pair[s]) != 0;
+		result->server_known[s] =
+			*compare_conn_server_slot(&compare->side[s], pair[s]) != 0;
 		for (unsigned int way = 0; way < COMPARE_WAYS; way++)
 			result_add_way(&result->way[way], s, &pair[s]->way[way]);
 	}
 	if (match)
-		result_add_changes(result, (const struct conn *const *)pair);
+		result_add_changes(result, (const struct compare_conn *const *)pair);
 	compare_result_order(compare, result, match);
 	for (unsigned int s = 0; s < COMPARE_SIDES; s++)
 		result->blind[s] = side_blind(compare, result, s, pair[s]);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 #include "util/address.h"
 
 /*
@@ -34,47 +35,10 @@
 /* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
 #define FIRST_FLIGHT 65535
 
-/* ---- which packets may tell something of an opening ---- */
-
-/*
- * Any packet may, until both ends have spoken on an established connection; then only a SYN or a
- * reset. All other packets, nearly all there are, cost a look into this table.
- */
-static __u8 *watch_count(struct join *join, const struct ends *ends)
-{
-	return &join->captured[ends->hash & (JOIN_CAPTURED_BUCKETS - 1)];
-}
-
-static __u8 *watch_count_of(struct join *join, const struct event_tuple *tuple)
-{
-	struct ends ends =
-		ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
-
-	return watch_count(join, &ends);
-}
-
-static void watch(struct join *join, struct opening_slot *slot)
-{
-	__u8 *count = watch_count_of(join, &slot->opening.tuple);
-
-	slot->watched = true;
-	if (*count < UINT8_MAX)
-		++*count;
-}
-
-void capture_unwatch(struct join *join, struct opening_slot *slot)
-{
-	__u8 *count = watch_count_of(join, &slot->opening.tuple);
-
-	if (slot->watched && *count && *count < UINT8_MAX) /* one that was full once stays so */
-		--*count;
-	slot->watched = false;
-}
-
 /* ---- which directions are seen at all ---- */
 
 /* The last address of a bucket is known: one that was pushed out counts as not seen. */
-static void note_destination(struct join *join, const struct packet *packet)
+void capture_note_destination(struct join *join, const struct packet *packet)
 {
 	__u64 h = address_hash(packet->destination);
 
@@ -100,11 +64,6 @@ void capture_see_whole(struct join *join, struct opening_slot *slot)
 
 /* ---- the end ---- */
 
-static struct captured_last *last_of(struct join *join, const struct opening_slot *slot)
-{
-	return &join->openings_last[slot - join->openings];
-}
-
 static void end_opening(struct join *join, struct opening_slot *slot, enum opening_end end,
 			__u64 now_ns)
 {
@@ -127,10 +86,10 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 {
 	struct opening *opening = &slot->opening;
 	bool answered = opening->synack_in || opening->ack_in || opening->reset_other_in;
-	__u64 since_ns = answered ? last_of(join, slot)->seen_ns : opening->started_ns;
+	__u64 since_ns = answered ? openings_last(join, slot)->seen_ns : opening->started_ns;
 
 	if (opening->icmp_in.count) {
-		end_opening(join, slot, END_UNSEEN, last_of(join, slot)->seen_ns);
+		end_opening(join, slot, END_UNSEEN, openings_last(join, slot)->seen_ns);
 	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
 		end_opening(join, slot, END_UNSEEN, now_ns);
 	} else {
@@ -150,20 +109,24 @@ static bool waits(const struct opening_slot *slot)
 
 void capture_expire(struct join *join, __u64 now_ns)
 {
-	struct opening_slot *slot = TAILQ_FIRST(&join->live), *next;
+	struct conn *conn = conns_first(join->conns, CONN_OPENING), *next;
 
-	for (; slot && slot->opening.started_ns + GIVEN_UP_NS < now_ns; slot = next) {
-		next = TAILQ_NEXT(slot, by_age);
-		if (waits(slot))
-			let_go(join, slot, slot->opening.started_ns + GIVEN_UP_NS);
+	for (; conn && conn->opening->opening.started_ns + GIVEN_UP_NS < now_ns; conn = next) {
+		next = conns_next(conn);
+		if (waits(conn->opening))
+			let_go(join, conn->opening,
+			       conn->opening->opening.started_ns + GIVEN_UP_NS);
+		next = openings_still(join, next);
 	}
 }
 
 struct attempt_slot *capture_end_oldest(struct join *join)
 {
-	struct opening_slot *slot;
+	struct conn *conn = conns_first(join->conns, CONN_OPENING);
 
-	TAILQ_FOREACH(slot, &join->live, by_age) {
+	for (; conn; conn = conns_next(conn)) {
+		struct opening_slot *slot = conn->opening;
+
 		if (!waits(slot) || !slot->attempt)
 			continue;
 		let_go(join, slot, join->now_ns);
@@ -174,12 +137,13 @@ struct attempt_slot *capture_end_oldest(struct join *join)
 
 void capture_finish(struct join *join)
 {
-	struct opening_slot *slot, *next;
+	struct conn *conn = conns_first(join->conns, CONN_OPENING), *next;
 
-	for (slot = TAILQ_FIRST(&join->live); slot; slot = next) {
-		next = TAILQ_NEXT(slot, by_age);
-		if (waits(slot))
-			let_go(join, slot, join->now_ns);
+	for (; conn; conn = next) {
+		next = conns_next(conn);
+		if (waits(conn->opening))
+			let_go(join, conn->opening, join->now_ns);
+		next = openings_still(join, next);
 	}
 }
 
@@ -191,21 +155,21 @@ void capture_finish(struct join *join)
 static bool is_copy(struct join *join, const struct opening_slot *slot, const struct packet *packet,
 		    __u64 ts_ns)
 {
-	struct captured_last *last = last_of(join, slot);
+	struct captured_last *last = openings_last(join, slot);
 	__u32 seq = packet->what == PACKET_ICMP ? packet->inner.seq : packet->seq;
 	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS;
 	__u64 h = hash_mix(packet->ip_id, (__u64)seq << 32 | packet->ack);
 
 	h = hash_mix(h, (__u64)packet->ts_value << 32 | packet->tcp_flags << 8 | packet->what);
 	h = join_hash_bytes(h, packet->source, sizeof(packet->source));
-	for (size_t i = 0; i < JOIN_COPIES_OF; i++) {
+	for (size_t i = 0; i < OPENING_COPIES_OF; i++) {
 		const struct captured_packet *before = &last->packets[i];
 		__u64 apart = before->ts_ns > ts_ns ? before->ts_ns - ts_ns : ts_ns - before->ts_ns;
 
 		if (apart < window_ns && before->print == (__u32)h)
 			return true;
 	}
-	last->packets[last->next++ % JOIN_COPIES_OF] =
+	last->packets[last->next++ % OPENING_COPIES_OF] =
 		(struct captured_packet){ .ts_ns = ts_ns, .print = (__u32)h };
 	return false;
 }
@@ -274,14 +238,14 @@ static void take_from_client(struct join *join, struct opening_slot *slot,
 		return;
 	}
 	if (packet->payload_bytes)
-		last_of(join, slot)->spoke = true;
+		openings_last(join, slot)->spoke = true;
 	if (packet->tcp_flags & TCP_F_SYN)
 		return; /* a SYN/ACK: both opened at once, and the other opening tells it */
 	if (established && opening->peer_isn_known &&
 	    packet->ack - (opening->peer_isn + 1) <= INT32_MAX &&
 	    packet->ack != opening->peer_isn + 1) {
 		opening->bytes_received = packet->ack - (opening->peer_isn + 1);
-		capture_unwatch(join, slot);
+		openings_last(join, slot)->watched = false;
 	}
 	if (established || !completes(opening, packet)) {
 		if (!established)
@@ -324,7 +288,7 @@ static void take_reset(struct join *join, struct opening_slot *slot, const struc
 	note_answer(opening, event);
 	/* what comes after data, or after the client's own reset, is not a matter of connecting */
 	if (!opening->bytes_sent && !opening->bytes_received && !opening->reset_out &&
-	    !last_of(join, slot)->spoke)
+	    !openings_last(join, slot)->spoke)
 		end_opening(join, slot, END_ANSWERED, event->head.ts_ns);
 }
 
@@ -377,7 +341,7 @@ static void take_from_server(struct join *join, struct opening_slot *slot,
 		if (packet->payload_bytes)
 			opening->bytes_received = packet->payload_bytes;
 		if (opening->bytes_sent || opening->bytes_received)
-			capture_unwatch(join, slot);
+			openings_last(join, slot)->watched = false;
 		return;
 	}
 	if (!(packet->tcp_flags & TCP_F_ACK))
@@ -416,23 +380,24 @@ static bool attach(struct join *join, struct opening_slot *slot)
 	return true;
 }
 
-static void open_opening(struct join *join, const struct event *event)
+static void open_opening(struct join *join, const struct event *event, const struct ends *ends,
+			 struct conn *conn)
 {
 	const struct packet *packet = &event->packet;
-	struct opening_slot *slot = openings_take(join);
+	struct opening_slot *slot = openings_take_for(join, conn);
 	struct event_tuple *tuple;
 
 	if (!slot)
 		return;
 	join->counters.openings++;
+	conn->local = ends->from;
 	slot->opening.captured = true;
 	slot->opening.seen_whole = true;
 	slot->opening.started_ns = event->head.ts_ns;
-	*last_of(join, slot) = (struct captured_last){ .seen_ns = event->head.ts_ns };
+	*openings_last(join, slot) =
+		(struct captured_last){ .seen_ns = event->head.ts_ns, .watched = true };
 	slot->opening.tcp_state = 2;
-	slot->opening.isn = packet->seq;
-	slot->opening.isn_known = true;
-	slot->opening.isn_from_wire = true;
+	opening_note_isn(slot, packet->seq, true);
 	slot->opening.syn_ifindex = event->head.ifindex;
 	slot->opening.of_lookup = join->lookups_truncated_count && lookup_of_segment(join, packet);
 	if (slot->opening.of_lookup)
@@ -444,9 +409,6 @@ static void open_opening(struct join *join, const struct event *event)
 	tuple->remote_port = packet->destination_port;
 	tuple->family = address_is_ipv4(packet->source) ? AF_INET : AF_INET6;
 	tuple->protocol = IPPROTO_TCP;
-	openings_set_alias(join, slot, ALIAS_OWN, tuple->local, tuple->local_port, tuple->remote,
-			   tuple->remote_port);
-	watch(join, slot);
 	if (!attach(join, slot)) {
 		openings_retire(join, slot);
 		return;
@@ -456,101 +418,142 @@ static void open_opening(struct join *join, const struct event *event)
 	add_evidence(join, slot, event, DIRECTION_OUT);
 }
 
-static void take_syn(struct join *join, const struct event *event)
+/* The SYN of a conn whose opening is known, or was. */
+static void take_repeated(struct join *join, const struct event *event, struct opening_slot *slot)
 {
-	const struct packet *packet = &event->packet;
-	struct alias *walk = NULL;
-	struct opening_slot *slot =
-		openings_by_tuple(join, &walk, packet->source, packet->source_port,
-				  packet->destination, packet->destination_port);
-
-	if (slot && slot->opening.isn == packet->seq) {
-		if (slot->retired || is_copy(join, slot, packet, event->head.ts_ns))
-			return;
-		last_of(join, slot)->seen_ns = event->head.ts_ns;
-		add_evidence(join, slot, event, DIRECTION_OUT);
-		if (slot->opening.state == OPENING_CONNECTING)
-			note_syn(&slot->opening, event->head.ts_ns);
+	if (!slot || is_copy(join, slot, &event->packet, event->head.ts_ns))
 		return;
-	}
-	if (slot && !slot->retired && slot->opening.state == OPENING_CONNECTING)
-		let_go(join, slot, event->head.ts_ns);
-	open_opening(join, event);
+	openings_last(join, slot)->seen_ns = event->head.ts_ns;
+	add_evidence(join, slot, event, DIRECTION_OUT);
+	if (slot->opening.state == OPENING_CONNECTING)
+		note_syn(&slot->opening, event->head.ts_ns);
 }
 
-/* The opening that goes from @local to @remote, if it is not over. */
-static struct opening_slot *find_live(struct join *join, const __u8 *local, __u16 local_port,
-				      const __u8 *remote, __u16 remote_port)
+/* Whoever used these ends before is let go. */
+static void end_before(struct join *join, const struct conn *conn, __u64 now_ns)
 {
-	struct alias *walk = NULL;
-	struct opening_slot *slot =
-		openings_by_tuple(join, &walk, local, local_port, remote, remote_port);
-
-	if (!slot || slot->retired ||
-	    (slot->opening.state != OPENING_CONNECTING &&
-	     slot->opening.state != OPENING_ESTABLISHED))
-		return NULL;
-	return slot;
+	if (conn->opening && waits(conn->opening))
+		let_go(join, conn->opening, now_ns);
 }
 
-static void take_tcp(struct join *join, const struct event *event, const struct ends *ends)
+/* The other end asks for a connection, too (RFC 9293 3.5, figure 8): a conn beside, without segments. */
+static struct conn *mirror_of(struct join *join, struct conn *conn)
+{
+	struct conn *mirror = conn->mirror ? conn->mirror : conns_add(join->conns);
+
+	if (!mirror || mirror == conn->mirror)
+		return mirror;
+	mirror->netns = conn->netns;
+	mirror->ends = conn->ends;
+	mirror->sources = CONN_CAPTURE;
+	mirror->mirror = conn;
+	conn->mirror = mirror;
+	return mirror;
+}
+
+static struct conn *take_syn(struct join *join, const struct event *event, const struct ends *ends,
+			     struct conn *conn, const struct stream_look *look)
 {
 	const struct packet *packet = &event->packet;
-	struct opening_slot *slot;
+	struct conn *own = conn;
+
+	if (look->replaced)
+		end_before(join, look->replaced, event->head.ts_ns);
+	if (conn && conn->opened && conn->local != ends->from)
+		own = mirror_of(join, conn);
+	if (own && own->opened && own->isn == packet->seq) {
+		take_repeated(join, event, own->opening);
+		return conn;
+	}
+	if (own)
+		end_before(join, own, event->head.ts_ns);
+	if (!conn)
+		conn = own = conns_add_packet(join->conns, ends, event->head.netns);
+	if (own)
+		open_opening(join, event, ends, own);
+	return conn;
+}
+
+static bool is_live(const struct opening_slot *slot)
+{
+	return slot && (slot->opening.state == OPENING_CONNECTING ||
+			slot->opening.state == OPENING_ESTABLISHED);
+}
+
+static void take_segment(struct join *join, const struct event *event, const struct ends *ends,
+			 const struct conn *conn)
+{
+	const struct packet *packet = &event->packet;
+	struct opening_slot *slot = conn->opening;
+	struct captured_last *last;
+
+	if (!is_live(slot))
+		return;
+	last = openings_last(join, slot);
+	if ((!last->watched && !(packet->tcp_flags & TCP_F_RST)) ||
+	    is_copy(join, slot, packet, event->head.ts_ns))
+		return;
+	last->seen_ns = event->head.ts_ns;
+	if (conn->local == ends->from)
+		take_from_client(join, slot, event);
+	else
+		take_from_server(join, slot, event);
+}
+
+struct conn *capture_segment(struct join *join, const struct event *event, const struct ends *ends,
+			     struct conn *conn, const struct stream_look *look)
+{
+	const struct packet *packet = &event->packet;
+	struct conn *mirror = conn ? conn->mirror : NULL;
 
 	if ((packet->flags & PACKET_F_FRAGMENT) || !packet->source_port)
-		return;
+		return conn;
 	join->tcp_seen = true;
 	if (join->lookups_truncated_count)
 		lookup_segment(join, event);
-	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN)) == TCP_F_SYN) {
-		take_syn(join, event);
-		return;
-	}
-	if (!*watch_count(join, ends) && !(packet->tcp_flags & TCP_F_RST))
-		return;
-	slot = find_live(join, packet->source, packet->source_port, packet->destination,
-			 packet->destination_port);
-	if (slot && !is_copy(join, slot, packet, event->head.ts_ns)) {
-		last_of(join, slot)->seen_ns = event->head.ts_ns;
-		take_from_client(join, slot, event);
-	}
-	slot = find_live(join, packet->destination, packet->destination_port, packet->source,
-			 packet->source_port);
-	if (slot && !is_copy(join, slot, packet, event->head.ts_ns)) {
-		last_of(join, slot)->seen_ns = event->head.ts_ns;
-		take_from_server(join, slot, event);
-	}
+	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN)) == TCP_F_SYN)
+		return take_syn(join, event, ends, conn, look);
+	/* the sender's own first: it may end what the other asked for */
+	if (mirror && mirror->local == ends->from)
+		take_segment(join, event, ends, mirror);
+	if (conn)
+		take_segment(join, event, ends, conn);
+	if (mirror && mirror->local != ends->from)
+		take_segment(join, event, ends, mirror);
+	return conn;
 }
 
 /* An error about a SYN of an opening that still waits for its answer. */
 static void take_quoted(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
+	const struct conn *conn;
 	struct opening_slot *slot;
+	struct ends ends;
 
 	if (packet->inner.protocol != IPPROTO_TCP) {
 		datagram_quoted(join, event);
 		return;
 	}
-	slot = find_live(join, packet->inner.source, packet->inner.source_port,
-			 packet->inner.destination, packet->inner.destination_port);
+	ends = ends_of(packet->inner.source, packet->inner.source_port, packet->inner.destination,
+		       packet->inner.destination_port);
+	conn = conns_find(join->conns, &ends, event->head.netns);
+	if (conn && conn->local != ends.from)
+		conn = conn->mirror;
+	slot = conn ? conn->opening : NULL;
 	if (!slot || slot->opening.state != OPENING_CONNECTING ||
 	    ((packet->flags & PACKET_F_INNER_SEQ) && packet->inner.seq != slot->opening.isn) ||
 	    is_copy(join, slot, packet, event->head.ts_ns))
 		return;
-	last_of(join, slot)->seen_ns = event->head.ts_ns;
+	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	take_icmp(join, slot, event);
 }
 
-void capture_event(struct join *join, const struct event *event, const struct ends *ends)
+void capture_event(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 
-	note_destination(join, packet);
-	if (packet->what == PACKET_TCP)
-		take_tcp(join, event, ends);
-	else if (packet->what == PACKET_UDP)
+	if (packet->what == PACKET_UDP)
 		datagram_event(join, event);
 	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
 		take_quoted(join, event);

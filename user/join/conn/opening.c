@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 #include "util/address.h"
 
 static struct evidence evidence_of_socket(const struct event *event)
@@ -19,6 +20,24 @@ static struct evidence evidence_of_socket(const struct event *event)
 	evidence.soft_error = event->socket.soft_error;
 	evidence.count = event->socket.flow.again_in_row;
 	return evidence;
+}
+
+void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire)
+{
+	slot->opening.isn = slot->conn->isn = isn;
+	slot->opening.isn_known = slot->conn->isn_known = true;
+	slot->opening.isn_from_wire = from_wire;
+}
+
+void opening_set_ends(struct join *join, struct opening_slot *slot)
+{
+	const struct event_tuple *tuple = &slot->opening.tuple;
+	struct ends ends =
+		ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
+
+	conns_set_ends(join->conns, slot->conn, &ends);
+	slot->conn->ends.client = ends.from;
+	slot->conn->ends.client_known = true;
 }
 
 /* Takes over what is known now and was not; an address or port once known stays (records.md). */
@@ -42,32 +61,41 @@ static void learn_tuple(struct join *join, struct opening_slot *slot,
 		known->local_port = tuple->local_port;
 	if (!known->local_port || !known->remote_port || had_port)
 		return;
-	openings_set_alias(join, slot, ALIAS_OWN, known->local, known->local_port, known->remote,
-			   known->remote_port);
+	opening_set_ends(join, slot);
 	wire_find_strays(join, slot);
+}
+
+/* Its socket has closed, or begins another: nothing more is to come of it. */
+static void conn_over(struct join *join, struct conn *conn)
+{
+	if (!conn->opening && !conn->stream)
+		conns_move(join->conns, conn, CONN_OVER);
 }
 
 static struct opening_slot *new_opening(struct join *join, const struct event *event,
 					const struct event_tuple *tuple)
 {
-	struct opening_slot *before = openings_by_cookie(join, event->head.cookie);
-	struct opening_slot *slot;
+	struct conn *before = conns_by_cookie(join->conns, event->head.cookie);
+	struct opening_slot *slot = before ? before->opening : NULL;
 
-	if (before && !before->retired && before->opening.state == OPENING_CONNECTING) {
+	if (slot && slot->opening.state == OPENING_CONNECTING) {
 		/* its end was lost: nothing is known of it but that it ended */
-		before->opening.state = OPENING_UNKNOWN;
-		before->opening.ended_ns = event->head.ts_ns;
-		if (before->attempt)
-			attempt_evict(join, before->attempt);
+		slot->opening.state = OPENING_UNKNOWN;
+		slot->opening.ended_ns = event->head.ts_ns;
+		if (slot->attempt)
+			attempt_evict(join, slot->attempt);
 		else
-			openings_retire(join, before);
+			openings_retire(join, slot);
 	}
+	if (before && !before->opening)
+		conn_over(join, before);
 	slot = openings_take(join);
 	if (!slot)
 		return NULL;
 	join->counters.openings++;
-	slot->opening.generation = before ? before->opening.generation + 1 : 0;
-	slot->opening.netns = event->head.netns;
+	slot->conn->sources = CONN_SOCKET;
+	slot->conn->netns = slot->opening.netns = event->head.netns;
+	slot->opening.cookie = event->head.cookie;
 	slot->opening.started_ns = event->head.ts_ns;
 	slot->opening.tuple.family = tuple->family;
 	memcpy(slot->opening.tuple.local, tuple->local, sizeof(tuple->local));
@@ -75,7 +103,7 @@ static struct opening_slot *new_opening(struct join *join, const struct event *e
 	slot->opening.tuple.remote_port = tuple->remote_port;
 	slot->opening.tcp_state = 2;
 	slot->opening.syn_sent = 1;
-	openings_set_cookie(join, slot, event->head.cookie);
+	conns_set_cookie(join->conns, slot->conn, event->head.cookie);
 	return slot;
 }
 
@@ -135,7 +163,7 @@ void opening_snapshot(struct join *join, const struct event *event)
 	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
 	bool owner_known = event->head.known & EVENT_K_OWNER;
 
-	if (!slot || slot->retired) {
+	if (!slot) {
 		late_opening(join, event, &event->snapshot.tuple, &event->snapshot.owner);
 		return;
 	}
@@ -159,8 +187,7 @@ static void note_counters(struct join *join, struct opening_slot *slot, const st
 		opening->total_retransmits = socket->flow.retransmits;
 	}
 	if ((event->head.known & EVENT_K_ISN) && !opening->isn_known) {
-		opening->isn = socket->isn;
-		opening->isn_known = true;
+		opening_note_isn(slot, socket->isn, false);
 		if (opening->tuple.local_port)
 			wire_find_strays(join, slot); /* of other namespaces, told apart by it */
 	}
@@ -286,20 +313,21 @@ void opening_socket(struct join *join, const struct event *event)
 {
 	static const struct event_owner nobody;
 	const struct ev_socket *socket = &event->socket;
-	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
+	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+	struct opening_slot *slot = conn ? conn->opening : NULL;
 	struct evidence evidence = evidence_of_socket(event);
 
+	if (conn && event->head.kind == EVENT_STATE && socket->new_state == 7)
+		conn_over(join, conn);
 	if (!slot || (is_connecting(event) && slot->opening.state != OPENING_CONNECTING)) {
 		if (!is_connecting(event))
-			return;
+			return; /* of a connection that lives, or of one that was told */
 		if (event->head.kind == EVENT_ERROR)
 			return; /* the state change follows and says the same */
 		slot = late_opening(join, event, &socket->tuple, &nobody);
 		if (!slot)
 			return;
 	}
-	if (slot->retired)
-		return;
 	if (event->head.kind == EVENT_ERROR && !socket->error && !socket->soft_error &&
 	    slot->opening.state != OPENING_CONNECTING)
 		return; /* posted by tcp_disconnect(): says nothing */
@@ -328,19 +356,42 @@ void opening_socket(struct join *join, const struct event *event)
  * end was not reported yet and does not contradict it; else the call failed before any state
  * changed, and is an opening of its own.
  */
-static bool reports_end_of(const struct opening_slot *slot, __s32 error)
+static bool reports_end_of(const struct conn *conn, __s32 error)
 {
-	if (!slot || slot->opening.call_error)
+	const struct opening *opening;
+
+	if (!conn || !conn->opened)
 		return false;
-	if (slot->opening.state != OPENING_FAILED)
-		return false;
-	return !slot->opening.error || slot->opening.error == error;
+	if (!conn->opening)
+		return conn->failed && !conn->error_returned &&
+		       (!conn->error || conn->error == error);
+	opening = &conn->opening->opening;
+	return opening->state == OPENING_FAILED && !opening->call_error &&
+	       (!opening->error || opening->error == error);
+}
+
+static void note_returned(struct join *join, struct conn *conn, __s32 error,
+			  const struct evidence *evidence)
+{
+	struct opening_slot *slot = conn->opening;
+
+	if (!slot) {
+		conn->error_returned = true;
+		return;
+	}
+	slot->opening.call_error = error;
+	if (!slot->opening.error) {
+		slot->opening.error = error;
+		slot->opening.end = END_ERRNO;
+	}
+	openings_add_evidence(join, slot, evidence);
 }
 
 void opening_syscall(struct join *join, const struct event *event)
 {
 	const struct ev_syscall *call = &event->syscall;
-	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
+	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+	struct opening_slot *slot = conn ? conn->opening : NULL;
 	struct evidence evidence = evidence_of(event);
 	struct event_tuple tuple = call->tuple;
 
@@ -348,14 +399,8 @@ void opening_syscall(struct join *join, const struct event *event)
 	evidence.error = call->error;
 	if (slot && slot->opening.state == OPENING_CONNECTING)
 		return; /* EALREADY and its like: the handshake goes on */
-	if (reports_end_of(slot, call->error)) {
-		slot->opening.call_error = call->error;
-		if (!slot->opening.error) {
-			slot->opening.error = call->error;
-			slot->opening.end = END_ERRNO;
-		}
-		if (!slot->retired)
-			openings_add_evidence(join, slot, &evidence);
+	if (reports_end_of(conn, call->error)) {
+		note_returned(join, conn, call->error, &evidence);
 		return;
 	}
 	if (call->type && call->type != 1 /* SOCK_STREAM */)

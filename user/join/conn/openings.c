@@ -1,126 +1,98 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* openings.c - the table of openings: slots, and how a record finds its own */
+/* openings.c - the pool of openings, the parts of conns whose connect() has not been told yet */
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "join/attempt/attempt.h"
-#include "util/address.h"
+#include "join/conn/opening.h"
 
-static void unlink_slot(struct opening_slot *slot)
+struct openings {
+	struct opening_slot *slots;
+	struct opening_slot **free;
+	struct captured_last *last; /* beside .slots */
+	size_t room;
+	size_t touched; /* slots that were ever used */
+	size_t free_count;
+};
+
+int openings_new(struct openings **out, __u32 room)
 {
-	if (slot->by_cookie.le_prev)
-		LIST_REMOVE(slot, by_cookie);
-	slot->by_cookie.le_prev = NULL;
-	for (int i = 0; i < ALIAS_COUNT; i++)
-		if (slot->alias[i].linked)
-			LIST_REMOVE(&slot->alias[i], link);
+	struct openings *openings = calloc(1, sizeof(*openings));
+
+	if (!openings)
+		return -ENOMEM;
+	openings->room = room;
+	openings->slots = calloc(room, sizeof(*openings->slots));
+	openings->free = calloc(room, sizeof(struct opening_slot *));
+	openings->last = calloc(room, sizeof(*openings->last));
+	if (!openings->slots || !openings->free || !openings->last) {
+		openings_free(openings);
+		return -ENOMEM;
+	}
+	*out = openings;
+	return 0;
 }
 
-/*
- * Order of preference for a slot: one that is free, one never used, the longest retired, and as
- * the last resort the oldest live one, whose attempt is then given up and counted.
- */
-struct opening_slot *openings_take(struct join *join)
+void openings_free(struct openings *openings)
 {
-	size_t room = join->limits.connections - join->openings_touched +
-		      join->openings_free_count + join->retired_count;
-	struct opening_slot *slot;
+	if (!openings)
+		return;
+	free(openings->slots);
+	free(openings->free);
+	free(openings->last);
+	free(openings);
+}
 
-	if (room <= join->limits.connections / 16)
+static size_t left(const struct openings *openings)
+{
+	return openings->room - openings->touched + openings->free_count;
+}
+
+/* Where every place is taken the oldest is given up, with its attempt, and counted. */
+static bool make_room(struct join *join)
+{
+	struct openings *openings = join->openings;
+	struct opening_slot *oldest;
+
+	if (left(openings) <= openings->room / 16)
 		attempt_hurry(join);
-	if (!join->openings_free_count && join->openings_touched == join->limits.connections) {
-		if (TAILQ_EMPTY(&join->retired)) {
-			slot = TAILQ_FIRST(&join->live);
-			if (!slot)
-				return NULL;
-			join->counters.evicted++;
-			if (slot->attempt)
-				attempt_evict(join, slot->attempt);
-			else
-				openings_retire(join, slot);
-		}
-		slot = TAILQ_FIRST(&join->retired);
-		if (!slot)
-			return NULL; /* its attempt waits to be told */
-		TAILQ_REMOVE(&join->retired, slot, by_age);
-		join->retired_count--;
-		unlink_slot(slot);
-	} else {
-		slot = join->openings_free_count ?
-			       join->openings_free[--join->openings_free_count] :
-			       &join->openings[join->openings_touched++];
-	}
+	if (left(openings))
+		return true;
+	oldest = conns_first(join->conns, CONN_OPENING)->opening;
+	join->counters.evicted++;
+	if (oldest->attempt)
+		attempt_evict(join, oldest->attempt);
+	else
+		openings_retire(join, oldest);
+	return left(openings); /* else its attempt waits to be told */
+}
+
+static struct opening_slot *take(struct join *join, struct conn *conn)
+{
+	struct openings *openings = join->openings;
+	struct opening_slot *slot = openings->free_count ? openings->free[--openings->free_count] :
+							   &openings->slots[openings->touched++];
+
 	memset(slot, 0, sizeof(*slot));
-	TAILQ_INSERT_TAIL(&join->live, slot, by_age);
+	slot->conn = conn;
+	conn->opening = slot;
+	conn->opened = true;
+	conns_move(join->conns, conn, CONN_OPENING);
 	return slot;
 }
 
-static struct opening_list *cookie_bucket(struct join *join, __u64 cookie)
+struct opening_slot *openings_take(struct join *join)
 {
-	return &join->by_cookie[hash_mix(0, cookie) & (join->buckets - 1)];
+	struct conn *conn = make_room(join) ? conns_add(join->conns) : NULL;
+
+	return conn ? take(join, conn) : NULL;
 }
 
-void openings_set_cookie(struct join *join, struct opening_slot *slot, __u64 cookie)
+struct opening_slot *openings_take_for(struct join *join, struct conn *conn)
 {
-	if (slot->by_cookie.le_prev)
-		LIST_REMOVE(slot, by_cookie);
-	slot->by_cookie.le_prev = NULL;
-	slot->opening.cookie = cookie;
-	if (cookie)
-		LIST_INSERT_HEAD(cookie_bucket(join, cookie), slot, by_cookie);
-}
-
-struct opening_slot *openings_by_cookie(struct join *join, __u64 cookie)
-{
-	struct opening_slot *slot;
-
-	if (!cookie)
-		return NULL;
-	LIST_FOREACH(slot, cookie_bucket(join, cookie), by_cookie)
-		if (slot->opening.cookie == cookie)
-			return slot;
-	return NULL;
-}
-
-void openings_set_alias(struct join *join, struct opening_slot *slot, int which, const __u8 *local,
-			__u16 local_port, const __u8 *remote, __u16 remote_port)
-{
-	struct alias *alias = &slot->alias[which];
-	__u64 h = ends_hash(local, local_port, remote, remote_port);
-
-	if (alias->linked)
-		LIST_REMOVE(alias, link);
-	memcpy(alias->local, local, sizeof(alias->local));
-	memcpy(alias->remote, remote, sizeof(alias->remote));
-	alias->local_port = local_port;
-	alias->remote_port = remote_port;
-	alias->slot = slot;
-	alias->linked = true;
-	LIST_INSERT_HEAD(&join->by_tuple[h & (join->buckets - 1)], alias, link);
-}
-
-struct opening_slot *openings_by_tuple(struct join *join, struct alias **previous,
-				       const __u8 *local, __u16 local_port, const __u8 *remote,
-				       __u16 remote_port)
-{
-	__u64 h = ends_hash(local, local_port, remote, remote_port);
-	struct alias *alias = *previous ? LIST_NEXT(*previous, link) :
-					  LIST_FIRST(&join->by_tuple[h & (join->buckets - 1)]);
-
-	for (; alias; alias = LIST_NEXT(alias, link)) {
-		if (alias->local_port == local_port && alias->remote_port == remote_port &&
-		    address_equal(alias->local, local) && address_equal(alias->remote, remote)) {
-			*previous = alias;
-			return alias->slot;
-		}
-	}
-	return NULL;
-}
-
-static void free_slot(struct join *join, struct opening_slot *slot)
-{
-	unlink_slot(slot);
-	join->openings_free[join->openings_free_count++] = slot;
+	return make_room(join) ? take(join, conn) : NULL;
 }
 
 void openings_let_go(struct opening_slot *slot)
@@ -129,20 +101,39 @@ void openings_let_go(struct opening_slot *slot)
 	slot->seen = NULL;
 }
 
+/* A connection that may live, or whose packets are still to be counted, stays in its table. */
 void openings_retire(struct join *join, struct opening_slot *slot)
 {
-	if (slot->opening.captured)
-		capture_unwatch(join, slot);
-	TAILQ_REMOVE(&join->live, slot, by_age);
+	struct openings *openings = join->openings;
+	struct conn *conn = slot->conn;
+	bool lives = slot->opening.state == OPENING_WORKED || conn->stream;
+
 	openings_let_go(slot);
-	slot->retired = true;
-	TAILQ_INSERT_TAIL(&join->retired, slot, by_age);
-	if (++join->retired_count <= JOIN_RETIRED_MAX)
-		return;
-	slot = TAILQ_FIRST(&join->retired);
-	TAILQ_REMOVE(&join->retired, slot, by_age);
-	join->retired_count--;
-	free_slot(join, slot);
+	openings->free[openings->free_count++] = slot;
+	if (conn->opening != slot)
+		return; /* another one has begun with the same ends */
+	conn->failed = slot->opening.state == OPENING_FAILED;
+	conn->error = slot->opening.error;
+	conn->error_returned = slot->opening.call_error;
+	conn->opening = NULL;
+	conns_move(join->conns, conn, lives ? CONN_LIVING : CONN_OVER);
+}
+
+struct opening_slot *openings_by_cookie(struct join *join, __u64 cookie)
+{
+	struct conn *conn = conns_by_cookie(join->conns, cookie);
+
+	return conn ? conn->opening : NULL;
+}
+
+struct conn *openings_still(const struct join *join, struct conn *next)
+{
+	return !next || next->opening ? next : conns_first(join->conns, CONN_OPENING);
+}
+
+struct captured_last *openings_last(struct join *join, const struct opening_slot *slot)
+{
+	return &join->openings->last[slot - join->openings->slots];
 }
 
 void openings_add_evidence(struct join *join, const struct opening_slot *slot,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* wire.c - packets, drops, resets and ICMP find the opening they speak of */
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 #include "util/address.h"
 
 /*
@@ -307,8 +310,6 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 {
 	struct evidence evidence = sighting->evidence;
 
-	if (slot->retired)
-		return;
 	if (sighting->quoted)
 		apply_quoted(&slot->opening, sighting);
 	else if (out)
@@ -321,55 +322,59 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 
 /* ---- whose it is ---- */
 
-/* A packet of the opening itself: source is its local side. */
-static bool fits_out(const struct opening *opening, const struct sighting *sighting)
+static bool is_connecting(const struct conn *conn)
 {
-	if (sighting->seq_known && opening->isn_known)
-		return sighting->seq == opening->isn || sighting->seq == opening->isn + 1 ||
-		       (opening->state != OPENING_CONNECTING &&
-			sighting->evidence.netns == opening->netns);
-	return sighting->evidence.netns == opening->netns;
+	return conn->opening && conn->opening->opening.state == OPENING_CONNECTING;
 }
 
-/* A packet of the peer: source is the opening's remote side. */
-static bool fits_in(const struct opening *opening, const struct sighting *sighting)
+/* A packet of the conn itself: source is its local side. */
+static bool fits_out(const struct conn *conn, const struct sighting *sighting)
 {
-	if (sighting->evidence.netns == opening->netns)
+	if (sighting->seq_known && conn->isn_known)
+		return sighting->seq == conn->isn || sighting->seq == conn->isn + 1 ||
+		       (!is_connecting(conn) && sighting->evidence.netns == conn->netns);
+	return sighting->evidence.netns == conn->netns;
+}
+
+/* A packet of the peer: source is the conn's remote side. */
+static bool fits_in(const struct conn *conn, const struct sighting *sighting)
+{
+	if (sighting->evidence.netns == conn->netns)
 		return true;
-	return opening->isn_known && (sighting->evidence.tcp_flags & TCP_F_ACK) &&
-	       sighting->evidence.ack == opening->isn + 1;
+	return conn->isn_known && (sighting->evidence.tcp_flags & TCP_F_ACK) &&
+	       sighting->evidence.ack == conn->isn + 1;
+}
+
+/* The newest that fits: an older one with these ends is over. False: none does. */
+static bool place_among(struct join *join, const struct sighting *sighting, const struct ends *ends,
+			bool out)
+{
+	struct conns_walk walk = conns_walk(join->conns, ends);
+	struct conn *conn;
+
+	while ((conn = conns_walk_next(join->conns, &walk)))
+		if (conn->opened && (out ? fits_out(conn, sighting) : fits_in(conn, sighting)))
+			break;
+	if (!conn)
+		return false;
+	if (conn->opening) /* else it was told: this came late */
+		apply(join, conn->opening, sighting, out,
+		      !out && sighting->rx_cookie && sighting->rx_cookie == conn->cookie);
+	return true;
 }
 
 static bool place_by_tuple(struct join *join, const struct sighting *sighting)
 {
-	const __u8 *source = sighting->source, *destination = sighting->destination;
-	__u16 source_port = sighting->source_port, destination_port = sighting->destination_port;
-	struct alias *walk = NULL;
-	struct opening_slot *slot;
-	bool placed = false;
+	struct ends ends = ends_of(sighting->source, sighting->source_port, sighting->destination,
+				   sighting->destination_port);
+	bool placed = place_among(join, sighting, &ends, true);
 
-	while ((slot = openings_by_tuple(join, &walk, source, source_port, destination,
-					 destination_port))) {
-		if (!fits_out(&slot->opening, sighting))
-			continue;
-		apply(join, slot, sighting, true, false);
-		placed = true;
-		break; /* the newest: an older one of that tuple is over */
-	}
 	if (sighting->quoted || sighting->provoking ||
-	    (source_port == destination_port && address_equal(source, destination)))
+	    (sighting->source_port == sighting->destination_port &&
+	     address_equal(sighting->source, sighting->destination)))
 		return placed; /* a self-connect meets itself */
-	walk = NULL;
-	while ((slot = openings_by_tuple(join, &walk, destination, destination_port, source,
-					 source_port))) {
-		if (!fits_in(&slot->opening, sighting))
-			continue;
-		apply(join, slot, sighting, false,
-		      sighting->rx_cookie && sighting->rx_cookie == slot->opening.cookie);
-		placed = true;
-		break;
-	}
-	return placed;
+	ends.from = !ends.from;
+	return place_among(join, sighting, &ends, false) || placed;
 }
 
 /* The sender's own packet teaches its port, its first sequence number, its rewritten tuple. */
@@ -378,27 +383,24 @@ static void learn_from_own(struct join *join, struct opening_slot *slot,
 {
 	const struct evidence *evidence = &sighting->evidence;
 	struct event_tuple *tuple = &slot->opening.tuple;
+	struct ends ends = ends_of(sighting->source, sighting->source_port, sighting->destination,
+				   sighting->destination_port);
 	bool same = address_equal(tuple->remote, sighting->destination) &&
 		    tuple->remote_port == sighting->destination_port;
 	bool teaches = false;
 
 	if (is_syn(evidence) && !slot->opening.isn_known) {
-		slot->opening.isn = evidence->seq;
-		slot->opening.isn_known = true;
-		slot->opening.isn_from_wire = true;
+		opening_note_isn(slot, evidence->seq, true);
 		teaches = true;
 	}
 	if (same && evidence->netns == slot->opening.netns && !tuple->local_port) {
 		memcpy(tuple->local, sighting->source, sizeof(tuple->local));
 		tuple->local_port = sighting->source_port;
-		openings_set_alias(join, slot, ALIAS_OWN, tuple->local, tuple->local_port,
-				   tuple->remote, tuple->remote_port);
+		opening_set_ends(join, slot);
 		teaches = true;
 	} else if (!same || tuple->local_port != sighting->source_port ||
 		   !address_equal(tuple->local, sighting->source)) {
-		openings_set_alias(join, slot, ALIAS_LEARNED, sighting->source,
-				   sighting->source_port, sighting->destination,
-				   sighting->destination_port);
+		conns_set_alias(join->conns, slot->conn, &ends);
 	}
 	if (teaches && tuple->local_port)
 		wire_find_strays(join, slot);
@@ -406,35 +408,77 @@ static void learn_from_own(struct join *join, struct opening_slot *slot,
 
 static bool place_by_cookie(struct join *join, const struct sighting *sighting)
 {
-	struct opening_slot *slot = openings_by_cookie(join, sighting->cookie);
+	struct conn *conn = conns_by_cookie(join->conns, sighting->cookie);
 
-	if (!slot || sighting->provoking)
+	if (!conn || !conn->opened || sighting->provoking)
 		return false;
 	if (sighting->quoted || sighting->evidence.packet_what != PACKET_TCP)
 		return false;
-	if (slot->opening.isn_known && is_syn(&sighting->evidence) &&
-	    sighting->seq != slot->opening.isn)
+	if (conn->isn_known && is_syn(&sighting->evidence) && sighting->seq != conn->isn)
 		return false; /* of an earlier generation */
-	learn_from_own(join, slot, sighting);
-	apply(join, slot, sighting, true, true);
+	if (!conn->opening)
+		return true; /* late */
+	learn_from_own(join, conn->opening, sighting);
+	apply(join, conn->opening, sighting, true, true);
 	return true;
 }
 
 /* ---- strays ---- */
 
-/* Both directions of a tuple share a bucket. */
-static struct sighting_list *stray_bucket(struct join *join, const __u8 *a, __u16 a_port,
-					  const __u8 *b, __u16 b_port)
-{
-	__u64 h = hash_mix(join_hash_bytes(0, a, EVENT_ADDRESS_SIZE), a_port) ^
-		  hash_mix(join_hash_bytes(0, b, EVENT_ADDRESS_SIZE), b_port);
+LIST_HEAD(sighting_list, sighting);
 
-	return &join->strays_by_tuple[h & (join->buckets - 1)];
+/* What could not be placed yet: a ring, and the ways to find something in it. */
+struct strays {
+	struct sighting *ring;
+	struct sighting_list *by_ends;
+	struct sighting_list *by_isn;
+	size_t room;
+	size_t next;
+	size_t mask;
+};
+
+int strays_new(struct strays **out, __u32 room)
+{
+	struct strays *strays = calloc(1, sizeof(*strays));
+	size_t buckets = 64;
+
+	if (!strays)
+		return -ENOMEM;
+	while (buckets < 2 * (size_t)room)
+		buckets *= 2;
+	strays->mask = buckets - 1;
+	strays->room = room;
+	strays->ring = calloc(room, sizeof(*strays->ring));
+	strays->by_ends = calloc(buckets, sizeof(*strays->by_ends));
+	strays->by_isn = calloc(buckets, sizeof(*strays->by_isn));
+	if (!strays->ring || !strays->by_ends || !strays->by_isn) {
+		strays_free(strays);
+		return -ENOMEM;
+	}
+	*out = strays;
+	return 0;
 }
 
-static struct sighting_list *isn_bucket(struct join *join, __u32 isn)
+void strays_free(struct strays *strays)
 {
-	return &join->strays_by_isn[hash_mix(0, isn) & (join->buckets - 1)];
+	if (!strays)
+		return;
+	free(strays->ring);
+	free(strays->by_ends);
+	free(strays->by_isn);
+	free(strays);
+}
+
+/* Both directions of a tuple share a bucket. */
+static struct sighting_list *stray_bucket(const struct strays *strays, const __u8 *a, __u16 a_port,
+					  const __u8 *b, __u16 b_port)
+{
+	return &strays->by_ends[ends_of(a, a_port, b, b_port).hash & strays->mask];
+}
+
+static struct sighting_list *isn_bucket(const struct strays *strays, __u32 isn)
+{
+	return &strays->by_isn[hash_mix(0, isn) & strays->mask];
 }
 
 static void forget_stray(struct sighting *stray)
@@ -448,26 +492,28 @@ static void forget_stray(struct sighting *stray)
 
 static void keep_stray(struct join *join, const struct sighting *sighting)
 {
-	struct sighting *stray = &join->strays[join->strays_next];
+	struct strays *strays = join->strays;
+	struct sighting *stray = &strays->ring[strays->next];
 
-	join->strays_next = (join->strays_next + 1) % join->limits.strays;
+	strays->next = (strays->next + 1) % strays->room;
 	if (stray->used) {
 		forget_stray(stray);
 		join->counters.strays_overwritten++;
 	}
 	*stray = *sighting;
 	stray->used = true;
-	LIST_INSERT_HEAD(stray_bucket(join, stray->source, stray->source_port, stray->destination,
+	LIST_INSERT_HEAD(stray_bucket(strays, stray->source, stray->source_port, stray->destination,
 				      stray->destination_port),
 			 stray, link);
 	if (!stray->seq_known || stray->quoted || !is_syn(&stray->evidence))
 		return;
 	stray->in_isn = true;
-	LIST_INSERT_HEAD(isn_bucket(join, stray->seq), stray, by_isn);
+	LIST_INSERT_HEAD(isn_bucket(strays, stray->seq), stray, by_isn);
 }
 
-static bool is_of(const struct opening *opening, const struct sighting *stray)
+static bool is_of(const struct opening_slot *slot, const struct sighting *stray)
 {
+	const struct opening *opening = &slot->opening;
 	const struct event_tuple *tuple = &opening->tuple;
 
 	if (stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS < opening->started_ns)
@@ -476,11 +522,11 @@ static bool is_of(const struct opening *opening, const struct sighting *stray)
 	    stray->destination_port == tuple->remote_port &&
 	    address_equal(stray->source, tuple->local) &&
 	    address_equal(stray->destination, tuple->remote))
-		return fits_out(opening, stray);
+		return fits_out(slot->conn, stray);
 	return !stray->quoted && !stray->provoking && stray->source_port == tuple->remote_port &&
 	       stray->destination_port == tuple->local_port &&
 	       address_equal(stray->source, tuple->remote) &&
-	       address_equal(stray->destination, tuple->local) && fits_in(opening, stray);
+	       address_equal(stray->destination, tuple->local) && fits_in(slot->conn, stray);
 }
 
 void wire_find_strays(struct join *join, struct opening_slot *slot)
@@ -490,10 +536,10 @@ void wire_find_strays(struct join *join, struct opening_slot *slot)
 	size_t n = 0;
 
 	LIST_FOREACH(stray,
-		     stray_bucket(join, tuple->local, tuple->local_port, tuple->remote,
+		     stray_bucket(join->strays, tuple->local, tuple->local_port, tuple->remote,
 				  tuple->remote_port),
 		     link)
-		if (n < sizeof(found) / sizeof(found[0]) && is_of(&slot->opening, stray))
+		if (n < sizeof(found) / sizeof(found[0]) && is_of(slot, stray))
 			found[n++] = stray;
 	while (n--) { /* the oldest was put in first and stands last */
 		stray = found[n];
@@ -517,7 +563,7 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 
 	if (!slot->opening.isn_known)
 		return;
-	LIST_FOREACH(stray, isn_bucket(join, slot->opening.isn), by_isn)
+	LIST_FOREACH(stray, isn_bucket(join->strays, slot->opening.isn), by_isn)
 		if (n < sizeof(found) / sizeof(found[0]) && stray->seq == slot->opening.isn &&
 		    stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS >= slot->opening.started_ns)
 			found[n++] = stray;
@@ -573,20 +619,20 @@ void wire_listener(struct join *join, const struct event *event)
 	bool full = listener->backlog > listener->backlog_max;
 	bool at_ack = event->head.kind == EVENT_SYNACK_RETRANSMIT;
 	struct evidence evidence = evidence_of(event);
-	struct alias *walk = NULL;
-	struct opening_slot *slot;
+	struct ends ends =
+		ends_of(tuple->remote, tuple->remote_port, tuple->local, tuple->local_port);
+	struct conns_walk walk = conns_walk(join->conns, &ends);
+	struct conn *conn;
 
 	evidence.count = listener->backlog;
 	evidence.limit = listener->backlog_max;
-	while ((slot = openings_by_tuple(join, &walk, tuple->remote, tuple->remote_port,
-					 tuple->local, tuple->local_port)))
-		if (!slot->retired &&
-		    (!slot->opening.isn_known || slot->opening.isn == listener->isn))
+	while ((conn = conns_walk_next(join->conns, &walk)))
+		if (conn->opening && (!conn->isn_known || conn->isn == listener->isn))
 			break;
-	if (slot && full)
-		wire_note_full(join, slot, &evidence, event->head.cookie, at_ack);
-	else if (slot)
-		openings_add_evidence(join, slot, &evidence);
-	if (full && (at_ack || !slot))
+	if (conn && full)
+		wire_note_full(join, conn->opening, &evidence, event->head.cookie, at_ack);
+	else if (conn)
+		openings_add_evidence(join, conn->opening, &evidence);
+	if (full && (at_ack || !conn))
 		attempt_overflow(join, &evidence, tuple, event->head.cookie, listener->isn, at_ack);
 }

@@ -18,6 +18,14 @@ struct ends {
 	__u64 hash; /* every bit may choose a bucket */
 };
 
+/* The ends of a connection, in the order of struct ends, and which of them opened it. */
+struct conn_ends {
+	__u8 address[2][EVENT_ADDRESS_SIZE];
+	__u16 port[2];
+	__u8 client; /* index of the side that opened, or is taken for it */
+	bool client_known; /* a SYN was seen, or its socket knows */
+};
+
 /* Mixes a key into a hash value (splitmix64). */
 static inline __u64 hash_mix(__u64 h, __u64 value)
 {

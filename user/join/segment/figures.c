@@ -30,8 +30,8 @@ const char *conn_end_name(enum conn_end end)
 
 static enum conn_end end_of(const struct stream *stream)
 {
-	const struct stream_side *client = &stream->side[stream->client];
-	const struct stream_side *server = &stream->side[!stream->client];
+	const struct stream_side *client = &stream->side[stream->ends->client];
+	const struct stream_side *server = &stream->side[!stream->ends->client];
 	bool opened = (client->state & SIDE_SYN) && !(server->state & SIDE_SYN) &&
 		      client->packets == client->syns + client->copies;
 
@@ -86,8 +86,8 @@ static void take_handshake(struct figures *figures, const struct stream *stream)
 	if ((stream->side[0].state & stream->side[1].state & SIDE_SYN) && stream->handshake_ns)
 		figures->handshake = HANDSHAKE_WHOLE;
 	else
-		figures->handshake = stream->client_known ? HANDSHAKE_PART : HANDSHAKE_UNSEEN;
-	if (stream->side[stream->client].syns != 1 || !stream->synack_ns || !us)
+		figures->handshake = stream->ends->client_known ? HANDSHAKE_PART : HANDSHAKE_UNSEEN;
+	if (stream->side[stream->ends->client].syns != 1 || !stream->synack_ns || !us)
 		return;
 	figures->known |= FIGURES_HANDSHAKE;
 	figures->handshake_us = us > UINT32_MAX ? UINT32_MAX : (__u32)us;
@@ -95,10 +95,10 @@ static void take_handshake(struct figures *figures, const struct stream *stream)
 
 static void take_round_trip(struct figures *figures, const struct stream *stream)
 {
-	const struct stream_rtt *rtt = &stream->side[stream->client].rtt;
+	const struct stream_rtt *rtt = &stream->side[stream->ends->client].rtt;
 
 	if (!rtt->samples)
-		rtt = &stream->side[!stream->client].rtt;
+		rtt = &stream->side[!stream->ends->client].rtt;
 	if (!rtt->samples)
 		return;
 	figures->known |= FIGURES_ROUND_TRIP;
@@ -156,8 +156,8 @@ void figures_take_stream(struct figures *figures, const struct stream *stream)
 {
 	*figures = (struct figures){
 		.known = FIGURES_BEGIN | FIGURES_PAUSES,
-		.client = stream->client,
-		.client_known = stream->client_known,
+		.client = stream->ends->client,
+		.client_known = stream->ends->client_known,
 		.number = stream->number,
 		.first_frame = stream->first_frame,
 		.last_frame = stream->last_frame,
@@ -171,8 +171,8 @@ void figures_take_stream(struct figures *figures, const struct stream *stream)
 	take_handshake(figures, stream);
 	take_round_trip(figures, stream);
 	for (int i = 0; i < 2; i++) {
-		memcpy(figures->side[i].address, stream->address[i], EVENT_ADDRESS_SIZE);
-		figures->side[i].port = stream->port[i];
+		memcpy(figures->side[i].address, stream->ends->address[i], EVENT_ADDRESS_SIZE);
+		figures->side[i].port = stream->ends->port[i];
 		take_side(&figures->side[i], &stream->side[i]);
 	}
 }

@@ -12,7 +12,7 @@
  * Theory of operation
  *
  * A stream is one TCP connection as its packets show it: two sides, each with the sequence numbers,
- * the window and the times that decide what the next segment is. stream_packet() takes the packets
+ * the window and the times that decide what the next segment is. stream_take() takes the packets
  * in the order of the capture, says what is notable of each (a set of enum stream_flag) and keeps
  * the figures of the connection. It needs every packet of a connection: fed with a selection it
  * would call the rest lost.
@@ -31,10 +31,7 @@
  * A packet that was captured twice (a mirror port, "any") has the flags that its numbers give it, as
  * in Wireshark, but is known as a copy and counted as nothing else.
  *
- * A packet costs one look-up by its two ends and no allocation: 63 ns of the 147 that read takes for a
- * packet (1.3 million of them, 17,000 connections). The table is of fixed size; when
- * it is full, the next connection that was not seen again since the hand last passed it (clock)
- * leaves, is counted, and can be had until the next packet by stream_gone().
+ * Which connection a packet is of, the table of connections knows (join/conn/conn.h).
  */
 
 enum stream_flag {
@@ -136,14 +133,7 @@ struct stream_side {
 };
 
 struct stream {
-	__u8 address[2][EVENT_ADDRESS_SIZE];
-	__u16 port[2];
-	__u32 netns; /* 0 in a capture file */
-	__u32 next; /* private: the hash chain */
-	bool linked; /* private: no later connection has its ends */
-	bool recent; /* private: seen again since the hand passed */
-	__u8 client; /* index of the side that opened, or is taken for it */
-	bool client_known; /* a SYN was seen */
+	const struct conn_ends *ends;
 	__u64 last_frame;
 	__u64 last_ns; /* the latest time seen */
 
@@ -164,7 +154,7 @@ struct stream {
 	__u64 idle_ns; /* sum of pauses of a second and more */
 };
 
-struct streams;
+struct conn;
 
 /* What one packet was. */
 struct stream_look {
@@ -172,35 +162,28 @@ struct stream_look {
 	const struct stream *stream; /* NULL: no TCP segment, or too little of it was captured */
 	__u8 from; /* index of the sending side */
 	bool copy; /* captured before, at another place: in .copies, and in no other figure */
-	const struct stream *replaced; /* the connection whose ports are used again; NULL none */
+	const struct conn *replaced; /* the connection whose ports are used again; NULL none */
 };
 
-/* So many are held where @connections are asked for; streams are told apart by stream_at()'s index. */
-__u32 streams_room(__u32 connections);
+/* A whole TCP header: what else is captured of a segment may be cut. */
+bool stream_is_segment(const struct packet *packet);
 
-/* @connections: held at once. Returns 0 or -ENOMEM. */
-int streams_new(struct streams **out, __u32 connections);
-void streams_free(struct streams *streams);
+/* Makes @stream new, of the connection with @ends. @number: from 0, in the order of first packets. */
+void stream_begin(struct stream *stream, const struct conn_ends *ends, __u64 number, __u64 ts_ns,
+		  __u64 frame);
 
-/* One packet. @frame: its number in the capture, 0 unknown. @netns: 0 in a capture. */
-struct stream_look stream_packet(struct streams *streams, const struct packet *packet, __u64 ts_ns,
-				 __u64 frame, __u32 netns);
-/* The same of a packet whose ends have been found already. */
-struct stream_look stream_packet_of(struct streams *streams, const struct packet *packet,
-				    const struct ends *ends, __u64 ts_ns, __u64 frame, __u32 netns);
+/*
+ * A SYN for ends that are known already: another connection if its number is another one (RFC 9293
+ * 3.4.1); with the same number it is sent again. @from: index of the sending side.
+ */
+bool stream_begins_another(const struct stream *stream, const struct packet *packet, __u8 from);
 
-/* The connection that had to leave for the last packet; NULL none. Until the next packet. */
-const struct stream *stream_gone(const struct streams *streams);
-
-/* Walks what is held, in no order; @index from 0. NULL at the end. */
-const struct stream *stream_at(const struct streams *streams, size_t index);
-
-/* The newest connection with these ends, in either order; NULL none. */
-const struct stream *stream_find(const struct streams *streams, __u32 netns, const __u8 *a,
-				 __u16 a_port, const __u8 *b, __u16 b_port);
-
-__u64 streams_seen(const struct streams *streams); /* connections, since the start */
-__u64 streams_evicted(const struct streams *streams);
+/*
+ * Takes one segment, in the order of the capture. @ends: those of @stream; a SYN tells who opened.
+ * @look: .from is set, .flags holds what is known already; the rest is filled in.
+ */
+void stream_take(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+		 __u64 ts_ns, __u64 frame, struct stream_look *look);
 
 /* ---- figures ---- */
 

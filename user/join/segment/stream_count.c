@@ -157,7 +157,8 @@ __u32 stream_rtt_deviation_us(const struct stream_rtt *rtt)
 
 /* ---- begin and end ---- */
 
-static void count_syn(struct stream *stream, const struct packet *packet, __u64 ts_ns, __u8 index)
+static void count_syn(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+		      __u64 ts_ns, __u8 index)
 {
 	struct stream_side *from = &stream->side[index];
 	bool ack = packet->tcp_flags & TCP_F_ACK;
@@ -180,10 +181,10 @@ static void count_syn(struct stream *stream, const struct packet *packet, __u64 
 		if (!stream->syn_first_ns)
 			stream->syn_first_ns = ts_ns;
 	}
-	if (stream->client_known)
+	if (ends->client_known)
 		return;
-	stream->client = ack ? !index : index;
-	stream->client_known = true;
+	ends->client = ack ? !index : index;
+	ends->client_known = true;
 }
 
 /*
@@ -223,13 +224,13 @@ static void count_fin(struct stream *stream, const struct packet *packet, __u64 
 	stream->crossed = (to->state & SIDE_FIN) && seq_before(packet->ack, to->fin_end);
 }
 
-static void count_marks(struct stream *stream, const struct packet *packet, __u64 ts_ns, __u8 index,
-			__u32 end)
+static void count_marks(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+			__u64 ts_ns, __u8 index, __u32 end)
 {
 	struct stream_side *to = &stream->side[!index];
 
 	if (packet->tcp_flags & TCP_F_SYN)
-		count_syn(stream, packet, ts_ns, index);
+		count_syn(stream, ends, packet, ts_ns, index);
 	if (packet->tcp_flags & TCP_F_FIN)
 		count_fin(stream, packet, ts_ns, index, end);
 	if (packet->tcp_flags & TCP_F_RST)
@@ -280,8 +281,8 @@ static void count_pause(struct stream *stream, __u64 ts_ns)
 	stream->last_ns = ts_ns;
 }
 
-void stream_count(struct stream *stream, const struct packet *packet, __u64 ts_ns,
-		  const struct stream_look *look, __u32 end)
+void stream_count(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+		  __u64 ts_ns, const struct stream_look *look, __u32 end)
 {
 	struct stream_side *from = &stream->side[look->from], *to = &stream->side[!look->from];
 	__u32 flags = look->flags;
@@ -310,7 +311,7 @@ void stream_count(struct stream *stream, const struct packet *packet, __u64 ts_n
 	count_window(from, packet, ts_ns);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) || !stream->handshake_ns ||
 	    (to->state & SIDE_FIN))
-		count_marks(stream, packet, ts_ns, look->from, end);
+		count_marks(stream, ends, packet, ts_ns, look->from, end);
 }
 
 /* ---- what they say ---- */

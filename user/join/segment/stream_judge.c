@@ -273,8 +273,8 @@ static bool is_asked_for(const struct segment *segment)
 	       to->repeats != STREAM_REPEATS_UNSEEN && segment->packet->seq == to->ack;
 }
 
-void stream_judge(struct stream *stream, const struct packet *packet, __u64 ts_ns,
-		  struct stream_look *look)
+void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+		  __u64 ts_ns, struct stream_look *look)
 {
 	struct segment segment = {
 		.packet = packet,
@@ -296,6 +296,6 @@ void stream_judge(struct stream *stream, const struct packet *packet, __u64 ts_n
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))
 		end++;
 	if (!look->copy)
-		stream_count(stream, packet, ts_ns, look, end);
+		stream_count(stream, ends, packet, ts_ns, look, end);
 	take_over(&segment, end);
 }

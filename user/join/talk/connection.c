@@ -7,6 +7,7 @@
 
 #include "join/segment/stream_judge.h"
 #include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
 #include "util/address.h"
 #include "util/array.h"
 #include "util/time.h"
@@ -51,16 +52,16 @@ bool connection_two_sided(const struct connection *connection)
 void connection_tuple(const struct connection *connection, struct event_tuple *tuple)
 {
 	const struct stream *stream = connection->stream;
-	__u8 client = stream->client;
+	__u8 client = stream->ends->client;
 
 	*tuple = (struct event_tuple){
-		.local_port = stream->port[client],
-		.remote_port = stream->port[!client],
-		.family = address_is_ipv4(stream->address[client]) ? AF_INET : AF_INET6,
+		.local_port = stream->ends->port[client],
+		.remote_port = stream->ends->port[!client],
+		.family = address_is_ipv4(stream->ends->address[client]) ? AF_INET : AF_INET6,
 		.protocol = IPPROTO_TCP,
 	};
-	memcpy(tuple->local, stream->address[client], sizeof(tuple->local));
-	memcpy(tuple->remote, stream->address[!client], sizeof(tuple->remote));
+	memcpy(tuple->local, stream->ends->address[client], sizeof(tuple->local));
+	memcpy(tuple->remote, stream->ends->address[!client], sizeof(tuple->remote));
 }
 
 __u32 connection_acked_bytes(const struct connection *connection, int side)
@@ -177,10 +178,11 @@ bool connection_waits(const struct connection *connection, struct connection_wai
 /* Somebody spoke, or the client acknowledged the SYN/ACK: before that it is the opening's matter. */
 static bool is_established(const struct connection *connection, const struct stream *stream)
 {
-	const struct stream_side *client = &stream->side[stream->client];
+	const struct stream_side *client = &stream->side[stream->ends->client];
 
 	return connection->bursts ||
-	       (!stream->client_known && connection->side[0].probes + connection->side[1].probes) ||
+	       (!stream->ends->client_known &&
+		connection->side[0].probes + connection->side[1].probes) ||
 	       (connection->syn_ack.ts_ns && has_acked(client, connection->syn_ack.seq + 1));
 }
 
@@ -201,19 +203,19 @@ static void end(struct join *join, struct connection *connection, const struct s
 
 bool connection_finish_next(struct join *join)
 {
-	const struct stream *stream;
+	const struct conn *conn;
 
 	if (!join->connections)
 		return false;
-	for (; (stream = stream_at(join->streams, join->connections_finished));
+	for (; (conn = conns_at(join->conns, join->connections_finished));
 	     join->connections_finished++) {
 		struct connection *connection = &join->connections[join->connections_finished];
 
-		if (!connection->begun || connection->told ||
-		    connection->number != (__u32)stream->number)
+		if (!conn->queue || !conn->stream || !connection->begun || connection->told ||
+		    connection->number != (__u32)conn->stream->number)
 			continue;
 		connection->ended_ns = join->now_ns;
-		end(join, connection, stream);
+		end(join, connection, conn->stream);
 		join->connections_finished++;
 		return true;
 	}
@@ -310,12 +312,12 @@ static void begin_burst(struct connection *connection, const struct event *event
 static void note_answer(struct connection *connection, const struct stream *stream,
 			const struct event *event)
 {
-	const struct connection_side *client = &connection->side[stream->client];
+	const struct connection_side *client = &connection->side[stream->ends->client];
 	__u64 took_ns = ns_between(client->data.ts_ns, event->head.ts_ns);
 
 	/* itself, and before it an acknowledgment of its own: the host was quick */
 	if (took_ns <= connection->answer_ns || client->stuck_count ||
-	    stream->side[!stream->client].packets - client->peer_packets < 2)
+	    stream->side[!stream->ends->client].packets - client->peer_packets < 2)
 		return;
 	connection->answer_ns = took_ns;
 	connection->asked_class = connection->burst[0].kind;
@@ -333,12 +335,12 @@ static void take_data(struct connection *connection, const struct stream *stream
 
 	if (side->data.ts_ns && !seq_before(data_end(side), packet_end))
 		return; /* out of order: the word it belongs to was heard */
-	if (connection->bursts && burst->side != from && from != stream->client)
+	if (connection->bursts && burst->side != from && from != stream->ends->client)
 		note_answer(connection, stream, event);
 	if (!connection->bursts || burst->side != from ||
 	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS) {
 		begin_burst(connection, event, from);
-		take_class(connection, event, from, from != stream->client);
+		take_class(connection, event, from, from != stream->ends->client);
 	}
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
@@ -427,36 +429,32 @@ static void take_marks(struct connection *connection, const struct stream *strea
 		side->reset = mark_of(event);
 }
 
-/* The connection of the packet's stream, made new where the slot was another's. */
-static struct connection *connection_of(struct join *join, const struct stream *stream)
+static struct connection *slot_of(struct join *join, const struct conn *conn)
 {
-	struct connection *connection = &join->connections[stream - stream_at(join->streams, 0)];
+	return &join->connections[conns_index(join->conns, conn)];
+}
 
-	if (connection->begun && connection->number == (__u32)stream->number)
+/* The connection of the packet's stream, made new where the slot was another's. */
+static struct connection *connection_of(struct join *join, const struct conn *conn)
+{
+	struct connection *connection = slot_of(join, conn);
+
+	if (connection->begun && connection->number == (__u32)conn->stream->number)
 		return connection;
-	*connection = (struct connection){ .begun = true, .number = (__u32)stream->number };
+	*connection = (struct connection){ .begun = true, .number = (__u32)conn->stream->number };
 	return connection;
 }
 
 /* What had to leave the table for this packet, or lost its ports to it. */
-static void end_others(struct join *join)
+static void end_other(struct join *join, const struct conn *conn)
 {
-	const struct stream *gone = stream_gone(join->streams);
-	const struct stream *replaced = join->look.replaced;
 	struct connection *connection;
 
-	if (gone) { /* its slot is the new one's now */
-		connection = &join->connections[join->look.stream - stream_at(join->streams, 0)];
-		if (connection->begun && connection->number == (__u32)gone->number) {
-			join->connection_gone = *connection;
-			end(join, &join->connection_gone, gone);
-		}
-	}
-	if (replaced && replaced != gone) {
-		connection = &join->connections[replaced - stream_at(join->streams, 0)];
-		if (connection->begun && connection->number == (__u32)replaced->number)
-			end(join, connection, replaced);
-	}
+	if (!conn || !conn->stream)
+		return;
+	connection = slot_of(join, conn);
+	if (connection->begun && connection->number == (__u32)conn->stream->number)
+		end(join, connection, conn->stream);
 }
 
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
@@ -487,10 +485,11 @@ void connection_packet(struct join *join, const struct event *event)
 
 	if (!join->connections || !stream)
 		return;
-	end_others(join);
+	end_other(join, conns_gone(join->conns));
+	end_other(join, look->replaced);
 	if (look->copy || !says_something(packet, look))
 		return;
-	connection = connection_of(join, stream);
+	connection = connection_of(join, join->conn);
 	if (join->connection_claimed && !connection->told) {
 		connection->told = true;
 		handshake_over(join, connection);
@@ -555,7 +554,7 @@ size_t connection_evidence(const struct connection *connection, struct evidence 
 	for (int i = 0; i < 2; i++) {
 		const struct connection_side *side = &connection->side[i];
 		enum evidence_direction direction =
-			i == connection->stream->client ? DIRECTION_OUT : DIRECTION_IN;
+			i == connection->stream->ends->client ? DIRECTION_OUT : DIRECTION_IN;
 
 		count = add_mark(evidence, count, &side->first, direction);
 		count = add_mark(evidence, count, &side->data, direction);

@@ -154,7 +154,7 @@ static void begin(struct join *join, struct connection *connection, const struct
 	    payload_seq(packet) != stream->side[from].isn + 1)
 		return;
 	handshake = take_handshake(join, connection);
-	handshake->client = stream->client;
+	handshake->client = stream->ends->client;
 	if (connection->side[!from].first.ts_ns)
 		handshake->side[!from].flags = TLS_SIDE_NOT_TLS;
 }

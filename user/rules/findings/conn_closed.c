@@ -194,7 +194,7 @@ static bool closed_waiting(const struct view *view, struct connection_wait *wait
 
 static bool gave_up(const struct view *view, struct guess *guess, struct connection_wait *wait)
 {
-	if (!look_connection(view, guess) || !view->connection->stream->client_known)
+	if (!look_connection(view, guess) || !view->connection->stream->ends->client_known)
 		return false;
 	if (answered_too_late(view, wait))
 		return true;

@@ -117,7 +117,7 @@ static void tell_mtu(const struct view *view, struct finding *finding)
 	if (peer_silent(view, side) && !later_ones_arrive(view, side))
 		text_add(&why, "; or the host or the way to it failed at just that moment");
 	text_add(&check.run, "tracepath -n ");
-	address_print(&check.run, view->connection->stream->address[!side]);
+	address_print(&check.run, view->connection->stream->ends->address[!side]);
 	words_check_end(&check, "the MTU of the path, hop by hop");
 	check = check_on(view, finding, side);
 	text_add(&check.run, "sysctl net.ipv4.tcp_mtu_probing");
@@ -177,7 +177,7 @@ static void tell_keepalive(const struct view *view, struct finding *finding)
 	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
 		       "connection and drops its packets");
 	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, view->connection->stream->address[!side]);
+	address_print(&check.run, view->connection->stream->ends->address[!side]);
 	words_check_end(&check, "whether that host answers at all");
 }
 
@@ -232,7 +232,7 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 		 "that host is off or cut off, the way to it is broken, or something on it drops "
 		 "this connection");
 	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, view->connection->stream->address[!side]);
+	address_print(&check.run, view->connection->stream->ends->address[!side]);
 	words_check_end(&check, "whether that host answers at all");
 }
 
@@ -296,7 +296,7 @@ static void tell_window(const struct view *view, struct finding *finding)
 	}
 	text_add(&why, "the application there did not read what its host had received for it");
 	text_add(&check.run, "ss -tnpm '%cport = :%u'", side == look_client(view) ? 'd' : 's',
-		 view->connection->stream->port[!look_client(view)]);
+		 view->connection->stream->ends->port[!look_client(view)]);
 	words_check_end(&check, "which process leaves data in Recv-Q, and its receive buffer");
 }
 
@@ -453,7 +453,7 @@ const struct rule rule_conn_reordered = {
 
 static bool match_slow(const struct view *view, struct guess *guess)
 {
-	if (!look_connection(view, guess) || !view->connection->stream->client_known ||
+	if (!look_connection(view, guess) || !view->connection->stream->ends->client_known ||
 	    view->connection->answer_ns <
 		    view->thresholds->value[THRESHOLD_SLOW_ANSWER] * NS_PER_MS)
 		return false;
@@ -484,7 +484,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	}
 	text_add(&why,
 		 "if that was the answer, the time is the server application's, not the network's");
-	text_add(&check.run, "ss -tnpi 'sport = :%u'", connection->stream->port[!client]);
+	text_add(&check.run, "ss -tnpi 'sport = :%u'", connection->stream->ends->port[!client]);
 	words_check_end(&check, "whether it reads (Recv-Q); its own log of slow requests");
 }
 
@@ -527,7 +527,7 @@ static void tell_silent(const struct view *view, struct finding *finding)
 	text_add(&why,
 		 "each side waits for the other to begin, or the connection is kept in reserve");
 	text_add(&check.run, "ss -tnpi 'dport = :%u'",
-		 connection->stream->port[!look_client(view)]);
+		 connection->stream->ends->port[!look_client(view)]);
 	words_check_end(&check, "which process holds it; in most protocols the client begins");
 }
 

@@ -128,7 +128,7 @@ void report_source_fill(struct report_source *source, const struct join *join,
 			const struct summary *summary, bool utc)
 {
 	const struct join_counters *counters = summary->counters;
-	const struct streams *streams = join_streams(join);
+	const struct conns *conns = join_conns(join);
 	const struct ev_start *start = join_start(join);
 	struct text host = text_of(source->host), release = text_of(source->release);
 	struct text from = text_of(source->from), duration = text_of(source->duration);
@@ -153,10 +153,8 @@ void report_source_fill(struct report_source *source, const struct join *join,
 	source->failures = counters->failures;
 	source->lost = counters->lost + counters->suppressed;
 	source->evicted = counters->evicted;
-	if (!streams)
-		return;
-	source->connections = streams_seen(streams);
-	source->evicted += streams_evicted(streams);
+	source->connections = conns_streams_seen(conns);
+	source->evicted += conns_streams_evicted(conns);
 }
 
 static void add_count(struct text *text, __u64 count, const char *what)

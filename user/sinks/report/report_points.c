@@ -87,7 +87,7 @@ void report_note_packet(struct report *report, const struct join *join, const st
 	struct report_point point = {
 		.order = report->notable.added + report->ordinary.added + 1,
 		.ts_ns = event->head.ts_ns,
-		.ends = hash_ends(stream->netns, packet->source, packet->source_port,
+		.ends = hash_ends(event->head.netns, packet->source, packet->source_port,
 				  packet->destination, packet->destination_port),
 		.stream = stream->number,
 		.frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0,

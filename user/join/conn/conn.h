@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* conn.h - the one table of TCP connections: whoever feeds it, a connection is one entry */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "join/segment/stream.h"
+
+/*
+ * Theory of operation
+ *
+ * A conn is one end of a TCP connection: a socket of this host, or, of a capture, the connection as
+ * its client's end. Over loopback a connection of this host is two conns. What it holds itself is
+ * who it is (cookie, namespace, ends) and its life; the parts hang on it while something feeds them:
+ *
+ *     opening   what becomes of connect(); from its SYN until that is told. A conn with one
+ *               stands in the queue of openings and never has to make room
+ *     stream    segment by segment, while every packet comes: of captures, under run. Packets are
+ *               taken where the first of them was seen, in that namespace
+ *
+ * It is found by its socket's cookie, and by its two ends: those of its own, and those that NAT of
+ * this machine was seen to give it (an alias). Of several with the same ends the newest comes first.
+ *
+ * Place: a slot that is free, one never used, the longest over; else the next that lives on without
+ * an opening and was not seen again since it was last passed (second chance). Who has to leave so
+ * can be had until the next one is added by conns_gone(). Whoever is over stays for a while, so that
+ * what comes late is known to be late.
+ *
+ * Slots are allocated at once and touched only when used: memory follows the load. A look-up costs
+ * the same however many there are: ends that were chosen to share a bucket make their oldest unfound.
+ */
+
+/* What feeds it: what is absent is missing only if the source would have brought it. */
+enum conn_source {
+	CONN_SOCKET = 1 << 0, /* records of its socket */
+	CONN_SOME_PACKETS = 1 << 1, /* the notable ones */
+	CONN_ALL_PACKETS = 1 << 2, /* every one that passed the hook */
+	CONN_CAPTURE = 1 << 3, /* every one that was captured, and nothing of the host */
+};
+
+enum conn_queue { CONN_NOWHERE, CONN_OPENING, CONN_LIVING, CONN_OVER, CONN_QUEUE_COUNT };
+
+struct conns;
+struct opening_slot;
+struct conn_alias;
+
+struct conn {
+	/* what the look-up of a packet reads */
+	struct conn_ends ends;
+	__u32 netns; /* of the socket; of one that is known by packets alone that of their hook */
+	__u32 next; /* private: the chain by ends */
+	__u8 linked; /* private: it can be found by its ends */
+	__u8 recent; /* private: seen again since it was passed */
+	__u8 queue; /* private: enum conn_queue */
+	__u8 sources; /* enum conn_source */
+	__u8 local; /* index of the end that is ours; of a capture the one that sent the SYN */
+	bool isn_known;
+	bool opened; /* it had an opening */
+	bool failed; /* .. which failed, with .error, 0 none */
+	bool error_returned; /* and the call that began it has returned that */
+	struct stream *stream; /* NULL: its segments are not followed */
+	struct opening_slot *opening; /* NULL: none, or it was told */
+	__u32 stream_netns; /* where its packets are taken */
+	__u32 isn; /* the first sequence number of .local, valid with .isn_known */
+	__s32 error;
+	__u64 cookie; /* 0 unknown */
+	LIST_ENTRY(conn) by_cookie;
+	TAILQ_ENTRY(conn) by_age;
+	struct conn_alias *alias; /* NULL: its packets pass with no other ends */
+	struct conn *mirror; /* of a capture: the other end, which opened at the same time */
+};
+
+enum { CONNS_STREAMS = 1 << 0 }; /* their segments are followed */
+
+/* @room: conns held at once, at least 16 are. @parts: CONNS_*. Returns 0 or -ENOMEM. */
+int conns_new(struct conns **out, __u32 room, unsigned int parts);
+void conns_free(struct conns *conns);
+__u32 conns_room(__u32 room); /* so many are held where @room are asked for */
+
+/* A new one, alive and not to be found yet; NULL: every one has an opening. */
+struct conn *conns_add(struct conns *conns);
+/* The one that had to leave for the last that was added; NULL none. Until the next is added. */
+struct conn *conns_gone(const struct conns *conns);
+void conns_settle(struct conns *conns); /* that one was seen to: forgets it */
+/* Takes it away at once: nothing late can come of it, or nobody would care. */
+void conns_remove(struct conns *conns, struct conn *conn);
+/* Its part in the order of leaving: see above. */
+void conns_move(struct conns *conns, struct conn *conn, enum conn_queue queue);
+/* The oldest of a queue, and the one behind another. NULL none. */
+struct conn *conns_first(const struct conns *conns, enum conn_queue queue);
+struct conn *conns_next(const struct conn *conn);
+
+/* Walks the slots that were ever used, in no order; @index from 0. NULL at the end. */
+struct conn *conns_at(const struct conns *conns, __u32 index);
+__u32 conns_index(const struct conns *conns, const struct conn *conn);
+
+/* ---- found by its cookie, the newest generation ---- */
+
+void conns_set_cookie(struct conns *conns, struct conn *conn, __u64 cookie);
+struct conn *conns_by_cookie(const struct conns *conns, __u64 cookie);
+
+/* ---- found by its ends ---- */
+
+/* From now on it is found by these ends. @ends->from: the side that is ours. */
+void conns_set_ends(struct conns *conns, struct conn *conn, const struct ends *ends);
+/* The same, beside its own; the last ones count. @ends->from: the side that is ours. */
+void conns_set_alias(struct conns *conns, struct conn *conn, const struct ends *ends);
+bool conns_has_ends(const struct conn *conn, const struct ends *ends); /* in either direction */
+void conns_unlink(struct conns *conns, struct conn *conn); /* found by its ends no more */
+
+/* A walk over those whose packets pass from @ends->from to the other side, the newest first. */
+struct conns_walk {
+	const struct ends *ends;
+	__u32 next;
+};
+struct conns_walk conns_walk(const struct conns *conns, const struct ends *ends);
+struct conn *conns_walk_next(const struct conns *conns, struct conns_walk *walk);
+
+/* The newest with these ends in either direction whose packets are taken in @netns; NULL none. */
+struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u32 netns);
+
+/* ---- segments ---- */
+
+/*
+ * The one whose segments a packet with these ends belongs to in @netns. A SYN that begins another
+ * connection makes the one before unfound: @look->replaced, and @look->flags says so.
+ */
+struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
+			     const struct ends *ends, __u32 netns, struct stream_look *look);
+
+/* A new one that a packet with these ends tells of. */
+struct conn *conns_add_packet(struct conns *conns, const struct ends *ends, __u32 netns);
+
+/* Takes one segment of @conn, which gets its stream if it has none yet. */
+void conns_take_packet(struct conns *conns, struct conn *conn, const struct packet *packet,
+		       const struct ends *ends, __u32 netns, __u64 ts_ns, __u64 frame,
+		       struct stream_look *look);
+
+/*
+ * One packet where nothing but segments is known: all of the above. @frame: its number in the
+ * capture, 0 unknown. @netns: 0 in a capture.
+ */
+struct stream_look conns_packet(struct conns *conns, const struct packet *packet, __u64 ts_ns,
+				__u64 frame, __u32 netns);
+
+struct conn *conns_of_stream(const struct conns *conns, const struct stream *stream);
+__u64 conns_streams_seen(const struct conns *conns); /* connections followed, since the start */
+__u64 conns_streams_evicted(const struct conns *conns); /* .. that had to make room */

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* opening.h - what becomes of a connect(): a part of its conn until that is told; private to join */
+#pragma once
+
+#include "join/conn/conn.h"
+#include "join/core.h"
+
+/*
+ * An opening is taken from a pool when a SYN, a call or a record of a socket in SYN_SENT tells of a
+ * connect, and given back (*retired*) when its attempt was told. Its conn stays: what comes late of
+ * it (the call's own return, a packet) finds the conn without an opening and is known to be late.
+ */
+
+#define OPENING_COPIES_OF 4 /* of so many last packets of an opening a copy is recognised */
+
+/* The last packets of an opening of a capture, beside its slot: a live one needs no room for them. */
+struct captured_last {
+	struct captured_packet packets[OPENING_COPIES_OF];
+	__u8 next; /* the place of the next one */
+	bool spoke; /* the client sent data */
+	bool watched; /* both ends have not yet spoken: any packet may tell something of it */
+	__u64 seen_ns; /* the latest packet of the opening */
+};
+
+struct opening_slot {
+	struct opening opening; /* first: a struct opening * of ours is a slot */
+	struct conn *conn;
+	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for */
+	struct evidence_list *seen; /* what is seen of it goes there, NULL while .attempt is */
+	__u8 index; /* in its attempt */
+};
+
+/* Something seen on the way of a packet, before it is known whose it is. */
+struct sighting {
+	struct evidence evidence;
+	__u8 source[EVENT_ADDRESS_SIZE]; /* of the packet, or of the one an ICMP error quotes */
+	__u8 destination[EVENT_ADDRESS_SIZE];
+	__u16 source_port;
+	__u16 destination_port;
+	__u64 cookie; /* the sender's, 0 unknown */
+	__u64 rx_cookie; /* the receiver's, 0 unknown */
+	__u32 seq; /* of the packet (of the quoted one) */
+	bool seq_known;
+	bool quoted; /* the addresses are those an ICMP error quotes */
+	bool provoking; /* reset-sent, icmp-sent: the packet is the one that was answered */
+	__u8 state; /* of the socket that acted (reset-sent), 0 none */
+	bool used; /* in the ring of strays */
+	bool in_isn;
+	LIST_ENTRY(sighting) link;
+	LIST_ENTRY(sighting) by_isn; /* SYNs, and what was done to them */
+};
+
+/* ---- openings.c: the pool ---- */
+
+struct openings;
+
+/* @room: openings at once. Returns 0 or -ENOMEM. */
+int openings_new(struct openings **out, __u32 room);
+void openings_free(struct openings *openings);
+
+/* An opening of a new conn; NULL: none can be had. */
+struct opening_slot *openings_take(struct join *join);
+/* The same, as a part of @conn: one that it has is over, and waits to be told. NULL: none can be had. */
+struct opening_slot *openings_take_for(struct join *join, struct conn *conn);
+void openings_retire(struct join *join, struct opening_slot *slot);
+void openings_let_go(struct opening_slot *slot); /* nobody waits for its end any more */
+void openings_add_evidence(struct join *join, const struct opening_slot *slot,
+			   const struct evidence *evidence);
+/* The opening of a socket; NULL: it has none, or it was told. */
+struct opening_slot *openings_by_cookie(struct join *join, __u64 cookie);
+/* @next, in a walk over conns that wait; where what was done to the one before ended it, too, the first. */
+struct conn *openings_still(const struct join *join, struct conn *next);
+struct captured_last *openings_last(struct join *join, const struct opening_slot *slot);
+
+/* ---- opening.c: what the socket layer says ---- */
+
+void opening_open(struct join *join, const struct event *event);
+void opening_socket(struct join *join, const struct event *event);
+void opening_syscall(struct join *join, const struct event *event);
+void opening_snapshot(struct join *join, const struct event *event);
+void opening_prove(struct opening_slot *slot, __u64 now_ns);
+/* Fills what only the end can tell. */
+void opening_see_whole(struct join *join, struct opening_slot *slot);
+/* What was learned of the opening is what its conn is found by. */
+void opening_set_ends(struct join *join, struct opening_slot *slot);
+void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire);
+
+/* ---- wire.c: packets, drops, resets, ICMP ---- */
+
+struct strays;
+
+/* @room: sightings kept that have no opening yet. Returns 0 or -ENOMEM. */
+int strays_new(struct strays **out, __u32 room);
+void strays_free(struct strays *strays);
+
+void wire_event(struct join *join, const struct event *event);
+void wire_listener(struct join *join, const struct event *event);
+void wire_find_strays(struct join *join, struct opening_slot *slot);
+void wire_find_rewritten(struct join *join, struct opening_slot *slot);
+void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,
+		    __u64 listener_cookie, bool at_ack);
+
+/* Fills in what the packet tells of itself. */
+void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
+void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
+
+/* ---- capture.c: openings from packets alone ---- */
+
+/*
+ * A segment. @conn: the one it belongs to, NULL: none yet; @look: of conns_of_packet(). Returns the
+ * conn, which a SYN makes new; NULL: none yet.
+ */
+struct conn *capture_segment(struct join *join, const struct event *event, const struct ends *ends,
+			     struct conn *conn, const struct stream_look *look);
+void capture_event(struct join *join, const struct event *event); /* of what is not TCP */
+void capture_note_destination(struct join *join, const struct packet *packet);
+void capture_see_whole(struct join *join, struct opening_slot *slot);
+void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
+/* Lets go of the opening that waits the longest, to make room. Its attempt, NULL: none waits. */
+struct attempt_slot *capture_end_oldest(struct join *join);
+void capture_finish(
+	struct join *join); /* the capture ends: so does what was seen of every opening */
