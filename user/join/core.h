@@ -287,7 +287,7 @@ void listener_close(struct join *join, const struct event *event);
 struct listener_slot *listener_by_cookie(struct join *join, __u64 cookie);
 
 /* flow.c */
-int flow_table_new(struct flow_table **out, size_t room);
+int flow_table_new(struct flow_table **out, struct conns *conns, size_t room);
 void flow_table_free(struct flow_table *table);
 void flow_event(struct join *join, const struct event *event);
 

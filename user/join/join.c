@@ -63,15 +63,16 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
 	join->datagram_flows = calloc(JOIN_DATAGRAMS_MAX, sizeof(*join->datagram_flows));
 	join->claims = calloc(JOIN_CLAIMS_MAX, sizeof(*join->claims));
-	if (conns_new(&join->conns, n, limits->segments ? CONNS_STREAMS : 0) ||
+	if (conns_new(&join->conns, n > limits->flows ? n : limits->flows + 1,
+		      limits->segments ? CONNS_STREAMS : 0) ||
 	    openings_new(&join->openings, n) || strays_new(&join->strays, limits->strays)) {
 		join_free(join);
 		return -ENOMEM;
 	}
-	if (limits->flows && flow_table_new(&join->flows, limits->flows))
+	if (limits->flows && flow_table_new(&join->flows, join->conns, limits->flows))
 		join->flows = NULL;
 	if (limits->segments && limits->established) {
-		join->connections = calloc((size_t)conns_room(n) + 1, sizeof(*join->connections));
+		join->connections = calloc(conns_slots(join->conns), sizeof(*join->connections));
 		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
 	}
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));

@@ -15,6 +15,7 @@
  *
  *     opening   what becomes of connect(); from its SYN until that is told. A conn with one
  *               stands in the queue of openings and never has to make room
+ *     flow      what its socket counted, under flows: begin, owner, figures, end
  *     stream    segment by segment, while every packet comes: of captures, under run. Packets are
  *               taken where the first of them was seen, in that namespace
  *
@@ -38,10 +39,18 @@ enum conn_source {
 	CONN_CAPTURE = 1 << 3, /* every one that was captured, and nothing of the host */
 };
 
-enum conn_queue { CONN_NOWHERE, CONN_OPENING, CONN_LIVING, CONN_OVER, CONN_QUEUE_COUNT };
+enum conn_queue {
+	CONN_NOWHERE,
+	CONN_OPENING,
+	CONN_LIVING,
+	CONN_SETTLING, /* it ended, and waits to be told */
+	CONN_OVER,
+	CONN_QUEUE_COUNT
+};
 
 struct conns;
 struct opening_slot;
+struct flow_entry;
 struct conn_alias;
 
 struct conn {
@@ -60,6 +69,7 @@ struct conn {
 	bool error_returned; /* and the call that began it has returned that */
 	struct stream *stream; /* NULL: its segments are not followed */
 	struct opening_slot *opening; /* NULL: none, or it was told */
+	struct flow_entry *flow; /* NULL: its socket's figures are not told */
 	__u32 stream_netns; /* where its packets are taken */
 	__u32 isn; /* the first sequence number of .local, valid with .isn_known */
 	__s32 error;
@@ -75,7 +85,7 @@ enum { CONNS_STREAMS = 1 << 0 }; /* their segments are followed */
 /* @room: conns held at once, at least 16 are. @parts: CONNS_*. Returns 0 or -ENOMEM. */
 int conns_new(struct conns **out, __u32 room, unsigned int parts);
 void conns_free(struct conns *conns);
-__u32 conns_room(__u32 room); /* so many are held where @room are asked for */
+__u32 conns_slots(const struct conns *conns); /* indices are below; with room for who leaves */
 
 /* A new one, alive and not to be found yet; NULL: every one has an opening. */
 struct conn *conns_add(struct conns *conns);

@@ -16,6 +16,7 @@
 #define CHAIN_MOST 32
 /* Over for so many others, a conn is forgotten. */
 #define OVER_MOST 1024
+#define ROOM_LEAST 16
 /* NAT of this machine is met by some connections, not by all. */
 #define ALIAS_SHARE 4
 
@@ -52,11 +53,6 @@ struct conns {
 	__u64 streams_evicted;
 };
 
-__u32 conns_room(__u32 room)
-{
-	return room < 16 ? 16 : room;
-}
-
 static __u32 aliases_room(const struct conns *conns)
 {
 	return conns->room / ALIAS_SHARE;
@@ -69,7 +65,7 @@ int conns_new(struct conns **out, __u32 room, unsigned int parts)
 
 	if (!conns)
 		return -ENOMEM;
-	conns->room = conns_room(room);
+	conns->room = room < ROOM_LEAST ? ROOM_LEAST : room;
 	while (buckets < 2 * (__u64)conns->room && buckets < 1u << 31)
 		buckets *= 2;
 	conns->mask = buckets - 1;
@@ -103,6 +99,11 @@ void conns_free(struct conns *conns)
 	free(conns->by_cookie);
 	free(conns->streams);
 	free(conns);
+}
+
+__u32 conns_slots(const struct conns *conns)
+{
+	return conns->room + 1;
 }
 
 __u32 conns_index(const struct conns *conns, const struct conn *conn)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/conn/conn.h"
 #include "join/core.h"
 #include "util/array.h"
 
@@ -30,52 +31,36 @@ enum tcp_state { /* the kernel's numbers */
 
 struct flow_entry {
 	struct flow flow; /* first */
-	LIST_ENTRY(flow_entry) by_cookie;
-	TAILQ_ENTRY(flow_entry) by_time; /* open ones by birth, ended ones by their end */
+	struct conn *conn;
 	__u64 counted_ns;
 	bool before; /* counted in .before */
-	bool linked;
 };
-
-LIST_HEAD(flow_list, flow_entry);
-TAILQ_HEAD(flow_entries, flow_entry);
 
 struct flow_table {
 	bool enabled; /* the start record says that sockets are told as flows */
 	size_t room;
 	size_t used;
-	size_t touched;
-	size_t buckets; /* a power of two */
-	struct flow_entry *slots; /* .room and one: an end is told although the table is full */
-	struct flow_entry **free;
-	size_t free_count;
-	struct flow_list *by_cookie;
-	struct flow_entries open;
-	struct flow_entries ended;
+	struct conns *conns;
+	struct flow_entry *entries; /* one a conn */
 	struct flow_entry *given; /* by flow_due(), freed at the next call */
 	__u64 snapshot_ns; /* when the last snapshot began */
 	__u64 snapshot_ticks; /* since then */
 	struct flow_counters counters;
 };
 
-int flow_table_new(struct flow_table **out, size_t room)
+int flow_table_new(struct flow_table **out, struct conns *conns, size_t room)
 {
 	struct flow_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return -ENOMEM;
+	table->conns = conns;
 	table->room = room;
-	for (table->buckets = 64; table->buckets < room;)
-		table->buckets *= 2;
-	table->slots = calloc(room + 1, sizeof(*table->slots));
-	table->free = calloc(room + 1, sizeof(struct flow_entry *));
-	table->by_cookie = calloc(table->buckets, sizeof(*table->by_cookie));
-	if (!table->slots || !table->free || !table->by_cookie) {
+	table->entries = calloc(conns_slots(conns), sizeof(*table->entries));
+	if (!table->entries) {
 		flow_table_free(table);
 		return -ENOMEM;
 	}
-	TAILQ_INIT(&table->open);
-	TAILQ_INIT(&table->ended);
 	*out = table;
 	return 0;
 }
@@ -84,97 +69,77 @@ void flow_table_free(struct flow_table *table)
 {
 	if (!table)
 		return;
-	free(table->slots);
-	free(table->free);
-	free(table->by_cookie);
+	free(table->entries);
 	free(table);
 }
 
-/* ---- slots ---- */
-
-static struct flow_list *cookie_bucket(struct flow_table *table, __u64 cookie)
-{
-	return &table->by_cookie[hash_mix(0, cookie) & (table->buckets - 1)];
-}
+/* ---- entries ---- */
 
 /* The newest flow of this socket, also one that has ended and waits. */
 static struct flow_entry *find(struct flow_table *table, __u64 cookie)
 {
-	struct flow_entry *slot;
+	struct conn *conn = conns_by_cookie(table->conns, cookie);
 
-	LIST_FOREACH(slot, cookie_bucket(table, cookie), by_cookie)
-		if (slot->flow.cookie == cookie)
-			return slot;
-	return NULL;
+	return conn ? conn->flow : NULL;
 }
 
 static struct flow_entry *find_open(struct flow_table *table, __u64 cookie)
 {
-	struct flow_entry *slot = find(table, cookie);
+	struct flow_entry *entry = find(table, cookie);
 
-	return slot && !slot->flow.ended_ns ? slot : NULL;
+	return entry && !entry->flow.ended_ns ? entry : NULL;
 }
 
-static void unlink_cookie(struct flow_entry *slot)
-{
-	if (slot->linked)
-		LIST_REMOVE(slot, by_cookie);
-	slot->linked = false;
-}
-
-/* A flow that @event speaks of for the first time; NULL: no place. It stands in no queue yet. */
+/* A flow that @event speaks of for the first time; NULL: no place. */
 static struct flow_entry *make(struct flow_table *table, const struct event *event,
 			       const struct event_tuple *tuple, size_t room)
 {
-	struct flow_entry *slot;
+	struct flow_entry *entry;
+	struct conn *conn;
 
 	table->counters.seen++;
-	if (table->used >= room) {
+	conn = table->used < room ? conns_add(table->conns) : NULL;
+	if (!conn) {
 		table->counters.unkept++;
 		return NULL;
 	}
-	slot = table->free_count ? table->free[--table->free_count] :
-				   &table->slots[table->touched++];
 	table->used++;
-	memset(slot, 0, sizeof(*slot));
-	slot->flow.cookie = event->head.cookie;
-	slot->flow.number = table->counters.seen - 1;
-	slot->flow.seen_ns = event->head.ts_ns;
-	slot->flow.netns = event->head.netns;
-	slot->flow.tuple = *tuple;
-	LIST_INSERT_HEAD(cookie_bucket(table, event->head.cookie), slot, by_cookie);
-	slot->linked = true;
-	return slot;
+	conn->sources = CONN_SOCKET;
+	conn->netns = event->head.netns;
+	conns_set_cookie(table->conns, conn, event->head.cookie);
+	entry = &table->entries[conns_index(table->conns, conn)];
+	*entry = (struct flow_entry){ .conn = conn };
+	entry->flow.cookie = event->head.cookie;
+	entry->flow.number = table->counters.seen - 1;
+	entry->flow.seen_ns = event->head.ts_ns;
+	entry->flow.netns = event->head.netns;
+	entry->flow.tuple = *tuple;
+	conn->flow = entry;
+	return entry;
 }
 
-/* A socket that opens another connection: the end of the one before was not seen. */
-static void end_unseen(struct flow_table *table, struct flow_entry *slot, __u64 now_ns)
+static void end(struct flow_table *table, struct flow_entry *entry, __u64 now_ns)
 {
-	slot->flow.ended_ns = now_ns;
-	slot->flow.known = 0;
-	TAILQ_REMOVE(&table->open, slot, by_time);
-	TAILQ_INSERT_TAIL(&table->ended, slot, by_time);
+	entry->flow.ended_ns = now_ns;
+	conns_move(table->conns, entry->conn, CONN_SETTLING);
 }
 
 static struct flow_entry *open_flow(struct flow_table *table, const struct event *event,
 				    const struct event_tuple *tuple)
 {
-	struct flow_entry *slot = find(table, event->head.cookie);
+	struct flow_entry *entry = find(table, event->head.cookie);
 
-	if (slot && !slot->flow.ended_ns)
-		end_unseen(table, slot, event->head.ts_ns);
-	if (slot)
-		unlink_cookie(slot);
-	slot = make(table, event, tuple, table->room);
-	if (slot)
-		TAILQ_INSERT_TAIL(&table->open, slot, by_time);
-	return slot;
+	if (entry && !entry->flow.ended_ns) {
+		/* a socket that opens another connection: the end of the one before was not seen */
+		entry->flow.known = 0;
+		end(table, entry, event->head.ts_ns);
+	}
+	return make(table, event, tuple, table->room);
 }
 
-static void free_slot(struct flow_table *table, struct flow_entry *slot)
+static void remove_entry(struct flow_table *table, struct flow_entry *entry)
 {
-	unlink_cookie(slot);
-	table->free[table->free_count++] = slot;
+	conns_remove(table->conns, entry->conn);
 	table->used--;
 }
 
@@ -207,16 +172,16 @@ static void learn_tuple(struct flow *flow, const struct event_tuple *tuple)
 	}
 }
 
-static void count(struct flow_entry *slot, const struct event *event,
+static void count(struct flow_entry *entry, const struct event *event,
 		  const struct event_flow *counts)
 {
-	struct flow *flow = &slot->flow;
+	struct flow *flow = &entry->flow;
 
 	if (!(event->head.known & EVENT_K_FLOW))
 		return;
 	flow->counts = *counts;
 	flow->known |= event->head.known & (EVENT_K_FLOW | EVENT_K_TIMEOUTS);
-	slot->counted_ns = event->head.ts_ns;
+	entry->counted_ns = event->head.ts_ns;
 	if (!flow->role_known && (counts->how & FLOW_F_ROLE)) {
 		flow->role_known = true;
 		flow->client = counts->how & FLOW_F_CLIENT;
@@ -227,13 +192,13 @@ static void count(struct flow_entry *slot, const struct event *event,
  * A snapshot overtakes the ring: it may hold a connection whose opening is told after it, but was
  * before. Then it was not open before.
  */
-static bool begins_late(struct flow_table *table, struct flow_entry *slot,
+static bool begins_late(struct flow_table *table, struct flow_entry *entry,
 			const struct event *event)
 {
-	if (!slot || !slot->before || event->head.ts_ns > slot->flow.seen_ns)
+	if (!entry || !entry->before || event->head.ts_ns > entry->flow.seen_ns)
 		return false;
-	slot->before = false;
-	slot->flow.opened_ns = event->head.ts_ns;
+	entry->before = false;
+	entry->flow.opened_ns = event->head.ts_ns;
 	table->counters.before--;
 	return true;
 }
@@ -241,86 +206,83 @@ static bool begins_late(struct flow_table *table, struct flow_entry *slot,
 static void take_open(struct flow_table *table, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
-	struct flow_entry *slot;
+	struct flow_entry *entry;
 
 	if (open->how == OPEN_ACCEPT) {
-		slot = find(table, event->head.cookie);
-		if (slot && (event->head.known & EVENT_K_OWNER))
-			set_owner(&slot->flow, &open->owner, false);
+		entry = find(table, event->head.cookie);
+		if (entry && (event->head.known & EVENT_K_OWNER))
+			set_owner(&entry->flow, &open->owner, false);
 		return;
 	}
 	if (open->how != OPEN_CONNECT)
 		return;
-	slot = find_open(table, event->head.cookie);
-	if (!begins_late(table, slot, event)) {
-		slot = open_flow(table, event, &open->tuple);
-		if (!slot)
+	entry = find_open(table, event->head.cookie);
+	if (!begins_late(table, entry, event)) {
+		entry = open_flow(table, event, &open->tuple);
+		if (!entry)
 			return;
-		slot->flow.opened_ns = event->head.ts_ns;
-		slot->flow.state = SYN_SENT;
+		entry->flow.opened_ns = event->head.ts_ns;
+		entry->flow.state = SYN_SENT;
 	}
-	slot->flow.role_known = true;
-	slot->flow.client = true;
+	entry->flow.role_known = true;
+	entry->flow.client = true;
 	if (event->head.known & EVENT_K_OWNER)
-		set_owner(&slot->flow, &open->owner, false);
+		set_owner(&entry->flow, &open->owner, false);
 }
 
 static void take_established(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
-	struct flow_entry *slot = find_open(join->flows, event->head.cookie);
+	struct flow_entry *entry = find_open(join->flows, event->head.cookie);
 	bool active = socket->old_state == SYN_SENT;
 
-	if (!slot) {
-		slot = open_flow(join->flows, event, &socket->tuple);
-		if (!slot)
+	if (!entry) {
+		entry = open_flow(join->flows, event, &socket->tuple);
+		if (!entry)
 			return;
-		slot->flow.role_known = true;
-		slot->flow.client = active;
+		entry->flow.role_known = true;
+		entry->flow.client = active;
 		if (!active) {
-			slot->flow.opened_ns = event->head.ts_ns;
-			set_listener(join, &slot->flow);
+			entry->flow.opened_ns = event->head.ts_ns;
+			set_listener(join, &entry->flow);
 		}
 	}
 	if (!active)
-		begins_late(join->flows, slot, event);
-	learn_tuple(&slot->flow, &socket->tuple);
-	if (event->head.ts_ns >= slot->counted_ns)
-		slot->flow.state = socket->new_state;
-	slot->flow.established_ns = event->head.ts_ns;
+		begins_late(join->flows, entry, event);
+	learn_tuple(&entry->flow, &socket->tuple);
+	if (event->head.ts_ns >= entry->counted_ns)
+		entry->flow.state = socket->new_state;
+	entry->flow.established_ns = event->head.ts_ns;
 	if (active && socket->flow.retransmits)
-		slot->flow.syn_again = true;
+		entry->flow.syn_again = true;
 }
 
 static void take_end(struct join *join, const struct event *event)
 {
 	struct flow_table *table = join->flows;
 	const struct ev_socket *socket = &event->socket;
-	struct flow_entry *slot = find_open(table, event->head.cookie);
+	struct flow_entry *entry = find_open(table, event->head.cookie);
 	struct flow *flow;
 
-	if (slot) {
-		TAILQ_REMOVE(&table->open, slot, by_time);
-	} else {
+	if (!entry) {
 		/* it was never a connection; else its begin was not seen, or not kept */
 		if (socket->old_state == SYN_RECV || !(event->head.known & EVENT_K_FLOW) ||
 		    find(table, event->head.cookie))
 			return;
-		slot = make(table, event, &socket->tuple, table->room + 1);
-		if (!slot)
+		entry = make(table, event, &socket->tuple, table->room + 1);
+		if (!entry)
 			return;
-		set_listener(join, &slot->flow);
+		set_listener(join, &entry->flow);
 	}
-	flow = &slot->flow;
+	flow = &entry->flow;
 	learn_tuple(flow, &socket->tuple);
-	count(slot, event, &socket->flow);
-	flow->ended_ns = event->head.ts_ns;
+	count(entry, event, &socket->flow);
+	end(table, entry, event->head.ts_ns);
 	flow->known |= EVENT_K_STATE;
 	flow->state = socket->old_state;
 	flow->error = socket->error;
 	flow->reset_received = socket->how & SOCKET_F_RESET;
 	flow->resets_told = join_hook_attached(join, "reset-sent");
-	TAILQ_INSERT_TAIL(&table->ended, slot, by_time);
 }
 
 static void take_state(struct join *join, const struct event *event)
@@ -339,7 +301,7 @@ static void take_snapshot(struct join *join, const struct event *event)
 {
 	const struct ev_snapshot *snapshot = &event->snapshot;
 	struct flow_table *table = join->flows;
-	struct flow_entry *slot;
+	struct flow_entry *entry;
 
 	if (table->snapshot_ticks || !table->snapshot_ns) {
 		table->snapshot_ns = event->head.ts_ns;
@@ -348,35 +310,35 @@ static void take_snapshot(struct join *join, const struct event *event)
 	/* with figures: a full socket. Without: what is left of one (TIME_WAIT), or no more than asked */
 	if (!(event->head.known & EVENT_K_FLOW) || snapshot->state == CLOSE)
 		return;
-	slot = find(table, event->head.cookie);
-	if (slot && slot->flow.ended_ns)
+	entry = find(table, event->head.cookie);
+	if (entry && entry->flow.ended_ns)
 		return; /* the iterator met it before it ended, its record overtook this one */
-	if (!slot && table->used >= table->room) {
+	if (!entry && table->used >= table->room) {
 		table->counters.crowded = true;
 		return;
 	}
-	if (!slot) {
-		slot = open_flow(table, event, &snapshot->tuple);
-		if (!slot)
+	if (!entry) {
+		entry = open_flow(table, event, &snapshot->tuple);
+		if (!entry)
 			return;
 		table->counters.before++;
-		slot->before = true;
+		entry->before = true;
 		if (snapshot->state == SYN_SENT)
-			slot->flow.role_known = slot->flow.client = true;
+			entry->flow.role_known = entry->flow.client = true;
 	}
-	learn_tuple(&slot->flow, &snapshot->tuple);
-	count(slot, event, &snapshot->flow);
-	slot->flow.state = snapshot->state;
-	slot->flow.known |= EVENT_K_STATE;
+	learn_tuple(&entry->flow, &snapshot->tuple);
+	count(entry, event, &snapshot->flow);
+	entry->flow.state = snapshot->state;
+	entry->flow.known |= EVENT_K_STATE;
 	if ((event->head.known & EVENT_K_OWNER) &&
-	    (!slot->flow.owner_known || slot->flow.owner_listens))
-		set_owner(&slot->flow, &snapshot->owner, false);
+	    (!entry->flow.owner_known || entry->flow.owner_listens))
+		set_owner(&entry->flow, &snapshot->owner, false);
 }
 
 void flow_event(struct join *join, const struct event *event)
 {
 	struct flow_table *table = join->flows;
-	struct flow_entry *slot;
+	struct flow_entry *entry;
 
 	switch (event->head.kind) {
 	case EVENT_START:
@@ -399,52 +361,58 @@ void flow_event(struct join *join, const struct event *event)
 		take_snapshot(join, event);
 		return;
 	case EVENT_RESET_SENT:
-		slot = find(table, event->head.cookie);
-		if (slot)
-			slot->flow.reset_sent = true;
+		entry = find(table, event->head.cookie);
+		if (entry)
+			entry->flow.reset_sent = true;
 		return;
 	}
 }
 
 /* ---- telling ---- */
 
-static bool is_due(const struct flow_table *table, const struct flow_entry *slot, __u64 now_ns)
+static bool is_due(const struct flow_table *table, const struct flow_entry *entry, __u64 now_ns)
 {
-	return slot->flow.ended_ns + FLOW_SETTLE_NS <= now_ns || table->used >= table->room;
+	return entry->flow.ended_ns + FLOW_SETTLE_NS <= now_ns || table->used >= table->room;
 }
 
 /* Figures that the last snapshot should have renewed: nobody knows what they are now. */
-static void forget_stale(const struct flow_table *table, struct flow_entry *slot)
+static void forget_stale(const struct flow_table *table, struct flow_entry *entry)
 {
 	bool renewed =
-		table->snapshot_ticks <= SNAPSHOT_TICKS && slot->counted_ns >= table->snapshot_ns;
+		table->snapshot_ticks <= SNAPSHOT_TICKS && entry->counted_ns >= table->snapshot_ns;
 
-	if (!renewed && !slot->flow.ended_ns)
-		slot->flow.known = 0;
+	if (!renewed && !entry->flow.ended_ns)
+		entry->flow.known = 0;
+}
+
+static struct flow_entry *first(const struct flow_table *table, enum conn_queue queue)
+{
+	const struct conn *conn = conns_first(table->conns, queue);
+
+	return conn ? conn->flow : NULL;
 }
 
 const struct flow *join_flow_due(struct join *join, bool all)
 {
 	struct flow_table *table = join->flows;
-	struct flow_entry *slot;
+	struct flow_entry *entry;
 
 	if (!table)
 		return NULL;
 	if (table->given)
-		free_slot(table, table->given);
+		remove_entry(table, table->given);
 	table->given = NULL;
-	slot = TAILQ_FIRST(&table->ended);
-	if (slot && (all || is_due(table, slot, join->now_ns))) {
-		TAILQ_REMOVE(&table->ended, slot, by_time);
-	} else {
-		slot = all ? TAILQ_FIRST(&table->open) : NULL;
-		if (!slot)
+	entry = first(table, CONN_SETTLING);
+	if (!entry || !(all || is_due(table, entry, join->now_ns))) {
+		entry = all ? first(table, CONN_LIVING) : NULL;
+		if (!entry)
 			return NULL;
-		TAILQ_REMOVE(&table->open, slot, by_time);
-		forget_stale(table, slot);
+		forget_stale(table, entry);
 	}
-	table->given = slot;
-	return &slot->flow;
+	/* its place is free at the next call; until then no line holds it */
+	conns_move(table->conns, entry->conn, CONN_NOWHERE);
+	table->given = entry;
+	return &entry->flow;
 }
 
 const struct flow_counters *join_flow_counters(const struct join *join)
