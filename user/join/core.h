@@ -24,7 +24,6 @@
 #define JOIN_SCOPES_MAX 4096
 #define JOIN_MEDIAN_OF 9
 #define JOIN_SEEN_MAX 16384 /* a power of two, small: every packet looks into it */
-#define JOIN_HANDSHAKES_MAX 4096
 #define JOIN_LOOKUPS_MAX 4096
 #define JOIN_LOOKUP_EVIDENCE 8
 #define JOIN_LOOKUPS_WORKED 1024 /* remembered for what is still to come of them */
@@ -44,6 +43,7 @@ struct conns;
 struct opening_slot;
 struct openings;
 struct strays;
+struct talks;
 
 struct captured_packet {
 	__u64 ts_ns;
@@ -194,13 +194,9 @@ struct join {
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record */
 	struct conn *conn; /* .look's, NULL none */
-	struct connection *connections; /* of captures, a slot for every slot of .conns */
-	bool connection_claimed; /* an opening tells what the last record brought */
+	struct talks *talks; /* NULL: what is said is not judged */
+	bool claimed; /* an opening or a lookup tells what the last record brought */
 	bool finished;
-	struct handshake *handshakes; /* of .connections that speak TLS */
-	size_t handshakes_next;
-	const struct tls_side *tls_alert; /* ended by the last record, NULL none */
-	size_t connections_finished; /* .finished: so many slots were looked at */
 
 	struct ev_start start;
 	bool started;
@@ -235,18 +231,6 @@ struct join {
 __u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
-
-/* connection.c */
-void connection_packet(struct join *join, const struct event *event);
-void connection_claim(struct join *join); /* an opening or a lookup tells of its end */
-/* The capture is over: judges the next one that was still open. False: there is none left. */
-bool connection_finish_next(struct join *join);
-
-/* handshake.c */
-void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
-		      const struct event *event, __u8 from); /* one with payload */
-/* Its connection was judged: its place is another's from the next record on. */
-void handshake_over(struct join *join, const struct connection *connection);
 
 /* lookup.c: names */
 void lookup_datagram(struct join *join, const struct event *event); /* of port 53 */

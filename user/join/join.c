@@ -8,6 +8,7 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/talk/talk.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,
@@ -71,17 +72,14 @@ int join_new(struct join **out, const struct join_limits *limits)
 	}
 	if (limits->flows && flow_table_new(&join->flows, join->conns, limits->flows))
 		join->flows = NULL;
-	if (limits->segments && limits->established) {
-		join->connections = calloc(conns_slots(join->conns), sizeof(*join->connections));
-		join->handshakes = calloc(JOIN_HANDSHAKES_MAX, sizeof(*join->handshakes));
-	}
+	if (limits->segments && limits->established && talks_new(&join->talks, join->conns))
+		join->talks = NULL;
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (attempt_table_new(&join->attempts, n) || evidence_pool_new(&join->evidence, 4 * n) ||
 	    !join->listeners || !join->scopes || !join->scopes_by_port ||
 	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
 	    !join->datagram_flows || !join->claims || !join->processes ||
-	    (limits->segments && limits->established &&
-	     (!join->connections || !join->handshakes)) ||
+	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows) || new_parties(join)) {
 		join_free(join);
 		return -ENOMEM;
@@ -118,8 +116,7 @@ void join_free(struct join *join)
 	flow_table_free(join->flows);
 	whose_free(join->whose);
 	owners_free(join->owners);
-	free(join->connections);
-	free(join->handshakes);
+	talks_free(join->talks);
 	free(join);
 }
 
@@ -275,7 +272,8 @@ static void handle_segment(struct join *join, const struct event *event)
 					  event->head.ts_ns, event->frame.frame, &join->look);
 	}
 	join->conn = conn;
-	connection_packet(join, event);
+	if (join->talks && join->look.stream)
+		connection_packet(join, event);
 }
 
 static void handle_frame(struct join *join, const struct event *event)
@@ -335,8 +333,9 @@ void join_event(struct join *join, const struct event *event)
 	join->look = (struct stream_look){ 0 };
 	join->conn = NULL;
 	conns_settle(join->conns);
-	join->connection_claimed = false;
-	join->tls_alert = NULL;
+	join->claimed = false;
+	if (join->talks)
+		join->talks->tls_alert = NULL;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
@@ -369,7 +368,7 @@ bool join_follows_segments(const struct join *join)
 
 const struct tls_side *join_tls_alert(const struct join *join)
 {
-	return join->tls_alert;
+	return join->talks ? join->talks->tls_alert : NULL;
 }
 
 const struct stream_look *join_look(const struct join *join)

@@ -8,6 +8,7 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/talk/talk.h"
 #include "util/address.h"
 
 /* ---- slots ---- */
@@ -417,7 +418,7 @@ struct attempt *join_due(struct join *join)
 
 	if (!slot &&
 	    join->finished) /* one by one: however many were open, no table holds them all */
-		while (!slot && connection_finish_next(join))
+		while (!slot && join->talks && connection_finish_next(join))
 			slot = TAILQ_FIRST(&join->attempts->due);
 	if (!slot)
 		return NULL;

@@ -163,11 +163,13 @@ const struct subject subject_lookup = {
 void attempt_connection(struct join *join, const struct connection *connection)
 {
 	const struct stream *stream = connection->stream;
-	struct attempt_slot *slot = take_captured(
-		join, &subject_connection,
-		join_hash_bytes(stream->ends->port[0], stream->ends->address[0], sizeof(stream->ends->address[0])),
-		join_hash_bytes(stream->ends->port[1], stream->ends->address[1], sizeof(stream->ends->address[1])),
-		stream->first_ns);
+	struct attempt_slot *slot =
+		take_captured(join, &subject_connection,
+			      join_hash_bytes(stream->ends->port[0], stream->ends->address[0],
+					      sizeof(stream->ends->address[0])),
+			      join_hash_bytes(stream->ends->port[1], stream->ends->address[1],
+					      sizeof(stream->ends->address[1])),
+			      stream->first_ns);
 
 	if (!slot)
 		return;

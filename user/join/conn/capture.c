@@ -73,7 +73,7 @@ static void end_opening(struct join *join, struct opening_slot *slot, enum openi
 	opening->end = end;
 	opening->ended_ns = now_ns > opening->started_ns ? now_ns : opening->started_ns;
 	if (opening->established_ns)
-		connection_claim(join);
+		join->claimed = true;
 	attempt_note_failure(join, slot);
 }
 
@@ -401,7 +401,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	slot->opening.syn_ifindex = event->head.ifindex;
 	slot->opening.of_lookup = join->lookups_truncated_count && lookup_of_segment(join, packet);
 	if (slot->opening.of_lookup)
-		connection_claim(join);
+		join->claimed = true;
 	tuple = &slot->opening.tuple;
 	memcpy(tuple->local, packet->source, sizeof(tuple->local));
 	memcpy(tuple->remote, packet->destination, sizeof(tuple->remote));

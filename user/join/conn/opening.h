@@ -85,13 +85,21 @@ void opening_see_whole(struct join *join, struct opening_slot *slot);
 void opening_set_ends(struct join *join, struct opening_slot *slot);
 void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire);
 
-/* ---- wire.c: packets, drops, resets, ICMP ---- */
+/* ---- strays.c ---- */
 
 struct strays;
 
 /* @room: sightings kept that have no opening yet. Returns 0 or -ENOMEM. */
 int strays_new(struct strays **out, __u32 room);
 void strays_free(struct strays *strays);
+/* Keeps it. @syn: it can be found by its sequence number, too. Returns whether an older one had to go. */
+bool strays_keep(struct strays *strays, const struct sighting *sighting, bool syn);
+/* Walks by .link and .by_isn, the newest first; others share their buckets. */
+struct sighting *strays_between(const struct strays *strays, const struct ends *ends);
+struct sighting *strays_of_isn(const struct strays *strays, __u32 isn);
+void strays_forget(struct sighting *stray);
+
+/* ---- wire.c: packets, drops, resets, ICMP ---- */
 
 void wire_event(struct join *join, const struct event *event);
 void wire_listener(struct join *join, const struct event *event);

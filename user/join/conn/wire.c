@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* wire.c - packets, drops, resets and ICMP find the opening they speak of */
 
-#include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "join/attempt/attempt.h"
@@ -425,92 +423,6 @@ static bool place_by_cookie(struct join *join, const struct sighting *sighting)
 
 /* ---- strays ---- */
 
-LIST_HEAD(sighting_list, sighting);
-
-/* What could not be placed yet: a ring, and the ways to find something in it. */
-struct strays {
-	struct sighting *ring;
-	struct sighting_list *by_ends;
-	struct sighting_list *by_isn;
-	size_t room;
-	size_t next;
-	size_t mask;
-};
-
-int strays_new(struct strays **out, __u32 room)
-{
-	struct strays *strays = calloc(1, sizeof(*strays));
-	size_t buckets = 64;
-
-	if (!strays)
-		return -ENOMEM;
-	while (buckets < 2 * (size_t)room)
-		buckets *= 2;
-	strays->mask = buckets - 1;
-	strays->room = room;
-	strays->ring = calloc(room, sizeof(*strays->ring));
-	strays->by_ends = calloc(buckets, sizeof(*strays->by_ends));
-	strays->by_isn = calloc(buckets, sizeof(*strays->by_isn));
-	if (!strays->ring || !strays->by_ends || !strays->by_isn) {
-		strays_free(strays);
-		return -ENOMEM;
-	}
-	*out = strays;
-	return 0;
-}
-
-void strays_free(struct strays *strays)
-{
-	if (!strays)
-		return;
-	free(strays->ring);
-	free(strays->by_ends);
-	free(strays->by_isn);
-	free(strays);
-}
-
-/* Both directions of a tuple share a bucket. */
-static struct sighting_list *stray_bucket(const struct strays *strays, const __u8 *a, __u16 a_port,
-					  const __u8 *b, __u16 b_port)
-{
-	return &strays->by_ends[ends_of(a, a_port, b, b_port).hash & strays->mask];
-}
-
-static struct sighting_list *isn_bucket(const struct strays *strays, __u32 isn)
-{
-	return &strays->by_isn[hash_mix(0, isn) & strays->mask];
-}
-
-static void forget_stray(struct sighting *stray)
-{
-	LIST_REMOVE(stray, link);
-	if (stray->in_isn)
-		LIST_REMOVE(stray, by_isn);
-	stray->used = false;
-	stray->in_isn = false;
-}
-
-static void keep_stray(struct join *join, const struct sighting *sighting)
-{
-	struct strays *strays = join->strays;
-	struct sighting *stray = &strays->ring[strays->next];
-
-	strays->next = (strays->next + 1) % strays->room;
-	if (stray->used) {
-		forget_stray(stray);
-		join->counters.strays_overwritten++;
-	}
-	*stray = *sighting;
-	stray->used = true;
-	LIST_INSERT_HEAD(stray_bucket(strays, stray->source, stray->source_port, stray->destination,
-				      stray->destination_port),
-			 stray, link);
-	if (!stray->seq_known || stray->quoted || !is_syn(&stray->evidence))
-		return;
-	stray->in_isn = true;
-	LIST_INSERT_HEAD(isn_bucket(strays, stray->seq), stray, by_isn);
-}
-
 static bool is_of(const struct opening_slot *slot, const struct sighting *stray)
 {
 	const struct opening *opening = &slot->opening;
@@ -532,18 +444,17 @@ static bool is_of(const struct opening_slot *slot, const struct sighting *stray)
 void wire_find_strays(struct join *join, struct opening_slot *slot)
 {
 	const struct event_tuple *tuple = &slot->opening.tuple;
+	struct ends ends =
+		ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
 	struct sighting *found[16], *stray;
 	size_t n = 0;
 
-	LIST_FOREACH(stray,
-		     stray_bucket(join->strays, tuple->local, tuple->local_port, tuple->remote,
-				  tuple->remote_port),
-		     link)
+	for (stray = strays_between(join->strays, &ends); stray; stray = LIST_NEXT(stray, link))
 		if (n < sizeof(found) / sizeof(found[0]) && is_of(slot, stray))
 			found[n++] = stray;
 	while (n--) { /* the oldest was put in first and stands last */
 		stray = found[n];
-		forget_stray(stray);
+		strays_forget(stray);
 		apply(join, slot, stray,
 		      address_equal(stray->source, tuple->local) &&
 			      stray->source_port == tuple->local_port,
@@ -563,13 +474,14 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 
 	if (!slot->opening.isn_known)
 		return;
-	LIST_FOREACH(stray, isn_bucket(join->strays, slot->opening.isn), by_isn)
+	for (stray = strays_of_isn(join->strays, slot->opening.isn); stray;
+	     stray = LIST_NEXT(stray, by_isn))
 		if (n < sizeof(found) / sizeof(found[0]) && stray->seq == slot->opening.isn &&
 		    stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS >= slot->opening.started_ns)
 			found[n++] = stray;
 	while (n--) {
 		stray = found[n];
-		forget_stray(stray);
+		strays_forget(stray);
 		apply(join, slot, stray, true, false);
 	}
 }
@@ -609,7 +521,8 @@ void wire_event(struct join *join, const struct event *event)
 		return;
 	}
 	if (!place_by_tuple(join, &sighting))
-		keep_stray(join, &sighting);
+		join->counters.strays_overwritten +=
+			strays_keep(join->strays, &sighting, is_syn(&sighting.evidence));
 }
 
 void wire_listener(struct join *join, const struct event *event)

@@ -85,7 +85,7 @@ void lookup_segment(struct join *join, const struct event *event)
 		if (!address_equal(slot->lookup.client, client) ||
 		    !address_equal(slot->lookup.server, server))
 			continue;
-		connection_claim(join); /* the lookup tells of it */
+		join->claimed = true; /* the lookup tells of it */
 		note_tcp(slot, event, to_server);
 		if (!to_server && packet->payload_bytes)
 			take_stream(join, slot, event);

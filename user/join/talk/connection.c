@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* connection.c - what is said on the connections of a capture, and when one of them is to be judged */
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "join/segment/stream_judge.h"
 #include "join/attempt/attempt.h"
-#include "join/conn/opening.h"
+#include "join/talk/talk.h"
 #include "util/address.h"
 #include "util/array.h"
 #include "util/time.h"
@@ -25,6 +27,33 @@
 #define SAYS_NOTHING                                                                 \
 	(SENT_AGAIN | BIT(STREAM_SPURIOUS_RETRANSMISSION) | BIT(STREAM_KEEP_ALIVE) | \
 	 BIT(STREAM_ZERO_WINDOW_PROBE))
+
+/* ---- the parts ---- */
+
+int talks_new(struct talks **out, const struct conns *conns)
+{
+	struct talks *talks = calloc(1, sizeof(*talks));
+
+	if (!talks)
+		return -ENOMEM;
+	talks->connections = calloc(conns_slots(conns), sizeof(*talks->connections));
+	talks->handshakes = calloc(TALK_HANDSHAKES_MAX, sizeof(*talks->handshakes));
+	if (!talks->connections || !talks->handshakes) {
+		talks_free(talks);
+		return -ENOMEM;
+	}
+	*out = talks;
+	return 0;
+}
+
+void talks_free(struct talks *talks)
+{
+	if (!talks)
+		return;
+	free(talks->connections);
+	free(talks->handshakes);
+	free(talks);
+}
 
 /* ---- what is known ---- */
 
@@ -205,26 +234,18 @@ bool connection_finish_next(struct join *join)
 {
 	const struct conn *conn;
 
-	if (!join->connections)
-		return false;
-	for (; (conn = conns_at(join->conns, join->connections_finished));
-	     join->connections_finished++) {
-		struct connection *connection = &join->connections[join->connections_finished];
+	for (; (conn = conns_at(join->conns, join->talks->finished)); join->talks->finished++) {
+		struct connection *connection = &join->talks->connections[join->talks->finished];
 
 		if (!conn->queue || !conn->stream || !connection->begun || connection->told ||
 		    connection->number != (__u32)conn->stream->number)
 			continue;
 		connection->ended_ns = join->now_ns;
 		end(join, connection, conn->stream);
-		join->connections_finished++;
+		join->talks->finished++;
 		return true;
 	}
 	return false;
-}
-
-void connection_claim(struct join *join)
-{
-	join->connection_claimed = true;
 }
 
 /* ---- packets ---- */
@@ -431,7 +452,7 @@ static void take_marks(struct connection *connection, const struct stream *strea
 
 static struct connection *slot_of(struct join *join, const struct conn *conn)
 {
-	return &join->connections[conns_index(join->conns, conn)];
+	return &join->talks->connections[conns_index(join->conns, conn)];
 }
 
 /* The connection of the packet's stream, made new where the slot was another's. */
@@ -483,14 +504,12 @@ void connection_packet(struct join *join, const struct event *event)
 	const struct stream *stream = look->stream;
 	struct connection *connection;
 
-	if (!join->connections || !stream)
-		return;
 	end_other(join, conns_gone(join->conns));
 	end_other(join, look->replaced);
 	if (look->copy || !says_something(packet, look))
 		return;
 	connection = connection_of(join, join->conn);
-	if (join->connection_claimed && !connection->told) {
+	if (join->claimed && !connection->told) {
 		connection->told = true;
 		handshake_over(join, connection);
 	}

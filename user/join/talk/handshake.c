@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "join/core.h"
+#include "join/talk/talk.h"
 
 /* So many of the pool are looked at for a free place: then the one at hand is forgotten. */
 enum { PROBES = 64 };
@@ -82,7 +82,7 @@ struct handshake *handshake_of(struct join *join, const struct connection *conne
 
 	if (!connection->handshake)
 		return NULL;
-	handshake = &join->handshakes[connection->handshake - 1];
+	handshake = &join->talks->handshakes[connection->handshake - 1];
 	return handshake->used && handshake->number == connection->number ? handshake : NULL;
 }
 
@@ -102,13 +102,14 @@ static struct handshake *take_handshake(struct join *join, struct connection *co
 	struct handshake *handshake = NULL;
 
 	for (int i = 0; i < PROBES; i++) {
-		join->handshakes_next = (join->handshakes_next + 1) % JOIN_HANDSHAKES_MAX;
-		handshake = &join->handshakes[join->handshakes_next];
+		join->talks->handshakes_next =
+			(join->talks->handshakes_next + 1) % TALK_HANDSHAKES_MAX;
+		handshake = &join->talks->handshakes[join->talks->handshakes_next];
 		if (is_free(join, handshake))
 			break;
 	}
 	*handshake = (struct handshake){ .used = true, .number = connection->number };
-	connection->handshake = (__u16)(join->handshakes_next + 1);
+	connection->handshake = (__u16)(join->talks->handshakes_next + 1);
 	return handshake;
 }
 
@@ -223,7 +224,7 @@ void handshake_packet(struct join *join, struct connection *connection, const st
 	tls_side_take(side, payload_seq(packet) - (stream->side[from].isn + 1), payload, captured,
 		      packet->payload_bytes, &handshake->hello[from]);
 	if (side->alerts != alerts)
-		join->tls_alert = side;
+		join->talks->tls_alert = side;
 	if (from == handshake->client)
 		note_client(handshake, before, event->head.ts_ns);
 	else

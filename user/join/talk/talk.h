@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* talk.h - what is said on connections: the parts of conns above their segments; private to join */
+#pragma once
+
+#include "join/conn/conn.h"
+#include "join/core.h"
+#include "join/talk/connection.h"
+
+#define TALK_HANDSHAKES_MAX 4096
+
+/* Of captures alone: what every packet says is known there. */
+struct talks {
+	struct connection *connections; /* one a conn */
+	struct handshake *handshakes; /* of those that speak TLS */
+	size_t handshakes_next;
+	__u32 finished; /* at the end of the capture: so many slots were looked at */
+	const struct tls_side *tls_alert; /* ended by the last record, NULL none */
+};
+
+int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
+void talks_free(struct talks *talks);
+
+/* connection.c. The packet of the last frame, whose conn and look are known. */
+void connection_packet(struct join *join, const struct event *event);
+/* The capture is over: judges the next one that was still open. False: there is none left. */
+bool connection_finish_next(struct join *join);
+
+/* handshake.c */
+void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
+		      const struct event *event, __u8 from); /* one with payload */
+/* Its connection was judged: its place is another's from the next record on. */
+void handshake_over(struct join *join, const struct connection *connection);
