@@ -11,6 +11,7 @@
 #include "join/host/claims.h"
 #include "join/compare/compare.h"
 #include "join/talk/connection.h"
+#include "join/talk/outcome.h"
 #include "join/conn/flow.h"
 #include "join/conn/whose.h"
 #include "join/conn/conn.h"
@@ -411,6 +412,10 @@ bool attempt_span(const struct attempt *attempt, size_t index, struct packet_spa
 size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 			struct evidence *evidence, size_t room, size_t *omitted);
 
+/* What became of the connection that the attempt is about; false: it is about none, or not that far. */
+bool attempt_outcome(const struct join *join, const struct attempt *attempt,
+		     struct outcome *outcome);
+
 /* Facts that were fetched for the attempt, in order of arrival; NULL-terminated walk by index. */
 const struct ev_fact *attempt_fact(const struct join *join, const struct attempt *attempt,
 				   enum event_fact what, size_t index);
@@ -465,10 +470,6 @@ bool join_follows_segments(const struct join *join);
 
 /* What the last record's packet was in its connection; .stream NULL: in none. */
 const struct stream_look *join_look(const struct join *join);
-
-/* The TLS handshake of a connection that did not come to its end; NULL: it did, or there was none. */
-const struct handshake *join_handshake(const struct join *join,
-				       const struct connection *connection);
 
 /* The side whose alert in clear the last record's packet brought: its .alert_bytes; NULL none. */
 const struct tls_side *join_tls_alert(const struct join *join);

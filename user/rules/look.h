@@ -73,32 +73,21 @@ __u64 look_lasted_ns(const struct view *view);
 /* When the attempt and this opening of it began was seen: else no duration is the whole one. */
 bool look_begin_seen(const struct view *view);
 
-/* ---- look_connection.c: about an established connection of a capture ---- */
+/* ---- look_connection.c: about an established connection ---- */
 
-/* Both directions are there, which is what every rule asks for; fills in what was not seen of it. */
-bool look_connection(const struct view *view, struct guess *guess);
-
-const struct connection_side *look_side(const struct view *view, int side);
+const struct outcome_side *look_side(const struct view *view, int side);
+const struct figures_side *look_figures(const struct view *view, int side);
 
 __u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
+
+/* What was not seen of it: BLIND_*. */
+__u32 look_connection_holes(const struct view *view);
 
 /* Where the packets were taken, as far as hop limits tell. */
 enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
 enum vantage_point look_vantage_point(const struct view *view);
 
-/* Of what begins so, enum first_kind, it is known that the other side owes an answer. */
-bool look_owes_answer(__u8 first_kind);
-
 /* ---- look_tls.c: about its TLS handshake, where that did not come to its end ---- */
-
-/* NULL: no TLS, or both sides were content. */
-const struct handshake *look_handshake(const struct view *view);
-
-/* When a side ended the connection by FIN or reset; 0: it did not. */
-__u64 look_closed_ns(const struct view *view, int side);
-
-/* The side that ended it; -1: nobody did. */
-int look_closed_first(const struct view *view);
 
 /* @handshake may be NULL. */
 bool look_client_hello(const struct handshake *handshake);

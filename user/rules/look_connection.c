@@ -4,30 +4,31 @@
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
-#include "util/array.h"
 
-const struct connection_side *look_side(const struct view *view, int side)
+const struct outcome_side *look_side(const struct view *view, int side)
 {
-	return &view->connection->side[side];
+	return &view->outcome->side[side];
+}
+
+const struct figures_side *look_figures(const struct view *view, int side)
+{
+	return &view->outcome->figures.side[side];
 }
 
 __u8 look_client(const struct view *view)
 {
-	return view->connection->stream->ends->client;
+	return view->outcome->figures.client;
 }
 
-bool look_connection(const struct view *view, struct guess *guess)
+__u32 look_connection_holes(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	const struct stream *stream = connection->stream;
-	__u32 unseen = stream->side[0].flagged[STREAM_ACK_LOST_SEGMENT] +
-		       stream->side[1].flagged[STREAM_ACK_LOST_SEGMENT];
+	__u32 holes = 0;
 
-	if (unseen || join_counters(view->join)->lost)
-		guess->blind |= BLIND_LOST_RECORDS;
-	if (!stream->ends->client_known)
-		guess->blind |= BLIND_STARTED_LATE;
-	return connection_two_sided(connection);
+	if (view->outcome->unseen || join_counters(view->join)->lost)
+		holes |= BLIND_LOST_RECORDS;
+	if (!view->outcome->figures.client_known)
+		holes |= BLIND_STARTED_LATE;
+	return holes;
 }
 
 /* Hop limits that hosts begin with; 128 and 255 are of other systems and of routers. */
@@ -36,33 +37,21 @@ static bool is_initial(__u8 ttl)
 	return ttl == 64 || ttl == 128 || ttl == 255;
 }
 
-static __u8 ttl_of(const struct connection_side *side, const struct connection_mark *syn)
-{
-	return syn->ts_ns ? syn->ttl : side->first.ttl;
-}
-
 enum vantage_point look_vantage_point(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	__u8 client = look_client(view);
-	__u8 near_ttl = ttl_of(&connection->side[client], &connection->syn);
-	__u8 far_ttl = ttl_of(&connection->side[!client], &connection->syn_ack);
+	__u8 near_hops = look_side(view, look_client(view))->hops;
+	__u8 far_hops = look_side(view, !look_client(view))->hops;
 
-	if (!near_ttl || !far_ttl || is_initial(near_ttl) == is_initial(far_ttl))
+	if (!near_hops || !far_hops || is_initial(near_hops) == is_initial(far_hops))
 		return VANTAGE_POINT_UNKNOWN;
-	return is_initial(near_ttl) ? VANTAGE_POINT_CLIENT : VANTAGE_POINT_SERVER;
-}
-
-bool look_owes_answer(__u8 first_kind)
-{
-	return first_kind == FIRST_HTTP_REQUEST || first_kind == FIRST_REDIS_REQUEST;
+	return is_initial(near_hops) ? VANTAGE_POINT_CLIENT : VANTAGE_POINT_SERVER;
 }
 
 void words_side(struct text *text, const struct view *view, int side)
 {
-	const struct stream *stream = view->connection->stream;
+	const struct figures_side *figures = look_figures(view, side);
 
-	address_print_port(text, stream->ends->address[side], stream->ends->port[side]);
+	address_print_port(text, figures->address, figures->port);
 }
 
 void words_check_server(const struct view *view, struct finding *finding, const char *why)
@@ -70,6 +59,6 @@ void words_check_server(const struct view *view, struct finding *finding, const 
 	struct words_check check = words_check_remote(finding);
 
 	text_add(&check.run, "ss -tnpi 'sport = :%u'",
-		 view->connection->stream->ends->port[!look_client(view)]);
+		 look_figures(view, !look_client(view))->port);
 	words_check_end(&check, "%s", why);
 }

@@ -6,31 +6,6 @@
 #include "rules/look.h"
 #include "rules/words.h"
 
-/* NULL: no TLS, or both sides were content. */
-const struct handshake *look_handshake(const struct view *view)
-{
-	return join_handshake(view->join, view->connection);
-}
-
-/* When a side ended it by FIN or reset; 0: it did not. */
-__u64 look_closed_ns(const struct view *view, int side)
-{
-	__u64 fin_ns = look_side(view, side)->fin.ts_ns;
-	__u64 reset_ns = look_side(view, side)->reset.ts_ns;
-
-	return !fin_ns || (reset_ns && reset_ns < fin_ns) ? reset_ns : fin_ns;
-}
-
-/* The side that ended it; -1: nobody did. */
-int look_closed_first(const struct view *view)
-{
-	__u64 first_ns = look_closed_ns(view, 0), second_ns = look_closed_ns(view, 1);
-
-	if (!first_ns && !second_ns)
-		return -1;
-	return !second_ns || (first_ns && first_ns <= second_ns) ? 0 : 1;
-}
-
 bool look_client_hello(const struct handshake *handshake)
 {
 	return handshake && (tls_side_sent(&handshake->side[handshake->client], TLS_CLIENT_HELLO) ||
@@ -100,10 +75,10 @@ void words_check_certificate(const struct view *view, struct finding *finding, c
 
 void words_check_server_port(const struct view *view, struct finding *finding, const char *why)
 {
-	const struct stream *stream = view->connection->stream;
 	struct words_check check = words_check_remote(finding);
 
-	text_add(&check.run, "ss -ltnp 'sport = :%u'", stream->ends->port[!look_client(view)]);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'",
+		 look_figures(view, !look_client(view))->port);
 	words_check_end(&check, "%s", why);
 }
 

@@ -17,7 +17,7 @@ struct view {
 	const struct thresholds *thresholds;
 	const struct attempt *attempt;
 	const struct opening *opening; /* the one judged; NULL for bind, listen, overflow */
-	const struct connection *connection; /* WAKE_CONNECTION, else NULL */
+	const struct outcome *outcome; /* WAKE_CONNECTION, else NULL */
 	enum wake wake;
 	bool facts; /* facts of this attempt were fetched */
 };
@@ -39,6 +39,7 @@ struct rule {
 	__u8 severity;
 	__u8 cap; /* the most confidence it may claim */
 	__u32 wakes; /* WAKE_* */
+	__u32 needs; /* OUTCOME_* without which it is not asked */
 	bool (*match)(const struct view *view, struct guess *guess);
 	void (*tell)(const struct view *view, struct finding *finding);
 

@@ -113,9 +113,9 @@ static bool facts_there(const struct join *join, const struct attempt *attempt)
 	return false;
 }
 
-/* False: nothing to judge. */
+/* False: nothing to judge. @room: for its outcome, which most have none of. */
 static bool view_of(const struct join *join, const struct thresholds *thresholds,
-		    const struct attempt *attempt, struct view *view)
+		    const struct attempt *attempt, struct outcome *room, struct view *view)
 {
 	const struct subject *subject = attempt->subject;
 
@@ -127,8 +127,8 @@ static bool view_of(const struct join *join, const struct thresholds *thresholds
 	};
 	view->wake =
 		subject->wake ? subject->wake(attempt, &view->opening) : (enum wake)subject->wakes;
-	if (view->wake == WAKE_CONNECTION)
-		view->connection = attempt->connection;
+	if (attempt_outcome(join, attempt, room))
+		view->outcome = room;
 	return view->wake != WAKE_NONE;
 }
 
@@ -178,12 +178,17 @@ static void weigh(struct verdict *verdict, const struct guess *guess)
 /* The first that matches; NULL: none. */
 static const struct rule *first_match(const struct view *view, struct guess *guess)
 {
+	__u32 known = view->outcome ? view->outcome->known : 0;
+	__u32 holes = view->outcome ? look_connection_holes(view) : 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct rule *rule = table[i];
 
-		if (!(rule->wakes & view->wake))
+		if (!(rule->wakes & view->wake) || (rule->needs & ~known))
 			continue;
-		*guess = (struct guess){ .severity = rule->severity, .confidence = rule->cap };
+		*guess = (struct guess){ .severity = rule->severity,
+					 .confidence = rule->cap,
+					 .blind = holes };
 		if (rule->match(view, guess))
 			return rule;
 	}
@@ -195,10 +200,11 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 {
 	const struct rule *rule = NULL;
 	struct guess guess = { 0 };
+	struct outcome outcome;
 	struct view view;
 
 	*verdict = (struct verdict){ 0 };
-	if (!attempt->unknown && view_of(join, thresholds, attempt, &view))
+	if (!attempt->unknown && view_of(join, thresholds, attempt, &outcome, &view))
 		rule = first_match(&view, &guess);
 	if (rule && !guess.silent) {
 		verdict->rule = rule;
@@ -230,11 +236,12 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 		const struct verdict *verdict, struct wanted_facts *wanted)
 {
 	const struct rule *rule = verdict->rule;
+	struct outcome outcome;
 	struct view view;
 
 	*wanted = (struct wanted_facts){ .attempt = attempt->id };
 	if (!rule || verdict->state == FINDING_CLEARED || !rule->facts ||
-	    !view_of(join, &thresholds_default, attempt, &view))
+	    !view_of(join, &thresholds_default, attempt, &outcome, &view))
 		return false;
 	if (verdict->opening)
 		view.opening = verdict->opening;
@@ -278,10 +285,11 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		const struct attempt *attempt, const struct verdict *verdict,
 		struct finding *finding)
 {
+	struct outcome outcome;
 	struct view view;
 
 	memset(finding, 0, offsetof(struct finding, related));
-	if (!view_of(join, thresholds, attempt, &view) && !verdict->opening)
+	if (!view_of(join, thresholds, attempt, &outcome, &view) && !verdict->opening)
 		view.wake = WAKE_PENDING; /* all that is left to say is that it is over */
 	if (verdict->opening)
 		view.opening = verdict->opening;

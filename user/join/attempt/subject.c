@@ -21,6 +21,15 @@ void subject_tuple(const struct attempt *attempt, struct event_tuple *tuple)
 	*tuple = about.tuple;
 }
 
+bool attempt_outcome(const struct join *join, const struct attempt *attempt,
+		     struct outcome *outcome)
+{
+	if (!attempt->subject->outcome)
+		return false;
+	attempt->subject->outcome(join, attempt, outcome);
+	return true;
+}
+
 /* What is sent when all is over: the last ACK, the reset after the close. */
 #define AFTERMATH_NS 250000000ull
 

@@ -18,6 +18,7 @@ struct attempt;
 struct evidence;
 struct join;
 struct opening;
+struct outcome;
 struct packet_span;
 
 /* What an attempt has come to when it is judged. */
@@ -68,6 +69,9 @@ struct subject {
 	/* As attempt_evidence(). */
 	size_t (*evidence)(const struct attempt *attempt, struct evidence *evidence, size_t room,
 			   size_t *omitted);
+	/* What became of its connection; NULL: it is about none, or not that far. */
+	void (*outcome)(const struct join *join, const struct attempt *attempt,
+			struct outcome *outcome);
 	/* The @index-th span of its packets (whose.h), to its end; false: no more. NULL: none. */
 	bool (*packets)(const struct attempt *attempt, size_t index, struct packet_span *span);
 	/* It was told: what its attempt held is given back. NULL: there is nothing. */

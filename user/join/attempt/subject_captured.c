@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "join/attempt/attempt.h"
+#include "join/talk/talk.h"
 #include "util/address.h"
 #include "util/port.h"
 #include "util/time.h"
@@ -204,6 +205,14 @@ static size_t talk_evidence(const struct attempt *attempt, struct evidence *evid
 	return room < CONNECTION_EVIDENCE ? 0 : connection_evidence(attempt->connection, evidence);
 }
 
+static void talk_outcome(const struct join *join, const struct attempt *attempt,
+			 struct outcome *outcome)
+{
+	const struct connection *connection = attempt->connection;
+
+	outcome_take_talk(outcome, connection, handshake_of(join, connection));
+}
+
 static bool talk_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
 {
 	if (index)
@@ -225,6 +234,7 @@ const struct subject subject_connection = {
 	.about = talk_about,
 	.key = talk_key,
 	.evidence = talk_evidence,
+	.outcome = talk_outcome,
 	.packets = talk_packets,
 };
 

@@ -96,6 +96,8 @@ static void take_end(struct figures *figures, const struct flow *flow)
 	figures->end = (__u8)end;
 	figures->closed_first = FIGURES_NEITHER;
 	figures->reset_by = (__s8)reset_by(flow, end);
+	if (figures->reset_by != FIGURES_NEITHER) /* it closes the socket at once */
+		figures->reset_ns = flow->ended_ns;
 	if (!flow->ended_ns || !(flow->known & EVENT_K_STATE))
 		return;
 	figures->known |= FIGURES_END;
@@ -113,6 +115,7 @@ static void take_begin(struct figures *figures, const struct flow *flow)
 	if (flow->opened_ns)
 		figures->known |= FIGURES_BEGIN;
 	figures->started_ns = flow->opened_ns;
+	figures->established_ns = flow->established_ns;
 	if (flow->opened_ns && flow->established_ns)
 		figures->handshake = HANDSHAKE_WHOLE;
 	else if (flow->opened_ns || flow->established_ns)

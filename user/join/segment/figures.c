@@ -72,6 +72,7 @@ static void take_end(struct figures *figures, const struct stream *stream)
 	figures->end = (__u8)end_of(stream);
 	figures->closed_first = (__s8)closed_first_of(stream);
 	figures->reset_by = either & SIDE_RESET ? (__s8)stream->reset_by : FIGURES_NEITHER;
+	figures->reset_ns = stream->reset_ns;
 	if (both & SIDE_FIN) {
 		figures->known |= FIGURES_AT_ONCE;
 		figures->at_once = stream->crossed;
@@ -162,6 +163,7 @@ void figures_take_stream(struct figures *figures, const struct stream *stream)
 		.first_frame = stream->first_frame,
 		.last_frame = stream->last_frame,
 		.started_ns = stream->first_ns,
+		.established_ns = stream->synack_ns,
 		.last_ns = stream->last_ns,
 		.idle_most_ns = stream->idle_most_ns,
 		.idle_at_ns = stream->idle_at_ns,

@@ -137,6 +137,8 @@ struct figures {
 	__u64 first_frame; /* 0 unknown */
 	__u64 last_frame;
 	__u64 started_ns;
+	__u64 established_ns; /* the handshake was answered; 0 not seen */
+	__u64 reset_ns; /* the reset of .reset_by */
 	__u64 last_ns; /* the latest time known of it */
 	__u64 idle_most_ns; /* the longest pause between two packets */
 	__u64 idle_at_ns; /* its begin */

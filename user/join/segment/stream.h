@@ -132,6 +132,12 @@ struct stream_side {
 	struct stream_rtt rtt; /* from this side's segment to the other's acknowledgment */
 };
 
+/* Everything up to @seq of the other side has arrived at the host of @side: it is acknowledged. */
+static inline bool stream_has_acked(const struct stream_side *side, __u32 seq)
+{
+	return (side->state & SIDE_ACKED) && (__s32)(side->acked - seq) >= 0;
+}
+
 struct stream {
 	const struct conn_ends *ends;
 	__u64 last_frame;

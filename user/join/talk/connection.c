@@ -15,14 +15,6 @@
 #include "util/time.h"
 
 #define PAUSE_NS (1000 * 1000000ull) /* who speaks again after so long has not just gone on */
-/* A close() follows the last words at once; a scheduler may come between them. */
-#define GOODBYE_NS (20 * 1000000ull)
-/*
- * TLS: close_notify 24 (1.3) to 31 bytes (1.2), up to 69 with CBC; HTTP/2's GOAWAY before it 39
- * and more.
- */
-#define GOODBYE_BYTES 128
-
 #define SENT_AGAIN (BIT(STREAM_RETRANSMISSION) | BIT(STREAM_FAST_RETRANSMISSION))
 #define SAYS_NOTHING                                                                 \
 	(SENT_AGAIN | BIT(STREAM_SPURIOUS_RETRANSMISSION) | BIT(STREAM_KEEP_ALIVE) | \
@@ -57,27 +49,6 @@ void talks_free(struct talks *talks)
 
 /* ---- what is known ---- */
 
-static __u32 data_end(const struct connection_side *side)
-{
-	return side->data.seq + side->data.payload_bytes;
-}
-
-static const struct stream_side *peer_of(const struct connection *connection, int side)
-{
-	return &connection->stream->side[!side];
-}
-
-/* Everything up to @seq has arrived at the host of the other side. */
-static bool has_acked(const struct stream_side *peer, __u32 seq)
-{
-	return (peer->state & SIDE_ACKED) && !seq_before(peer->acked, seq);
-}
-
-bool connection_two_sided(const struct connection *connection)
-{
-	return connection->stream->side[0].packets && connection->stream->side[1].packets;
-}
-
 void connection_tuple(const struct connection *connection, struct event_tuple *tuple)
 {
 	const struct stream *stream = connection->stream;
@@ -93,115 +64,6 @@ void connection_tuple(const struct connection *connection, struct event_tuple *t
 	memcpy(tuple->remote, stream->ends->address[!client], sizeof(tuple->remote));
 }
 
-__u32 connection_acked_bytes(const struct connection *connection, int side)
-{
-	const struct stream_side *peer = peer_of(connection, side);
-	__u32 from = connection->stream->side[side].isn + 1;
-	__u32 end = peer->acked;
-
-	if (!(peer->state & SIDE_ACKED))
-		return 0;
-	if (connection->side[side].data.ts_ns && seq_before(data_end(&connection->side[side]), end))
-		end = data_end(&connection->side[side]); /* the FIN is no byte */
-	else if (connection->side[side].fin.ts_ns && !connection->side[side].data.ts_ns)
-		return 0;
-	return seq_before(from, end) ? end - from : 0;
-}
-
-__u32 connection_unacked_bytes(const struct connection *connection, int side)
-{
-	const struct stream_side *peer = peer_of(connection, side);
-	__u32 end = data_end(&connection->side[side]);
-
-	if (!connection->side[side].data.ts_ns)
-		return 0;
-	if (!(peer->state & SIDE_ACKED))
-		return end - (connection->stream->side[side].isn + 1);
-	return seq_before(peer->acked, end) ? end - peer->acked : 0;
-}
-
-bool connection_stuck(const struct connection *connection, int side)
-{
-	const struct connection_side *own = &connection->side[side];
-
-	return own->stuck_count && !has_acked(peer_of(connection, side), own->stuck_seq + 1);
-}
-
-bool connection_spoke_after_fin(const struct connection *connection, int side)
-{
-	const struct connection_mark *data = &connection->side[side].data;
-	const struct connection_mark *fin = &connection->side[!side].fin;
-
-	return data->ts_ns && fin->ts_ns &&
-	       !seq_before(data->ack, connection->stream->side[!side].fin_end);
-}
-
-bool connection_crossed_fin(const struct connection *connection, int side)
-{
-	const struct connection_mark *data = &connection->side[side].data;
-	const struct connection_mark *fin = &connection->side[!side].fin;
-
-	return data->ts_ns && fin->ts_ns &&
-	       seq_before(fin->ack, data_end(&connection->side[side])) &&
-	       seq_before(data->ack, connection->stream->side[!side].fin_end);
-}
-
-static __u64 closed_ns(const struct connection_side *side)
-{
-	if (side->fin.ts_ns && side->reset.ts_ns)
-		return side->fin.ts_ns < side->reset.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
-	return side->fin.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
-}
-
-bool connection_said_goodbye(const struct connection *connection, int side)
-{
-	const struct connection_side *own = &connection->side[side];
-	const struct connection_burst *last = &connection->burst[0];
-	__u64 end_ns = closed_ns(own);
-
-	if (connection->bursts < 2 || last->side != side || last->bytes > GOODBYE_BYTES)
-		return false;
-	if (last->alert && closed_ns(&connection->side[!side]))
-		return true;
-	return end_ns && end_ns <= last->last_ns + GOODBYE_NS;
-}
-
-/* The first of them that comes after @since_ns. */
-static __u64 first_after(__u64 since_ns, __u64 a_ns, __u64 b_ns, __u64 otherwise_ns)
-{
-	__u64 first_ns = otherwise_ns;
-
-	if (a_ns >= since_ns && a_ns < first_ns)
-		first_ns = a_ns;
-	if (b_ns >= since_ns && b_ns < first_ns)
-		first_ns = b_ns;
-	return first_ns;
-}
-
-bool connection_waits(const struct connection *connection, struct connection_wait *wait)
-{
-	const struct connection_burst *last = &connection->burst[0];
-
-	if (!connection->bursts)
-		return false;
-	if (connection_said_goodbye(connection, last->side)) {
-		last = &connection->burst[1];
-		if (last->side != connection->burst[0].side)
-			return false;
-	}
-	*wait = (struct connection_wait){
-		.side = last->side,
-		.since_ns = last->last_ns,
-		.until_ns = first_after(last->last_ns, closed_ns(&connection->side[0]),
-					closed_ns(&connection->side[1]), connection->ended_ns),
-		.idle_ns = last->idle_ns,
-		.bytes = last->bytes,
-		.kind = last->kind,
-		.acked = has_acked(peer_of(connection, last->side), last->end_seq),
-	};
-	return true;
-}
-
 /* ---- the end ---- */
 
 /* Somebody spoke, or the client acknowledged the SYN/ACK: before that it is the opening's matter. */
@@ -212,7 +74,7 @@ static bool is_established(const struct connection *connection, const struct str
 	return connection->bursts ||
 	       (!stream->ends->client_known &&
 		connection->side[0].probes + connection->side[1].probes) ||
-	       (connection->syn_ack.ts_ns && has_acked(client, connection->syn_ack.seq + 1));
+	       (connection->syn_ack.ts_ns && stream_has_acked(client, connection->syn_ack.seq + 1));
 }
 
 /* The first judgement is the last. */
@@ -288,8 +150,8 @@ static bool ends_with_alert(const struct event *event)
 	struct tls_record record = { 0 };
 
 	/* most packets end here */
-	if (left < event->packet.payload_bytes || left > GOODBYE_BYTES || left < TLS_HEADER_BYTES ||
-	    bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
+	if (left < event->packet.payload_bytes || left > CONNECTION_GOODBYE_BYTES ||
+	    left < TLS_HEADER_BYTES || bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
 		return false;
 	while (left) {
 		if (!tls_record_parse(bytes, left, &record) ||
@@ -354,7 +216,7 @@ static void take_data(struct connection *connection, const struct stream *stream
 	struct connection_burst *burst = &connection->burst[0];
 	__u32 packet_end = packet->seq + packet->payload_bytes;
 
-	if (side->data.ts_ns && !seq_before(data_end(side), packet_end))
+	if (side->data.ts_ns && !seq_before(connection_data_end(side), packet_end))
 		return; /* out of order: the word it belongs to was heard */
 	if (connection->bursts && burst->side != from && from != stream->ends->client)
 		note_answer(connection, stream, event);
@@ -385,7 +247,7 @@ static void take_again(struct connection *connection, const struct stream *strea
 	struct connection_side *side = &connection->side[from];
 
 	side->again = mark_of(event);
-	if (side->stuck_count && !has_acked(peer, side->stuck_seq + 1)) {
+	if (side->stuck_count && !stream_has_acked(peer, side->stuck_seq + 1)) {
 		if (packet->seq == side->stuck_seq) {
 			side->stuck_count++;
 			if (packet->payload_bytes > side->stuck_bytes)

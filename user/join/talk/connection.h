@@ -23,7 +23,7 @@
  * acknowledgment costs nothing, what it acknowledged stands in the stream. The connection is judged
  * once: at a reset, when both FINs were acknowledged, when its ports are used again, when it must
  * make room, or at the end of the capture. A connection that failed in its handshake is an opening's matter
- * (capture.c) and none here.
+ * (capture.c) and none here. What is judged of it is its outcome (outcome.h).
  */
 
 /* Where a packet of the connection stands in the capture, and what it said. */
@@ -75,7 +75,19 @@ struct connection_side {
 	__u32 probes_peer_packets;
 };
 
+/* Behind the last byte that was said. */
+static inline __u32 connection_data_end(const struct connection_side *side)
+{
+	return side->data.seq + side->data.payload_bytes;
+}
+
 enum { CONNECTION_BURSTS = 2 };
+
+/*
+ * The last words before a close(). TLS: close_notify 24 (1.3) to 31 bytes (1.2), up to 69 with CBC;
+ * HTTP/2's GOAWAY before it 39 and more.
+ */
+enum { CONNECTION_GOODBYE_BYTES = 128 };
 
 struct connection {
 	const struct stream *stream;
@@ -99,49 +111,8 @@ struct connection {
 	__u64 ended_ns; /* the last packet, or the end of the capture */
 };
 
-/*
- * Who has the last word and gets no answer. A goodbye (a close_notify or a GOAWAY right before the
- * FIN) is not a last word: the burst before it is.
- */
-struct connection_wait {
-	__u8 side; /* who waits */
-	__u64 since_ns; /* its last byte */
-	__u64 until_ns; /* its FIN or RST, the other side's, or the end */
-	__u64 idle_ns; /* before the burst */
-	__u32 bytes; /* of the burst */
-	__u8 kind; /* enum first_kind, of its first bytes */
-	bool acked; /* the other host has acknowledged all of it */
-};
-
-/* False: nobody waits, the last burst was answered or nothing was said. */
-bool connection_waits(const struct connection *connection, struct connection_wait *wait);
-
-/* Bytes that @side sent and the other side is seen to have acknowledged. */
-__u32 connection_acked_bytes(const struct connection *connection, int side);
-
-/* Bytes that @side sent and that nobody acknowledged. */
-__u32 connection_unacked_bytes(const struct connection *connection, int side);
-
-/* @side sends the same again and again, and no byte of it was acknowledged to the end. */
-bool connection_stuck(const struct connection *connection, int side);
-
-/* @side has spoken after the other's FIN had arrived at its host. */
-bool connection_spoke_after_fin(const struct connection *connection, int side);
-
-/* @side's last word crossed the other's FIN: neither host had the other's packet when it sent. */
-bool connection_crossed_fin(const struct connection *connection, int side);
-
-/*
- * @side's last burst is a goodbye: short, and its FIN or RST follows at once, or it is an alert of
- * TLS, and the other side has closed or resets before @side can close.
- */
-bool connection_said_goodbye(const struct connection *connection, int side);
-
 /* Its ends, seen from the client. */
 void connection_tuple(const struct connection *connection, struct event_tuple *tuple);
-
-/* Both directions were captured. */
-bool connection_two_sided(const struct connection *connection);
 
 /* What was seen of it, in the order of time, from the client's side. Returns how many. */
 enum { CONNECTION_EVIDENCE = 14 };

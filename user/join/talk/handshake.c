@@ -76,7 +76,7 @@ static bool is_content(const struct handshake *handshake)
 
 /* ---- the pool ---- */
 
-struct handshake *handshake_of(struct join *join, const struct connection *connection)
+struct handshake *handshake_of(const struct join *join, const struct connection *connection)
 {
 	struct handshake *handshake;
 
@@ -84,11 +84,6 @@ struct handshake *handshake_of(struct join *join, const struct connection *conne
 		return NULL;
 	handshake = &join->talks->handshakes[connection->handshake - 1];
 	return handshake->used && handshake->number == connection->number ? handshake : NULL;
-}
-
-const struct handshake *join_handshake(const struct join *join, const struct connection *connection)
-{
-	return handshake_of((struct join *)join, connection);
 }
 
 static bool is_free(const struct join *join, const struct handshake *handshake)

@@ -28,5 +28,7 @@ bool connection_finish_next(struct join *join);
 /* handshake.c */
 void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
 		      const struct event *event, __u8 from); /* one with payload */
+/* That of a connection which did not come to its end; NULL: it did, or there was none. */
+struct handshake *handshake_of(const struct join *join, const struct connection *connection);
 /* Its connection was judged: its place is another's from the next record on. */
 void handshake_over(struct join *join, const struct connection *connection);

@@ -10,56 +10,44 @@
 /* The server had answered on this connection before its client's last word. */
 static bool answered_before(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_side *server = look_side(view, !look_client(view));
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *server = look_side(view, !look_client(view));
 
-	return server->data.ts_ns && connection->burst[0].side == look_client(view) &&
-	       server->data.ts_ns <= connection->burst[0].first_ns;
+	return server->data_ns && outcome->last.side == look_client(view) &&
+	       server->data_ns <= outcome->last.first_ns;
 }
 
 /* ---- conn-keepalive-race ---- */
 
-/* A reset with an acknowledgment tells what its sender had received: not the last question. */
-static bool reset_before_it_came(const struct view *view)
-{
-	const struct connection_mark *reset = &look_side(view, !look_client(view))->reset;
-	const struct connection_side *client = look_side(view, look_client(view));
-
-	return reset->ts_ns && (reset->tcp_flags & TCP_F_ACK) &&
-	       (__s32)(reset->ack - client->data.seq) <= 0;
-}
-
 static bool match_race(const struct view *view, struct guess *guess)
 {
-	const struct connection *connection = view->connection;
-	__u8 client = look_client(view);
-	const struct connection_side *server = look_side(view, !client);
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
 
-	if (!look_connection(view, guess) || !answered_before(view) ||
-	    connection_said_goodbye(connection, client) ||
-	    connection->burst[0].idle_ns <
+	(void)guess;
+	if (!answered_before(view) || client->goodbye ||
+	    view->outcome->last.idle_ns <
 		    view->thresholds->value[THRESHOLD_KEEPALIVE_IDLE] * NS_PER_MS)
 		return false;
-	if (server->fin.ts_ns)
-		return connection_crossed_fin(connection, client);
-	return reset_before_it_came(view);
+	if (server->fin_ns)
+		return client->crossed_fin;
+	/* a reset with an acknowledgment tells what its sender had received: not the last question */
+	return server->reset_ns && server->reset_unheard;
 }
 
 static void tell_race(const struct view *view, struct finding *finding)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_burst *asked = &connection->burst[0];
-	const struct connection_side *server = look_side(view, !look_client(view));
-	const struct connection_mark *closed = server->fin.ts_ns ? &server->fin : &server->reset;
+	const struct outcome_side *server = look_side(view, !look_client(view));
+	__u64 closed_ns = server->fin_ns ? server->fin_ns : server->reset_ns;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " closed the connection, idle for ");
-	words_duration(&what, ns_between(server->data.ts_ns, closed->ts_ns));
+	words_duration(&what, ns_between(server->data_ns, closed_ns));
 	text_add(&what,
 		 ", while a request of %u bytes was on its way to it; no byte of answer came",
-		 asked->bytes);
+		 view->outcome->last.bytes);
 	text_add(&why, "the server's keep-alive time-out is not longer than the time for which the "
 		       "client keeps connections for reuse");
 	words_check_server(view, finding,
@@ -72,6 +60,7 @@ const struct rule rule_conn_keepalive_race = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_WORDS | OUTCOME_ORDER,
 	.match = match_race,
 	.tell = tell_race,
 	.means =
@@ -85,36 +74,33 @@ const struct rule rule_conn_keepalive_race = {
 
 /* ---- conn-broken-pipe ---- */
 
-/* Who wrote after the other's FIN had arrived, and was reset for it; -1 nobody. */
+/* Who wrote after the other's FIN had arrived, and was reset for it. */
 static int wrote_late(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-
 	for (int side = 0; side < 2; side++)
-		if (connection_spoke_after_fin(connection, side) &&
-		    look_side(view, !side)->reset.ts_ns &&
-		    !connection_said_goodbye(connection, side))
+		if (look_side(view, side)->spoke_after_fin && look_side(view, !side)->reset_ns &&
+		    !look_side(view, side)->goodbye)
 			return side;
-	return -1;
+	return FIGURES_NEITHER;
 }
 
 static bool match_pipe(const struct view *view, struct guess *guess)
 {
-	return look_connection(view, guess) && wrote_late(view) >= 0;
+	(void)guess;
+	return wrote_late(view) != FIGURES_NEITHER;
 }
 
 static void tell_pipe(const struct view *view, struct finding *finding)
 {
 	int writer = wrote_late(view);
-	const struct connection_mark *fin = &look_side(view, !writer)->fin;
-	const struct connection_mark *late = &look_side(view, writer)->data;
+	const struct outcome_side *late = look_side(view, writer);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
 	words_side(&what, view, writer);
-	text_add(&what, " wrote %u bytes ", late->payload_bytes);
-	words_duration(&what, ns_between(fin->ts_ns, late->ts_ns));
+	text_add(&what, " wrote %u bytes ", late->data_bytes);
+	words_duration(&what, ns_between(look_side(view, !writer)->fin_ns, late->data_ns));
 	text_add(&what, " after ");
 	words_side(&what, view, !writer);
 	text_add(&what, " had closed, and was reset");
@@ -140,6 +126,7 @@ const struct rule rule_conn_broken_pipe = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_WORDS | OUTCOME_ORDER,
 	.match = match_pipe,
 	.tell = tell_pipe,
 	.means = "one side wrote after the other had closed",
@@ -153,55 +140,53 @@ const struct rule rule_conn_broken_pipe = {
 /* ---- conn-app-timeout, conn-client-gave-up ---- */
 
 /* The client waited and closed, the answer came after that, and was met with a reset. */
-static bool answered_too_late(const struct view *view, struct connection_wait *wait)
+static bool answered_too_late(const struct view *view, struct outcome_wait *wait)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_side *client = look_side(view, look_client(view));
-	const struct connection_burst *answer = &connection->burst[0],
-				      *asked = &connection->burst[1];
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_word *answer = &outcome->last, *asked = &outcome->before;
 
-	if (connection->bursts < 2 || !client->fin.ts_ns || !client->reset.ts_ns ||
+	if (outcome->words < 2 || !client->fin_ns || !client->reset_ns ||
 	    answer->side == look_client(view) || asked->side != look_client(view) ||
-	    client->fin.ts_ns < asked->last_ns + GOODBYE_NS || client->fin.ts_ns > answer->first_ns)
+	    client->fin_ns < asked->last_ns + GOODBYE_NS || client->fin_ns > answer->first_ns)
 		return false;
-	*wait = (struct connection_wait){
+	*wait = (struct outcome_wait){
 		.side = asked->side,
 		.since_ns = asked->last_ns,
-		.until_ns = client->fin.ts_ns,
-		.idle_ns = asked->idle_ns,
+		.until_ns = client->fin_ns,
 		.bytes = asked->bytes,
-		.kind = asked->kind,
+		.owed = asked->owed,
 		.acked = true,
 	};
 	return true;
 }
 
 /* It closed or reset while its last word had no answer, before the server did either. */
-static bool closed_waiting(const struct view *view, struct connection_wait *wait)
+static bool closed_waiting(const struct view *view, struct outcome_wait *wait)
 {
-	const struct connection *connection = view->connection;
+	const struct outcome *outcome = view->outcome;
 	__u8 client = look_client(view);
-	const struct connection_side *own = look_side(view, client),
-				     *peer = look_side(view, !client);
-	__u64 peer_ns = peer->fin.ts_ns ? peer->fin.ts_ns : peer->reset.ts_ns;
+	const struct outcome_side *own = look_side(view, client), *peer = look_side(view, !client);
+	__u64 peer_ns = peer->fin_ns ? peer->fin_ns : peer->reset_ns;
 
-	if (!connection_waits(connection, wait) || wait->side != client || !wait->acked)
+	*wait = outcome->wait;
+	if (!outcome->waits || wait->side != client || !wait->acked)
 		return false;
-	if (own->fin.ts_ns != wait->until_ns && own->reset.ts_ns != wait->until_ns)
+	if (own->fin_ns != wait->until_ns && own->reset_ns != wait->until_ns)
 		return false;
 	return !peer_ns || peer_ns > wait->until_ns;
 }
 
-static bool gave_up(const struct view *view, struct guess *guess, struct connection_wait *wait)
+static bool gave_up(const struct view *view, struct guess *guess, struct outcome_wait *wait)
 {
-	if (!look_connection(view, guess) || !view->connection->stream->ends->client_known)
+	if (!view->outcome->figures.client_known)
 		return false;
 	if (answered_too_late(view, wait))
 		return true;
 	if (!closed_waiting(view, wait))
 		return false;
 	guess->absence = true;
-	if (look_owes_answer(wait->kind))
+	if (wait->owed)
 		return true;
 	/* a protocol may be one-way: whether an answer was owed is not known from silence */
 	guess->confidence = CONFIDENCE_POSSIBLE;
@@ -209,7 +194,7 @@ static bool gave_up(const struct view *view, struct guess *guess, struct connect
 	return true;
 }
 
-static bool waited_long(const struct view *view, const struct connection_wait *wait)
+static bool waited_long(const struct view *view, const struct outcome_wait *wait)
 {
 	return ns_between(wait->since_ns, wait->until_ns) >=
 	       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
@@ -217,7 +202,7 @@ static bool waited_long(const struct view *view, const struct connection_wait *w
 
 static bool match_app_timeout(const struct view *view, struct guess *guess)
 {
-	struct connection_wait wait;
+	struct outcome_wait wait;
 
 	return gave_up(view, guess, &wait) && waited_long(view, &wait) &&
 	       look_vantage_point(view) != VANTAGE_POINT_SERVER;
@@ -226,23 +211,22 @@ static bool match_app_timeout(const struct view *view, struct guess *guess)
 /* Without the wait: a reset is a deed, a FIN behind a request may be a half-close (HTTP/1.0). */
 static bool match_gave_up(const struct view *view, struct guess *guess)
 {
-	struct connection_wait wait;
+	struct outcome_wait wait;
 
 	return gave_up(view, guess, &wait) &&
-	       (waited_long(view, &wait) || look_side(view, look_client(view))->reset.ts_ns);
+	       (waited_long(view, &wait) || look_side(view, look_client(view))->reset_ns);
 }
 
 static void add_wait(struct text *what, const struct view *view)
 {
-	const struct connection_mark *reset = &look_side(view, look_client(view))->reset;
-	const struct connection *connection = view->connection;
-	struct connection_wait wait;
+	const struct outcome_side *client = look_side(view, look_client(view));
+	struct outcome_wait wait;
 	bool late = answered_too_late(view, &wait);
 
 	if (!late && !closed_waiting(view, &wait))
 		return;
 	words_side(what, view, look_client(view));
-	text_add(what, reset->ts_ns == wait.until_ns ? " reset" : " closed");
+	text_add(what, client->reset_ns == wait.until_ns ? " reset" : " closed");
 	text_add(what, " the connection ");
 	words_duration(what, ns_between(wait.since_ns, wait.until_ns));
 	text_add(what, " after its last %u bytes, which ", wait.bytes);
@@ -251,7 +235,7 @@ static void add_wait(struct text *what, const struct view *view)
 	if (!late)
 		return;
 	text_add(what, "; the answer came ");
-	words_duration(what, ns_between(wait.until_ns, connection->burst[0].first_ns));
+	words_duration(what, ns_between(wait.until_ns, view->outcome->last.first_ns));
 	text_add(what, " after that");
 }
 
@@ -285,6 +269,7 @@ const struct rule rule_conn_app_timeout = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_WORDS | OUTCOME_HOPS,
 	.match = match_app_timeout,
 	.tell = tell_app_timeout,
 	.means = "the client's application gave up waiting for an answer",
@@ -301,6 +286,7 @@ const struct rule rule_conn_client_gave_up = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_WORDS,
 	.match = match_gave_up,
 	.tell = tell_gave_up,
 	.means = "the client closed or reset while the server still owed it the answer",
@@ -316,33 +302,24 @@ const struct rule rule_conn_client_gave_up = {
 /* Who spoke after a long silence and got only a reset, from a host that knows no such connection. */
 static bool reset_after_idle(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_burst *last = &connection->burst[0];
-	const struct connection_mark *reset = &look_side(view, !last->side)->reset;
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *other = look_side(view, !outcome->last.side);
 
-	if (!connection->bursts || !reset->ts_ns || look_side(view, !last->side)->fin.ts_ns)
-		return false;
-	/* RFC 9293 3.10.7.1: it takes its number from the acknowledgment of what provoked it */
-	return !(reset->tcp_flags & TCP_F_ACK) && reset->ts_ns >= last->first_ns &&
-	       reset->seq == look_side(view, last->side)->data.ack;
+	return outcome->words && !other->fin_ns && other->reset_of_last &&
+	       other->reset_ns >= outcome->last.first_ns;
 }
 
 static bool stuck_after_idle(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_burst *last = &connection->burst[0];
-	const struct connection_side *side = look_side(view, last->side);
+	const struct outcome_side *side = look_side(view, view->outcome->last.side);
 
-	return connection->bursts && connection_stuck(connection, last->side) &&
-	       side->stuck_count >= view->thresholds->value[THRESHOLD_STUCK] &&
-	       side->stuck_peer_packets == (__u32)connection->stream->side[!last->side].packets;
+	return view->outcome->words && side->stuck && side->stuck_silent &&
+	       side->stuck >= view->thresholds->value[THRESHOLD_STUCK];
 }
 
 static bool match_idle_dropped(const struct view *view, struct guess *guess)
 {
-	if (!look_connection(view, guess) ||
-	    view->connection->burst[0].idle_ns <
-		    view->thresholds->value[THRESHOLD_LONG_IDLE] * NS_PER_S)
+	if (view->outcome->last.idle_ns < view->thresholds->value[THRESHOLD_LONG_IDLE] * NS_PER_S)
 		return false;
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	return reset_after_idle(view) || stuck_after_idle(view);
@@ -350,7 +327,7 @@ static bool match_idle_dropped(const struct view *view, struct guess *guess)
 
 static void tell_idle_dropped(const struct view *view, struct finding *finding)
 {
-	const struct connection_burst *last = &view->connection->burst[0];
+	const struct outcome_word *last = &view->outcome->last;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = words_check(view, finding, 0);
@@ -362,7 +339,7 @@ static void tell_idle_dropped(const struct view *view, struct finding *finding)
 		text_add(&what, " and was reset as if there were no such connection");
 	else
 		text_add(&what, " and heard nothing, though it sent that again %u times",
-			 look_side(view, last->side)->stuck_count);
+			 look_side(view, last->side)->stuck);
 	text_add(&why,
 		 "a NAT, firewall or balancer between the hosts forgot the idle connection, or "
 		 "the other host has started anew");
@@ -377,6 +354,7 @@ const struct rule rule_conn_idle_dropped = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_WORDS | OUTCOME_ORDER | OUTCOME_STUCK,
 	.match = match_idle_dropped,
 	.tell = tell_idle_dropped,
 	.means = "a connection was forgotten while it was idle",

@@ -5,30 +5,21 @@
 #include "rules/words.h"
 #include "util/address.h"
 
-static const struct stream_side *wire_of(const struct view *view, int side)
-{
-	return &view->connection->stream->side[side];
-}
-
-/* Which side it is true of, -1 neither. */
+/* Which side it is true of. */
 static int which(const struct view *view, bool (*test)(const struct view *view, int side))
 {
 	__u8 client = look_client(view);
 
 	if (test(view, client))
 		return client;
-	return test(view, !client) ? !client : -1;
+	return test(view, !client) ? !client : FIGURES_NEITHER;
 }
 
 static bool is_stuck(const struct view *view, int side)
 {
-	return connection_stuck(view->connection, side) &&
-	       look_side(view, side)->stuck_count >= view->thresholds->value[THRESHOLD_STUCK];
-}
+	const struct outcome_side *own = look_side(view, side);
 
-static bool peer_silent(const struct view *view, int side)
-{
-	return look_side(view, side)->stuck_peer_packets == (__u32)wire_of(view, !side)->packets;
+	return own->stuck && own->stuck >= view->thresholds->value[THRESHOLD_STUCK];
 }
 
 static struct words_check check_on(const struct view *view, struct finding *finding, int side)
@@ -44,41 +35,37 @@ enum { SMALLEST_MTU_PAYLOAD = 536 }; /* RFC 9293 3.7.1: what every IPv4 path car
 /* What was lost is larger than anything that arrived, and the other host is there. */
 static bool large_ones_vanish(const struct view *view, int side)
 {
-	const struct connection_side *own = look_side(view, side);
-	const struct connection *connection = view->connection;
+	const struct outcome_side *own = look_side(view, side);
 
 	return is_stuck(view, side) && own->stuck_bytes > SMALLEST_MTU_PAYLOAD &&
-	       (__s32)(wire_of(view, !side)->acked - own->longest_seq) <= 0 &&
-	       own->stuck_seq == own->longest_seq && connection->syn_ack.ts_ns;
+	       own->stuck_longest;
 }
 
-/* It asks again for what is stuck: something behind it has arrived (RFC 5681 2). */
+/* It asks again for what is stuck: something behind it has arrived. */
 static bool later_ones_arrive(const struct view *view, int side)
 {
-	const struct stream_side *peer = wire_of(view, !side);
-
 	/* of a mirror that shows packets twice, an acknowledgment may be its own duplicate */
-	if (wire_of(view, 0)->copies + wire_of(view, 1)->copies)
-		return false;
-	return peer->acked == look_side(view, side)->stuck_seq && peer->repeats &&
-	       peer->repeats != STREAM_REPEATS_UNSEEN;
+	return look_side(view, side)->stuck_asked_for && !look_figures(view, 0)->copies &&
+	       !look_figures(view, 1)->copies;
 }
 
 /* The other host was there right up to the first of the large ones: one that died would be a chance. */
 static bool silent_since_large(const struct view *view, int side)
 {
-	return peer_silent(view, side) && ns_between(wire_of(view, !side)->last_ns,
-						     look_side(view, side)->stuck_ns) < NS_PER_S;
+	const struct outcome_side *own = look_side(view, side);
+
+	return own->stuck_silent &&
+	       ns_between(look_figures(view, !side)->last_ns, own->stuck_ns) < NS_PER_S;
 }
 
 static bool match_mtu(const struct view *view, struct guess *guess)
 {
-	int side;
+	int side = which(view, large_ones_vanish);
 
-	guess->absence = true;
-	if (!look_connection(view, guess) || (side = which(view, large_ones_vanish)) < 0)
+	if (side == FIGURES_NEITHER)
 		return false;
-	if (!peer_silent(view, side) || later_ones_arrive(view, side))
+	guess->absence = true;
+	if (!look_side(view, side)->stuck_silent || later_ones_arrive(view, side))
 		return true;
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	return silent_since_large(view, side);
@@ -87,20 +74,20 @@ static bool match_mtu(const struct view *view, struct guess *guess)
 static void tell_mtu(const struct view *view, struct finding *finding)
 {
 	int side = which(view, large_ones_vanish);
-	const struct connection_side *own = look_side(view, side);
-	__u32 passed = connection_acked_bytes(view->connection, side);
+	const struct outcome_side *own = look_side(view, side);
+	__u16 mss = look_figures(view, !side)->mss;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
 
 	words_side(&what, view, side);
 	text_add(&what, " sent a segment of %u bytes again %u times and it never arrived",
-		 own->stuck_bytes, own->stuck_count);
+		 own->stuck_bytes, own->stuck);
 	if (later_ones_arrive(view, side)) {
 		text_add(&what, ", while smaller ones behind it did");
-	} else if (passed) {
-		text_add(&what, ", while %u bytes in smaller ones did", passed);
-	} else if (peer_silent(view, side)) {
+	} else if (own->acked_bytes) {
+		text_add(&what, ", while %u bytes in smaller ones did", own->acked_bytes);
+	} else if (own->stuck_silent) {
 		text_add(&what, "; it was the first large one, and ");
 		words_side(&what, view, !side);
 		text_add(&what, ", heard right before it, is silent since");
@@ -109,15 +96,15 @@ static void tell_mtu(const struct view *view, struct finding *finding)
 		words_side(&what, view, !side);
 		text_add(&what, " still sends");
 	}
-	if (wire_of(view, !side)->mss)
-		text_add(&what, "; MSS %u", wire_of(view, !side)->mss);
+	if (mss)
+		text_add(&what, "; MSS %u", mss);
 	text_add(&why,
 		 "a link on the way carries only smaller packets (tunnel, VPN, PPPoE), and the "
 		 "ICMP message that says so is lost or filtered");
-	if (peer_silent(view, side) && !later_ones_arrive(view, side))
+	if (own->stuck_silent && !later_ones_arrive(view, side))
 		text_add(&why, "; or the host or the way to it failed at just that moment");
 	text_add(&check.run, "tracepath -n ");
-	address_print(&check.run, view->connection->stream->ends->address[!side]);
+	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "the MTU of the path, hop by hop");
 	check = check_on(view, finding, side);
 	text_add(&check.run, "sysctl net.ipv4.tcp_mtu_probing");
@@ -130,6 +117,7 @@ const struct rule rule_conn_mtu_blackhole = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_ESTABLISHED | OUTCOME_STUCK | OUTCOME_ACKED | OUTCOME_SEGMENTS,
 	.match = match_mtu,
 	.tell = tell_mtu,
 	.means = "large segments vanish, small ones pass",
@@ -144,23 +132,20 @@ const struct rule rule_conn_mtu_blackhole = {
 
 static bool probes_in_vain(const struct view *view, int side)
 {
-	const struct connection_side *own = look_side(view, side);
-
-	return own->probes >= view->thresholds->value[THRESHOLD_PROBES] &&
-	       own->probes_peer_packets == (__u32)wire_of(view, !side)->packets;
+	return look_side(view, side)->probes >= view->thresholds->value[THRESHOLD_PROBES];
 }
 
 static bool match_keepalive(const struct view *view, struct guess *guess)
 {
 	guess->absence = true;
 	guess->confidence = CONFIDENCE_LIKELY;
-	return look_connection(view, guess) && which(view, probes_in_vain) >= 0;
+	return which(view, probes_in_vain) != FIGURES_NEITHER;
 }
 
 static void tell_keepalive(const struct view *view, struct finding *finding)
 {
 	int side = which(view, probes_in_vain);
-	const struct connection_side *own = look_side(view, side);
+	const struct outcome_side *own = look_side(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
@@ -168,16 +153,16 @@ static void tell_keepalive(const struct view *view, struct finding *finding)
 	text_add(&what, "%u keep-alives of ", own->probes);
 	words_side(&what, view, side);
 	text_add(&what, " got no answer in ");
-	words_duration(&what, ns_between(own->probes_ns, view->connection->ended_ns));
+	words_duration(&what, ns_between(own->probes_ns, view->outcome->ended_ns));
 	text_add(&what, "; nothing was heard of ");
 	words_side(&what, view, !side);
 	text_add(&what, " for ");
 	words_duration(&what,
-		       ns_between(wire_of(view, !side)->last_ns, view->connection->ended_ns));
+		       ns_between(look_figures(view, !side)->last_ns, view->outcome->ended_ns));
 	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
 		       "connection and drops its packets");
 	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, view->connection->stream->ends->address[!side]);
+	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "whether that host answers at all");
 }
 
@@ -187,6 +172,7 @@ const struct rule rule_conn_keepalive_timeout = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_PROBES,
 	.match = match_keepalive,
 	.tell = tell_keepalive,
 	.means = "keep-alive probes were never answered",
@@ -201,38 +187,38 @@ const struct rule rule_conn_keepalive_timeout = {
 
 static bool never_acked(const struct view *view, int side)
 {
-	return is_stuck(view, side) && peer_silent(view, side);
+	return is_stuck(view, side) && look_side(view, side)->stuck_silent;
 }
 
 static bool match_timed_out(const struct view *view, struct guess *guess)
 {
 	guess->absence = true;
 	guess->confidence = CONFIDENCE_LIKELY;
-	return look_connection(view, guess) && which(view, never_acked) >= 0;
+	return which(view, never_acked) != FIGURES_NEITHER;
 }
 
 static void tell_timed_out(const struct view *view, struct finding *finding)
 {
 	int side = which(view, never_acked);
-	const struct connection_side *own = look_side(view, side);
+	const struct outcome_side *own = look_side(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
 
-	text_add(&what, "%u bytes of ", connection_unacked_bytes(view->connection, side));
+	text_add(&what, "%u bytes of ", own->unacked_bytes);
 	words_side(&what, view, side);
-	text_add(&what, " were sent again %u times in ", own->stuck_count);
-	words_duration(&what, ns_between(own->stuck_ns, own->again.ts_ns));
+	text_add(&what, " were sent again %u times in ", own->stuck);
+	words_duration(&what, ns_between(own->stuck_ns, own->again_ns));
 	text_add(&what, " and never acknowledged; the last packet of ");
 	words_side(&what, view, !side);
 	text_add(&what, " came ");
-	words_duration(&what, ns_between(wire_of(view, !side)->last_ns, own->again.ts_ns));
+	words_duration(&what, ns_between(look_figures(view, !side)->last_ns, own->again_ns));
 	text_add(&what, " before the last of them");
 	text_add(&why,
 		 "that host is off or cut off, the way to it is broken, or something on it drops "
 		 "this connection");
 	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, view->connection->stream->ends->address[!side]);
+	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "whether that host answers at all");
 }
 
@@ -242,6 +228,7 @@ const struct rule rule_conn_timed_out = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_STUCK | OUTCOME_UNACKED,
 	.match = match_timed_out,
 	.tell = tell_timed_out,
 	.means = "data was sent again and again and never acknowledged",
@@ -254,26 +241,18 @@ const struct rule rule_conn_timed_out = {
 
 /* ---- conn-peer-window-zero ---- */
 
-static __u64 window_closed_ns(const struct view *view, int side)
-{
-	const struct stream_side *wire = wire_of(view, side);
-
-	return wire->zero_ns +
-	       (wire->zero_since_ns ? ns_between(wire->zero_since_ns, view->connection->ended_ns) :
-				      0);
-}
-
 /* A closed window matters to who has something to say. */
 static bool does_not_read(const struct view *view, int side)
 {
-	return window_closed_ns(view, side) >=
+	return look_side(view, side)->closed_window_ns >=
 		       view->thresholds->value[THRESHOLD_WINDOW_CLOSED] * NS_PER_MS &&
-	       look_side(view, !side)->data.ts_ns;
+	       look_side(view, !side)->spoke;
 }
 
 static bool match_window(const struct view *view, struct guess *guess)
 {
-	return look_connection(view, guess) && which(view, does_not_read) >= 0;
+	(void)guess;
+	return which(view, does_not_read) != FIGURES_NEITHER;
 }
 
 static void tell_window(const struct view *view, struct finding *finding)
@@ -282,21 +261,21 @@ static void tell_window(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
-	const struct stream_side *peer = wire_of(view, !side);
+	__u32 probes = look_figures(view, !side)->flagged[STREAM_ZERO_WINDOW_PROBE];
 
 	words_side(&what, view, side);
 	text_add(&what, " had no room for data of ");
 	words_side(&what, view, !side);
 	text_add(&what, " for ");
-	words_duration(&what, window_closed_ns(view, side));
+	words_duration(&what, look_side(view, side)->closed_window_ns);
 	text_add(&what, " in all (window 0)");
-	if (peer->flagged[STREAM_ZERO_WINDOW_PROBE]) {
+	if (probes) {
 		text_add(&what, "; probed ");
-		words_count(&what, peer->flagged[STREAM_ZERO_WINDOW_PROBE], "time", "times");
+		words_count(&what, probes, "time", "times");
 	}
 	text_add(&why, "the application there did not read what its host had received for it");
 	text_add(&check.run, "ss -tnpm '%cport = :%u'", side == look_client(view) ? 'd' : 's',
-		 view->connection->stream->ends->port[!look_client(view)]);
+		 look_figures(view, !look_client(view))->port);
 	words_check_end(&check, "which process leaves data in Recv-Q, and its receive buffer");
 }
 
@@ -306,6 +285,7 @@ const struct rule rule_conn_peer_window_zero = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_SEGMENTS | OUTCOME_SPOKE,
 	.match = match_window,
 	.tell = tell_window,
 	.means = "one side's window was closed: it was not reading",
@@ -320,12 +300,12 @@ const struct rule rule_conn_peer_window_zero = {
 /* Of a mirror that shows packets twice: it doubles acknowledgments, which then look like duplicates. */
 static bool is_mirrored(const struct view *view)
 {
-	return wire_of(view, 0)->copies + wire_of(view, 1)->copies > 2;
+	return look_figures(view, 0)->copies + look_figures(view, 1)->copies > 2;
 }
 
 static __u32 sent_again(const struct view *view, int side)
 {
-	const struct stream_side *wire = wire_of(view, side);
+	const struct figures_side *wire = look_figures(view, side);
 
 	return wire->flagged[STREAM_RETRANSMISSION] +
 	       (is_mirrored(view) ? 0 : wire->flagged[STREAM_FAST_RETRANSMISSION]);
@@ -335,9 +315,9 @@ static bool is_notable(const struct view *view, int side, __u32 count)
 {
 	const struct thresholds *thresholds = view->thresholds;
 
-	return wire_of(view, side)->segments > thresholds->value[THRESHOLD_LOSS_SEGMENTS] &&
-	       (__u64)count * 100 >
-		       wire_of(view, side)->segments * thresholds->value[THRESHOLD_LOSS_PERCENT];
+	return look_figures(view, side)->segments > thresholds->value[THRESHOLD_LOSS_SEGMENTS] &&
+	       (__u64)count * 100 > look_figures(view, side)->segments *
+					    thresholds->value[THRESHOLD_LOSS_PERCENT];
 }
 
 static bool loses(const struct view *view, int side)
@@ -347,7 +327,8 @@ static bool loses(const struct view *view, int side)
 
 static bool match_loss(const struct view *view, struct guess *guess)
 {
-	return look_connection(view, guess) && which(view, loses) >= 0;
+	(void)guess;
+	return which(view, loses) != FIGURES_NEITHER;
 }
 
 static void add_share(struct text *what, __u32 count, __u64 of)
@@ -359,7 +340,7 @@ static void add_share(struct text *what, __u32 count, __u64 of)
 static void tell_loss(const struct view *view, struct finding *finding)
 {
 	int side = which(view, loses);
-	const struct stream_side *wire = wire_of(view, side);
+	const struct figures_side *wire = look_figures(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
@@ -387,6 +368,7 @@ const struct rule rule_conn_loss = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_SEGMENTS,
 	.match = match_loss,
 	.tell = tell_loss,
 	.means = "many segments had to be sent again",
@@ -402,19 +384,20 @@ enum { PERSISTENT = 5 }; /* a few of one burst change places on queues in parall
 static bool disordered(const struct view *view, int side)
 {
 	return !is_mirrored(view) &&
-	       wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER] >= PERSISTENT &&
-	       is_notable(view, side, wire_of(view, side)->flagged[STREAM_OUT_OF_ORDER]);
+	       look_figures(view, side)->flagged[STREAM_OUT_OF_ORDER] >= PERSISTENT &&
+	       is_notable(view, side, look_figures(view, side)->flagged[STREAM_OUT_OF_ORDER]);
 }
 
 static bool match_reordered(const struct view *view, struct guess *guess)
 {
-	return look_connection(view, guess) && which(view, disordered) >= 0;
+	(void)guess;
+	return which(view, disordered) != FIGURES_NEITHER;
 }
 
 static void tell_reordered(const struct view *view, struct finding *finding)
 {
 	int side = which(view, disordered);
-	const struct stream_side *wire = wire_of(view, side);
+	const struct figures_side *wire = look_figures(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
@@ -425,8 +408,8 @@ static void tell_reordered(const struct view *view, struct finding *finding)
 	text_add(&what, " were out of order; ");
 	words_side(&what, view, !side);
 	text_add(&what, " sent ");
-	words_count(&what, wire_of(view, !side)->flagged[STREAM_DUPLICATE_ACK], "duplicate ACK",
-		    "duplicate ACKs");
+	words_count(&what, look_figures(view, !side)->flagged[STREAM_DUPLICATE_ACK],
+		    "duplicate ACK", "duplicate ACKs");
 	text_add(&why, "packets of one connection take several ways (bonds, queues, links in "
 		       "parallel), or are sent again so soon that it looks alike");
 	text_add(&check.run, "nstat -az TcpExtTCPSACKReorder TcpExtTCPTSReorder");
@@ -439,6 +422,7 @@ const struct rule rule_conn_reordered = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_SEGMENTS,
 	.match = match_reordered,
 	.tell = tell_reordered,
 	.means = "segments come out of order again and again",
@@ -453,11 +437,10 @@ const struct rule rule_conn_reordered = {
 
 static bool match_slow(const struct view *view, struct guess *guess)
 {
-	if (!look_connection(view, guess) || !view->connection->stream->ends->client_known ||
-	    view->connection->answer_ns <
-		    view->thresholds->value[THRESHOLD_SLOW_ANSWER] * NS_PER_MS)
+	if (!view->outcome->figures.client_known ||
+	    view->outcome->answer_ns < view->thresholds->value[THRESHOLD_SLOW_ANSWER] * NS_PER_MS)
 		return false;
-	if (look_owes_answer(view->connection->asked_class))
+	if (view->outcome->answer_owed)
 		return true;
 	/* a server may speak by itself: that it answers is not known */
 	guess->severity = SEVERITY_INFO;
@@ -467,16 +450,15 @@ static bool match_slow(const struct view *view, struct guess *guess)
 
 static void tell_slow(const struct view *view, struct finding *finding)
 {
-	const struct connection *connection = view->connection;
 	__u8 client = look_client(view);
-	__u32 rtt_us = stream_rtt_mean_us(&wire_of(view, client)->rtt);
+	__u32 rtt_us = stream_rtt_mean_us(&look_figures(view, client)->rtt);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = words_check_remote(finding);
 
 	words_side(&what, view, !client);
 	text_add(&what, " spoke ");
-	words_duration(&what, connection->answer_ns);
+	words_duration(&what, view->outcome->answer_ns);
 	text_add(&what, " after the client's last word, which its host had acknowledged");
 	if (rtt_us) {
 		text_add(&what, "; round trips take ");
@@ -484,7 +466,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	}
 	text_add(&why,
 		 "if that was the answer, the time is the server application's, not the network's");
-	text_add(&check.run, "ss -tnpi 'sport = :%u'", connection->stream->ends->port[!client]);
+	text_add(&check.run, "ss -tnpi 'sport = :%u'", look_figures(view, !client)->port);
 	words_check_end(&check, "whether it reads (Recv-Q); its own log of slow requests");
 }
 
@@ -494,6 +476,7 @@ const struct rule rule_conn_slow_peer = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_ANSWER,
 	.match = match_slow,
 	.tell = tell_slow,
 	.means = "the server's host acknowledges quickly, its application answers slowly",
@@ -508,26 +491,27 @@ const struct rule rule_conn_slow_peer = {
 
 static bool match_silent(const struct view *view, struct guess *guess)
 {
-	const struct connection *connection = view->connection;
+	const struct outcome *outcome = view->outcome;
 
-	return look_connection(view, guess) && !connection->bursts && connection->syn_ack.ts_ns &&
-	       ns_between(connection->syn_ack.ts_ns, connection->ended_ns) >
+	(void)guess;
+	return !outcome->side[0].spoke && !outcome->side[1].spoke &&
+	       ns_between(outcome->established_ns, outcome->ended_ns) >
 		       view->thresholds->value[THRESHOLD_SILENCE] * NS_PER_S;
 }
 
 static void tell_silent(const struct view *view, struct finding *finding)
 {
-	const struct connection *connection = view->connection;
+	const struct outcome *outcome = view->outcome;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = words_check(view, finding, 0);
 
 	text_add(&what, "connected, and neither side said a word for ");
-	words_duration(&what, ns_between(connection->syn_ack.ts_ns, connection->ended_ns));
+	words_duration(&what, ns_between(outcome->established_ns, outcome->ended_ns));
 	text_add(&why,
 		 "each side waits for the other to begin, or the connection is kept in reserve");
 	text_add(&check.run, "ss -tnpi 'dport = :%u'",
-		 connection->stream->ends->port[!look_client(view)]);
+		 look_figures(view, !look_client(view))->port);
 	words_check_end(&check, "which process holds it; in most protocols the client begins");
 }
 
@@ -537,6 +521,7 @@ const struct rule rule_conn_silent = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_ESTABLISHED | OUTCOME_SPOKE,
 	.match = match_silent,
 	.tell = tell_silent,
 	.means = "connected, then nobody said a word",

@@ -9,33 +9,19 @@
 /* The server closed first and never said a word. */
 static bool closed_speechless(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	__u8 client = look_client(view);
-	const struct connection_side *server = look_side(view, !client);
-	const struct connection_side *own = look_side(view, client);
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
 
-	return server->fin.ts_ns && !server->data.ts_ns &&
-	       !connection_acked_bytes(connection, !client) &&
-	       (!own->fin.ts_ns || server->fin.ts_ns <= own->fin.ts_ns) &&
-	       (!own->reset.ts_ns || server->fin.ts_ns <= own->reset.ts_ns);
+	return server->fin_ns && !server->spoke && !server->acked_bytes &&
+	       (!client->closed_ns || server->fin_ns <= client->closed_ns);
 }
 
-enum { FIRST_EXCHANGE_BURSTS = 3, CANCEL_REQUEST_BYTES = 16 };
+enum { FIRST_EXCHANGE_WORDS = 3, CANCEL_REQUEST_BYTES = 16 };
 
 /* The statuses with which a server or proxy says that it cannot serve anybody (now). */
 static bool is_unavailable(__u16 status)
 {
 	return status == 408 || status == 429 || (status >= 502 && status <= 504);
-}
-
-/* Its FIN is no answer to the client's: it came first, or had not heard of that one (RFC 9293 3.6). */
-static bool closed_on_its_own(const struct connection_mark *fin,
-			      const struct connection_mark *client_fin)
-{
-	__u32 end = client_fin->seq + client_fin->payload_bytes;
-
-	return !client_fin->ts_ns || client_fin->ts_ns >= fin->ts_ns ||
-	       (__s32)(fin->ack - end) <= 0;
 }
 
 /*
@@ -44,31 +30,27 @@ static bool closed_on_its_own(const struct connection_mark *fin,
  */
 static bool closed_with_error(const struct view *view)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_side *server = look_side(view, !look_client(view));
-	const struct connection_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
 	const struct first *first_word = &server->first_word;
 
-	if (!server->fin.ts_ns || !closed_on_its_own(&server->fin, &client->fin) ||
-	    connection->bursts > FIRST_EXCHANGE_BURSTS || !first_word->error)
+	if (!server->fin_unprovoked || view->outcome->words > FIRST_EXCHANGE_WORDS ||
+	    !first_word->error)
 		return false;
 	return first_word->kind != FIRST_HTTP || is_unavailable(first_word->number);
 }
 
 /* PostgreSQL's CancelRequest has a connection of its own and gets no answer. */
-static bool asks_for_nothing(const struct connection_side *client)
+static bool asks_for_nothing(const struct outcome_side *client)
 {
 	return client->first_word.kind == FIRST_POSTGRESQL_REQUEST &&
-	       client->first.payload_bytes == CANCEL_REQUEST_BYTES;
+	       client->first_bytes == CANCEL_REQUEST_BYTES;
 }
 
 static bool match_closed_early(const struct view *view, struct guess *guess)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_side *server = look_side(view, !look_client(view));
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *server = look_side(view, !look_client(view));
 
-	if (!look_connection(view, guess) || !connection->syn_ack.ts_ns)
-		return false;
 	if (closed_with_error(view)) {
 		if (server->first_word.kind == FIRST_HTTP)
 			guess->severity = SEVERITY_WARNING;
@@ -77,10 +59,10 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 	if (!closed_speechless(view) || asks_for_nothing(look_side(view, look_client(view))))
 		return false;
 	guess->absence = true;
-	if (connection->bursts)
+	if (outcome->words)
 		return true;
 	/* it may have waited for a word of the client: that was the client's turn */
-	return ns_between(connection->syn_ack.ts_ns, server->fin.ts_ns) <
+	return ns_between(outcome->established_ns, server->fin_ns) <
 	       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
 }
 
@@ -102,26 +84,26 @@ static void add_why(struct text *why, const struct first *error)
 
 static void tell_closed_early(const struct view *view, struct finding *finding)
 {
-	const struct connection *connection = view->connection;
-	const struct connection_side *client = look_side(view, look_client(view));
-	const struct connection_mark *fin = &look_side(view, !look_client(view))->fin;
-	const struct first *first_word = &look_side(view, !look_client(view))->first_word;
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+	const struct first *first_word = &server->first_word;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " accepted the connection and closed it ");
-	words_duration(&what, ns_between(connection->syn_ack.ts_ns, fin->ts_ns));
+	words_duration(&what, ns_between(outcome->established_ns, server->fin_ns));
 	if (closed_with_error(view)) {
 		text_add(&what, " later with ");
 		first_print(&what, first_word);
 	} else {
 		text_add(&what, " later without a word");
 	}
-	if (client->first.ts_ns && client->first.ts_ns <= fin->ts_ns) {
+	if (client->first_ns && client->first_ns <= server->fin_ns) {
 		text_add(&what, ", ");
-		words_duration(&what, ns_between(client->first.ts_ns, fin->ts_ns));
-		text_add(&what, " after the client's first %u bytes", client->first.payload_bytes);
+		words_duration(&what, ns_between(client->first_ns, server->fin_ns));
+		text_add(&what, " after the client's first %u bytes", client->first_bytes);
 	}
 	add_why(&why, closed_with_error(view) ? first_word : NULL);
 	words_check_server(view, finding, "what serves that port; its own log says why it closes");
@@ -133,6 +115,7 @@ const struct rule rule_conn_closed_early = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_ESTABLISHED | OUTCOME_WORDS | OUTCOME_ORDER,
 	.match = match_closed_early,
 	.tell = tell_closed_early,
 	.means = "the server accepted, then closed cleanly before it answered anything",
@@ -145,45 +128,35 @@ const struct rule rule_conn_closed_early = {
 
 /* ---- conn-reset-by-peer ---- */
 
-static int resetter(const struct view *view)
-{
-	const struct stream *stream = view->connection->stream;
-
-	for (int side = 0; side < 2; side++)
-		if (look_side(view, side)->reset.ts_ns)
-			return look_side(view, !side)->reset.ts_ns ? stream->reset_by : side;
-	return -1;
-}
-
 /* The server reset while the client's last word had no answer. */
 static bool owed_answer(const struct view *view, int by)
 {
-	const struct connection *connection = view->connection;
+	const struct outcome *outcome = view->outcome;
 	__u8 client = look_client(view);
 
-	return by != client && connection->bursts && connection->burst[0].side == client &&
-	       !connection_said_goodbye(connection, client);
+	return by != client && outcome->words && outcome->last.side == client &&
+	       !look_side(view, client)->goodbye;
 }
 
 static bool match_reset(const struct view *view, struct guess *guess)
 {
-	const struct connection *connection = view->connection;
-	int by = resetter(view);
+	const struct outcome *outcome = view->outcome;
+	int by = outcome->reset_by;
 	__u32 lost;
 
-	if (by < 0 || !look_connection(view, guess))
+	if (by == FIGURES_NEITHER)
 		return false;
 	/* over and done: the reset only tells that nobody is there any more */
-	if (look_side(view, by)->fin.ts_ns || connection_said_goodbye(connection, !by) ||
-	    connection_said_goodbye(connection, by))
+	if (look_side(view, by)->fin_ns || look_side(view, !by)->goodbye ||
+	    look_side(view, by)->goodbye)
 		return false;
-	if (look_side(view, !by)->fin.ts_ns && connection->bursts && !owed_answer(view, by) &&
-	    !connection_unacked_bytes(connection, !by))
+	if (look_side(view, !by)->fin_ns && outcome->words && !owed_answer(view, by) &&
+	    !look_side(view, !by)->unacked_bytes)
 		return false;
-	if (!connection->bursts &&
-	    ns_between(connection->stream->first_ns, connection->ended_ns) < NS_PER_S)
+	if (!outcome->words &&
+	    ns_between(outcome->figures.started_ns, outcome->ended_ns) < NS_PER_S)
 		return false; /* a health check */
-	lost = connection_unacked_bytes(connection, !by);
+	lost = look_side(view, !by)->unacked_bytes;
 	if (!owed_answer(view, by) && !lost)
 		guess->severity = SEVERITY_INFO;
 	else if (by == look_client(view))
@@ -194,44 +167,44 @@ static bool match_reset(const struct view *view, struct guess *guess)
 /* A router or firewall on the way counts hops of its own. */
 static void add_author(struct text *why, const struct view *view, int by)
 {
-	const struct connection_side *side = look_side(view, by);
-	__u8 usual = side->data.ttl ? side->data.ttl : 0;
+	const struct outcome_side *side = look_side(view, by);
+	__u8 usual = side->hops_data;
 
-	if (!usual || usual == side->reset.ttl)
+	if (!usual || usual == side->hops_reset)
 		return;
 	text_add(why,
 		 "; the reset's hop limit is %u, that of its data %u: it may come from something "
 		 "on the way",
-		 side->reset.ttl, usual);
+		 side->hops_reset, usual);
 }
 
 static void tell_reset(const struct view *view, struct finding *finding)
 {
-	const struct connection *connection = view->connection;
-	int by = resetter(view);
-	const struct connection_mark *reset = &look_side(view, by)->reset;
-	__u32 lost = connection_unacked_bytes(connection, !by);
+	const struct outcome *outcome = view->outcome;
+	int by = outcome->reset_by;
+	const struct outcome_side *resetter = look_side(view, by);
+	__u32 lost = look_side(view, !by)->unacked_bytes;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
 	words_side(&what, view, by);
-	if (!connection->bursts) {
+	if (!outcome->words) {
 		text_add(&what, " reset the connection on which nobody had said a word for ");
-		words_duration(&what, ns_between(connection->stream->first_ns, reset->ts_ns));
+		words_duration(&what, ns_between(outcome->figures.started_ns, resetter->reset_ns));
 	} else if (owed_answer(view, by)) {
 		text_add(&what, " reset the connection instead of an answer, ");
-		words_duration(&what, ns_between(connection->burst[0].last_ns, reset->ts_ns));
-		text_add(&what, " after the client's last %u bytes", connection->burst[0].bytes);
+		words_duration(&what, ns_between(outcome->last.last_ns, resetter->reset_ns));
+		text_add(&what, " after the client's last %u bytes", outcome->last.bytes);
 	} else {
 		text_add(&what, " reset the connection ");
-		words_duration(&what, ns_between(connection->burst[0].last_ns, reset->ts_ns));
+		words_duration(&what, ns_between(outcome->last.last_ns, resetter->reset_ns));
 		text_add(&what, " after the last data");
 	}
 	if (lost)
 		text_add(&what, "; %u bytes to it were never acknowledged", lost);
 	/* RFC 9293 3.10.7.1; Linux resets where data was left unread at close() */
-	if (!(reset->tcp_flags & TCP_F_ACK))
+	if (!resetter->reset_acks)
 		text_add(&why,
 			 "its host reset without an acknowledgment, as it does for a connection "
 			 "that it does not know (any more)");
@@ -255,6 +228,7 @@ const struct rule rule_conn_reset_by_peer = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_ENDED | OUTCOME_RESETS | OUTCOME_UNACKED | OUTCOME_WORDS,
 	.match = match_reset,
 	.tell = tell_reset,
 	.means = "one side, or something on the way in its name, reset an established connection",

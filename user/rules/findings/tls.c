@@ -9,7 +9,7 @@
 /* The client begins with TLS, and the server's first word is of something else. */
 static bool server_is_plain(const struct view *view)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	__u8 client = look_client(view);
 
 	return look_client_hello(handshake) && handshake->side[!client].flags & TLS_SIDE_NOT_TLS &&
@@ -19,7 +19,7 @@ static bool server_is_plain(const struct view *view)
 /* The server says that it wants TLS: by an alert, or in words. */
 static bool client_is_plain(const struct view *view)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	__u8 client = look_client(view);
 	const struct first *said = &look_side(view, client)->first_word;
 	const struct tls_side *server;
@@ -36,7 +36,8 @@ static bool client_is_plain(const struct view *view)
 
 static bool match_not_tls(const struct view *view, struct guess *guess)
 {
-	return look_connection(view, guess) && (server_is_plain(view) || client_is_plain(view));
+	(void)guess;
+	return server_is_plain(view) || client_is_plain(view);
 }
 
 static bool is_mail_or_file(const struct first *said)
@@ -47,14 +48,13 @@ static bool is_mail_or_file(const struct first *said)
 
 static void tell_server_is_plain(const struct view *view, struct text *what, struct text *why)
 {
-	const struct handshake *handshake = look_handshake(view);
-	const struct connection_side *server = look_side(view, !look_client(view));
+	const struct handshake *handshake = view->outcome->tls;
+	const struct outcome_side *server = look_side(view, !look_client(view));
 
 	words_client(what, view);
 	text_add(what, " begins with TLS, ");
 	words_server(what, view);
-	text_add(what,
-		 server->first.ts_ns < handshake->hello_ns ? " began with " : " answers with ");
+	text_add(what, server->first_ns < handshake->hello_ns ? " began with " : " answers with ");
 	first_print(what, &server->first_word);
 	words_hello(what, handshake);
 	text_add(why, "that port serves something without TLS, and the client's URL or setting "
@@ -65,8 +65,8 @@ static void tell_server_is_plain(const struct view *view, struct text *what, str
 
 static void tell_client_is_plain(const struct view *view, struct text *what, struct text *why)
 {
-	const struct connection_side *client = look_side(view, look_client(view));
-	const struct connection_side *server = look_side(view, !look_client(view));
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
 
 	words_client(what, view);
 	text_add(what, " begins with ");
@@ -99,6 +99,7 @@ const struct rule rule_tls_not_tls = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_WORDS,
 	.match = match_not_tls,
 	.tell = tell_not_tls,
 	.means = "one side speaks TLS, the other does not",
@@ -180,18 +181,17 @@ static bool wanted_certificate(const struct handshake *handshake)
 /* A warning is one where the handshake did not go on after it. */
 static bool match_alert(const struct view *view, struct guess *guess)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	const struct tls_side *side;
 	__u64 other_ns;
 
-	look_connection(view, guess);
-	if (!handshake || !handshake->alert_ns)
+	if (!handshake->alert_ns)
 		return false;
 	side = &handshake->side[handshake->alert_from];
 	if (side->alert_level == TLS_WARNING && handshake->finished)
 		return false;
 	/* OpenSSL's client says decode_error where the server has closed: that is what happened */
-	other_ns = look_closed_ns(view, !handshake->alert_from);
+	other_ns = look_side(view, !handshake->alert_from)->closed_ns;
 	if (other_ns && other_ns < handshake->alert_ns)
 		return false;
 	/* whoever decides says why, but it says so itself */
@@ -201,7 +201,7 @@ static bool match_alert(const struct view *view, struct guess *guess)
 
 static void tell_alert(const struct view *view, struct finding *finding)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	const struct tls_side *side = &handshake->side[handshake->alert_from];
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
@@ -235,6 +235,7 @@ const struct rule rule_tls_alert = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_TLS,
 	.match = match_alert,
 	.tell = tell_alert,
 	.means = "the TLS handshake ended in an alert that the wire shows in clear",

@@ -9,6 +9,11 @@ static __u64 wait_ns(const struct view *view)
 	return view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
 }
 
+static int closed_first(const struct view *view)
+{
+	return view->outcome->closed_first;
+}
+
 /* ---- tls-rejected ---- */
 
 static const struct tls_side *client_side(const struct handshake *handshake)
@@ -40,11 +45,11 @@ static bool flight_is_whole(const struct handshake *handshake)
  */
 static bool client_rejects(const struct view *view)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 
-	return handshake && handshake->answer_ns && !handshake->finished &&
+	return handshake->answer_ns && !handshake->finished &&
 	       handshake_has_certificate(handshake) && is_whole(client_side(handshake)) &&
-	       !client_side(handshake)->alerts && look_closed_first(view) == handshake->client &&
+	       !client_side(handshake)->alerts && closed_first(view) == handshake->client &&
 	       !(handshake->hello[handshake->client].flags & TLS_HELLO_EARLY_DATA);
 }
 
@@ -52,7 +57,7 @@ static bool client_rejects(const struct view *view)
 static bool server_speaks_first(const struct view *view, const struct handshake *handshake)
 {
 	const struct tls_side *client = client_side(handshake);
-	__u64 client_ns = look_closed_ns(view, handshake->client);
+	__u64 client_ns = look_side(view, handshake->client)->closed_ns;
 
 	if (client->last_type == TLS_DATA && client->last_bytes == TLS_ALERT_BYTES)
 		return false;
@@ -67,36 +72,34 @@ static bool server_rejects_1_3(const struct view *view, const struct handshake *
 		return false;
 	if (server->data_count)
 		return server_speaks_first(view, handshake);
-	return look_closed_first(view) != handshake->client && look_closed_first(view) >= 0;
+	return closed_first(view) != handshake->client && closed_first(view) >= 0;
 }
 
 /* The client has finished; the server ends it with an alert, or without a word. */
 static bool server_rejects(const struct view *view)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 
-	if (!handshake || !handshake->finished)
+	if (!handshake->finished)
 		return false;
 	if (handshake_version(handshake) == TLS_1_3)
 		return server_rejects_1_3(view, handshake);
-	return is_whole(server_side(handshake)) && look_closed_first(view) >= 0 &&
-	       look_closed_first(view) != handshake->client &&
+	return is_whole(server_side(handshake)) && closed_first(view) >= 0 &&
+	       closed_first(view) != handshake->client &&
 	       tls_side_sent(server_side(handshake), TLS_CERTIFICATE_REQUEST);
 }
 
 static __u64 flight_ns(const struct view *view, const struct handshake *handshake)
 {
-	__u64 last_ns = look_side(view, !handshake->client)->data.ts_ns;
+	__u64 last_ns = look_side(view, !handshake->client)->data_ns;
 
 	return last_ns > handshake->answer_ns ? last_ns : handshake->answer_ns;
 }
 
 static bool match_rejected(const struct view *view, struct guess *guess)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 
-	if (!look_connection(view, guess))
-		return false;
 	guess->absence = true;
 	if (server_rejects(view)) {
 		if (handshake_version(handshake) == TLS_1_3 && !server_side(handshake)->data_count)
@@ -107,7 +110,7 @@ static bool match_rejected(const struct view *view, struct guess *guess)
 		return false;
 	/* who looks at a certificate decides at once */
 	if (!flight_is_whole(handshake) ||
-	    ns_between(flight_ns(view, handshake), look_closed_ns(view, handshake->client)) >=
+	    ns_between(flight_ns(view, handshake), look_side(view, handshake->client)->closed_ns) >=
 		    wait_ns(view))
 		guess->confidence = CONFIDENCE_POSSIBLE;
 	return true;
@@ -116,15 +119,15 @@ static bool match_rejected(const struct view *view, struct guess *guess)
 static void tell_client_rejects(const struct view *view, struct finding *finding, struct text *what,
 				struct text *why)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	const struct tls_side *client = client_side(handshake);
-	bool reset = look_side(view, handshake->client)->reset.ts_ns ==
-		     look_closed_ns(view, handshake->client);
+	bool reset = look_side(view, handshake->client)->reset_ns ==
+		     look_side(view, handshake->client)->closed_ns;
 
 	words_client(what, view);
 	text_add(what, " %s ", reset ? "reset the connection" : "closed");
 	words_duration(what, ns_between(flight_ns(view, handshake),
-					look_closed_ns(view, handshake->client)));
+					look_side(view, handshake->client)->closed_ns));
 	text_add(what, " after the server's certificate came and never sent its Finished");
 	if (client->data_count)
 		text_add(what, "; before that one encrypted record of %u bytes%s",
@@ -153,7 +156,7 @@ static bool sent_none(const struct handshake *handshake)
 static void tell_server_rejects(const struct view *view, struct finding *finding, struct text *what,
 				struct text *why)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	const struct tls_side *server = server_side(handshake);
 
 	words_server(what, view);
@@ -165,7 +168,7 @@ static void tell_server_rejects(const struct view *view, struct finding *finding
 	} else {
 		text_add(what, " closed ");
 		words_duration(what, ns_between(handshake->finished_ns,
-						look_closed_ns(view, !handshake->client)));
+						look_side(view, !handshake->client)->closed_ns));
 		text_add(what, " after the client's Finished without a word");
 	}
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
@@ -200,6 +203,7 @@ const struct rule rule_tls_rejected = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_TLS | OUTCOME_ENDED | OUTCOME_WORDS,
 	.match = match_rejected,
 	.tell = tell_rejected,
 	.means = "one side ended the TLS handshake, and encryption hides why",
@@ -218,44 +222,41 @@ enum no_answer { ANSWERED, NO_ANSWER_CLOSE, NO_ANSWER_RESET, NO_ANSWER_SILENCE }
 /* What the client got instead. What was never acknowledged is a matter of TCP: conn-timed-out. */
 static enum no_answer no_answer(const struct view *view)
 {
-	const struct handshake *handshake = look_handshake(view);
-	const struct connection *connection = view->connection;
-	const struct connection_side *server;
+	const struct handshake *handshake = view->outcome->tls;
+	const struct outcome_side *server;
 	__u64 until_ns;
 
 	if (!look_client_hello(handshake))
 		return ANSWERED;
 	server = look_side(view, !handshake->client);
-	if (server->first.ts_ns || server->first_word.kind != FIRST_NONE)
+	if (server->first_ns || server->first_word.kind != FIRST_NONE)
 		return ANSWERED;
-	if (look_closed_first(view) == !handshake->client) {
-		if (look_closed_ns(view, !handshake->client) < handshake->hello_ns)
+	if (closed_first(view) == !handshake->client) {
+		if (look_side(view, !handshake->client)->closed_ns < handshake->hello_ns)
 			return ANSWERED;
-		return server->reset.ts_ns == look_closed_ns(view, !handshake->client) ?
+		return server->reset_ns == look_side(view, !handshake->client)->closed_ns ?
 			       NO_ANSWER_RESET :
 			       NO_ANSWER_CLOSE;
 	}
-	until_ns = look_closed_ns(view, handshake->client);
+	until_ns = look_side(view, handshake->client)->closed_ns;
 	if (!until_ns)
-		until_ns = connection->ended_ns;
+		until_ns = view->outcome->ended_ns;
 	if (ns_between(handshake->hello_end_ns, until_ns) < wait_ns(view) ||
-	    connection_stuck(connection, handshake->client))
+	    look_side(view, handshake->client)->stuck)
 		return ANSWERED;
 	return NO_ANSWER_SILENCE;
 }
 
 static bool match_no_server_hello(const struct view *view, struct guess *guess)
 {
-	if (!look_connection(view, guess) || no_answer(view) == ANSWERED)
-		return false;
 	guess->absence = true;
-	return true;
+	return no_answer(view) != ANSWERED;
 }
 
 /* "517 bytes in 1 segment, all acknowledged" */
 static void add_hello(struct text *text, const struct view *view, const struct handshake *handshake)
 {
-	__u32 acked = connection_acked_bytes(view->connection, handshake->client);
+	__u32 acked = look_side(view, handshake->client)->acked_bytes;
 	const struct tls_hello *hello = &handshake->hello[handshake->client];
 	__u32 bytes = TLS_HEADER_BYTES + hello->bytes;
 
@@ -276,8 +277,8 @@ static void add_hello(struct text *text, const struct view *view, const struct h
 
 static void explain_no_answer(struct text *why, const struct view *view, enum no_answer what)
 {
-	const struct handshake *handshake = look_handshake(view);
-	__u32 acked = connection_acked_bytes(view->connection, handshake->client);
+	const struct handshake *handshake = view->outcome->tls;
+	__u32 acked = look_side(view, handshake->client)->acked_bytes;
 	__u32 bytes = TLS_HEADER_BYTES + handshake->hello[handshake->client].bytes;
 
 	if (what == NO_ANSWER_CLOSE)
@@ -299,10 +300,11 @@ static void explain_no_answer(struct text *why, const struct view *view, enum no
 
 static void tell_no_server_hello(const struct view *view, struct finding *finding)
 {
-	const struct handshake *handshake = look_handshake(view);
+	const struct handshake *handshake = view->outcome->tls;
 	enum no_answer instead = no_answer(view);
-	__u64 end_ns = instead == NO_ANSWER_SILENCE ? look_closed_ns(view, handshake->client) :
-						      look_closed_ns(view, !handshake->client);
+	__u64 end_ns = instead == NO_ANSWER_SILENCE ?
+			       look_side(view, handshake->client)->closed_ns :
+			       look_side(view, !handshake->client)->closed_ns;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
@@ -312,7 +314,7 @@ static void tell_no_server_hello(const struct view *view, struct finding *findin
 						     " said nothing for");
 	text_add(&what, " ");
 	words_duration(&what, ns_between(handshake->hello_end_ns,
-					 end_ns ? end_ns : view->connection->ended_ns));
+					 end_ns ? end_ns : view->outcome->ended_ns));
 	text_add(&what, " after the ClientHello");
 	add_hello(&what, view, handshake);
 	if (instead == NO_ANSWER_SILENCE)
@@ -331,6 +333,7 @@ const struct rule rule_tls_no_server_hello = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
+	.needs = OUTCOME_TLS | OUTCOME_ENDED | OUTCOME_WORDS | OUTCOME_STUCK,
 	.match = match_no_server_hello,
 	.tell = tell_no_server_hello,
 	.means = "the ClientHello was answered by a close, a reset or silence",

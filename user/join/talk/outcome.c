@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* outcome.c - what became of an established connection, out of what is known of it */
+
+#include <stdint.h>
+
+#include "join/segment/stream_judge.h"
+#include "join/talk/connection.h"
+#include "join/talk/outcome.h"
+#include "util/time.h"
+
+/* A close() follows the last words at once; a scheduler may come between them. */
+#define GOODBYE_NS (20 * NS_PER_MS)
+
+/* ---- from figures ---- */
+
+static void take_side_figures(struct outcome_side *side, const struct figures_side *figures)
+{
+	if (figures->known & FIGURES_COUNTS)
+		side->known |= OUTCOME_SPOKE;
+	side->spoke = figures->bytes;
+	if (figures->known & FIGURES_DELIVERED)
+		side->known |= OUTCOME_ACKED;
+	side->acked_bytes = figures->delivered_bytes > UINT32_MAX ? UINT32_MAX :
+								    (__u32)figures->delivered_bytes;
+	if (figures->known & FIGURES_UNACKED)
+		side->known |= OUTCOME_UNACKED;
+	side->unacked_bytes = figures->unacked_bytes;
+	if (figures->known & FIGURES_SEGMENTS)
+		side->known |= OUTCOME_SEGMENTS;
+}
+
+static void take_resets(struct outcome *outcome)
+{
+	const struct figures *figures = &outcome->figures;
+
+	if (!(figures->known & FIGURES_END))
+		return;
+	outcome->known |= OUTCOME_ENDED;
+	for (int i = 0; i < 2; i++) {
+		outcome->side[i].known |= OUTCOME_RESETS;
+		if (figures->reset_by == i)
+			outcome->side[i].reset_ns = figures->reset_ns;
+	}
+}
+
+static void sum_known(struct outcome *outcome)
+{
+	outcome->known |= outcome->side[0].known | outcome->side[1].known;
+}
+
+static void take_figures(struct outcome *outcome)
+{
+	const struct figures *figures = &outcome->figures;
+
+	outcome->closed_first = figures->closed_first;
+	outcome->reset_by = figures->reset_by;
+	outcome->established_ns = figures->established_ns;
+	outcome->ended_ns = figures->last_ns;
+	if (figures->established_ns)
+		outcome->known |= OUTCOME_ESTABLISHED;
+	take_resets(outcome);
+	take_side_figures(&outcome->side[0], &figures->side[0]);
+	take_side_figures(&outcome->side[1], &figures->side[1]);
+	sum_known(outcome);
+}
+
+void outcome_take_figures(struct outcome *outcome, const struct figures *figures)
+{
+	*outcome = (struct outcome){ .figures = *figures };
+	take_figures(outcome);
+}
+
+/* ---- from the talk: one side ---- */
+
+/* What the facts of a side are made of. */
+struct ends_of_talk {
+	const struct connection_side *own, *other;
+	const struct stream_side *wire, *peer; /* the same on the wire */
+};
+
+/* The FIN is no byte. */
+static __u32 acked_bytes(const struct ends_of_talk *ends)
+{
+	__u32 from = ends->wire->isn + 1;
+	__u32 end = ends->peer->acked;
+
+	if (!(ends->peer->state & SIDE_ACKED))
+		return 0;
+	if (ends->own->data.ts_ns && seq_before(connection_data_end(ends->own), end))
+		end = connection_data_end(ends->own);
+	else if (ends->own->fin.ts_ns && !ends->own->data.ts_ns)
+		return 0;
+	return seq_before(from, end) ? end - from : 0;
+}
+
+static __u32 unacked_bytes(const struct ends_of_talk *ends)
+{
+	__u32 end = connection_data_end(ends->own);
+
+	if (!ends->own->data.ts_ns)
+		return 0;
+	if (!(ends->peer->state & SIDE_ACKED))
+		return end - (ends->wire->isn + 1);
+	return seq_before(ends->peer->acked, end) ? end - ends->peer->acked : 0;
+}
+
+static __u64 closed_ns(const struct connection_side *side)
+{
+	if (side->fin.ts_ns && side->reset.ts_ns)
+		return side->fin.ts_ns < side->reset.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
+	return side->fin.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
+}
+
+static void take_words_of(struct outcome_side *side, const struct ends_of_talk *ends)
+{
+	const struct connection_side *own = ends->own;
+
+	side->known |= OUTCOME_WORDS;
+	side->spoke = own->data.ts_ns;
+	side->acked_bytes = acked_bytes(ends);
+	side->unacked_bytes = unacked_bytes(ends);
+	side->known |= OUTCOME_SPOKE | OUTCOME_ACKED | OUTCOME_UNACKED;
+	side->first_word = own->first_word;
+	side->first_ns = own->first.ts_ns;
+	side->first_bytes = own->first.payload_bytes;
+	side->data_ns = own->data.ts_ns;
+	side->data_bytes = own->data.payload_bytes;
+	side->fin_ns = own->fin.ts_ns;
+	side->reset_ns = own->reset.ts_ns;
+	side->closed_ns = closed_ns(own);
+}
+
+/* What a host had heard of the other is told by the acknowledgment of what it sent. */
+static void take_order(struct outcome_side *side, const struct ends_of_talk *ends)
+{
+	const struct connection_side *own = ends->own, *other = ends->other;
+	bool both = own->data.ts_ns && other->fin.ts_ns;
+	bool heard_fin = !seq_before(own->data.ack, ends->peer->fin_end);
+	__u32 other_fin_end = other->fin.seq + other->fin.payload_bytes;
+
+	side->known |= OUTCOME_ORDER;
+	side->spoke_after_fin = both && heard_fin;
+	side->crossed_fin =
+		both && !heard_fin && seq_before(other->fin.ack, connection_data_end(own));
+	side->fin_unprovoked =
+		own->fin.ts_ns && (!other->fin.ts_ns || other->fin.ts_ns >= own->fin.ts_ns ||
+				   !seq_before(other_fin_end, own->fin.ack));
+	if (!own->reset.ts_ns)
+		return;
+	side->reset_acks = own->reset.tcp_flags & TCP_F_ACK;
+	side->reset_unheard = side->reset_acks && !seq_before(other->data.seq, own->reset.ack);
+	side->reset_of_last = !side->reset_acks && own->reset.seq == other->data.ack;
+}
+
+static void take_stuck(struct outcome_side *side, const struct ends_of_talk *ends)
+{
+	const struct connection_side *own = ends->own;
+	const struct stream_side *peer = ends->peer;
+
+	side->known |= OUTCOME_STUCK;
+	side->again_ns = own->again.ts_ns;
+	if (!own->stuck_count || stream_has_acked(peer, own->stuck_seq + 1))
+		return;
+	side->stuck = own->stuck_count;
+	side->stuck_bytes = own->stuck_bytes;
+	side->stuck_ns = own->stuck_ns;
+	side->stuck_silent = own->stuck_peer_packets == (__u32)peer->packets;
+	side->stuck_longest =
+		own->stuck_seq == own->longest_seq && !seq_before(own->longest_seq, peer->acked);
+	side->stuck_asked_for = peer->acked == own->stuck_seq && peer->repeats &&
+				peer->repeats != STREAM_REPEATS_UNSEEN;
+}
+
+static void take_probes(struct outcome_side *side, const struct ends_of_talk *ends)
+{
+	side->known |= OUTCOME_PROBES;
+	if (ends->own->probes_peer_packets != (__u32)ends->peer->packets)
+		return;
+	side->probes = ends->own->probes;
+	side->probes_ns = ends->own->probes_ns;
+}
+
+static void take_hops(struct outcome_side *side, const struct connection_side *own,
+		      const struct connection_mark *syn)
+{
+	side->known |= OUTCOME_HOPS;
+	side->hops = syn->ts_ns ? syn->ttl : own->first.ttl;
+	side->hops_data = own->data.ttl;
+	side->hops_reset = own->reset.ttl;
+}
+
+static void take_side(struct outcome *outcome, const struct connection *connection, int index)
+{
+	const struct stream *stream = connection->stream;
+	struct outcome_side *side = &outcome->side[index];
+	const struct ends_of_talk ends = {
+		.own = &connection->side[index],
+		.other = &connection->side[!index],
+		.wire = &stream->side[index],
+		.peer = &stream->side[!index],
+	};
+
+	take_words_of(side, &ends);
+	take_order(side, &ends);
+	take_stuck(side, &ends);
+	take_probes(side, &ends);
+	take_hops(side, ends.own,
+		  index == stream->ends->client ? &connection->syn : &connection->syn_ack);
+	side->closed_window_ns = ends.wire->zero_ns;
+	if (ends.wire->zero_since_ns)
+		side->closed_window_ns +=
+			ns_between(ends.wire->zero_since_ns, connection->ended_ns);
+}
+
+/* ---- who spoke when ---- */
+
+/* Of what begins so it is known that the other side owes an answer. */
+static bool owes_answer(__u8 first_kind)
+{
+	return first_kind == FIRST_HTTP_REQUEST || first_kind == FIRST_REDIS_REQUEST;
+}
+
+static struct outcome_word word_of(const struct connection_burst *burst)
+{
+	return (struct outcome_word){
+		.first_ns = burst->first_ns,
+		.last_ns = burst->last_ns,
+		.idle_ns = burst->idle_ns,
+		.bytes = burst->bytes,
+		.side = burst->side,
+		.owed = owes_answer(burst->kind),
+	};
+}
+
+static void take_goodbye(struct outcome *outcome, const struct connection *connection)
+{
+	const struct connection_burst *last = &connection->burst[0];
+	struct outcome_side *side = &outcome->side[last->side];
+
+	if (connection->bursts < 2 || last->bytes > CONNECTION_GOODBYE_BYTES)
+		return;
+	side->goodbye = (last->alert && outcome->side[!last->side].closed_ns) ||
+			(side->closed_ns && side->closed_ns <= last->last_ns + GOODBYE_NS);
+}
+
+/* The first of them that comes after @since_ns. */
+static __u64 first_after(__u64 since_ns, __u64 a_ns, __u64 b_ns, __u64 otherwise_ns)
+{
+	__u64 first_ns = otherwise_ns;
+
+	if (a_ns >= since_ns && a_ns < first_ns)
+		first_ns = a_ns;
+	if (b_ns >= since_ns && b_ns < first_ns)
+		first_ns = b_ns;
+	return first_ns;
+}
+
+static void take_wait(struct outcome *outcome, const struct connection *connection)
+{
+	const struct connection_burst *last = &connection->burst[0];
+	const struct outcome_side *side = outcome->side;
+
+	if (!connection->bursts)
+		return;
+	if (side[last->side].goodbye) {
+		last = &connection->burst[1];
+		if (last->side != connection->burst[0].side)
+			return;
+	}
+	outcome->waits = true;
+	outcome->wait = (struct outcome_wait){
+		.side = last->side,
+		.since_ns = last->last_ns,
+		.until_ns = first_after(last->last_ns, side[0].closed_ns, side[1].closed_ns,
+					connection->ended_ns),
+		.bytes = last->bytes,
+		.owed = owes_answer(last->kind),
+		.acked = stream_has_acked(&connection->stream->side[!last->side], last->end_seq),
+	};
+}
+
+static void take_end(struct outcome *outcome)
+{
+	const struct outcome_side *side = outcome->side;
+	bool second =
+		!side[0].closed_ns || (side[1].closed_ns && side[1].closed_ns < side[0].closed_ns);
+
+	outcome->closed_first = FIGURES_NEITHER;
+	if (side[0].closed_ns || side[1].closed_ns)
+		outcome->closed_first = second;
+	if (!side[0].reset_ns && !side[1].reset_ns)
+		outcome->reset_by = FIGURES_NEITHER;
+	else if (!side[0].reset_ns || !side[1].reset_ns) /* else as it was counted */
+		outcome->reset_by = !side[0].reset_ns;
+}
+
+static void take_words(struct outcome *outcome, const struct connection *connection)
+{
+	outcome->words = connection->bursts;
+	outcome->last = word_of(&connection->burst[0]);
+	outcome->before = word_of(&connection->burst[1]);
+	outcome->answer_ns = connection->answer_ns;
+	outcome->answer_owed = owes_answer(connection->asked_class);
+	take_goodbye(outcome, connection);
+	take_wait(outcome, connection);
+}
+
+/* What one side said is not to be judged without the other's: then no more than the TLS is known. */
+static void take_known(struct outcome *outcome)
+{
+	const struct figures_side *side = outcome->figures.side;
+
+	outcome->known = outcome->tls ? OUTCOME_TLS : 0;
+	if (!side[0].packets || !side[1].packets) {
+		outcome->side[0].known = outcome->side[1].known = 0;
+		return;
+	}
+	outcome->known |= OUTCOME_ENDED;
+	if (outcome->established_ns)
+		outcome->known |= OUTCOME_ESTABLISHED;
+	if (outcome->answer_ns)
+		outcome->known |= OUTCOME_ANSWER;
+	sum_known(outcome);
+}
+
+void outcome_take_talk(struct outcome *outcome, const struct connection *connection,
+		       const struct handshake *tls)
+{
+	const struct stream *stream = connection->stream;
+
+	*outcome = (struct outcome){ .tls = tls };
+	figures_take_stream(&outcome->figures, stream);
+	take_figures(outcome);
+	outcome->unseen = stream->side[0].flagged[STREAM_ACK_LOST_SEGMENT] ||
+			  stream->side[1].flagged[STREAM_ACK_LOST_SEGMENT];
+	outcome->established_ns = connection->syn_ack.ts_ns;
+	outcome->ended_ns = connection->ended_ns;
+	take_side(outcome, connection, 0);
+	take_side(outcome, connection, 1);
+	take_end(outcome);
+	take_words(outcome, connection);
+	take_known(outcome);
+}
