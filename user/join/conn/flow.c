@@ -180,7 +180,7 @@ static void count(struct flow_entry *entry, const struct event *event,
 	if (!(event->head.known & EVENT_K_FLOW))
 		return;
 	flow->counts = *counts;
-	flow->known |= event->head.known & (EVENT_K_FLOW | EVENT_K_TIMEOUTS);
+	flow->known |= event->head.known & (EVENT_K_FLOW | EVENT_K_COUNTERS | EVENT_K_TIMEOUTS);
 	entry->counted_ns = event->head.ts_ns;
 	if (!flow->role_known && (counts->how & FLOW_F_ROLE)) {
 		flow->role_known = true;

@@ -38,7 +38,7 @@ struct flow {
 	struct event_tuple tuple;
 	struct event_owner owner;
 	struct event_flow counts; /* valid with EVENT_K_FLOW in .known */
-	__u32 known; /* EVENT_K_FLOW, EVENT_K_TIMEOUTS, EVENT_K_STATE */
+	__u32 known; /* EVENT_K_FLOW, EVENT_K_COUNTERS, EVENT_K_TIMEOUTS, EVENT_K_STATE */
 	__u32 netns;
 	__s32 error; /* it ended with, positive errno, 0 none */
 	bool owner_known;

@@ -171,6 +171,14 @@ static void take_local(struct figures_side *local, const struct flow *flow)
 	local->rttvar_us = counts->rttvar_us;
 }
 
+/* Of a closed window and keep-alives the kernel counts the probes in one. */
+static void take_in_row(struct figures_side *local, const struct event_flow *counts)
+{
+	local->known |= FIGURES_IN_ROW;
+	local->again_in_row = counts->again_in_row;
+	local->probes_in_row = counts->probes;
+}
+
 static void take_remote(struct figures_side *remote, const struct event_flow *counts)
 {
 	remote->known |= FIGURES_COUNTS | FIGURES_DSACKS | FIGURES_DELIVERED;
@@ -243,6 +251,8 @@ void figures_take_flow(struct figures *figures, const struct flow *flow, __u64 n
 		figures->known |= FIGURES_STATE;
 		figures->state = flow->state;
 	}
+	if (flow->known & EVENT_K_COUNTERS)
+		take_in_row(&figures->side[FIGURES_LOCAL], &flow->counts);
 	if (flow->known & EVENT_K_FLOW)
 		take_counts(figures, flow, now_ns);
 }

@@ -45,7 +45,7 @@ enum figures_known {
 	FIGURES_WINDOW = 1 << 22, /* .window */
 	FIGURES_SRTT = 1 << 23, /* .srtt_us, .rttvar_us */
 	FIGURES_SOCKET = 1 << 24, /* .unread_bytes and what follows it */
-	FIGURES_LAST = FIGURES_SOCKET,
+	FIGURES_IN_ROW = 1 << 25, /* .again_in_row, .probes_in_row */
 };
 
 /* How a connection ended, as far as that is known. */
@@ -115,6 +115,9 @@ struct figures_side {
 	__u32 reorderings;
 	__u32 cwnd; /* packets */
 	__u32 mss_now; /* of what is sent now */
+
+	__u32 again_in_row; /* how often a timer sent again what is unacknowledged now */
+	__u32 probes_in_row; /* that were not answered */
 };
 
 struct figures {

@@ -25,6 +25,10 @@ static void take_side_figures(struct outcome_side *side, const struct figures_si
 	if (figures->known & FIGURES_UNACKED)
 		side->known |= OUTCOME_UNACKED;
 	side->unacked_bytes = figures->unacked_bytes;
+	if (figures->known & FIGURES_IN_ROW)
+		side->known |= OUTCOME_STUCK | OUTCOME_PROBES;
+	side->stuck = figures->again_in_row;
+	side->probes = figures->probes_in_row;
 	if (figures->known & FIGURES_SEGMENTS)
 		side->known |= OUTCOME_SEGMENTS;
 }
@@ -157,7 +161,7 @@ static void take_stuck(struct outcome_side *side, const struct ends_of_talk *end
 	const struct connection_side *own = ends->own;
 	const struct stream_side *peer = ends->peer;
 
-	side->known |= OUTCOME_STUCK;
+	side->known |= OUTCOME_STUCK | OUTCOME_REPEATS;
 	side->again_ns = own->again.ts_ns;
 	if (!own->stuck_count || stream_has_acked(peer, own->stuck_seq + 1))
 		return;

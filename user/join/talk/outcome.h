@@ -30,15 +30,14 @@ enum outcome_known {
 	OUTCOME_SPOKE = 1 << 5, /* .spoke */
 	OUTCOME_ACKED = 1 << 6, /* .acked_bytes */
 	OUTCOME_UNACKED = 1 << 7, /* .unacked_bytes */
-	OUTCOME_SEGMENTS =
-		1 << 8, /* what needs every segment: .flagged and its like, .closed_window_ns */
+	OUTCOME_STUCK = 1 << 8, /* .stuck */
+	OUTCOME_PROBES = 1 << 9, /* .probes */
 	/* what needs every packet of both sides: */
-	OUTCOME_WORDS =
-		1 << 9, /* who spoke when: .words to .wait, .first_* and .data_*, FINs, goodbyes */
-	OUTCOME_ORDER = 1 << 10, /* what a host had heard when it spoke, closed or reset */
-	OUTCOME_STUCK = 1 << 11, /* .stuck_*, .again_ns */
-	OUTCOME_PROBES = 1 << 12, /* .probes, .probes_ns */
-	OUTCOME_HOPS = 1 << 13, /* .hops_* */
+	OUTCOME_SEGMENTS = 1 << 10, /* .closed_window_ns; .figures' .flagged and its like */
+	OUTCOME_WORDS = 1 << 11, /* who spoke when: .words to .wait, .first_*, .data_*, FINs */
+	OUTCOME_ORDER = 1 << 12, /* what a host had heard when it spoke, closed or reset */
+	OUTCOME_REPEATS = 1 << 13, /* .stuck_*, .again_ns, .probes_ns */
+	OUTCOME_HOPS = 1 << 14, /* .hops* */
 };
 
 /* What one side sends without a word from the other and without a pause. */
