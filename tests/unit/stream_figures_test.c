@@ -456,7 +456,7 @@ static void busy_one_stays(void **state)
 static void chosen_collisions(void **state)
 {
 	const struct row syn = { 'c', S, .window = 1000 };
-	/* ends_hash()'s factors of the first two words: what one adds the other takes away */
+	/* hash_spread()'s factors of the first two words: what one adds the other takes away */
 	const __u64 first = 0x9e3779b97f4a7c15ull, second = 0xbf58476d1ce4e5b9ull;
 	struct script script;
 	size_t found = 0;

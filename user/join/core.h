@@ -8,6 +8,7 @@
 #include "join/host/owner.h"
 #include "join/segment/ends.h"
 #include "join/join.h"
+#include "util/hash.h"
 
 /* Every slot is allocated by join_new() and touched only when used: memory follows the load. */
 
@@ -136,9 +137,6 @@ struct name_slot {
 };
 
 struct scope_slot {
-	LIST_ENTRY(scope_slot) by_port; /* by namespace, address and port */
-	LIST_ENTRY(scope_slot)
-	by_address; /* by namespace and address, once one of its openings worked */
 	TAILQ_ENTRY(scope_slot) by_use;
 	__u64 number; /* in the order of first openings */
 	__u32 netns;
@@ -152,7 +150,6 @@ struct scope_slot {
 LIST_HEAD(lookup_list, lookup_slot);
 TAILQ_HEAD(lookup_queue, lookup_slot);
 TAILQ_HEAD(datagram_queue, datagram_slot);
-LIST_HEAD(scope_list, scope_slot);
 TAILQ_HEAD(scope_queue, scope_slot);
 
 struct join {
@@ -172,8 +169,8 @@ struct join {
 	struct scope_slot *scopes;
 	size_t scopes_touched;
 	__u64 scopes_seen;
-	struct scope_list *scopes_by_port;
-	struct scope_list *scopes_by_address;
+	struct hash scopes_by_port; /* by namespace, address and port */
+	struct hash scopes_by_address; /* once one of its openings worked */
 	struct scope_queue scopes_by_use;
 
 	struct neighbor_failure neighbors[JOIN_NEIGHBORS_MAX];
@@ -228,7 +225,6 @@ struct join {
 	__u64 lost_seen[2]; /* records lost and shed so far, but for pieces of packets */
 };
 
-__u64 join_hash_bytes(__u64 h, const void *bytes, size_t size);
 
 bool capture_sees(const struct join *join, const __u8 *address); /* packets that go there */
 

@@ -25,20 +25,6 @@ const struct join_limits join_limits_default = {
 	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
 };
 
-__u64 join_hash_bytes(__u64 h, const void *bytes, size_t size)
-{
-	const __u8 *b = bytes;
-	__u64 word;
-
-	for (; size >= sizeof(word); size -= sizeof(word), b += sizeof(word)) {
-		memcpy(&word, b, sizeof(word));
-		h = hash_mix(h, word);
-	}
-	word = 0;
-	memcpy(&word, b, size);
-	return size ? hash_mix(h, word) : h;
-}
-
 static int new_parties(struct join *join)
 {
 	int err = owners_new(&join->owners, JOIN_OWNERS_MAX);
@@ -57,8 +43,6 @@ int join_new(struct join **out, const struct join_limits *limits)
 	join->limits.connections = n;
 	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
 	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
-	join->scopes_by_port = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_port));
-	join->scopes_by_address = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes_by_address));
 	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
 	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
 	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
@@ -76,9 +60,10 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->talks = NULL;
 	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (attempt_table_new(&join->attempts, n) || evidence_pool_new(&join->evidence, 4 * n) ||
-	    !join->listeners || !join->scopes || !join->scopes_by_port ||
-	    !join->scopes_by_address || !join->interfaces || !join->names || !join->lookups ||
-	    !join->datagram_flows || !join->claims || !join->processes ||
+	    !join->listeners || !join->scopes || !join->interfaces || !join->names ||
+	    !join->lookups || !join->datagram_flows || !join->claims || !join->processes ||
+	    hash_new(&join->scopes_by_port, JOIN_SCOPES_MAX) ||
+	    hash_new(&join->scopes_by_address, JOIN_SCOPES_MAX) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows) || new_parties(join)) {
 		join_free(join);
@@ -103,8 +88,8 @@ void join_free(struct join *join)
 	strays_free(join->strays);
 	free(join->listeners);
 	free(join->scopes);
-	free(join->scopes_by_port);
-	free(join->scopes_by_address);
+	hash_free(&join->scopes_by_port);
+	hash_free(&join->scopes_by_address);
 	free(join->interfaces);
 	free(join->names);
 	free(join->lookups);

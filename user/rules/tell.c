@@ -7,6 +7,7 @@
 #include "rules/tell.h"
 #include "rules/words.h"
 #include "util/address.h"
+#include "util/hash.h"
 
 static void tell_connection(const struct view *view, struct finding *finding)
 {
@@ -245,19 +246,9 @@ void tell_cleared(const struct view *view, struct finding *finding)
 
 /* ---- groups ---- */
 
-/* FNV-1a, 64 bits: stable across hosts and versions, as group ids stand in output. */
-static __u64 hash(__u64 h, const void *bytes, size_t size)
-{
-	const __u8 *b = bytes;
-
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ b[i]) * 0x100000001b3ull;
-	return h;
-}
-
 static __u64 hash_text(__u64 h, const char *text, size_t size)
 {
-	return hash(hash(h, text, strnlen(text, size)), "", 1);
+	return hash_stable(hash_stable(h, text, strnlen(text, size)), "", 1);
 }
 
 static __u64 hash_owner(__u64 h, const struct join *join, const struct event_owner *owner)
@@ -279,13 +270,13 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict)
 {
 	struct subject_key key = { .size = 0 };
-	__u64 h = hash_text(0xcbf29ce484222325ull, verdict->rule->id, 64);
+	__u64 h = hash_text(HASH_STABLE, verdict->rule->id, 64);
 
 	if (attempt->owner_known)
 		h = hash_owner(h, join, &attempt->owner);
-	h = hash(h, &attempt->subject->number, sizeof(attempt->subject->number));
-	h = hash(h, &attempt->netns,
+	h = hash_stable(h, &attempt->subject->number, sizeof(attempt->subject->number));
+	h = hash_stable(h, &attempt->netns,
 		 sizeof(attempt->netns)); /* an address means another host there */
 	attempt->subject->key(attempt, verdict->opening, verdict->severity, &key);
-	return hash(h, key.bytes, key.size);
+	return hash_stable(h, key.bytes, key.size);
 }

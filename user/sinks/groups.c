@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "sinks/sinks.h"
+#include "util/hash.h"
 
 #define NSEC_PER_SEC 1000000000ull
 #define INTERVAL_FIRST_NS NSEC_PER_SEC
@@ -84,9 +85,7 @@ void groups_free(struct groups *groups)
 
 static struct group *group_set(struct groups *groups, __u64 id)
 {
-	__u64 hash = id * 0x9e3779b97f4a7c15ull;
-
-	return &groups->slots[(hash >> 32) % (groups->room / WAYS) * WAYS];
+	return &groups->slots[hash_mix(0, id) % (groups->room / WAYS) * WAYS];
 }
 
 static struct group *group_find(struct groups *groups, __u64 id)

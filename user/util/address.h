@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "util/hash.h"
 #include "util/text.h"
 
 #define ADDRESS_MAPPED_PREFIX 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
@@ -36,6 +37,20 @@ static inline bool address_equal(const __u8 *a, const __u8 *b)
 	memcpy(x, a, sizeof(x));
 	memcpy(y, b, sizeof(y));
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
+}
+
+static inline __u64 address_hash(const __u8 *address)
+{
+	__u64 words[2];
+
+	memcpy(words, address, EVENT_ADDRESS_SIZE);
+	return hash_mix(hash_spread(words[0], words[1], 0, 0), 0);
+}
+
+/* Of two ends, the same for both directions. */
+static inline __u64 address_hash_pair(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
+{
+	return hash_mix(address_hash(a), a_port) + hash_mix(address_hash(b), b_port);
 }
 
 /* "10.0.0.1", "fe80::1"; mapped IPv4 prints as IPv4. */

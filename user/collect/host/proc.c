@@ -11,6 +11,7 @@
 #include "collect/collect.h"
 #include "collect/host/process.h"
 #include "collect/tell.h"
+#include "util/hash.h"
 #include "util/own.h"
 
 /*
@@ -115,11 +116,9 @@ void process_read_exe(int dir, char *exe, size_t size)
 /* The entry of that process, or the one that would give way to it. */
 static struct told *find_told(struct proc *proc, const struct event_owner *owner)
 {
-	__u64 key = (owner->start_ns ^ (__u64)owner->tgid << 32) * 0x9e3779b97f4a7c15ull;
-	struct told *set = proc->told[key >> 54];
+	struct told *set = proc->told[hash_mix(owner->start_ns, owner->tgid) % SETS];
 	struct told *oldest = &set[0];
 
-	_Static_assert(SETS == 1 << 10, "the ten highest bits of the key");
 	for (int i = 0; i < WAYS; i++) {
 		if (set[i].tgid == owner->tgid && set[i].start_ns == owner->start_ns)
 			return &set[i];

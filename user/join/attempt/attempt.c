@@ -61,7 +61,7 @@ static struct owner_list *owner_bucket(struct attempt_table *table, const struct
 static __u64 attempt_id(const struct join *join, __u64 cookie, const struct event_owner *owner,
 			__u64 started_ns)
 {
-	__u64 h = join_hash_bytes(0, join->start.boot_id, sizeof(join->start.boot_id));
+	__u64 h = hash_bytes(0, join->start.boot_id, sizeof(join->start.boot_id));
 
 	h = hash_mix(h, cookie ? cookie : (__u64)owner->tgid << 32 | owner->tid);
 	return hash_mix(h, started_ns);

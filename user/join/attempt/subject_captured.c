@@ -48,8 +48,8 @@ bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 	const struct lookup *lookup = &from->lookup;
 	struct attempt_slot *slot = take_captured(
 		join, &subject_lookup,
-		join_hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
-		join_hash_bytes(0, lookup->client, sizeof(lookup->client)), lookup->started_ns);
+		hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
+		hash_bytes(0, lookup->client, sizeof(lookup->client)), lookup->started_ns);
 
 	if (!slot)
 		return false;
@@ -166,9 +166,9 @@ void attempt_connection(struct join *join, const struct connection *connection)
 	const struct stream *stream = connection->stream;
 	struct attempt_slot *slot =
 		take_captured(join, &subject_connection,
-			      join_hash_bytes(stream->ends->port[0], stream->ends->address[0],
+			      hash_bytes(stream->ends->port[0], stream->ends->address[0],
 					      sizeof(stream->ends->address[0])),
-			      join_hash_bytes(stream->ends->port[1], stream->ends->address[1],
+			      hash_bytes(stream->ends->port[1], stream->ends->address[1],
 					      sizeof(stream->ends->address[1])),
 			      stream->first_ns);
 
@@ -243,7 +243,7 @@ const struct subject subject_connection = {
 bool attempt_claims(struct join *join, const struct address_claims *claims)
 {
 	struct attempt_slot *slot = take_captured(join, &subject_claims,
-						  join_hash_bytes(claims->vlan, claims->address,
+						  hash_bytes(claims->vlan, claims->address,
 								  sizeof(claims->address)),
 						  claims->ifindex, claims->first_ns);
 

@@ -75,18 +75,9 @@ void compare_conn_unlink(struct compare *compare, unsigned int side, struct comp
 
 /* ---- what a packet tells ---- */
 
-static __u64 end_hash(const __u8 *address, __u16 port)
-{
-	__u64 words[2];
-
-	memcpy(words, address, sizeof(words));
-	return hash_mix(hash_mix(words[0], words[1]), port);
-}
-
-/* The same seen from either end. */
 static __u64 pair_hash(const struct compare_end *end)
 {
-	return end_hash(end->address[0], end->port[0]) + end_hash(end->address[1], end->port[1]);
+	return address_hash_pair(end->address[0], end->port[0], end->address[1], end->port[1]);
 }
 
 static __u64 segment_hash(const struct held *packet)

@@ -8,10 +8,7 @@
 
 __u64 compare_conn_server_hash(const struct compare_conn *conn)
 {
-	__u64 words[2];
-
-	memcpy(words, conn->end.address[1], sizeof(words));
-	return hash_mix(hash_mix(words[0], words[1]), conn->end.port[1]) | 1;
+	return hash_mix(address_hash(conn->end.address[1]), conn->end.port[1]) | 1;
 }
 
 __u64 *compare_conn_server_slot(struct compare_side *side, const struct compare_conn *conn)

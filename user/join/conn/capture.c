@@ -161,7 +161,7 @@ static bool is_copy(struct join *join, const struct opening_slot *slot, const st
 	__u64 h = hash_mix(packet->ip_id, (__u64)seq << 32 | packet->ack);
 
 	h = hash_mix(h, (__u64)packet->ts_value << 32 | packet->tcp_flags << 8 | packet->what);
-	h = join_hash_bytes(h, packet->source, sizeof(packet->source));
+	h = hash_bytes(h, packet->source, sizeof(packet->source));
 	for (size_t i = 0; i < OPENING_COPIES_OF; i++) {
 		const struct captured_packet *before = &last->packets[i];
 		__u64 apart = before->ts_ns > ts_ns ? before->ts_ns - ts_ns : ts_ns - before->ts_ns;
@@ -369,7 +369,7 @@ static bool attach(struct join *join, struct opening_slot *slot)
 {
 	const struct event_tuple *tuple = &slot->opening.tuple;
 	bool loopback = address_is_loopback(tuple->local);
-	__u64 h = hash_mix(join_hash_bytes(slot->opening.isn, tuple, sizeof(*tuple)), loopback);
+	__u64 h = hash_mix(hash_bytes(slot->opening.isn, tuple, sizeof(*tuple)), loopback);
 	const struct event_owner owner = { .start_ns = loopback, .tid = (__u32)h };
 	struct attempt_slot *attempt;
 

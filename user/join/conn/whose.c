@@ -62,7 +62,7 @@ static size_t socket_place(__u64 cookie)
 static size_t passage_place(const struct passage *passage)
 {
 	_Static_assert(sizeof(*passage) == 2 * EVENT_ADDRESS_SIZE + 8, "compared as bytes");
-	return join_hash_bytes(2, passage, sizeof(*passage)) & (PLACES - 1);
+	return hash_bytes(2, passage, sizeof(*passage)) & (PLACES - 1);
 }
 
 static struct passage passage_of(__u32 netns, const __u8 *local, __u16 local_port,

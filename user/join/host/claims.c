@@ -50,7 +50,7 @@ static bool is_shared(const __u8 *mac)
 static struct claims_slot *find_slot(struct join *join, const struct event *event,
 				     const struct claim *claim, bool take)
 {
-	__u64 h = hash_mix(join_hash_bytes(0, claim->address, sizeof(claim->address)),
+	__u64 h = hash_mix(hash_bytes(0, claim->address, sizeof(claim->address)),
 			   (__u64)event->head.ifindex << 32 | event->frame.vlan);
 	struct claims_slot *set =
 		&join->claims[h % (JOIN_CLAIMS_MAX / JOIN_CLAIMS_WAYS) * JOIN_CLAIMS_WAYS];

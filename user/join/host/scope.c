@@ -10,19 +10,19 @@
  * Who scans a host asks for thousands of its ports. A destination is therefore found by address and
  * port, and only those that ever worked stand in the list of their address, which is walked.
  */
-static struct scope_list *by_address(const struct join *join, __u32 netns, const __u8 *remote)
+static __u64 address_key(__u32 netns, const __u8 *remote)
 {
-	__u64 h = hash_mix(address_hash(remote), netns);
-
-	return &join->scopes_by_address[h & (JOIN_SCOPES_MAX - 1)];
+	return hash_mix(address_hash(remote), netns);
 }
 
-static struct scope_list *by_port(const struct join *join, __u32 netns, const __u8 *remote,
-				  __u16 port)
+static __u64 port_key(__u32 netns, const __u8 *remote, __u16 port)
 {
-	__u64 h = hash_mix(address_hash(remote), (__u64)netns << 16 | port);
+	return hash_mix(address_hash(remote), (__u64)netns << 16 | port);
+}
 
-	return &join->scopes_by_port[h & (JOIN_SCOPES_MAX - 1)];
+static __u32 index_of(const struct join *join, const struct scope_slot *slot)
+{
+	return (__u32)(slot - join->scopes);
 }
 
 static bool is_for(const struct scope_slot *slot, __u32 netns, const __u8 *remote)
@@ -32,11 +32,11 @@ static bool is_for(const struct scope_slot *slot, __u32 netns, const __u8 *remot
 
 static struct scope_slot *find(const struct join *join, __u32 netns, const __u8 *remote, __u16 port)
 {
-	struct scope_slot *slot;
+	__u32 i = hash_first(&join->scopes_by_port, port_key(netns, remote, port));
 
-	LIST_FOREACH(slot, by_port(join, netns, remote, port), by_port)
-		if (slot->port == port && is_for(slot, netns, remote))
-			return slot;
+	for (; i != HASH_END; i = hash_next(&join->scopes_by_port, i))
+		if (join->scopes[i].port == port && is_for(&join->scopes[i], netns, remote))
+			return &join->scopes[i];
 	return NULL;
 }
 
@@ -55,16 +55,15 @@ static struct scope_slot *take(struct join *join, __u32 netns, const __u8 *remot
 	} else {
 		slot = TAILQ_FIRST(&join->scopes_by_use);
 		TAILQ_REMOVE(&join->scopes_by_use, slot, by_use);
-		LIST_REMOVE(slot, by_port);
-		if (worked_of(slot))
-			LIST_REMOVE(slot, by_address);
+		hash_remove(&join->scopes_by_port, index_of(join, slot));
+		hash_remove(&join->scopes_by_address, index_of(join, slot));
 		memset(slot, 0, sizeof(*slot));
 	}
 	slot->number = join->scopes_seen++;
 	slot->netns = netns;
 	slot->port = port;
 	memcpy(slot->remote, remote, sizeof(slot->remote));
-	LIST_INSERT_HEAD(by_port(join, netns, remote, port), slot, by_port);
+	hash_add(&join->scopes_by_port, port_key(netns, remote, port), index_of(join, slot));
 	TAILQ_INSERT_TAIL(&join->scopes_by_use, slot, by_use);
 	return slot;
 }
@@ -86,7 +85,8 @@ void scope_note(struct join *join, const struct opening *opening, bool worked)
 		return;
 	}
 	if (worked_of(slot) == 1) /* the first */
-		LIST_INSERT_HEAD(by_address(join, opening->netns, tuple->remote), slot, by_address);
+		hash_add(&join->scopes_by_address, address_key(opening->netns, tuple->remote),
+			 index_of(join, slot));
 	slot->scope.first_failure_ns = 0;
 	slot->scope.last_success_ns = opening->established_ns;
 	if (opening->established_ns > opening->started_ns)
@@ -112,9 +112,12 @@ static bool is_better(const struct scope_slot *slot, const struct scope_slot *be
 __u16 join_scope_other_port(const struct join *join, __u32 netns, const __u8 *remote, __u16 port,
 			    struct scope *scope)
 {
-	const struct scope_slot *slot, *best = NULL;
+	__u32 i = hash_first(&join->scopes_by_address, address_key(netns, remote));
+	const struct scope_slot *best = NULL;
 
-	LIST_FOREACH(slot, by_address(join, netns, remote), by_address) {
+	for (; i != HASH_END; i = hash_next(&join->scopes_by_address, i)) {
+		const struct scope_slot *slot = &join->scopes[i];
+
 		if (slot->port == port || !is_for(slot, netns, remote))
 			continue;
 		if (!best || is_better(slot, best, worked_of(slot), worked_of(best)))
@@ -127,13 +130,17 @@ __u16 join_scope_other_port(const struct join *join, __u32 netns, const __u8 *re
 __u32 join_handshake_median_us(const struct join *join, __u32 netns, const __u8 *remote)
 {
 	__u32 sorted[JOIN_MEDIAN_OF];
-	const struct scope_slot *slot, *best = NULL;
+	__u32 i = hash_first(&join->scopes_by_address, address_key(netns, remote));
+	const struct scope_slot *best = NULL;
 	size_t n = 0;
 
-	LIST_FOREACH(slot, by_address(join, netns, remote), by_address)
+	for (; i != HASH_END; i = hash_next(&join->scopes_by_address, i)) {
+		const struct scope_slot *slot = &join->scopes[i];
+
 		if (is_for(slot, netns, remote) &&
 		    (!best || is_better(slot, best, slot->handshakes, best->handshakes)))
 			best = slot;
+	}
 	if (!best || best->handshakes < 3)
 		return 0;
 	for (; n < JOIN_MEDIAN_OF && n < best->handshakes; n++) {

@@ -54,7 +54,7 @@ static bool is_one_host(const __u8 *address)
 static struct datagram_slot *flow_set(struct join *join, const __u8 *client, __u16 client_port,
 				      __u16 server_port)
 {
-	__u64 h = hash_mix(join_hash_bytes(0, client, EVENT_ADDRESS_SIZE),
+	__u64 h = hash_mix(hash_bytes(0, client, EVENT_ADDRESS_SIZE),
 			   (__u64)client_port << 16 | server_port);
 
 	return &join->datagram_flows[h % (JOIN_DATAGRAMS_MAX / JOIN_FLOWS_WAYS) * JOIN_FLOWS_WAYS];

@@ -47,11 +47,11 @@ bool lookup_is_copy(struct join *join, const struct event *event)
 	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS, ts_ns = event->head.ts_ns;
 	__u64 h = hash_mix(packet->ip_id, (__u64)packet->source_port << 16 | packet->protocol);
 
-	h = join_hash_bytes(h, packet->source, sizeof(packet->source));
-	h = join_hash_bytes(h, packet->destination, sizeof(packet->destination));
+	h = hash_bytes(h, packet->source, sizeof(packet->source));
+	h = hash_bytes(h, packet->destination, sizeof(packet->destination));
 	if (packet->payload_at && packet->payload_at < event->bytes_captured)
-		h = join_hash_bytes(h, event->bytes + packet->payload_at,
-				    event->bytes_captured - packet->payload_at);
+		h = hash_bytes(h, event->bytes + packet->payload_at,
+			       event->bytes_captured - packet->payload_at);
 	h = hash_mix(h, packet->inner.source_port);
 	for (size_t i = 0; i < JOIN_DATAGRAMS_OF; i++) {
 		const struct captured_packet *last = &join->datagrams[i];
@@ -69,9 +69,9 @@ bool lookup_is_copy(struct join *join, const struct event *event)
 
 static struct lookup_list *bucket(struct join *join, const __u8 *client, const char *name)
 {
-	__u64 h = join_hash_bytes(0, client, EVENT_ADDRESS_SIZE);
+	__u64 h = hash_bytes(0, client, EVENT_ADDRESS_SIZE);
 
-	h = join_hash_bytes(h, name, strlen(name));
+	h = hash_bytes(h, name, strlen(name));
 	return &join->lookups_by_name[h % JOIN_LOOKUPS_MAX];
 }
 

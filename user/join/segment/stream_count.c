@@ -62,11 +62,10 @@ bool stream_count_copy(struct stream_side *from, const struct packet *packet, __
 	if (!packet->ip_id && !packet->payload_bytes &&
 	    !(packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN)))
 		return false;
-	h = ((__u64)packet->seq << 32 | packet->ack) * 0x9e3779b97f4a7c15ull +
-	    ((__u64)packet->ip_id << 48 ^ (__u64)packet->tcp_flags << 40 ^
-	     (__u64)packet->window << 24 ^ packet->payload_bytes) *
-		    0xbf58476d1ce4e5b9ull +
-	    packet->ts_value * 0x94d049bb133111ebull;
+	h = hash_spread((__u64)packet->seq << 32 | packet->ack,
+			(__u64)packet->ip_id << 48 ^ (__u64)packet->tcp_flags << 40 ^
+				(__u64)packet->window << 24 ^ packet->payload_bytes,
+			packet->ts_value, 0);
 	print = (__u32)(h >> 32) | 1;
 	for (int i = 0; i < STREAM_COPIES_OF; i++) {
 		if (from->copies_of[i] != print)

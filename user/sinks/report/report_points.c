@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sinks/report/report.h"
+#include "util/address.h"
 #include "util/array.h"
 
 #define TCP_F_TURNING (TCP_F_SYN | TCP_F_FIN | TCP_F_RST)
@@ -37,16 +38,6 @@ void report_rings_clear(struct report *report)
 	report->ordinary.added = 0;
 }
 
-/* FNV-1a, 64 bits */
-static __u64 hash(__u64 h, const void *bytes, size_t size)
-{
-	const __u8 *b = bytes;
-
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ b[i]) * 0x100000001b3ull;
-	return h;
-}
-
 static bool sorts_first(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
 {
 	int order = memcmp(a, b, EVENT_ADDRESS_SIZE);
@@ -57,13 +48,7 @@ static bool sorts_first(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port
 /* The same for both orders of the ends. */
 static __u64 hash_ends(__u32 netns, const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
 {
-	bool first = sorts_first(a, a_port, b, b_port);
-	__u64 h = hash(0xcbf29ce484222325ull, &netns, sizeof(netns));
-
-	h = hash(h, first ? a : b, EVENT_ADDRESS_SIZE);
-	h = hash(h, first ? &a_port : &b_port, sizeof(a_port));
-	h = hash(h, first ? b : a, EVENT_ADDRESS_SIZE);
-	return hash(h, first ? &b_port : &a_port, sizeof(a_port));
+	return hash_mix(address_hash_pair(a, a_port, b, b_port), netns);
 }
 
 /* RFC 7323 2.2: the window of a SYN is never scaled. */
