@@ -12,6 +12,14 @@ from pathlib import Path
 
 # The pipeline. A stage may see the public headers of those before it; agent sees everything.
 STAGES = ("attach", "collect", "decode", "join", "rules", "sinks")
+# The rooms of a stage, in order: a file of a room may see its own and those before it, and what
+# stands in the stage's folder itself; that may see every room.
+ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "attempt")}
+# Open as long as rooms are being rebuilt: (who, whom).
+ROOM_EXCEPTIONS = {("conn", "talk"), ("conn", "attempt"), ("talk", "attempt")}
+# A product of its own has a folder of its name in each stage, with a public header of that name. No
+# room sees it; it sees the rooms that stand here.
+PRODUCTS = {"compare": ("segment", "conn")}
 
 # "Must never know" (beyond what lies to the right): header or call, and why.
 FORBIDDEN = {
@@ -100,7 +108,8 @@ def include_allowed(root, stage, name, beside):
         return True
     if stage not in STAGES or folder not in STAGES:
         return False
-    return STAGES.index(folder) < STAGES.index(stage) and header == folder + ".h"
+    public = [folder + ".h"] + [f"{product}/{product}.h" for product in PRODUCTS]
+    return STAGES.index(folder) < STAGES.index(stage) and header in public
 
 
 def check_layers(root):
@@ -120,6 +129,38 @@ def check_layers(root):
                 allowed = Path(root, "include", name).exists()
             if not allowed:
                 complaints.append(f"{path}:{number}: may not include \"{name}\"")
+    return complaints
+
+
+def room_allowed(stage, room, seen):
+    """May a file of the folder ROOM of a stage (None: of the stage's own) see its folder SEEN?"""
+    if room == seen or seen is None:
+        return True
+    if seen in PRODUCTS:
+        return False
+    if room in PRODUCTS:
+        return seen in PRODUCTS[room]
+    if room is None:
+        return True
+    rooms = ROOMS[stage]
+    if (room, seen) in ROOM_EXCEPTIONS:
+        return True
+    return room in rooms and seen in rooms and rooms.index(seen) < rooms.index(room)
+
+
+def check_rooms(root):
+    """Inside a stage, too, includes point one way."""
+    complaints = []
+    for stage in ROOMS:
+        for path in sources(root, f"user/{stage}/"):
+            room = path.split("/")[2] if path.count("/") > 2 else None
+            for number, name, quoted in includes(read(root, path)):
+                parts = name.split("/")
+                if not quoted or parts[0] != stage:
+                    continue
+                seen = parts[1] if len(parts) > 2 else None
+                if not room_allowed(stage, room, seen):
+                    complaints.append(f"{path}:{number}: {room or stage} may not see {seen}: \"{name}\"")
     return complaints
 
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 TREE_CHECKS = (
     checks.check_layers,
+    checks.check_rooms,
     checks.check_must_never_know,
     checks.check_public_headers,
     checks.check_spdx,

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/join.h"
+#include "join/compare/compare.h"
+#include "rules/compare/compare.h"
 #include "rules/rules.h"
 #include "util/array.h"
 

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-#include "join/join.h"
+#include "join/compare/compare.h"
+#include "rules/compare/compare.h"
 #include "rules/rules.h"
 #include "util/array.h"
 

@@ -9,6 +9,9 @@
 #include "agent/agent.h"
 #include "agent/filter.h"
 #include "agent/output.h"
+#include "join/compare/compare.h"
+#include "rules/compare/compare.h"
+#include "sinks/compare/compare.h"
 #include "util/array.h"
 #include "util/log.h"
 

@@ -8,7 +8,16 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/host/claims_table.h"
+#include "join/host/host.h"
+#include "join/host/listener.h"
+#include "join/host/loss.h"
+#include "join/host/scope.h"
+#include "join/host/sight.h"
+#include "join/lookup/datagram.h"
+#include "join/lookup/lookup.h"
 #include "join/talk/talk.h"
+#include "util/tcp.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,
@@ -41,13 +50,6 @@ int join_new(struct join **out, const struct join_limits *limits)
 		return -ENOMEM;
 	join->limits = *limits;
 	join->limits.connections = n;
-	join->listeners = calloc(limits->listeners, sizeof(*join->listeners));
-	join->scopes = calloc(JOIN_SCOPES_MAX, sizeof(*join->scopes));
-	join->interfaces = calloc(JOIN_INTERFACES_MAX, sizeof(*join->interfaces));
-	join->names = calloc(JOIN_NAMES_MAX, sizeof(*join->names));
-	join->lookups = calloc(JOIN_LOOKUPS_MAX, sizeof(*join->lookups));
-	join->datagram_flows = calloc(JOIN_DATAGRAMS_MAX, sizeof(*join->datagram_flows));
-	join->claims = calloc(JOIN_CLAIMS_MAX, sizeof(*join->claims));
 	if (conns_new(&join->conns, n > limits->flows ? n : limits->flows + 1,
 		      limits->segments ? CONNS_STREAMS : 0) ||
 	    openings_new(&join->openings, n) || strays_new(&join->strays, limits->strays)) {
@@ -58,23 +60,16 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join->flows = NULL;
 	if (limits->segments && limits->established && talks_new(&join->talks, join->conns))
 		join->talks = NULL;
-	join->processes = calloc(JOIN_PROCESSES_MAX, sizeof(*join->processes));
 	if (attempt_table_new(&join->attempts, n) || evidence_pool_new(&join->evidence, 4 * n) ||
-	    !join->listeners || !join->scopes || !join->interfaces || !join->names ||
-	    !join->lookups || !join->datagram_flows || !join->claims || !join->processes ||
-	    hash_new(&join->scopes_by_port, JOIN_SCOPES_MAX) ||
-	    hash_new(&join->scopes_by_address, JOIN_SCOPES_MAX) ||
+	    host_new(&join->host) || loss_new(&join->loss) || sight_new(&join->sight) ||
+	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
+	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
+	    datagrams_new(&join->datagrams) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows) || new_parties(join)) {
 		join_free(join);
 		return -ENOMEM;
 	}
-	TAILQ_INIT(&join->lookups_waiting);
-	TAILQ_INIT(&join->lookups_worked);
-	TAILQ_INIT(&join->lookups_free);
-	TAILQ_INIT(&join->datagrams_waiting);
-	TAILQ_INIT(&join->datagrams_answered);
-	TAILQ_INIT(&join->scopes_by_use);
 	*out = join;
 	return 0;
 }
@@ -86,16 +81,14 @@ void join_free(struct join *join)
 	conns_free(join->conns);
 	openings_free(join->openings);
 	strays_free(join->strays);
-	free(join->listeners);
-	free(join->scopes);
-	hash_free(&join->scopes_by_port);
-	hash_free(&join->scopes_by_address);
-	free(join->interfaces);
-	free(join->names);
-	free(join->lookups);
-	free(join->datagram_flows);
-	free(join->claims);
-	free(join->processes);
+	host_free(join->host);
+	loss_free(join->loss);
+	sight_free(join->sight);
+	listeners_free(join->listeners);
+	scopes_free(join->scopes);
+	claims_free(join->claims);
+	lookups_free(join->lookups);
+	datagrams_free(join->datagrams);
 	attempt_table_free(join->attempts);
 	evidence_pool_free(join->evidence);
 	flow_table_free(join->flows);
@@ -103,17 +96,6 @@ void join_free(struct join *join)
 	owners_free(join->owners);
 	talks_free(join->talks);
 	free(join);
-}
-
-/* A gap in a CPU's records has a position: between this record and the one before it. */
-static void note_lost(struct join *join, const struct event_header *head)
-{
-	__u32 *lost = &join->lost_by_cpu[head->cpu % JOIN_CPUS_MAX];
-
-	if (head->kind >= EVENT_KERNEL_KIND_COUNT || head->lost <= *lost)
-		return;
-	*lost = head->lost;
-	join->lost_ns = join->now_ns;
 }
 
 /* An opening whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
@@ -141,14 +123,31 @@ static void expire_openings(struct join *join)
 
 typedef void handle_fn(struct join *join, const struct event *event);
 
+static void tell_lookups(struct join *join)
+{
+	const struct lookup_slot *slot;
+
+	while ((slot = lookup_next(join)))
+		if (!attempt_lookup(join, slot))
+			lookup_release(join, &slot->lookup);
+}
+
+static void tell_claims(struct join *join, __u64 now_ns)
+{
+	const struct address_claims *claims;
+
+	while ((claims = claims_next(join, now_ns)) && attempt_claims(join, claims))
+		claims_told(join, claims);
+}
+
 static void handle_tick(struct join *join, const struct event *event)
 {
-	if (join->capture) {
+	if (join_is_capture(join))
 		capture_expire(join, event->head.ts_ns);
-		lookup_run_timers(join, event->head.ts_ns);
-		datagram_run_timers(join, event->head.ts_ns);
-		claims_run_timers(join, event->head.ts_ns);
-	}
+	lookup_run_timers(join, event->head.ts_ns);
+	datagram_run_timers(join, event->head.ts_ns);
+	tell_lookups(join);
+	tell_claims(join, event->head.ts_ns);
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_openings(join);
 }
@@ -172,7 +171,7 @@ static void handle_open(struct join *join, const struct event *event)
 
 static void handle_state(struct join *join, const struct event *event)
 {
-	if (event->socket.old_state == 10)
+	if (event->socket.old_state == TCP_STATE_LISTEN)
 		listener_close(join, event);
 	else if (judges(join))
 		opening_socket(join, event);
@@ -188,9 +187,9 @@ static void handle_syscall(struct join *join, const struct event *event)
 
 static void handle_snapshot(struct join *join, const struct event *event)
 {
-	if (event->snapshot.state == 10)
+	if (event->snapshot.state == TCP_STATE_LISTEN)
 		listener_snapshot(join, event);
-	else if (event->snapshot.state == 2 && judges(join))
+	else if (event->snapshot.state == TCP_STATE_SYN_SENT && judges(join))
 		opening_snapshot(join, event);
 }
 
@@ -249,6 +248,7 @@ static void handle_segment(struct join *join, const struct event *event)
 	struct conn *conn = conns_of_packet(join->conns, packet, &ends, netns, &join->look);
 
 	conn = capture_segment(join, event, &ends, conn, &join->look);
+	tell_lookups(join);
 	if (join->limits.segments && stream_is_segment(packet)) {
 		if (!conn)
 			conn = conns_add_packet(join->conns, &ends, netns);
@@ -273,12 +273,13 @@ static void handle_frame(struct join *join, const struct event *event)
 	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
 		return;
 	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
-	capture_note_destination(join, packet);
+	sight_note(join, packet);
 	if (packet->what == PACKET_TCP) {
 		handle_segment(join, event);
 		return;
 	}
 	capture_event(join, event);
+	tell_lookups(join);
 	claims_packet(join, event);
 }
 
@@ -307,8 +308,8 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_NAME] = host_event,
 	[EVENT_PROCESS] = host_event,
 	[EVENT_CHANGE] = host_event,
-	[EVENT_LOST] = host_event,
-	[EVENT_SUPPRESSED] = host_event,
+	[EVENT_LOST] = loss_event,
+	[EVENT_SUPPRESSED] = loss_event,
 	[EVENT_FRAME] = handle_frame,
 };
 
@@ -324,7 +325,7 @@ void join_event(struct join *join, const struct event *event)
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
-	note_lost(join, &event->head);
+	loss_note(join, &event->head);
 	if (handlers[event->head.kind])
 		handlers[event->head.kind](join, event);
 	if (join->flows)
@@ -366,7 +367,8 @@ void join_finish(struct join *join)
 	capture_finish(join);
 	lookup_finish(join);
 	datagram_finish(join);
-	claims_finish(join);
+	tell_lookups(join);
+	tell_claims(join, UINT64_MAX);
 	attempt_finish(join);
 	join->finished = true;
 }

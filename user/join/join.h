@@ -9,7 +9,6 @@
 #include "event.h"
 #include "join/attempt/subject.h"
 #include "join/host/claims.h"
-#include "join/compare/compare.h"
 #include "join/talk/connection.h"
 #include "join/talk/outcome.h"
 #include "join/conn/flow.h"

@@ -7,7 +7,6 @@
 
 #include "event.h"
 #include "join/join.h"
-#include "rules/comparison/comparison.h"
 
 /*
  * Theory of operation

@@ -276,7 +276,7 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 		h = hash_owner(h, join, &attempt->owner);
 	h = hash_stable(h, &attempt->subject->number, sizeof(attempt->subject->number));
 	h = hash_stable(h, &attempt->netns,
-		 sizeof(attempt->netns)); /* an address means another host there */
+			sizeof(attempt->netns)); /* an address means another host there */
 	attempt->subject->key(attempt, verdict->opening, verdict->severity, &key);
 	return hash_stable(h, key.bytes, key.size);
 }

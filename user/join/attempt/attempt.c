@@ -8,6 +8,9 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/host/host.h"
+#include "join/host/scope.h"
+#include "join/lookup/lookup.h"
 #include "join/talk/talk.h"
 #include "util/address.h"
 
@@ -61,7 +64,8 @@ static struct owner_list *owner_bucket(struct attempt_table *table, const struct
 static __u64 attempt_id(const struct join *join, __u64 cookie, const struct event_owner *owner,
 			__u64 started_ns)
 {
-	__u64 h = hash_bytes(0, join->start.boot_id, sizeof(join->start.boot_id));
+	const struct ev_start *start = host_start(join);
+	__u64 h = hash_bytes(0, start->boot_id, sizeof(start->boot_id));
 
 	h = hash_mix(h, cookie ? cookie : (__u64)owner->tgid << 32 | owner->tid);
 	return hash_mix(h, started_ns);
@@ -318,7 +322,14 @@ void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 		const struct opening *opening = attempt->openings[i];
 
 		if (counts(attempt, opening))
-			scope_note(join, opening, opening->state == OPENING_WORKED);
+			scope_note(join, &(struct scope_seen){
+						 .netns = opening->netns,
+						 .tuple = &opening->tuple,
+						 .started_ns = opening->started_ns,
+						 .established_ns = opening->established_ns,
+						 .ended_ns = opening->ended_ns,
+						 .worked = opening->state == OPENING_WORKED,
+					 });
 	}
 	make_due(join, slot, now_ns);
 }

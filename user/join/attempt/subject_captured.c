@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "join/attempt/attempt.h"
+#include "join/lookup/lookup.h"
 #include "join/talk/talk.h"
 #include "util/address.h"
 #include "util/port.h"
@@ -46,10 +47,11 @@ static bool frame_of(const struct evidence *evidence, size_t count, size_t index
 bool attempt_lookup(struct join *join, const struct lookup_slot *from)
 {
 	const struct lookup *lookup = &from->lookup;
-	struct attempt_slot *slot = take_captured(
-		join, &subject_lookup,
-		hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
-		hash_bytes(0, lookup->client, sizeof(lookup->client)), lookup->started_ns);
+	struct attempt_slot *slot =
+		take_captured(join, &subject_lookup,
+			      hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
+			      hash_bytes(0, lookup->client, sizeof(lookup->client)),
+			      lookup->started_ns);
 
 	if (!slot)
 		return false;
@@ -167,9 +169,9 @@ void attempt_connection(struct join *join, const struct connection *connection)
 	struct attempt_slot *slot =
 		take_captured(join, &subject_connection,
 			      hash_bytes(stream->ends->port[0], stream->ends->address[0],
-					      sizeof(stream->ends->address[0])),
+					 sizeof(stream->ends->address[0])),
 			      hash_bytes(stream->ends->port[1], stream->ends->address[1],
-					      sizeof(stream->ends->address[1])),
+					 sizeof(stream->ends->address[1])),
 			      stream->first_ns);
 
 	if (!slot)
@@ -242,10 +244,10 @@ const struct subject subject_connection = {
 
 bool attempt_claims(struct join *join, const struct address_claims *claims)
 {
-	struct attempt_slot *slot = take_captured(join, &subject_claims,
-						  hash_bytes(claims->vlan, claims->address,
-								  sizeof(claims->address)),
-						  claims->ifindex, claims->first_ns);
+	struct attempt_slot *slot =
+		take_captured(join, &subject_claims,
+			      hash_bytes(claims->vlan, claims->address, sizeof(claims->address)),
+			      claims->ifindex, claims->first_ns);
 
 	if (!slot)
 		return false;

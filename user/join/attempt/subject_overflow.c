@@ -5,6 +5,7 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/host/listener.h"
 
 /* The episode of that listener that is not over, or a new one; NULL: there is no room. */
 static struct attempt_slot *episode_of(struct join *join, const struct listener *listener,
@@ -36,9 +37,8 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack)
 {
-	const struct listener_slot *listener = listener_by_cookie(join, cookie);
-	struct attempt_slot *slot =
-		episode_of(join, listener ? &listener->listener : NULL, evidence, tuple, cookie);
+	const struct listener *listener = listener_by_cookie(join, cookie);
+	struct attempt_slot *slot = episode_of(join, listener, evidence, tuple, cookie);
 	struct overflow *overflow;
 	struct episode *episode;
 
@@ -46,7 +46,7 @@ void attempt_overflow(struct join *join, const struct evidence *evidence,
 		return;
 	episode = &attempt_extra(join, slot)->episode;
 	overflow = &episode->overflow;
-	overflow->listener = listener ? &listener->listener : NULL;
+	overflow->listener = listener;
 	overflow->tuple = *tuple;
 	overflow->cookie = cookie;
 	overflow->count++;

@@ -34,7 +34,7 @@
  * Which side is nearer to the client is told by the TTL of matched packets, else by the times of a
  * handshake; of connections that one side alone has, by the others.
  *
- * Members are facts and counters; what they mean is for rules/comparison.c.
+ * Members are facts and counters; what they mean is for rules/compare/compare.c.
  */
 
 enum { COMPARE_SIDES = 2, COMPARE_WAYS = 2 }; /* ways: 0 from the client, 1 from the server */

@@ -8,6 +8,9 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/host/sight.h"
+#include "join/lookup/datagram.h"
+#include "join/lookup/lookup.h"
 #include "util/address.h"
 
 /*
@@ -35,31 +38,13 @@
 /* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
 #define FIRST_FLIGHT 65535
 
-/* ---- which directions are seen at all ---- */
-
-/* The last address of a bucket is known: one that was pushed out counts as not seen. */
-void capture_note_destination(struct join *join, const struct packet *packet)
-{
-	__u64 h = address_hash(packet->destination);
-
-	join->seen[h & (JOIN_SEEN_MAX - 1)] = (__u32)(h >> 32);
-}
-
-/* One in 2^32 is taken for another that is. */
-bool capture_sees(const struct join *join, const __u8 *address)
-{
-	__u64 h = address_hash(address);
-
-	return join->seen[h & (JOIN_SEEN_MAX - 1)] == (__u32)(h >> 32);
-}
-
 void capture_see_whole(struct join *join, struct opening_slot *slot)
 {
 	struct opening *opening = &slot->opening;
 
 	opening->blind_start = !opening->seen_whole;
 	opening->blind_lost = join->counters.lost;
-	opening->blind_wire = !capture_sees(join, opening->tuple.local);
+	opening->blind_wire = !sight_has(join, opening->tuple.local);
 }
 
 /* ---- the end ---- */
@@ -399,7 +384,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	slot->opening.tcp_state = 2;
 	opening_note_isn(slot, packet->seq, true);
 	slot->opening.syn_ifindex = event->head.ifindex;
-	slot->opening.of_lookup = join->lookups_truncated_count && lookup_of_segment(join, packet);
+	slot->opening.of_lookup = lookup_awaits_tcp(join) && lookup_of_segment(join, packet);
 	if (slot->opening.of_lookup)
 		join->claimed = true;
 	tuple = &slot->opening.tuple;
@@ -508,8 +493,7 @@ struct conn *capture_segment(struct join *join, const struct event *event, const
 
 	if ((packet->flags & PACKET_F_FRAGMENT) || !packet->source_port)
 		return conn;
-	join->tcp_seen = true;
-	if (join->lookups_truncated_count)
+	if (lookup_awaits_tcp(join))
 		lookup_segment(join, event);
 	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN)) == TCP_F_SYN)
 		return take_syn(join, event, ends, conn, look);

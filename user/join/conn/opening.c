@@ -8,6 +8,8 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/host/host.h"
+#include "join/host/loss.h"
 #include "util/address.h"
 
 static struct evidence evidence_of_socket(const struct event *event)
@@ -443,6 +445,7 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 	const struct netns_slot *netns = host_netns(join, slot->opening.netns);
 	const struct neighbor_failure *failure;
 	struct opening *opening = &slot->opening;
+	bool stuck;
 
 	if (opening->captured) {
 		capture_see_whole(join, slot);
@@ -451,13 +454,17 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 	if (!opening->syn_left && opening->syn_sent)
 		wire_find_rewritten(join, slot);
 	opening->blind_start = !opening->seen_whole;
-	opening->blind_lost = join->lost_ns && join->lost_ns >= opening->started_ns;
+	opening->blind_lost = loss_since(join, opening->started_ns);
 	opening->blind_wire =
 		!opening->syn_handed && !opening->syn_elsewhere &&
 		!(netns && netns->covered && netns->covered_since_ns <= opening->started_ns);
 	opening->blind_wire_late = opening->blind_wire && netns && netns->covered;
-	opening->blind_hook = join->hooks_deaf;
-	failure = host_neighbor_failure(join, opening);
+	opening->blind_hook = host_is_deaf(join);
+	/* a gateway's, while the SYN never reached the interface and the kernel said so */
+	stuck = !opening->syn_handed &&
+		(opening->error == EHOSTUNREACH || opening->retransmit_error == -EBUSY);
+	failure = host_neighbor_failure(join, opening->netns, opening->tuple.remote,
+					opening->started_ns, stuck);
 	if (failure && !opening->neighbor_failed) {
 		opening->neighbor_failed = true;
 		opening->neighbor_netns = failure->netns;

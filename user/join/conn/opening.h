@@ -121,7 +121,6 @@ void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
 struct conn *capture_segment(struct join *join, const struct event *event, const struct ends *ends,
 			     struct conn *conn, const struct stream_look *look);
 void capture_event(struct join *join, const struct event *event); /* of what is not TCP */
-void capture_note_destination(struct join *join, const struct packet *packet);
 void capture_see_whole(struct join *join, struct opening_slot *slot);
 void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
 /* Lets go of the opening that waits the longest, to make room. Its attempt, NULL: none waits. */

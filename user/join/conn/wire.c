@@ -6,6 +6,7 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/host/host.h"
 #include "util/address.h"
 
 /*
@@ -37,18 +38,7 @@ void wire_sight_packet(struct sighting *sighting, const struct packet *packet)
 {
 	struct evidence *evidence = &sighting->evidence;
 
-	evidence->packet_what = packet->what;
-	evidence->packet_flags = packet->flags;
-	evidence->seq = packet->seq;
-	evidence->ack = packet->ack;
-	evidence->payload_bytes = packet->payload_bytes;
-	evidence->window = packet->window;
-	evidence->mss = packet->mss;
-	evidence->tcp_flags = packet->tcp_flags;
-	evidence->ttl = packet->ttl;
-	evidence->wscale = packet->wscale;
-	evidence->icmp_type = packet->icmp_type;
-	evidence->icmp_code = packet->icmp_code;
+	evidence_note_packet(evidence, packet);
 	if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER)) {
 		sighting->quoted = true;
 		memcpy(evidence->address, packet->source, sizeof(evidence->address));

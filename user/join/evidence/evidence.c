@@ -113,3 +113,19 @@ struct evidence evidence_of(const struct event *event)
 		.known = event->head.known,
 	};
 }
+
+void evidence_note_packet(struct evidence *evidence, const struct packet *packet)
+{
+	evidence->packet_what = packet->what;
+	evidence->packet_flags = packet->flags;
+	evidence->seq = packet->seq;
+	evidence->ack = packet->ack;
+	evidence->payload_bytes = packet->payload_bytes;
+	evidence->window = packet->window;
+	evidence->mss = packet->mss;
+	evidence->tcp_flags = packet->tcp_flags;
+	evidence->ttl = packet->ttl;
+	evidence->wscale = packet->wscale;
+	evidence->icmp_type = packet->icmp_type;
+	evidence->icmp_code = packet->icmp_code;
+}

@@ -42,3 +42,5 @@ size_t evidence_copy(const struct evidence_list *list, struct evidence *evidence
 
 /* Of a record, with what every kind has. */
 struct evidence evidence_of(const struct event *event);
+/* Fills in what the packet tells of itself. */
+void evidence_note_packet(struct evidence *evidence, const struct packet *packet);

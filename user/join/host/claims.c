@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* claims.c - who says that an address is his: two machines that say so in turn */
 
-#include <stdint.h>
+#include "join/host/claims_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "join/attempt/attempt.h"
 #include "util/address.h"
 #include "util/time.h"
 
@@ -13,19 +15,53 @@
  * are its end. Two machines that both have the address are seen in one of two ways:
  *
  *   - both answer one question of one asker, ANSWERS_NS apart at most
- *   - A, B, A, B: JOIN_CLAIMS_CHANGES changes within WINDOW_NS
+ *   - A, B, A, B: CHANGES changes within WINDOW_NS
  *
  * Claims to one asker are not held against those to another one: a bond that balances by ARP
  * (balance-alb) gives each of its clients another link address. Who claims PROXIED addresses or more
  * answers for others; what redundancy protocols share by design has link addresses of its own.
  */
 
-#define ANSWERS_NS 1000000000ull
-#define WINDOW_NS (60 * 1000000000ull)
-#define SETTLE_NS (10 * 1000000000ull) /* then it is told with what was counted until then */
+#define CLAIMS_MAX 1024 /* addresses whose owner is watched */
+#define CLAIMS_WAYS 8
+#define CHANGES 3 /* A, B, A, B: a failover and its end are two */
+
+#define ANSWERS_NS NS_PER_S
+#define WINDOW_NS (60 * NS_PER_S)
+#define SETTLE_NS (10 * NS_PER_S) /* then it is told with what was counted until then */
 #define PROXIED 4
 
 enum { LINK_LINUX_SLL = 113, LINK_LINUX_SLL2 = 276 };
+
+/* One address of one link, and who says it is his. */
+struct claims_slot {
+	struct address_claims claims; /* first */
+	bool used;
+	bool told; /* or never will be */
+	bool answered; /* the last question, by .answerer to .asker */
+	__u8 last; /* which of .by claimed it last */
+	__u8 answerer[CLAIM_MAC_SIZE];
+	__u8 asker[EVENT_ADDRESS_SIZE]; /* whom the claims told, zeros: all */
+	__u64 answered_ns;
+	__u64 changed_ns[CHANGES]; /* the last ones, the newest first */
+	__u64 proven_ns; /* 0: not */
+};
+
+struct claims {
+	struct claims_slot slots[CLAIMS_MAX];
+	size_t proven; /* of them: to be told */
+};
+
+int claims_new(struct claims **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void claims_free(struct claims *claims)
+{
+	free(claims);
+}
 
 /* VRRP and CARP (RFC 9568 7.3), HSRP (RFC 2281 5.2) and its version 2, GLBP. */
 static bool is_shared(const __u8 *mac)
@@ -53,10 +89,10 @@ static struct claims_slot *find_slot(struct join *join, const struct event *even
 	__u64 h = hash_mix(hash_bytes(0, claim->address, sizeof(claim->address)),
 			   (__u64)event->head.ifindex << 32 | event->frame.vlan);
 	struct claims_slot *set =
-		&join->claims[h % (JOIN_CLAIMS_MAX / JOIN_CLAIMS_WAYS) * JOIN_CLAIMS_WAYS];
+		&join->claims->slots[h % (CLAIMS_MAX / CLAIMS_WAYS) * CLAIMS_WAYS];
 	struct claims_slot *oldest = NULL;
 
-	for (size_t i = 0; i < JOIN_CLAIMS_WAYS; i++) {
+	for (size_t i = 0; i < CLAIMS_WAYS; i++) {
 		struct claims_slot *slot = &set[i];
 
 		if (slot->used && slot->claims.vlan == event->frame.vlan &&
@@ -165,9 +201,9 @@ static bool is_proven(const struct claims_slot *slot)
 {
 	const struct address_claims *claims = &slot->claims;
 
-	return claims->both_answered || (claims->changes >= JOIN_CLAIMS_CHANGES &&
-					 ns_between(slot->changed_ns[JOIN_CLAIMS_CHANGES - 1],
-						    slot->changed_ns[0]) <= WINDOW_NS);
+	return claims->both_answered ||
+	       (claims->changes >= CHANGES &&
+		ns_between(slot->changed_ns[CHANGES - 1], slot->changed_ns[0]) <= WINDOW_NS);
 }
 
 static void take_claim(struct join *join, struct claims_slot *slot, const struct event *event,
@@ -196,7 +232,7 @@ static void take_claim(struct join *join, struct claims_slot *slot, const struct
 	if (slot->proven_ns || !is_proven(slot))
 		return;
 	slot->proven_ns = now_ns ? now_ns : 1;
-	join->claims_proven++;
+	join->claims->proven++;
 }
 
 void claims_event(struct join *join, const struct event *event, const struct claim *claim)
@@ -228,12 +264,12 @@ void claims_packet(struct join *join, const struct event *event)
 /* ---- telling ---- */
 
 /* Answers for others, as a router's proxy ARP does. */
-static bool is_proxy(const struct join *join, const __u8 *mac)
+static bool is_proxy(const struct claims *claims, const __u8 *mac)
 {
 	size_t addresses = 0;
 
-	for (size_t i = 0; i < JOIN_CLAIMS_MAX; i++) {
-		const struct claimant *by = join->claims[i].claims.by;
+	for (size_t i = 0; i < CLAIMS_MAX; i++) {
+		const struct claimant *by = claims->slots[i].claims.by;
 
 		for (size_t k = 0; k < 2; k++)
 			addresses += by[k].count && !memcmp(by[k].mac, mac, CLAIM_MAC_SIZE);
@@ -241,29 +277,25 @@ static bool is_proxy(const struct join *join, const __u8 *mac)
 	return addresses >= PROXIED;
 }
 
-static void tell_proven(struct join *join, __u64 before_ns)
+const struct address_claims *claims_next(struct join *join, __u64 now_ns)
 {
-	for (size_t i = 0; i < JOIN_CLAIMS_MAX && join->claims_proven; i++) {
-		struct claims_slot *slot = &join->claims[i];
+	struct claims *claims = join->claims;
+
+	for (size_t i = 0; i < CLAIMS_MAX && claims->proven; i++) {
+		struct claims_slot *slot = &claims->slots[i];
 		const struct claimant *by = slot->claims.by;
 
-		if (!slot->proven_ns || slot->told || slot->proven_ns > before_ns)
+		if (!slot->proven_ns || slot->told || slot->proven_ns + SETTLE_NS > now_ns)
 			continue;
-		if (!is_proxy(join, by[0].mac) && !is_proxy(join, by[1].mac) &&
-		    !attempt_claims(join, &slot->claims))
-			return;
-		slot->told = true;
-		join->claims_proven--;
+		if (!is_proxy(claims, by[0].mac) && !is_proxy(claims, by[1].mac))
+			return &slot->claims;
+		claims_told(join, &slot->claims);
 	}
+	return NULL;
 }
 
-void claims_run_timers(struct join *join, __u64 now_ns)
+void claims_told(struct join *join, const struct address_claims *told)
 {
-	if (join->claims_proven && now_ns > SETTLE_NS)
-		tell_proven(join, now_ns - SETTLE_NS);
-}
-
-void claims_finish(struct join *join)
-{
-	tell_proven(join, UINT64_MAX);
+	((struct claims_slot *)told)->told = true;
+	join->claims->proven--;
 }

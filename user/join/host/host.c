@@ -1,19 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* host.c - what is known of the host: names, interfaces, namespaces, changes, processes, hooks */
 
+#include "join/host/host.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "join/core.h"
 #include "util/address.h"
+
+#define CHANGES_MAX 64
+#define NEIGHBORS_MAX 32
+#define INTERFACES_MAX 1024
+#define NETNS_MAX 512
+#define NAMES_MAX 2048
+#define PROCESSES_MAX 1024
+#define PROCESSES_WAYS 8
+#define HOOKS_MAX 64
+
+struct interface_slot {
+	struct interface interface; /* first */
+	__u64 since_ns; /* the hooks are attached */
+	bool used;
+};
+
+struct name_slot {
+	__u64 value;
+	__u8 space; /* + 1; 0: free */
+	char text[JOIN_NAME_SIZE];
+};
+
+/* Allocated at once, and touched only where used: memory follows the load. */
+struct host {
+	struct netns_slot netns[NETNS_MAX];
+	size_t netns_count;
+	__u32 own_netns;
+	struct interface_slot interfaces[INTERFACES_MAX];
+	struct name_slot names[NAMES_MAX];
+	struct neighbor_failure neighbors[NEIGHBORS_MAX];
+	size_t neighbors_next;
+	struct change changes[CHANGES_MAX];
+	size_t changes_next;
+	struct ev_process processes[PROCESSES_MAX];
+	struct ev_hook hooks[HOOKS_MAX];
+	size_t hooks_count;
+	bool deaf;
+	struct ev_start start;
+	bool started;
+	bool capture; /* the start record says that frames follow */
+	struct ev_clock clock;
+	bool clock_known;
+};
+
+int host_new(struct host **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void host_free(struct host *host)
+{
+	free(host);
+}
 
 /* ---- namespaces and interfaces ---- */
 
 const struct netns_slot *host_netns(const struct join *join, __u32 netns)
 {
-	for (size_t i = 0; i < join->netns_count; i++)
-		if (join->netns[i].netns == netns)
-			return &join->netns[i];
+	for (size_t i = 0; i < join->host->netns_count; i++)
+		if (join->host->netns[i].netns == netns)
+			return &join->host->netns[i];
 	return NULL;
 }
 
@@ -21,20 +77,20 @@ static struct netns_slot *take_netns(struct join *join, __u32 netns)
 {
 	struct netns_slot *slot = (struct netns_slot *)host_netns(join, netns);
 
-	if (slot || join->netns_count == JOIN_NETNS_MAX)
+	if (slot || join->host->netns_count == NETNS_MAX)
 		return slot;
-	slot = &join->netns[join->netns_count++];
+	slot = &join->host->netns[join->host->netns_count++];
 	slot->netns = netns;
 	return slot;
 }
 
 static struct interface_slot *find_interface(const struct join *join, __u32 netns, __u32 ifindex)
 {
-	size_t at = hash_mix(netns, ifindex) % JOIN_INTERFACES_MAX;
+	size_t at = hash_mix(netns, ifindex) % INTERFACES_MAX;
 
 	/* a slot once used stays in its place: a free one ends the search */
-	for (size_t i = 0; i < JOIN_INTERFACES_MAX; i++) {
-		struct interface_slot *slot = &join->interfaces[(at + i) % JOIN_INTERFACES_MAX];
+	for (size_t i = 0; i < INTERFACES_MAX; i++) {
+		struct interface_slot *slot = &join->host->interfaces[(at + i) % INTERFACES_MAX];
 
 		if (!slot->used ||
 		    (slot->interface.netns == netns && slot->interface.ifindex == ifindex))
@@ -66,8 +122,8 @@ static void note_coverage(struct join *join, struct netns_slot *netns)
 {
 	netns->covered = false;
 	netns->covered_since_ns = 0;
-	for (size_t i = 0; i < JOIN_INTERFACES_MAX; i++) {
-		const struct interface_slot *slot = &join->interfaces[i];
+	for (size_t i = 0; i < INTERFACES_MAX; i++) {
+		const struct interface_slot *slot = &join->host->interfaces[i];
 
 		if (!slot->used || slot->interface.netns != netns->netns ||
 		    (slot->interface.flags & INTERFACE_F_GONE) ||
@@ -124,7 +180,7 @@ static void note_netns(struct join *join, const struct event *event)
 	memcpy(slot->name, event->netns.name, sizeof(slot->name));
 	slot->own = event->netns.is_own;
 	if (slot->own)
-		join->own_netns = slot->netns;
+		join->host->own_netns = slot->netns;
 }
 
 const char *join_netns_name(const struct join *join, __u32 netns)
@@ -136,17 +192,17 @@ const char *join_netns_name(const struct join *join, __u32 netns)
 
 __u32 join_netns_own(const struct join *join)
 {
-	return join->own_netns;
+	return join->host->own_netns;
 }
 
 /* ---- names ---- */
 
 static struct name_slot *find_name(const struct join *join, __u8 space, __u64 value)
 {
-	size_t at = hash_mix(space, value) % JOIN_NAMES_MAX;
+	size_t at = hash_mix(space, value) % NAMES_MAX;
 
-	for (size_t i = 0; i < JOIN_NAMES_MAX; i++) {
-		struct name_slot *slot = &join->names[(at + i) % JOIN_NAMES_MAX];
+	for (size_t i = 0; i < NAMES_MAX; i++) {
+		struct name_slot *slot = &join->host->names[(at + i) % NAMES_MAX];
 
 		if (!slot->space || (slot->space == space + 1 && slot->value == value))
 			return slot;
@@ -177,7 +233,7 @@ const char *join_name(const struct join *join, enum event_name_space space, __u6
 static void note_neighbor(struct join *join, const struct event *event)
 {
 	struct neighbor_failure *failure =
-		&join->neighbors[join->neighbors_next++ % JOIN_NEIGHBORS_MAX];
+		&join->host->neighbors[join->host->neighbors_next++ % NEIGHBORS_MAX];
 
 	failure->ts_ns = event->head.ts_ns;
 	failure->netns = event->head.netns;
@@ -185,26 +241,16 @@ static void note_neighbor(struct join *join, const struct event *event)
 	memcpy(failure->address, event->neighbor.address, sizeof(failure->address));
 }
 
-/*
- * The failure of a next hop that concerns this opening: of the destination itself, or, in the opening's
- * own namespace, of a gateway while its SYN never reached the interface and the kernel said so.
- */
-const struct neighbor_failure *host_neighbor_failure(const struct join *join,
-						     const struct opening *opening)
+const struct neighbor_failure *host_neighbor_failure(const struct join *join, __u32 netns,
+						     const __u8 *remote, __u64 since_ns, bool stuck)
 {
-	bool stuck = !opening->syn_handed &&
-		     (opening->error == EHOSTUNREACH || opening->retransmit_error == -EBUSY);
+	for (size_t i = 0; i < NEIGHBORS_MAX && i < join->host->neighbors_next; i++) {
+		const struct neighbor_failure *failure = &join->host->neighbors[i];
 
-	for (size_t i = 0; i < JOIN_NEIGHBORS_MAX && i < join->neighbors_next; i++) {
-		const struct neighbor_failure *failure = &join->neighbors[i];
-		bool family =
-			address_is_ipv4(failure->address) == address_is_ipv4(opening->tuple.remote);
-
-		if (failure->ts_ns < opening->started_ns || !family)
+		if (failure->ts_ns < since_ns ||
+		    address_is_ipv4(failure->address) != address_is_ipv4(remote))
 			continue;
-		if (address_equal(failure->address, opening->tuple.remote))
-			return failure;
-		if (stuck && failure->netns == opening->netns)
+		if (address_equal(failure->address, remote) || (stuck && failure->netns == netns))
 			return failure;
 	}
 	return NULL;
@@ -215,7 +261,7 @@ const struct neighbor_failure *host_neighbor_failure(const struct join *join,
 void host_note_change(struct join *join, __u32 netns, __u64 ts_ns, __u16 what, bool removed,
 		      __u32 pid, const char *text)
 {
-	struct change *change = &join->changes[join->changes_next++ % JOIN_CHANGES_MAX];
+	struct change *change = &join->host->changes[join->host->changes_next++ % CHANGES_MAX];
 	struct text copy = text_of(change->text);
 
 	change->ts_ns = ts_ns;
@@ -237,9 +283,9 @@ size_t join_changes(const struct join *join, __u32 netns, __u64 from_ns, __u64 t
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < JOIN_CHANGES_MAX && i < join->changes_next && n < room; i++) {
+	for (size_t i = 0; i < CHANGES_MAX && i < join->host->changes_next && n < room; i++) {
 		const struct change *change =
-			&join->changes[(join->changes_next - 1 - i) % JOIN_CHANGES_MAX];
+			&join->host->changes[(join->host->changes_next - 1 - i) % CHANGES_MAX];
 
 		if (change->netns == netns && change->ts_ns >= from_ns && change->ts_ns <= to_ns)
 			changes[n++] = *change;
@@ -252,9 +298,9 @@ size_t join_changes(const struct join *join, __u32 netns, __u64 from_ns, __u64 t
 /* A set of a few slots by hash: the oldest of them makes room. */
 static struct ev_process *process_set(const struct join *join, __u32 tgid, __u64 start_ns)
 {
-	size_t sets = JOIN_PROCESSES_MAX / JOIN_PROCESSES_WAYS;
+	size_t sets = PROCESSES_MAX / PROCESSES_WAYS;
 
-	return &join->processes[hash_mix(start_ns, tgid) % sets * JOIN_PROCESSES_WAYS];
+	return &join->host->processes[hash_mix(start_ns, tgid) % sets * PROCESSES_WAYS];
 }
 
 static void note_process(struct join *join, const struct event *event)
@@ -263,7 +309,7 @@ static void note_process(struct join *join, const struct event *event)
 	struct ev_process *set = process_set(join, process->tgid, process->start_ns);
 	size_t way = 0;
 
-	while (way < JOIN_PROCESSES_WAYS - 1 && set[way].tgid &&
+	while (way < PROCESSES_WAYS - 1 && set[way].tgid &&
 	       !(set[way].tgid == process->tgid && set[way].start_ns == process->start_ns))
 		way++;
 	memmove(set + 1, set, way * sizeof(*set));
@@ -274,7 +320,7 @@ const struct ev_process *join_process(const struct join *join, __u32 tgid, __u64
 {
 	const struct ev_process *set = process_set(join, tgid, start_ns);
 
-	for (size_t way = 0; way < JOIN_PROCESSES_WAYS; way++)
+	for (size_t way = 0; way < PROCESSES_WAYS; way++)
 		if (set[way].tgid == tgid && set[way].start_ns == start_ns)
 			return &set[way];
 	return NULL;
@@ -284,103 +330,86 @@ const struct ev_process *join_process(const struct join *join, __u32 tgid, __u64
 
 static void note_start(struct join *join, const struct event *event)
 {
-	join->start = event->start;
-	join->started = true;
-	join->capture = event->head.vantage == VANTAGE_FILE;
+	join->host->start = event->start;
+	join->host->started = true;
+	join->host->capture = event->head.vantage == VANTAGE_FILE;
 }
 
 static void note_clock(struct join *join, const struct event *event)
 {
-	join->clock = event->clock;
-	join->clock_known = true;
+	join->host->clock = event->clock;
+	join->host->clock_known = true;
 }
 
 static void note_hook(struct join *join, const struct event *event)
 {
 	size_t i = 0;
 
-	while (i < join->hooks_count && strcmp(join->hooks[i].name, event->hook.name))
+	while (i < join->host->hooks_count && strcmp(join->host->hooks[i].name, event->hook.name))
 		i++;
-	if (i == JOIN_HOOKS_MAX)
+	if (i == HOOKS_MAX)
 		return;
-	join->hooks[i] = event->hook;
-	if (i == join->hooks_count)
-		join->hooks_count++;
-	join->hooks_deaf = !join_hook_attached(join, "state") || !join_hook_attached(join, "drop");
-}
-
-static void note_lost_kinds(struct join *join, const struct event *event)
-{
-	bool shed = event->head.kind == EVENT_SUPPRESSED;
-	__u64 *seen = &join->lost_seen[shed];
-	__u64 sum = 0, pieces = event->lost.by_kind[EVENT_PIECE];
-
-	for (size_t i = 0; i < EVENT_KIND_COUNT; i++)
-		sum += event->lost.by_kind[i];
-	/* the rest of a packet that was told of: nothing is judged by it */
-	if (sum - pieces > *seen)
-		join->lost_ns = join->now_ns;
-	*seen = sum - pieces;
-	if (shed) {
-		join->counters.suppressed = sum;
-		return;
-	}
-	join->counters.lost = sum;
-	for (size_t i = 0; i < EVENT_KIND_COUNT; i++)
-		join->counters.lost_by_kind[i] = event->lost.by_kind[i];
+	join->host->hooks[i] = event->hook;
+	if (i == join->host->hooks_count)
+		join->host->hooks_count++;
+	join->host->deaf = !join_hook_attached(join, "state") || !join_hook_attached(join, "drop");
 }
 
 bool join_hook_attached(const struct join *join, const char *name)
 {
-	for (size_t i = 0; i < join->hooks_count; i++)
-		if (!strcmp(join->hooks[i].name, name))
-			return join->hooks[i].state == HOOK_ATTACHED;
+	for (size_t i = 0; i < join->host->hooks_count; i++)
+		if (!strcmp(join->host->hooks[i].name, name))
+			return join->host->hooks[i].state == HOOK_ATTACHED;
 	return false;
 }
 
 const struct ev_hook *join_hook(const struct join *join, size_t index)
 {
-	return index < join->hooks_count ? &join->hooks[index] : NULL;
+	return index < join->host->hooks_count ? &join->host->hooks[index] : NULL;
 }
 
 __u64 join_realtime_ns(const struct join *join, __u64 monotonic_ns)
 {
-	if (!join->clock_known)
+	if (!join->host->clock_known)
 		return 0;
-	return join->clock.realtime_ns - join->clock.monotonic_ns + monotonic_ns;
+	return join->host->clock.realtime_ns - join->host->clock.monotonic_ns + monotonic_ns;
 }
 
 __u64 join_realtime_of_boottime_ns(const struct join *join, __u64 boottime_ns)
 {
-	if (!join->clock_known)
+	if (!join->host->clock_known)
 		return 0;
-	return join->clock.realtime_ns - join->clock.boottime_ns + boottime_ns;
+	return join->host->clock.realtime_ns - join->host->clock.boottime_ns + boottime_ns;
 }
 
 const struct ev_start *join_start(const struct join *join)
 {
-	return join->started ? &join->start : NULL;
+	return join->host->started ? &join->host->start : NULL;
 }
 
 bool join_is_capture(const struct join *join)
 {
-	return join->capture;
+	return join->host->capture;
+}
+
+bool host_is_deaf(const struct join *join)
+{
+	return join->host->deaf;
+}
+
+const struct ev_start *host_start(const struct join *join)
+{
+	return &join->host->start;
 }
 
 void host_event(struct join *join, const struct event *event)
 {
 	static void (*const notes[EVENT_KIND_COUNT])(struct join *, const struct event *) = {
-		[EVENT_NEIGHBOR] = note_neighbor,
-		[EVENT_START] = note_start,
-		[EVENT_HOOK] = note_hook,
-		[EVENT_CLOCK] = note_clock,
-		[EVENT_INTERFACE] = note_interface,
-		[EVENT_NETNS] = note_netns,
-		[EVENT_NAME] = note_name,
-		[EVENT_PROCESS] = note_process,
+		[EVENT_NEIGHBOR] = note_neighbor,   [EVENT_START] = note_start,
+		[EVENT_HOOK] = note_hook,	    [EVENT_CLOCK] = note_clock,
+		[EVENT_INTERFACE] = note_interface, [EVENT_NETNS] = note_netns,
+		[EVENT_NAME] = note_name,	    [EVENT_PROCESS] = note_process,
 		[EVENT_CHANGE] = note_change,
-		[EVENT_LOST] = note_lost_kinds,
-		[EVENT_SUPPRESSED] = note_lost_kinds,
 	};
 
 	notes[event->head.kind](join, event);

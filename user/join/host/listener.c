@@ -1,41 +1,88 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* listener.c - who listens where, now */
 
+#include "join/host/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/core.h"
+#include "join/host/host.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
-static struct listener_slot *take_slot(struct join *join, __u64 cookie)
+struct listener_slot {
+	struct listener listener; /* first */
+	bool used;
+};
+
+struct listeners {
+	struct listener_slot *slots;
+	size_t room;
+	size_t end; /* one past the last used */
+};
+
+int listeners_new(struct listeners **out, size_t room)
 {
-	struct listener_slot *slot = listener_by_cookie(join, cookie);
+	struct listeners *listeners = calloc(1, sizeof(*listeners));
 
-	for (size_t i = 0; !slot && i < join->limits.listeners; i++)
-		if (!join->listeners[i].used)
-			slot = &join->listeners[i];
+	if (!listeners)
+		return -ENOMEM;
+	listeners->room = room;
+	listeners->slots = calloc(room, sizeof(*listeners->slots));
+	if (!listeners->slots) {
+		listeners_free(listeners);
+		return -ENOMEM;
+	}
+	*out = listeners;
+	return 0;
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	if (!listeners)
+		return;
+	free(listeners->slots);
+	free(listeners);
+}
+
+static struct listener_slot *find(const struct listeners *listeners, __u64 cookie)
+{
+	for (size_t i = 0; cookie && i < listeners->end; i++)
+		if (listeners->slots[i].used && listeners->slots[i].listener.cookie == cookie)
+			return &listeners->slots[i];
+	return NULL;
+}
+
+const struct listener *listener_by_cookie(const struct join *join, __u64 cookie)
+{
+	const struct listener_slot *slot = find(join->listeners, cookie);
+
+	return slot ? &slot->listener : NULL;
+}
+
+static struct listener_slot *take(struct listeners *listeners, __u64 cookie)
+{
+	struct listener_slot *slot = find(listeners, cookie);
+
+	for (size_t i = 0; !slot && i < listeners->room; i++)
+		if (!listeners->slots[i].used)
+			slot = &listeners->slots[i];
 	if (!slot)
 		return NULL; /* every slot is in use: this one stays unknown */
-	if ((size_t)(slot - join->listeners) >= join->listeners_end)
-		join->listeners_end = slot - join->listeners + 1;
+	if ((size_t)(slot - listeners->slots) >= listeners->end)
+		listeners->end = slot - listeners->slots + 1;
 	memset(slot, 0, sizeof(*slot));
 	slot->used = true;
 	slot->listener.cookie = cookie;
 	return slot;
 }
 
-struct listener_slot *listener_by_cookie(struct join *join, __u64 cookie)
-{
-	for (size_t i = 0; cookie && i < join->listeners_end; i++)
-		if (join->listeners[i].used && join->listeners[i].listener.cookie == cookie)
-			return &join->listeners[i];
-	return NULL;
-}
-
 void listener_open(struct join *join, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
-	struct listener_slot *slot = take_slot(join, event->head.cookie);
+	struct listener_slot *slot = take(join->listeners, event->head.cookie);
 
 	if (!slot)
 		return;
@@ -51,7 +98,7 @@ void listener_open(struct join *join, const struct event *event)
 void listener_snapshot(struct join *join, const struct event *event)
 {
 	const struct ev_snapshot *snapshot = &event->snapshot;
-	struct listener_slot *slot = listener_by_cookie(join, event->head.cookie);
+	struct listener_slot *slot = find(join->listeners, event->head.cookie);
 	bool owner_known = event->head.known & EVENT_K_OWNER;
 
 	if (slot) { /* the two iterators tell of one socket: one of them knows the owner */
@@ -61,7 +108,7 @@ void listener_snapshot(struct join *join, const struct event *event)
 		}
 		return;
 	}
-	slot = take_slot(join, event->head.cookie);
+	slot = take(join->listeners, event->head.cookie);
 	if (!slot)
 		return;
 	slot->listener.netns = event->head.netns;
@@ -74,11 +121,11 @@ void listener_snapshot(struct join *join, const struct event *event)
 
 void listener_close(struct join *join, const struct event *event)
 {
-	struct listener_slot *slot = listener_by_cookie(join, event->head.cookie);
+	struct listener_slot *slot = find(join->listeners, event->head.cookie);
 	char buffer[112];
 	struct text text = text_of(buffer);
 
-	if (!slot || event->socket.new_state != 7)
+	if (!slot || event->socket.new_state != TCP_STATE_CLOSE)
 		return;
 	text_add(&text, "listener ");
 	address_print_port(&text, slot->listener.tuple.local, slot->listener.tuple.local_port);
@@ -95,9 +142,11 @@ void listener_close(struct join *join, const struct event *event)
 
 const struct listener *join_listener(const struct join *join, size_t index)
 {
-	for (size_t i = 0; i < join->listeners_end; i++)
-		if (join->listeners[i].used && !index--)
-			return &join->listeners[i].listener;
+	const struct listeners *listeners = join->listeners;
+
+	for (size_t i = 0; i < listeners->end; i++)
+		if (listeners->slots[i].used && !index--)
+			return &listeners->slots[i].listener;
 	return NULL;
 }
 
@@ -118,8 +167,8 @@ static bool takes(const struct listener *listener, const __u8 *address)
 const struct listener *join_listener_for(const struct join *join, __u32 netns,
 					 const struct event_tuple *tuple)
 {
-	for (size_t i = 0; i < join->listeners_end; i++) {
-		const struct listener_slot *slot = &join->listeners[i];
+	for (size_t i = 0; i < join->listeners->end; i++) {
+		const struct listener_slot *slot = &join->listeners->slots[i];
 
 		if (slot->used && slot->listener.netns == netns &&
 		    slot->listener.tuple.local_port == tuple->remote_port &&

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "join/host/owner.h"
-#include "join/segment/ends.h"
+#include "util/hash.h"
 
 struct owner_slot {
 	struct event_owner owner;

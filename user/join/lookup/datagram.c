@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* datagram.c - UDP of a capture: answers from elsewhere, ICMP errors about datagrams */
 
+#include "join/lookup/datagram.h"
+
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/lookup/lookup.h"
 #include "util/address.h"
+#include "util/port.h"
+#include "util/time.h"
 
 /*
  * An answer from elsewhere: a port of a client asked one address, that one says nothing, and the
@@ -20,14 +26,55 @@
  * broadcast and 127/8 on the wire (RFC 8029 2.1) are answered from elsewhere by design.
  */
 
-enum { PORT_DNS = 53, PORT_STUN = 3478, PORT_STUN_OTHER = 3479, PORT_TEREDO = 3544 };
+#define FLOWS_MAX 4096 /* questions that may be answered from elsewhere */
+#define FLOWS_WAYS 4
+#define WAITING_MAX 64 /* that were too big; looked through at each datagram */
+
 enum { PORTS_SYSTEM = 1024, PORTS_CLIENT = 32768 }; /* RFC 6335 6; ip_local_port_range */
 
-#define NEAR_NS (2 * 1000000000ull) /* longer than that, few wait for a datagram */
-#define CONFIRM_NS (2 * 1000000000ull)
-#define COPY_NS 100000000 /* a mirror may show the question once more behind the answer */
-#define FORGET_NS (30 * 1000000000ull) /* a port that was not used for so long is another's */
-#define QUIET_NS (10 * 1000000000ull)
+#define NEAR_NS (2 * NS_PER_S) /* longer than that, few wait for a datagram */
+#define CONFIRM_NS (2 * NS_PER_S)
+#define COPY_NS (100 * NS_PER_MS) /* a mirror may show the question once more behind the answer */
+#define FORGET_NS (30 * NS_PER_S) /* a port that was not used for so long is another's */
+#define QUIET_NS (10 * NS_PER_S)
+
+/* What one port of a client asks one port number over UDP. */
+struct datagram_slot {
+	__u8 client[EVENT_ADDRESS_SIZE];
+	__u8 asked[EVENT_ADDRESS_SIZE];
+	__u8 other[EVENT_ADDRESS_SIZE]; /* valid with .other_ns: who answered instead */
+	__u16 client_port;
+	__u16 server_port;
+	bool used;
+	bool settled; /* answered as asked, or of a kind that is never judged */
+	__u32 again; /* questions after that answer */
+	__u64 asked_ns;
+	__u64 other_ns;
+	TAILQ_ENTRY(datagram_slot) by_time; /* in .answered while .other_ns */
+	struct evidence question;
+	struct evidence answer;
+};
+
+TAILQ_HEAD(datagram_queue, datagram_slot);
+
+struct datagrams {
+	struct datagram_slot flows[FLOWS_MAX];
+	struct datagram_queue answered; /* from elsewhere, in the order of that */
+};
+
+int datagrams_new(struct datagrams **out)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	TAILQ_INIT(&(*out)->answered);
+	return 0;
+}
+
+void datagrams_free(struct datagrams *datagrams)
+{
+	free(datagrams);
+}
 
 /* ---- answers from elsewhere ---- */
 
@@ -57,13 +104,13 @@ static struct datagram_slot *flow_set(struct join *join, const __u8 *client, __u
 	__u64 h = hash_mix(hash_bytes(0, client, EVENT_ADDRESS_SIZE),
 			   (__u64)client_port << 16 | server_port);
 
-	return &join->datagram_flows[h % (JOIN_DATAGRAMS_MAX / JOIN_FLOWS_WAYS) * JOIN_FLOWS_WAYS];
+	return &join->datagrams->flows[h % (FLOWS_MAX / FLOWS_WAYS) * FLOWS_WAYS];
 }
 
 static struct datagram_slot *flow_find(struct datagram_slot *set, const __u8 *client,
 				       __u16 client_port, __u16 server_port)
 {
-	for (size_t i = 0; i < JOIN_FLOWS_WAYS; i++)
+	for (size_t i = 0; i < FLOWS_WAYS; i++)
 		if (set[i].used && set[i].client_port == client_port &&
 		    set[i].server_port == server_port && address_equal(set[i].client, client))
 			return &set[i];
@@ -73,7 +120,7 @@ static struct datagram_slot *flow_find(struct datagram_slot *set, const __u8 *cl
 static void flow_settle(struct join *join, struct datagram_slot *flow)
 {
 	if (flow->other_ns)
-		TAILQ_REMOVE(&join->datagrams_answered, flow, by_time);
+		TAILQ_REMOVE(&join->datagrams->answered, flow, by_time);
 	flow->other_ns = 0;
 	flow->settled = true;
 }
@@ -83,7 +130,7 @@ static struct datagram_slot *flow_take(struct join *join, struct datagram_slot *
 {
 	struct datagram_slot *oldest = &set[0];
 
-	for (size_t i = 0; i < JOIN_FLOWS_WAYS; i++) {
+	for (size_t i = 0; i < FLOWS_WAYS; i++) {
 		if (!set[i].used)
 			return &set[i];
 		if (!set[i].other_ns < !oldest->other_ns)
@@ -155,7 +202,7 @@ static void take_reply(struct join *join, const struct event *event)
 	flow->other_ns = now_ns ? now_ns : 1;
 	memcpy(flow->other, packet->source, sizeof(flow->other));
 	flow->answer = lookup_evidence(event, DIRECTION_IN);
-	TAILQ_INSERT_TAIL(&join->datagrams_answered, flow, by_time);
+	TAILQ_INSERT_TAIL(&join->datagrams->answered, flow, by_time);
 }
 
 static void tell_flow(struct join *join, struct datagram_slot *flow, __u64 now_ns)
@@ -186,7 +233,7 @@ static struct lookup_slot *find_too_big(struct join *join, const __u8 *client, _
 {
 	struct lookup_slot *slot;
 
-	TAILQ_FOREACH(slot, &join->datagrams_waiting, by_time)
+	TAILQ_FOREACH(slot, &join->lookups->datagrams, by_time)
 		if (slot->lookup.client_port == client_port &&
 		    slot->lookup.server_port == server_port &&
 		    address_equal(slot->lookup.client, client) &&
@@ -243,8 +290,9 @@ static void take_too_big(struct join *join, const struct event *event)
 	struct evidence evidence = lookup_evidence(event, DIRECTION_IN);
 
 	if (!slot) {
-		if (join->datagrams_waiting_count == JOIN_DATAGRAMS_WAITING)
-			lookup_tell(join, TAILQ_FIRST(&join->datagrams_waiting), event->head.ts_ns);
+		if (join->lookups->datagrams_count == WAITING_MAX)
+			lookup_tell(join, TAILQ_FIRST(&join->lookups->datagrams),
+				    event->head.ts_ns);
 		slot = take_datagram(join, event, LOOKUP_TOO_BIG);
 	} else {
 		slot->lookup.again++;
@@ -263,10 +311,10 @@ void datagram_event(struct join *join, const struct event *event)
 	__u16 from = packet->source_port, to = packet->destination_port;
 
 	if (from == PORT_DNS || to == PORT_DNS)
-		lookup_datagram(join, event);
+		lookup_message(join, event);
 	if (!from || !to || (packet->flags & PACKET_F_FRAGMENT))
 		return;
-	if (join->datagrams_waiting_count)
+	if (join->lookups->datagrams_count)
 		note_later(join, packet);
 	if (is_question(from, to))
 		take_question(join, event);
@@ -321,10 +369,10 @@ void datagram_run_timers(struct join *join, __u64 now_ns)
 	struct datagram_slot *flow;
 	struct lookup_slot *slot, *next;
 
-	while ((flow = TAILQ_FIRST(&join->datagrams_answered)) &&
+	while ((flow = TAILQ_FIRST(&join->datagrams->answered)) &&
 	       flow->other_ns + CONFIRM_NS <= now_ns)
 		tell_flow(join, flow, flow->other_ns + CONFIRM_NS);
-	for (slot = TAILQ_FIRST(&join->datagrams_waiting); slot; slot = next) {
+	for (slot = TAILQ_FIRST(&join->lookups->datagrams); slot; slot = next) {
 		next = TAILQ_NEXT(slot, by_time);
 		if (slot->seen_ns + QUIET_NS <= now_ns)
 			lookup_tell(join, slot, slot->seen_ns + QUIET_NS);
@@ -337,13 +385,13 @@ void datagram_finish(struct join *join)
 	struct datagram_slot *flow;
 	struct lookup_slot *slot;
 
-	while ((flow = TAILQ_FIRST(&join->datagrams_answered))) {
+	while ((flow = TAILQ_FIRST(&join->datagrams->answered))) {
 		if (flow->other_ns + join->limits.unanswered_ns <= join->now_ns)
 			tell_flow(join, flow, join->now_ns);
 		else
 			flow_settle(join, flow);
 	}
-	while ((slot = TAILQ_FIRST(&join->datagrams_waiting))) {
+	while ((slot = TAILQ_FIRST(&join->lookups->datagrams))) {
 		if (slot->seen_ns + join->limits.unanswered_ns <= join->now_ns)
 			lookup_tell(join, slot, join->now_ns);
 		else

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lookup.c - DNS queries of a capture and what became of them */
 
+#include "join/lookup/lookup.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
-#include "join/attempt/attempt.h"
-#include "join/conn/opening.h"
+#include "join/host/sight.h"
 #include "util/address.h"
+#include "util/port.h"
+#include "util/time.h"
 
 /*
  * A lookup is what one client wants to know of one name: its A and AAAA queries, their repetitions
@@ -17,7 +20,7 @@
  *      │  └── SILENCE_NS without a query ──► told           │
  *      └── a record ──► WORKED ◄────────────────────────────┘ so does one for an expansion of it
  *                         │ └── the last type answered later than slow_lookup_ns ──► told
- *                         └── SILENCE_NS, or JOIN_LOOKUPS_WORKED younger ones ──► forgotten
+ *                         └── SILENCE_NS, or WORKED_MAX younger ones ──► forgotten
  *
  * A truncated answer (TC) is none yet: the query is to follow over TCP (RFC 7766 5), or once more
  * over UDP with more room. Nothing else that goes over TCP, TLS or HTTPS is looked at.
@@ -26,12 +29,12 @@
  * the last one is told, and none if one of them has one.
  */
 
-enum { PORT_DNS = 53 };
+#define WORKED_MAX 1024 /* remembered for what is still to come of them */
+#define TRUNCATED_MAX 256 /* looked through at each TCP segment of port 53 */
 
-#define SILENCE_NS (10 * 1000000000ull) /* glibc repeats after 5 s (RES_TIMEOUT) */
-#define TOGETHER_NS 100000000 /* glibc sends AAAA behind A without waiting, on a busy host later */
-#define COPY_NS 1000000
-#define COPY_ID_NS 100000000
+#define SILENCE_NS (10 * NS_PER_S) /* glibc repeats after 5 s (RES_TIMEOUT) */
+#define TOGETHER_NS \
+	(100 * NS_PER_MS) /* glibc sends AAAA behind A without waiting, on a busy host later */
 #define ADDRESSES (LOOKUP_A | LOOKUP_AAAA)
 
 static __u8 asked_bit(__u16 type)
@@ -39,138 +42,7 @@ static __u8 asked_bit(__u16 type)
 	return type == DNS_TYPE_A ? LOOKUP_A : type == DNS_TYPE_AAAA ? LOOKUP_AAAA : LOOKUP_OTHER;
 }
 
-/* ---- copies ---- */
-
-bool lookup_is_copy(struct join *join, const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS, ts_ns = event->head.ts_ns;
-	__u64 h = hash_mix(packet->ip_id, (__u64)packet->source_port << 16 | packet->protocol);
-
-	h = hash_bytes(h, packet->source, sizeof(packet->source));
-	h = hash_bytes(h, packet->destination, sizeof(packet->destination));
-	if (packet->payload_at && packet->payload_at < event->bytes_captured)
-		h = hash_bytes(h, event->bytes + packet->payload_at,
-			       event->bytes_captured - packet->payload_at);
-	h = hash_mix(h, packet->inner.source_port);
-	for (size_t i = 0; i < JOIN_DATAGRAMS_OF; i++) {
-		const struct captured_packet *last = &join->datagrams[i];
-		__u64 apart = last->ts_ns > ts_ns ? last->ts_ns - ts_ns : ts_ns - last->ts_ns;
-
-		if (apart < window_ns && last->print == (__u32)h)
-			return true;
-	}
-	join->datagrams[join->datagrams_next++ % JOIN_DATAGRAMS_OF] =
-		(struct captured_packet){ .ts_ns = ts_ns, .print = (__u32)h };
-	return false;
-}
-
-/* ---- slots ---- */
-
-static struct lookup_list *bucket(struct join *join, const __u8 *client, const char *name)
-{
-	__u64 h = hash_bytes(0, client, EVENT_ADDRESS_SIZE);
-
-	h = hash_bytes(h, name, strlen(name));
-	return &join->lookups_by_name[h % JOIN_LOOKUPS_MAX];
-}
-
-static struct lookup_slot *find(struct join *join, const __u8 *client, const char *name)
-{
-	struct lookup_slot *slot;
-
-	LIST_FOREACH(slot, bucket(join, client, name), by_name)
-		if (address_equal(slot->lookup.client, client) && !strcmp(slot->lookup.name, name))
-			return slot;
-	return NULL;
-}
-
-void lookup_release(struct join *join, const struct lookup *lookup)
-{
-	TAILQ_INSERT_HEAD(&join->lookups_free, (struct lookup_slot *)lookup, by_time);
-}
-
-static void enqueue(struct join *join, struct lookup_slot *slot, enum lookup_queued queued)
-{
-	slot->queued = queued;
-	if (queued == LOOKUP_WAITING) {
-		TAILQ_INSERT_TAIL(&join->lookups_waiting, slot, by_time);
-	} else if (queued == LOOKUP_WORKED) {
-		TAILQ_INSERT_TAIL(&join->lookups_worked, slot, by_time);
-		join->lookups_worked_count++;
-	} else {
-		TAILQ_INSERT_TAIL(&join->datagrams_waiting, slot, by_time);
-		join->datagrams_waiting_count++;
-	}
-}
-
-static void dequeue(struct join *join, struct lookup_slot *slot)
-{
-	if (slot->queued == LOOKUP_WAITING) {
-		TAILQ_REMOVE(&join->lookups_waiting, slot, by_time);
-	} else if (slot->queued == LOOKUP_WORKED) {
-		TAILQ_REMOVE(&join->lookups_worked, slot, by_time);
-		join->lookups_worked_count--;
-	} else {
-		TAILQ_REMOVE(&join->datagrams_waiting, slot, by_time);
-		join->datagrams_waiting_count--;
-	}
-}
-
-static void forget_truncation(struct join *join, struct lookup_slot *slot)
-{
-	if (!slot->truncated_ns)
-		return;
-	slot->truncated_ns = 0;
-	LIST_REMOVE(slot, by_truncation);
-	join->lookups_truncated_count--;
-}
-
-static void unlink_slot(struct join *join, struct lookup_slot *slot)
-{
-	forget_truncation(join, slot);
-	LIST_REMOVE(slot, by_name);
-	dequeue(join, slot);
-}
-
-void lookup_drop(struct join *join, struct lookup_slot *slot)
-{
-	unlink_slot(join, slot);
-	lookup_release(join, &slot->lookup);
-}
-
-/* NULL: every one waits to be told. */
-static struct lookup_slot *take(struct join *join, const __u8 *client, const char *name,
-				__u64 started_ns, enum lookup_queued queued)
-{
-	struct lookup_slot *slot = TAILQ_FIRST(&join->lookups_free);
-
-	if (slot) {
-		TAILQ_REMOVE(&join->lookups_free, slot, by_time);
-	} else if (join->lookups_touched < JOIN_LOOKUPS_MAX) {
-		slot = &join->lookups[join->lookups_touched++];
-	} else if ((slot = TAILQ_FIRST(&join->lookups_worked))) {
-		unlink_slot(join, slot); /* nothing is lost with it */
-	} else {
-		slot = TAILQ_FIRST(&join->lookups_waiting);
-		join->counters.evicted++;
-		if (!slot)
-			return NULL;
-		unlink_slot(join, slot);
-	}
-	memset(slot, 0, sizeof(*slot));
-	memcpy(slot->lookup.client, client, EVENT_ADDRESS_SIZE);
-	memcpy(slot->lookup.name, name, strlen(name) + 1);
-	slot->lookup.started_ns = started_ns;
-	LIST_INSERT_HEAD(bucket(join, client, name), slot, by_name);
-	enqueue(join, slot, queued);
-	return slot;
-}
-
-struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns)
-{
-	return take(join, client, "", started_ns, LOOKUP_DATAGRAM);
-}
+/* ---- what was asked and answered ---- */
 
 /* The same client asks for the same name again: a lookup of its own, in the same slot. */
 static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_ns)
@@ -191,30 +63,7 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 	slot->failed_ns = 0;
 	slot->evidence_count = 0;
 	slot->evidence_omitted = 0;
-	dequeue(join, slot);
-	enqueue(join, slot, LOOKUP_WAITING);
-}
-
-/* ---- evidence ---- */
-
-struct evidence lookup_evidence(const struct event *event, enum evidence_direction direction)
-{
-	struct sighting sighting = { .evidence = evidence_of(event) };
-
-	wire_sight_packet(&sighting, &event->packet);
-	sighting.evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
-	sighting.evidence.frame = event->frame.frame;
-	sighting.evidence.direction = direction;
-	memcpy(sighting.evidence.address, event->packet.source, EVENT_ADDRESS_SIZE);
-	return sighting.evidence;
-}
-
-void lookup_add_evidence(struct lookup_slot *slot, const struct evidence *evidence)
-{
-	if (slot->evidence_count == JOIN_LOOKUP_EVIDENCE)
-		slot->evidence_omitted++;
-	else
-		slot->evidence[slot->evidence_count++] = *evidence;
+	lookups_move(join->lookups, slot, LOOKUP_WAITING);
 }
 
 static void add_message(struct lookup_slot *slot, const struct event *event, const struct dns *dns)
@@ -236,12 +85,12 @@ void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 	struct lookup *lookup = &slot->lookup;
 
 	lookup->ended_ns = now_ns;
-	lookup->blind_wire = !capture_sees(join, lookup->client);
-	lookup->blind_tcp = !join->tcp_seen;
+	lookup->blind_wire = !sight_has(join, lookup->client);
+	lookup->blind_tcp = !sight_has_tcp(join);
 	lookup->blind_lost = join->counters.lost;
-	unlink_slot(join, slot);
-	if (!attempt_lookup(join, slot))
-		lookup_release(join, lookup);
+	lookups_unlink(join->lookups, slot);
+	slot->queued = LOOKUP_ENDED;
+	TAILQ_INSERT_TAIL(&join->lookups->ended, slot, by_time);
 }
 
 /* Labels of both from the front as long as they are the same: what is left of each. */
@@ -280,7 +129,7 @@ static void forget_expansions(struct join *join, struct lookup *lookup, bool wor
 {
 	struct lookup_slot *slot, *next;
 
-	for (slot = TAILQ_FIRST(&join->lookups_waiting); slot; slot = next) {
+	for (slot = TAILQ_FIRST(&join->lookups->waiting); slot; slot = next) {
 		const struct lookup *other = &slot->lookup;
 
 		next = TAILQ_NEXT(slot, by_time);
@@ -312,7 +161,7 @@ void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	struct lookup *lookup = &slot->lookup;
 
-	forget_truncation(join, slot);
+	lookups_forget_truncation(join->lookups, slot);
 	if (slot->queued != LOOKUP_WORKED)
 		forget_expansions(join, lookup, true);
 	slot->failed_ns = 0;
@@ -321,10 +170,9 @@ void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 		lookup_tell(join, slot, now_ns);
 		return;
 	}
-	dequeue(join, slot);
-	enqueue(join, slot, LOOKUP_WORKED);
-	if (join->lookups_worked_count > JOIN_LOOKUPS_WORKED)
-		lookup_drop(join, TAILQ_FIRST(&join->lookups_worked));
+	lookups_move(join->lookups, slot, LOOKUP_WORKED);
+	if (join->lookups->worked_count > WORKED_MAX)
+		lookup_drop(join, TAILQ_FIRST(&join->lookups->worked));
 }
 
 /* Every type was answered, none with a record. */
@@ -366,14 +214,14 @@ void lookup_run_timers(struct join *join, __u64 now_ns)
 {
 	struct lookup_slot *slot, *next;
 
-	for (slot = TAILQ_FIRST(&join->lookups_waiting); slot; slot = next) {
+	for (slot = TAILQ_FIRST(&join->lookups->waiting); slot; slot = next) {
 		__u64 deadline_ns = deadline_of(join, slot);
 
 		next = TAILQ_NEXT(slot, by_time);
 		if (deadline_ns <= now_ns)
 			lookup_tell(join, slot, slot->failed_ns ? slot->failed_ns : deadline_ns);
 	}
-	while ((slot = TAILQ_FIRST(&join->lookups_worked)) && slot->seen_ns + SILENCE_NS <= now_ns)
+	while ((slot = TAILQ_FIRST(&join->lookups->worked)) && slot->seen_ns + SILENCE_NS <= now_ns)
 		lookup_drop(join, slot);
 }
 
@@ -381,7 +229,7 @@ void lookup_finish(struct join *join)
 {
 	struct lookup_slot *slot;
 
-	while ((slot = TAILQ_FIRST(&join->lookups_waiting))) {
+	while ((slot = TAILQ_FIRST(&join->lookups->waiting))) {
 		__u64 since_ns = slot->lookup.started_ns;
 
 		if (slot->truncated_ns)
@@ -428,11 +276,11 @@ static void note_query(struct lookup_slot *slot, const struct packet *packet, __
 static void take_query(struct join *join, const struct event *event, const struct dns *dns)
 {
 	const struct packet *packet = &event->packet;
-	struct lookup_slot *slot = find(join, packet->source, dns->name);
+	struct lookup_slot *slot = lookups_find(join->lookups, packet->source, dns->name);
 	__u64 now_ns = event->head.ts_ns;
 
 	if (!slot)
-		slot = take(join, packet->source, dns->name, now_ns, LOOKUP_WAITING);
+		slot = lookups_take(join, packet->source, dns->name, now_ns, LOOKUP_WAITING);
 	if (!slot)
 		return;
 	if (slot->queued == LOOKUP_WORKED &&
@@ -452,14 +300,14 @@ static void take_truncated(struct join *join, struct lookup_slot *slot, __u64 no
 	slot->lookup.truncated = true;
 	if (slot->truncated_ns)
 		return;
-	if (join->lookups_truncated_count == JOIN_LOOKUPS_TRUNCATED) {
+	if (join->lookups->truncated_count == TRUNCATED_MAX) {
 		join->counters.evicted++;
 		lookup_drop(join, slot);
 		return;
 	}
 	slot->truncated_ns = now_ns;
-	LIST_INSERT_HEAD(&join->lookups_truncated, slot, by_truncation);
-	join->lookups_truncated_count++;
+	LIST_INSERT_HEAD(&join->lookups->truncated, slot, by_truncation);
+	join->lookups->truncated_count++;
 }
 
 static bool brings_nothing(const struct dns *dns)
@@ -470,7 +318,7 @@ static bool brings_nothing(const struct dns *dns)
 void lookup_take_answer(struct join *join, const struct event *event, const struct dns *dns)
 {
 	const struct packet *packet = &event->packet;
-	struct lookup_slot *slot = find(join, packet->destination, dns->name);
+	struct lookup_slot *slot = lookups_find(join->lookups, packet->destination, dns->name);
 	__u8 bit = asked_bit(dns->type);
 	__u64 now_ns = event->head.ts_ns;
 	struct lookup *lookup;
@@ -508,7 +356,7 @@ void lookup_take_answer(struct join *join, const struct event *event, const stru
 		fail(join, slot, now_ns);
 }
 
-void lookup_datagram(struct join *join, const struct event *event)
+void lookup_message(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	bool query = packet->destination_port == PORT_DNS, answer = packet->source_port == PORT_DNS;
@@ -533,7 +381,7 @@ static struct lookup_slot *find_by_port(struct join *join, const __u8 *client, _
 {
 	struct lookup_slot *slot;
 
-	TAILQ_FOREACH_REVERSE(slot, &join->lookups_waiting, lookup_queue, by_time)
+	TAILQ_FOREACH_REVERSE(slot, &join->lookups->waiting, lookup_queue, by_time)
 		if (slot->lookup.client_port == port &&
 		    address_equal(slot->lookup.client, client) &&
 		    address_equal(slot->lookup.server, server))

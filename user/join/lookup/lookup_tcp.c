@@ -3,10 +3,9 @@
 
 #include <string.h>
 
-#include "join/core.h"
+#include "join/lookup/lookup.h"
 #include "util/address.h"
-
-enum { PORT_DNS = 53 };
+#include "util/port.h"
 
 bool lookup_of_segment(const struct join *join, const struct packet *packet)
 {
@@ -14,7 +13,7 @@ bool lookup_of_segment(const struct join *join, const struct packet *packet)
 
 	if (packet->destination_port != PORT_DNS)
 		return false;
-	LIST_FOREACH(slot, &join->lookups_truncated, by_truncation)
+	LIST_FOREACH(slot, &join->lookups->truncated, by_truncation)
 		if (address_equal(slot->lookup.client, packet->source) &&
 		    address_equal(slot->lookup.server, packet->destination))
 			return true;
@@ -80,7 +79,7 @@ void lookup_segment(struct join *join, const struct event *event)
 
 	if (to_server == (packet->source_port == PORT_DNS))
 		return;
-	for (slot = LIST_FIRST(&join->lookups_truncated); slot; slot = next) {
+	for (slot = LIST_FIRST(&join->lookups->truncated); slot; slot = next) {
 		next = LIST_NEXT(slot, by_truncation);
 		if (!address_equal(slot->lookup.client, client) ||
 		    !address_equal(slot->lookup.server, server))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* comparison.c - two captures compared, for people: one block a connection, or one line */
+/* compare.c - two captures compared, for people: one block a connection, or one line */
 
-#include "sinks/comparison/comparison.h"
+#include "sinks/compare/compare_words.h"
 #include "sinks/sink.h"
 #include "util/address.h"
 #include "util/array.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* comparison_json.c - two captures compared, as JSON lines */
+/* compare_json.c - two captures compared, as JSON lines */
 
-#include "sinks/comparison/comparison.h"
+#include "sinks/compare/compare_words.h"
 #include "sinks/json_parts.h"
 #include "util/array.h"
 

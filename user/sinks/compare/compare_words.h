@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* comparison.h - words that the forms of a comparison share */
+/* compare_words.h - words that the forms of a comparison share */
 #pragma once
 
-#include "sinks/sinks.h"
+#include "sinks/compare/compare.h"
 #include "util/text.h"
 
 /* How a change looks on either side: "1460", "10.0.0.1:4000"; empty: nothing to show. */

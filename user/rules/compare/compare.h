@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* comparison.h - what two captures together say of one connection: one verdict */
+/* compare.h - what two captures together say of one connection: one verdict */
 #pragma once
 
 #include <stdbool.h>
 
-#include "join/join.h"
+#include "join/compare/compare.h"
+#include "util/text.h"
 
 /*
  * Theory of operation
  *
  * A and B are the captures in the order of the command line. The verdict names the place where a
  * connection failed: the first step that one side saw and the other did not. Not seen counts only
- * where compare.h has no reason against it; with such a reason the verdict is cannot-tell, and says
+ * where join/compare/compare.h has no reason against it; with such a reason the verdict is cannot-tell, and says
  * it. What two captures tell of other machines is at most likely; possible where a capture may
  * have missed something.
  */

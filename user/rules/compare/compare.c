@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* comparison.c - where a connection failed, by what either side saw of it */
+/* compare.c - where a connection failed, by what either side saw of it */
+
+#include "rules/compare/compare.h"
 
 #include <string.h>
 

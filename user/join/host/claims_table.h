@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* claims_table.h - addresses of a capture and who says that they are his; private to join */
+#pragma once
+
+#include "join/core.h"
+
+/* Returns 0 or -ENOMEM. */
+int claims_new(struct claims **out);
+void claims_free(struct claims *claims);
+
+void claims_event(struct join *join, const struct event *event, const struct claim *claim);
+void claims_packet(struct join *join, const struct event *event); /* of what is not TCP */
+
+/*
+ * An address of which two machines say that it is theirs, for long enough at @now_ns, and of which
+ * that was not told yet; NULL none. Stays the next one until claims_told().
+ */
+const struct address_claims *claims_next(struct join *join, __u64 now_ns);
+void claims_told(struct join *join, const struct address_claims *claims);

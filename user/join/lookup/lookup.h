@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lookup.h - the table of lookups, private to join */
+#pragma once
+
+#include "join/core.h"
+#include "util/hash.h"
+
+/*
+ * Knows no connection and no attempt: whoever sees a segment shows it to lookup_segment(), and what
+ * ended waits for whoever is to judge it, lookup_next().
+ */
+
+#define LOOKUP_EVIDENCE 8
+#define LOOKUP_LAST_OF 16 /* of so many last datagrams of DNS and ICMP a copy is recognised */
+
+enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM, LOOKUP_ENDED };
+
+struct lookup_slot {
+	struct lookup lookup; /* first */
+	/* in the order of the first query; worked ones of the last answer; ended, or free */
+	TAILQ_ENTRY(lookup_slot) by_time;
+	LIST_ENTRY(lookup_slot) by_truncation; /* in .truncated while .truncated_ns */
+	__u8 queued; /* enum lookup_queued: in which queue .by_time is */
+	__u8 answered; /* LOOKUP_* */
+	__u8 without; /* of .answered: without an address */
+	bool had_address; /* one was told within the memory of .worked */
+	bool paired; /* A and AAAA were asked together, from one port */
+	__u64 failed_ns; /* every type was answered, none without error; 0: not */
+	__u64 truncated_ns; /* 0: not */
+	__u64 tcp_ns; /* the last segment of the query over TCP */
+	__u64 seen_ns; /* the last query or answer */
+	__u32 evidence_count;
+	__u32 evidence_omitted;
+	struct evidence evidence[LOOKUP_EVIDENCE];
+};
+
+TAILQ_HEAD(lookup_queue, lookup_slot);
+LIST_HEAD(lookup_list, lookup_slot);
+
+struct lookup_last {
+	__u64 ts_ns;
+	__u32 print; /* of what tells it from every other datagram but its copies */
+};
+
+struct lookups {
+	struct lookup_slot *slots;
+	size_t touched;
+	struct hash by_name; /* by client and name */
+	struct lookup_queue waiting;
+	struct lookup_queue worked; /* those seen last at the end */
+	struct lookup_queue datagrams; /* too big, in the order of the last ICMP error */
+	struct lookup_queue ended; /* to be judged */
+	struct lookup_queue free;
+	size_t worked_count;
+	size_t datagrams_count;
+	struct lookup_list truncated;
+	size_t truncated_count;
+	struct lookup_last last[LOOKUP_LAST_OF];
+	size_t last_next;
+};
+
+/* Returns 0 or -ENOMEM. */
+int lookups_new(struct lookups **out);
+void lookups_free(struct lookups *lookups);
+
+struct lookup_slot *lookups_find(struct lookups *lookups, const __u8 *client, const char *name);
+/* NULL: every one waits to be told. */
+struct lookup_slot *lookups_take(struct join *join, const __u8 *client, const char *name,
+				 __u64 started_ns, enum lookup_queued queued);
+void lookups_move(struct lookups *lookups, struct lookup_slot *slot, enum lookup_queued queued);
+void lookups_forget_truncation(struct lookups *lookups, struct lookup_slot *slot);
+void lookups_unlink(struct lookups *lookups, struct lookup_slot *slot); /* from all but the ended */
+
+/* ---- lookup.c: names ---- */
+
+void lookup_message(struct join *join, const struct event *event); /* of port 53, over UDP */
+void lookup_take_answer(struct join *join, const struct event *event, const struct dns *dns);
+void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns);
+bool lookup_quoted(struct join *join, const struct event *event, bool too_big); /* false: of none */
+void lookup_run_timers(struct join *join, __u64 now_ns);
+void lookup_finish(struct join *join);
+bool lookup_is_copy(struct join *join, const struct event *event);
+
+/* The next one that ended, in the order of that; NULL none. It is the caller's until released. */
+struct lookup_slot *lookup_next(struct join *join);
+void lookup_release(struct join *join, const struct lookup *lookup); /* it was told */
+
+/* A slot for a datagram, to be told with lookup_tell(); NULL: every one waits to be told. */
+struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns);
+void lookup_drop(struct join *join, struct lookup_slot *slot);
+void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns);
+struct evidence lookup_evidence(const struct event *event, enum evidence_direction direction);
+void lookup_add_evidence(struct lookup_slot *slot, const struct evidence *evidence);
+
+/* ---- lookup_tcp.c: after a truncated answer ---- */
+
+/* Is any query over TCP to be expected? Nearly never: asked of every segment. */
+static inline bool lookup_awaits_tcp(const struct join *join)
+{
+	return join->lookups->truncated_count;
+}
+
+/* Takes a segment, and claims it if it is a lookup's: the lookup tells what comes of it. */
+void lookup_segment(struct join *join, const struct event *event);
+bool lookup_of_segment(const struct join *join, const struct packet *packet);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lookups.c - the table of lookups: slots, found by client and name; copies; evidence */
+
+#include "join/lookup/lookup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/address.h"
+#include "util/time.h"
+
+#define LOOKUPS_MAX 4096
+#define COPY_NS NS_PER_MS
+#define COPY_ID_NS (100 * NS_PER_MS)
+
+/* ---- copies ---- */
+
+bool lookup_is_copy(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS, ts_ns = event->head.ts_ns;
+	__u64 h = hash_mix(packet->ip_id, (__u64)packet->source_port << 16 | packet->protocol);
+
+	h = hash_bytes(h, packet->source, sizeof(packet->source));
+	h = hash_bytes(h, packet->destination, sizeof(packet->destination));
+	if (packet->payload_at && packet->payload_at < event->bytes_captured)
+		h = hash_bytes(h, event->bytes + packet->payload_at,
+			       event->bytes_captured - packet->payload_at);
+	h = hash_mix(h, packet->inner.source_port);
+	for (size_t i = 0; i < LOOKUP_LAST_OF; i++) {
+		const struct lookup_last *last = &join->lookups->last[i];
+		__u64 apart = last->ts_ns > ts_ns ? last->ts_ns - ts_ns : ts_ns - last->ts_ns;
+
+		if (apart < window_ns && last->print == (__u32)h)
+			return true;
+	}
+	join->lookups->last[join->lookups->last_next++ % LOOKUP_LAST_OF] =
+		(struct lookup_last){ .ts_ns = ts_ns, .print = (__u32)h };
+	return false;
+}
+
+/* ---- slots ---- */
+
+int lookups_new(struct lookups **out)
+{
+	struct lookups *lookups = calloc(1, sizeof(*lookups));
+
+	if (!lookups)
+		return -ENOMEM;
+	TAILQ_INIT(&lookups->waiting);
+	TAILQ_INIT(&lookups->worked);
+	TAILQ_INIT(&lookups->datagrams);
+	TAILQ_INIT(&lookups->ended);
+	TAILQ_INIT(&lookups->free);
+	lookups->slots = calloc(LOOKUPS_MAX, sizeof(*lookups->slots));
+	if (!lookups->slots || hash_new(&lookups->by_name, LOOKUPS_MAX)) {
+		lookups_free(lookups);
+		return -ENOMEM;
+	}
+	*out = lookups;
+	return 0;
+}
+
+void lookups_free(struct lookups *lookups)
+{
+	if (!lookups)
+		return;
+	free(lookups->slots);
+	hash_free(&lookups->by_name);
+	free(lookups);
+}
+
+static __u32 index_of(const struct lookups *lookups, const struct lookup_slot *slot)
+{
+	return (__u32)(slot - lookups->slots);
+}
+
+static __u64 name_key(const __u8 *client, const char *name)
+{
+	return hash_bytes(address_hash(client), name, strlen(name));
+}
+
+struct lookup_slot *lookups_find(struct lookups *lookups, const __u8 *client, const char *name)
+{
+	__u32 i = hash_first(&lookups->by_name, name_key(client, name));
+
+	for (; i != HASH_END; i = hash_next(&lookups->by_name, i)) {
+		struct lookup_slot *slot = &lookups->slots[i];
+
+		if (address_equal(slot->lookup.client, client) && !strcmp(slot->lookup.name, name))
+			return slot;
+	}
+	return NULL;
+}
+
+void lookup_release(struct join *join, const struct lookup *lookup)
+{
+	TAILQ_INSERT_HEAD(&join->lookups->free, (struct lookup_slot *)lookup, by_time);
+}
+
+struct lookup_slot *lookup_next(struct join *join)
+{
+	struct lookup_slot *slot = TAILQ_FIRST(&join->lookups->ended);
+
+	if (slot)
+		TAILQ_REMOVE(&join->lookups->ended, slot, by_time);
+	return slot;
+}
+
+static struct lookup_queue *queue_of(struct lookups *lookups, enum lookup_queued queued)
+{
+	return queued == LOOKUP_WAITING ? &lookups->waiting :
+	       queued == LOOKUP_WORKED	? &lookups->worked :
+					  &lookups->datagrams;
+}
+
+static void enqueue(struct lookups *lookups, struct lookup_slot *slot, enum lookup_queued queued)
+{
+	slot->queued = queued;
+	TAILQ_INSERT_TAIL(queue_of(lookups, queued), slot, by_time);
+	lookups->worked_count += queued == LOOKUP_WORKED;
+	lookups->datagrams_count += queued == LOOKUP_DATAGRAM;
+}
+
+static void dequeue(struct lookups *lookups, struct lookup_slot *slot)
+{
+	TAILQ_REMOVE(queue_of(lookups, slot->queued), slot, by_time);
+	lookups->worked_count -= slot->queued == LOOKUP_WORKED;
+	lookups->datagrams_count -= slot->queued == LOOKUP_DATAGRAM;
+}
+
+void lookups_move(struct lookups *lookups, struct lookup_slot *slot, enum lookup_queued queued)
+{
+	dequeue(lookups, slot);
+	enqueue(lookups, slot, queued);
+}
+
+void lookups_forget_truncation(struct lookups *lookups, struct lookup_slot *slot)
+{
+	if (!slot->truncated_ns)
+		return;
+	slot->truncated_ns = 0;
+	LIST_REMOVE(slot, by_truncation);
+	lookups->truncated_count--;
+}
+
+void lookups_unlink(struct lookups *lookups, struct lookup_slot *slot)
+{
+	lookups_forget_truncation(lookups, slot);
+	hash_remove(&lookups->by_name, index_of(lookups, slot));
+	dequeue(lookups, slot);
+}
+
+void lookup_drop(struct join *join, struct lookup_slot *slot)
+{
+	lookups_unlink(join->lookups, slot);
+	lookup_release(join, &slot->lookup);
+}
+
+struct lookup_slot *lookups_take(struct join *join, const __u8 *client, const char *name,
+				 __u64 started_ns, enum lookup_queued queued)
+{
+	struct lookups *lookups = join->lookups;
+	struct lookup_slot *slot = TAILQ_FIRST(&lookups->free);
+
+	if (slot) {
+		TAILQ_REMOVE(&lookups->free, slot, by_time);
+	} else if (lookups->touched < LOOKUPS_MAX) {
+		slot = &lookups->slots[lookups->touched++];
+	} else if ((slot = TAILQ_FIRST(&lookups->worked))) {
+		lookups_unlink(lookups, slot); /* nothing is lost with it */
+	} else {
+		slot = TAILQ_FIRST(&lookups->waiting);
+		join->counters.evicted++;
+		if (!slot)
+			return NULL;
+		lookups_unlink(lookups, slot);
+	}
+	memset(slot, 0, sizeof(*slot));
+	memcpy(slot->lookup.client, client, EVENT_ADDRESS_SIZE);
+	memcpy(slot->lookup.name, name, strlen(name) + 1);
+	slot->lookup.started_ns = started_ns;
+	hash_add(&lookups->by_name, name_key(client, name), index_of(lookups, slot));
+	enqueue(lookups, slot, queued);
+	return slot;
+}
+
+struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns)
+{
+	return lookups_take(join, client, "", started_ns, LOOKUP_DATAGRAM);
+}
+
+/* ---- evidence ---- */
+
+struct evidence lookup_evidence(const struct event *event, enum evidence_direction direction)
+{
+	struct evidence evidence = evidence_of(event);
+
+	evidence_note_packet(&evidence, &event->packet);
+	evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
+	evidence.frame = event->frame.frame;
+	evidence.direction = direction;
+	memcpy(evidence.address, event->packet.source, EVENT_ADDRESS_SIZE);
+	return evidence;
+}
+
+void lookup_add_evidence(struct lookup_slot *slot, const struct evidence *evidence)
+{
+	if (slot->evidence_count == LOOKUP_EVIDENCE)
+		slot->evidence_omitted++;
+	else
+		slot->evidence[slot->evidence_count++] = *evidence;
+}
