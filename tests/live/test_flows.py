@@ -388,7 +388,9 @@ def test_bounded(lab, lo):
         lo.connect(str(n))
     late = Flows(lab, "--max-connections", "16")
     late.stop()
-    assert "more were open than there is room for" in late.stderr[-1] and len(late.objects()) == 16
+    # what begins on this host in that moment has no room either, and is told if it ends in it
+    assert re.search(r"\b16 of them open before; .*more were open than there is room for", late.stderr[-1])
+    assert len(late.objects()) >= 16
     for n in range(40):
         lo.move(n + 1, 0, str(n))
         lo.close(n=str(n))
