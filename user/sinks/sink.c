@@ -6,6 +6,7 @@
 
 #include "sinks/sink.h"
 #include "util/array.h"
+#include "util/port.h"
 
 int sink_open(struct sink **out, const struct sink_options *options)
 {
@@ -122,8 +123,6 @@ int sink_look(struct sink *sink, const struct join *join, const struct event *ev
 
 static bool is_dns(const struct packet *packet)
 {
-	enum { PORT_DNS = 53 };
-
 	return packet->what == PACKET_UDP && packet->payload_at &&
 	       (packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS);
 }

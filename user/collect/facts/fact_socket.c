@@ -11,10 +11,9 @@
 #include "collect/tell.h"
 #include "util/address.h"
 #include "util/own.h"
+#include "util/tcp.h"
 
 #define DESTINATIONS_MAX 1024 /* told apart while counting; later ones are not seen */
-#define STATE_CLOSE 7 /* of the kernel's enum: bound and not yet more */
-#define STATE_LISTEN 10
 
 /* Of the kernel's enum tcp_state (net/tcp_states.h). */
 static const char *const state_names[] = {
@@ -71,9 +70,9 @@ static int score_holder(const struct survey *survey, const struct found_socket *
 	if (asked->remote_port && own->remote_port == asked->remote_port &&
 	    address_equal(own->remote, asked->remote))
 		score += 100;
-	if (found->body.state == STATE_LISTEN)
+	if (found->body.state == TCP_STATE_LISTEN)
 		score += 40;
-	if (found->body.state == STATE_CLOSE)
+	if (found->body.state == TCP_STATE_CLOSE)
 		score += 30;
 	return score + (found->owned ? 5 : 0);
 }
@@ -86,7 +85,7 @@ static int score_listener(const struct survey *survey, const struct found_socket
 	const __u8 *address = asked->remote_port ? asked->remote : asked->local;
 	int score = 10;
 
-	if (found->body.state != STATE_LISTEN || !survey->listener_port ||
+	if (found->body.state != TCP_STATE_LISTEN || !survey->listener_port ||
 	    own->local_port != survey->listener_port)
 		return 0;
 	if (found->netns == survey->fetch->request->netns)
@@ -154,7 +153,7 @@ static void count_use(struct survey *survey, const struct found_socket *found)
 	    own->local_port > survey->last_port)
 		return;
 	/* Sockets that are only bound show in no table of the namespace, only with their process. */
-	if (survey->owners != (found->body.state == STATE_CLOSE))
+	if (survey->owners != (found->body.state == TCP_STATE_CLOSE))
 		return;
 	if (survey->owners && (*bound & BIT(own->local_port % 8)))
 		return;

@@ -12,6 +12,7 @@
 #include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
 /*
  * A capture has no sockets. A SYN makes an opening; its repetitions, its answer and its end are told by
@@ -381,7 +382,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	slot->opening.started_ns = event->head.ts_ns;
 	*openings_last(join, slot) =
 		(struct captured_last){ .seen_ns = event->head.ts_ns, .watched = true };
-	slot->opening.tcp_state = 2;
+	slot->opening.tcp_state = TCP_STATE_SYN_SENT;
 	opening_note_isn(slot, packet->seq, true);
 	slot->opening.syn_ifindex = event->head.ifindex;
 	slot->opening.of_lookup = lookup_awaits_tcp(join) && lookup_of_segment(join, packet);

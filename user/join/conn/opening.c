@@ -11,6 +11,7 @@
 #include "join/host/host.h"
 #include "join/host/loss.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
 static struct evidence evidence_of_socket(const struct event *event)
 {
@@ -103,7 +104,7 @@ static struct opening_slot *new_opening(struct join *join, const struct event *e
 	memcpy(slot->opening.tuple.local, tuple->local, sizeof(tuple->local));
 	memcpy(slot->opening.tuple.remote, tuple->remote, sizeof(tuple->remote));
 	slot->opening.tuple.remote_port = tuple->remote_port;
-	slot->opening.tcp_state = 2;
+	slot->opening.tcp_state = TCP_STATE_SYN_SENT;
 	slot->opening.syn_sent = 1;
 	conns_set_cookie(join->conns, slot->conn, event->head.cookie);
 	return slot;
@@ -137,8 +138,8 @@ void opening_open(struct join *join, const struct event *event)
 		openings_retire(join, slot);
 		return;
 	}
-	evidence.old_state = 7;
-	evidence.new_state = 2;
+	evidence.old_state = TCP_STATE_CLOSE;
+	evidence.new_state = TCP_STATE_SYN_SENT;
 	openings_add_evidence(join, slot, &evidence);
 	learn_tuple(join, slot, &open->tuple);
 }
@@ -209,7 +210,8 @@ static __s32 taken_error(const struct opening *opening, const struct ev_socket *
 	const struct icmp_seen *icmp =
 		opening->icmp_in.count ? &opening->icmp_in : &opening->icmp_here;
 
-	if (closed->old_state != 2 || !opening->icmp_reported || closed->soft_error)
+	if (closed->old_state != TCP_STATE_SYN_SENT || !opening->icmp_reported ||
+	    closed->soft_error)
 		return 0;
 	if (opening->soft_error)
 		return opening->soft_error;
@@ -236,7 +238,8 @@ static void end_opening(struct join *join, struct opening_slot *slot, const stru
 		opening->end = socket->signal ? END_KILLED : END_EXITED;
 	else
 		opening->end = END_CANCELED;
-	if (opening->tcp_state == 2 && socket->flow.again_in_row + 1 > opening->syn_sent)
+	if (opening->tcp_state == TCP_STATE_SYN_SENT &&
+	    socket->flow.again_in_row + 1 > opening->syn_sent)
 		opening->syn_sent = socket->flow.again_in_row + 1;
 	attempt_note_failure(join, slot);
 }
@@ -255,9 +258,10 @@ void opening_prove(struct opening_slot *slot, __u64 now_ns)
  */
 static bool was_closed(const struct ev_socket *socket)
 {
-	return socket->old_state == 4 || socket->old_state == 5 || /* FIN_WAIT1, FIN_WAIT2 */
-	       socket->old_state == 8 || /* CLOSE_WAIT */
-	       socket->old_state == 9 || socket->old_state == 11; /* LAST_ACK, CLOSING */
+	return socket->old_state == TCP_STATE_FIN_WAIT1 ||
+	       socket->old_state == TCP_STATE_FIN_WAIT2 ||
+	       socket->old_state == TCP_STATE_CLOSE_WAIT ||
+	       socket->old_state == TCP_STATE_LAST_ACK || socket->old_state == TCP_STATE_CLOSING;
 }
 
 /*
@@ -275,14 +279,15 @@ static void state_changed(struct join *join, struct opening_slot *slot, const st
 	const struct ev_socket *socket = &event->socket;
 	struct opening *opening = &slot->opening;
 
-	if (socket->new_state == 7) {
+	if (socket->new_state == TCP_STATE_CLOSE) {
 		if (opening->state == OPENING_CONNECTING)
 			end_opening(join, slot, event);
 		else if (opening->state == OPENING_ESTABLISHED && was_reset(opening, socket) &&
 			 !opening->bytes_sent && !opening->bytes_received && !was_closed(socket))
 			end_opening(join, slot, event);
 		/* else: what it carried is not a matter of connecting */
-	} else if (opening->state == OPENING_CONNECTING && socket->old_state == 2) {
+	} else if (opening->state == OPENING_CONNECTING &&
+		   socket->old_state == TCP_STATE_SYN_SENT) {
 		opening->state =
 			OPENING_ESTABLISHED; /* SYN_RECV from SYN_SENT: simultaneous open */
 		opening->established_ns = event->head.ts_ns;
@@ -308,7 +313,7 @@ static void retransmitted(struct join *join, struct opening_slot *slot, const st
 /* A record of a socket we know nothing of speaks of an opening only while it is connecting. */
 static bool is_connecting(const struct event *event)
 {
-	return event->socket.old_state == 2;
+	return event->socket.old_state == TCP_STATE_SYN_SENT;
 }
 
 void opening_socket(struct join *join, const struct event *event)
@@ -319,7 +324,7 @@ void opening_socket(struct join *join, const struct event *event)
 	struct opening_slot *slot = conn ? conn->opening : NULL;
 	struct evidence evidence = evidence_of_socket(event);
 
-	if (conn && event->head.kind == EVENT_STATE && socket->new_state == 7)
+	if (conn && event->head.kind == EVENT_STATE && socket->new_state == TCP_STATE_CLOSE)
 		conn_over(join, conn);
 	if (!slot || (is_connecting(event) && slot->opening.state != OPENING_CONNECTING)) {
 		if (!is_connecting(event))

@@ -8,14 +8,13 @@
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
 /*
  * Whose a packet is: by the sender's cookie; else by its oriented tuple, in the namespace of the
  * hook; in another namespace of this machine only when the sequence number agrees too, because
  * there a tuple is not unique. On lo one packet is `out` of one opening and could be `in` of another.
  */
-
-enum { STATE_LISTEN = 10 };
 
 static bool is_syn(const struct evidence *evidence)
 {
@@ -481,7 +480,7 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 /* The third segment of a handshake met a full queue: the client believes it is connected. */
 static bool is_overflow_at_ack(const struct event *event)
 {
-	return event->head.kind == EVENT_DROP && event->drop.rx_state == STATE_LISTEN &&
+	return event->head.kind == EVENT_DROP && event->drop.rx_state == TCP_STATE_LISTEN &&
 	       (event->head.known & EVENT_K_BACKLOG) && event->packet.what == PACKET_TCP &&
 	       !(event->packet.tcp_flags & TCP_F_SYN) &&
 	       event->drop.backlog > event->drop.backlog_max;
