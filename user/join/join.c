@@ -41,6 +41,12 @@ static int new_parties(struct join *join)
 	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
 }
 
+/* One more than flows: an end is told although the table is full. */
+static __u32 conns_wanted(const struct join_limits *limits)
+{
+	return limits->connections > limits->flows ? limits->connections : limits->flows + 1;
+}
+
 int join_new(struct join **out, const struct join_limits *limits)
 {
 	struct join *join = calloc(1, sizeof(*join));
@@ -50,9 +56,9 @@ int join_new(struct join **out, const struct join_limits *limits)
 		return -ENOMEM;
 	join->limits = *limits;
 	join->limits.connections = n;
-	if (conns_new(&join->conns, n > limits->flows ? n : limits->flows + 1,
-		      limits->segments ? CONNS_STREAMS : 0) ||
-	    openings_new(&join->openings, n) || strays_new(&join->strays, limits->strays)) {
+	if (conns_new(&join->conns, conns_wanted(limits), limits->segments ? CONNS_STREAMS : 0) ||
+	    openings_new(&join->openings, conns_slots(join->conns) - 1) ||
+	    strays_new(&join->strays, limits->strays)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -247,8 +253,13 @@ static void handle_segment(struct join *join, const struct event *event)
 				   packet->destination_port);
 	struct conn *conn = conns_of_packet(join->conns, packet, &ends, netns, &join->look);
 
-	conn = capture_segment(join, event, &ends, conn, &join->look);
-	tell_lookups(join);
+	if (lookup_awaits_tcp(join)) {
+		lookup_segment(join, event);
+		tell_lookups(join);
+	}
+	/* nearly every packet is of a connection that has been told to have begun */
+	if (!conn || conn->watched || conn->mirror || (packet->tcp_flags & (TCP_F_SYN | TCP_F_RST)))
+		conn = capture_segment(join, event, &ends, conn, &join->look);
 	if (join->limits.segments && stream_is_segment(packet)) {
 		if (!conn)
 			conn = conns_add_packet(join->conns, &ends, netns);

@@ -231,7 +231,7 @@ static void take_from_client(struct join *join, struct opening_slot *slot,
 	    packet->ack - (opening->peer_isn + 1) <= INT32_MAX &&
 	    packet->ack != opening->peer_isn + 1) {
 		opening->bytes_received = packet->ack - (opening->peer_isn + 1);
-		openings_last(join, slot)->watched = false;
+		slot->conn->watched = false;
 	}
 	if (established || !completes(opening, packet)) {
 		if (!established)
@@ -327,7 +327,7 @@ static void take_from_server(struct join *join, struct opening_slot *slot,
 		if (packet->payload_bytes)
 			opening->bytes_received = packet->payload_bytes;
 		if (opening->bytes_sent || opening->bytes_received)
-			openings_last(join, slot)->watched = false;
+			slot->conn->watched = false;
 		return;
 	}
 	if (!(packet->tcp_flags & TCP_F_ACK))
@@ -380,8 +380,8 @@ static void open_opening(struct join *join, const struct event *event, const str
 	slot->opening.captured = true;
 	slot->opening.seen_whole = true;
 	slot->opening.started_ns = event->head.ts_ns;
-	*openings_last(join, slot) =
-		(struct captured_last){ .seen_ns = event->head.ts_ns, .watched = true };
+	*openings_last(join, slot) = (struct captured_last){ .seen_ns = event->head.ts_ns };
+	conn->watched = true;
 	slot->opening.tcp_state = TCP_STATE_SYN_SENT;
 	opening_note_isn(slot, packet->seq, true);
 	slot->opening.syn_ifindex = event->head.ifindex;
@@ -471,15 +471,11 @@ static void take_segment(struct join *join, const struct event *event, const str
 {
 	const struct packet *packet = &event->packet;
 	struct opening_slot *slot = conn->opening;
-	struct captured_last *last;
 
-	if (!is_live(slot))
-		return;
-	last = openings_last(join, slot);
-	if ((!last->watched && !(packet->tcp_flags & TCP_F_RST)) ||
+	if ((!conn->watched && !(packet->tcp_flags & TCP_F_RST)) || !is_live(slot) ||
 	    is_copy(join, slot, packet, event->head.ts_ns))
 		return;
-	last->seen_ns = event->head.ts_ns;
+	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	if (conn->local == ends->from)
 		take_from_client(join, slot, event);
 	else
@@ -494,8 +490,6 @@ struct conn *capture_segment(struct join *join, const struct event *event, const
 
 	if ((packet->flags & PACKET_F_FRAGMENT) || !packet->source_port)
 		return conn;
-	if (lookup_awaits_tcp(join))
-		lookup_segment(join, event);
 	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK | TCP_F_RST | TCP_F_FIN)) == TCP_F_SYN)
 		return take_syn(join, event, ends, conn, look);
 	/* the sender's own first: it may end what the other asked for */

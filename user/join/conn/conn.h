@@ -65,6 +65,7 @@ struct conn {
 	__u8 local; /* index of the end that is ours; of a capture the one that sent the SYN */
 	bool isn_known;
 	bool opened; /* it had an opening */
+	bool watched; /* of a capture: both ends have not yet spoken, any packet may tell of .opening */
 	bool failed; /* .. which failed, with .error, 0 none */
 	bool error_returned; /* and the call that began it has returned that */
 	struct stream *stream; /* NULL: its segments are not followed */

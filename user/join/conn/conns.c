@@ -452,7 +452,8 @@ struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
 	*look = (struct stream_look){ .from = ends->from };
 	if (!conn)
 		return NULL;
-	if (conn->stream && stream_begins_another(conn->stream, packet, ends->from)) {
+	if ((packet->tcp_flags & TCP_F_SYN) && conn->stream &&
+	    stream_begins_another(conn->stream, packet, ends->from)) {
 		conns_unlink(conns, conn);
 		look->replaced = conn;
 		look->flags = BIT(STREAM_REUSED_PORTS);

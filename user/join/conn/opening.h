@@ -18,7 +18,6 @@ struct captured_last {
 	struct captured_packet packets[OPENING_COPIES_OF];
 	__u8 next; /* the place of the next one */
 	bool spoke; /* the client sent data */
-	bool watched; /* both ends have not yet spoken: any packet may tell something of it */
 	__u64 seen_ns; /* the latest packet of the opening */
 };
 

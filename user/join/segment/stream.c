@@ -23,12 +23,6 @@ void stream_begin(struct stream *stream, const struct conn_ends *ends, __u64 num
 	side_init(&stream->side[1]);
 }
 
-bool stream_is_segment(const struct packet *packet)
-{
-	return packet->what == PACKET_TCP &&
-	       !(packet->flags & (PACKET_F_FRAGMENT | PACKET_F_SHORT));
-}
-
 bool stream_begins_another(const struct stream *stream, const struct packet *packet, __u8 from)
 {
 	const struct stream_side *side = &stream->side[from];

@@ -172,7 +172,11 @@ struct stream_look {
 };
 
 /* A whole TCP header: what else is captured of a segment may be cut. */
-bool stream_is_segment(const struct packet *packet);
+static inline bool stream_is_segment(const struct packet *packet)
+{
+	return packet->what == PACKET_TCP &&
+	       !(packet->flags & (PACKET_F_FRAGMENT | PACKET_F_SHORT));
+}
 
 /* Makes @stream new, of the connection with @ends. @number: from 0, in the order of first packets. */
 void stream_begin(struct stream *stream, const struct conn_ends *ends, __u64 number, __u64 ts_ns,
