@@ -7,9 +7,8 @@
 /*
  * Theory of operation
  *
- * The hook is stateless, passes every packet unmodified and tells of the notable few: SYN, SYN/ACK,
- * RST and ICMP errors; with knobs, FIN and every packet of followed connections. Notable payloads
- * (DNS messages, TLS hellos) will be one more test in packet_is_notable().
+ * The hook passes every packet unmodified and tells of the notable few: SYN, SYN/ACK,
+ * RST and ICMP errors; with knobs, FIN and every packet of followed connections.
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
  * the cgroup hooks: so it matters neither whether the device has an Ethernet header nor where a

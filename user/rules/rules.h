@@ -193,7 +193,7 @@ struct finding {
 	__u8 severity;
 	__u8 confidence;
 	__u8 state;
-	__u8 end; /* enum try_end; END_NONE: absent */
+	__u8 end; /* enum opening_end; END_NONE: absent */
 	__s32 error; /* positive errno, 0 absent */
 	__u32 signal;
 	__u32 blind;
