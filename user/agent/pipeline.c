@@ -378,6 +378,8 @@ static void tell_event(struct pipeline *pipeline, const struct event *event)
 {
 	const struct join *join = pipeline->join;
 
+	if (event->head.kind == EVENT_FRAME && !pipeline->options->verbose)
+		return; /* nearly every event of a capture */
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		outlets_event(&pipeline->outlets, join, event);
 	if (!pipeline->options->verbose)

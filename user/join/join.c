@@ -41,12 +41,6 @@ static int new_parties(struct join *join)
 	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
 }
 
-/* One more than flows: an end is told although the table is full. */
-static __u32 conns_wanted(const struct join_limits *limits)
-{
-	return limits->connections > limits->flows ? limits->connections : limits->flows + 1;
-}
-
 int join_new(struct join **out, const struct join_limits *limits)
 {
 	struct join *join = calloc(1, sizeof(*join));
@@ -56,7 +50,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 		return -ENOMEM;
 	join->limits = *limits;
 	join->limits.connections = n;
-	if (conns_new(&join->conns, conns_wanted(limits), limits->segments ? CONNS_STREAMS : 0) ||
+	if (conns_new(&join->conns, limits->connections, limits->segments ? CONNS_STREAMS : 0) ||
 	    openings_new(&join->openings, conns_slots(join->conns) - 1) ||
 	    strays_new(&join->strays, limits->strays)) {
 		join_free(join);
@@ -238,11 +232,19 @@ static void follow(struct join *join, const struct event *event)
 			  event->head.ts_ns, 0, &join->look);
 }
 
+/* Of a socket whose opening was never told (the command accepted it) no packet waits for one. */
+static bool is_nobodys(const struct join *join, const struct packet *packet)
+{
+	return join->conn && (join->conn->sources & CONN_ALL_PACKETS) && !join->conn->opened &&
+	       !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST));
+}
+
 static void handle_packet(struct join *join, const struct event *event)
 {
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
 		follow(join, event);
-	wire_event(join, event);
+	if (!is_nobodys(join, &event->packet))
+		wire_event(join, event);
 }
 
 static void handle_segment(struct join *join, const struct event *event)
@@ -336,7 +338,8 @@ void join_event(struct join *join, const struct event *event)
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
-	loss_note(join, &event->head);
+	if (event->head.lost)
+		loss_note(join, &event->head);
 	if (handlers[event->head.kind])
 		handlers[event->head.kind](join, event);
 	if (join->flows)

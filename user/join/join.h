@@ -197,8 +197,8 @@ struct opening {
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
 	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
-	__u8 state; /* enum try_state */
-	__u8 end; /* enum try_end */
+	__u8 state; /* enum opening_state */
+	__u8 end; /* enum opening_end */
 	__u8 tcp_state; /* the kernel's last word */
 	__s32 error; /* positive errno, 0 none */
 	__s32 soft_error;

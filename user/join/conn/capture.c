@@ -36,8 +36,6 @@
 #define COPY_ID_NS 100000000
 /* Linux gives up 127 s after the first SYN (tcp_syn_retries 6), and it is the last to do so. */
 #define GIVEN_UP_NS (130 * 1000000000ull)
-/* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
-#define FIRST_FLIGHT 65535
 
 void capture_see_whole(struct join *join, struct opening_slot *slot)
 {
@@ -90,7 +88,7 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 
 static bool waits(const struct opening_slot *slot)
 {
-	return slot->opening.captured && slot->opening.state == OPENING_CONNECTING;
+	return (slot->conn->sources & CONN_CAPTURE) && slot->opening.state == OPENING_CONNECTING;
 }
 
 void capture_expire(struct join *join, __u64 now_ns)
@@ -201,11 +199,11 @@ static bool completes(const struct opening *opening, const struct packet *packet
 {
 	__u32 sent = packet->seq - (opening->isn + 1);
 
-	if (!(packet->tcp_flags & TCP_F_ACK) || sent > FIRST_FLIGHT)
+	if (!(packet->tcp_flags & TCP_F_ACK) || sent > OPENING_FLIGHT)
 		return false;
 	if (packet->payload_bytes || (packet->tcp_flags & TCP_F_FIN) || !opening->peer_isn_known)
 		return true;
-	return packet->ack - (opening->peer_isn + 1) <= FIRST_FLIGHT;
+	return opening_is_acked(opening->peer_isn, packet->ack);
 }
 
 static void take_from_client(struct join *join, struct opening_slot *slot,
@@ -257,7 +255,7 @@ static void note_answer(struct opening *opening, const struct event *event)
 static bool resets(const struct opening *opening, const struct packet *packet)
 {
 	if (packet->tcp_flags & TCP_F_ACK)
-		return packet->ack - (opening->isn + 1) <= FIRST_FLIGHT;
+		return opening_is_acked(opening->isn, packet->ack);
 	return opening->peer_isn_known && packet->seq == opening->peer_isn + 1;
 }
 
@@ -284,8 +282,7 @@ static void take_syn_ack(struct join *join, struct opening_slot *slot, const str
 	struct opening *opening = &slot->opening;
 
 	add_evidence(join, slot, event, DIRECTION_IN);
-	/* with Fast Open it acknowledges data of the SYN as well (RFC 7413 3) */
-	if (packet->ack - (opening->isn + 1) > FIRST_FLIGHT)
+	if (!opening_is_acked(opening->isn, packet->ack))
 		return; /* of an older connection with these ends */
 	opening->synack_in++;
 	opening->peer_isn = packet->seq;
@@ -293,16 +290,11 @@ static void take_syn_ack(struct join *join, struct opening_slot *slot, const str
 	note_answer(opening, event);
 }
 
-/*
- * One that acknowledges the SYN, and what it carried (RFC 7413 3), belongs to a handshake whose SYN/ACK
- * was not captured.
- */
-static void note_challenge(struct opening *opening, __u32 acked)
+/* One that acknowledges the SYN belongs to a handshake whose SYN/ACK was not captured. */
+static void note_challenge(struct opening *opening, __u32 ack)
 {
-	enum { SYN_DATA = 1460 };
-
 	opening->ack_in++;
-	opening->stale_in += acked > SYN_DATA;
+	opening->stale_in += opening_is_stale(opening->isn, ack);
 }
 
 static void take_from_server(struct join *join, struct opening_slot *slot,
@@ -333,10 +325,10 @@ static void take_from_server(struct join *join, struct opening_slot *slot,
 	if (!(packet->tcp_flags & TCP_F_ACK))
 		return;
 	add_evidence(join, slot, event, DIRECTION_IN);
-	if (packet->payload_bytes && acked <= FIRST_FLIGHT)
+	if (packet->payload_bytes && opening_is_acked(opening->isn, packet->ack))
 		establish(join, slot, event->head.ts_ns); /* only the ACK was not captured */
 	else if (!opening->synack_in)
-		note_challenge(opening, acked); /* RFC 9293 3.5.1 */
+		note_challenge(opening, packet->ack); /* RFC 9293 3.5.1 */
 }
 
 static void take_icmp(struct join *join, struct opening_slot *slot, const struct event *event)
@@ -377,6 +369,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 		return;
 	join->counters.openings++;
 	conn->local = ends->from;
+	conn->sources |= CONN_CAPTURE;
 	slot->opening.captured = true;
 	slot->opening.seen_whole = true;
 	slot->opening.started_ns = event->head.ts_ns;
@@ -431,7 +424,6 @@ static struct conn *mirror_of(struct join *join, struct conn *conn)
 		return mirror;
 	mirror->netns = conn->netns;
 	mirror->ends = conn->ends;
-	mirror->sources = CONN_CAPTURE;
 	mirror->mirror = conn;
 	conn->mirror = mirror;
 	return mirror;

@@ -11,7 +11,7 @@
  *
  * A conn is one end of a TCP connection: a socket of this host, or, of a capture, the connection as
  * its client's end. Over loopback a connection of this host is two conns. What it holds itself is
- * who it is (cookie, namespace, ends) and its life; the parts hang on it while something feeds them:
+ * who it is (cookie, namespace, ends) and what its opening came to; the parts hang on it while something feeds them:
  *
  *     opening   what becomes of connect(); from its SYN until that is told. A conn with one
  *               stands in the queue of openings and never has to make room
@@ -65,7 +65,7 @@ struct conn {
 	__u8 local; /* index of the end that is ours; of a capture the one that sent the SYN */
 	bool isn_known;
 	bool opened; /* it had an opening */
-	bool watched; /* of a capture: both ends have not yet spoken, any packet may tell of .opening */
+	bool watched; /* of a capture: no data was acknowledged yet, any packet may tell of .opening */
 	bool failed; /* .. which failed, with .error, 0 none */
 	bool error_returned; /* and the call that began it has returned that */
 	struct stream *stream; /* NULL: its segments are not followed */
@@ -90,6 +90,8 @@ __u32 conns_slots(const struct conns *conns); /* indices are below; with room fo
 
 /* A new one, alive and not to be found yet; NULL: every one has an opening. */
 struct conn *conns_add(struct conns *conns);
+/* The same in the slot that is kept for who leaves: nobody does. NULL: it is taken. */
+struct conn *conns_add_beside(struct conns *conns);
 /* The one that had to leave for the last that was added; NULL none. Until the next is added. */
 struct conn *conns_gone(const struct conns *conns);
 void conns_settle(struct conns *conns); /* that one was seen to: forgets it */

@@ -374,13 +374,18 @@ void conns_settle(struct conns *conns)
 	conns->gone = NULL;
 }
 
+static __u32 free_slots(const struct conns *conns)
+{
+	return conns->room + 1 - conns->touched + conns->free_count;
+}
+
 /* One slot is always left for the new one beside the one that leaves. */
 static bool make_room(struct conns *conns)
 {
 	struct conn *conn;
 
 	conns_settle(conns);
-	if (conns->room + 1 - conns->touched + conns->free_count > 1)
+	if (free_slots(conns) > 1)
 		return true;
 	conn = TAILQ_FIRST(&conns->lines[CONN_OVER]);
 	if (!conn)
@@ -398,16 +403,24 @@ struct conn *conns_gone(const struct conns *conns)
 	return conns->gone;
 }
 
-struct conn *conns_add(struct conns *conns)
+static struct conn *add(struct conns *conns)
 {
-	struct conn *conn;
+	struct conn *conn = take_slot(conns);
 
-	if (!make_room(conns))
-		return NULL;
-	conn = take_slot(conns);
 	memset(conn, 0, sizeof(*conn));
 	conns_move(conns, conn, CONN_LIVING);
 	return conn;
+}
+
+struct conn *conns_add(struct conns *conns)
+{
+	return make_room(conns) ? add(conns) : NULL;
+}
+
+struct conn *conns_add_beside(struct conns *conns)
+{
+	conns_settle(conns);
+	return free_slots(conns) ? add(conns) : NULL;
 }
 
 /* ---- segments ---- */

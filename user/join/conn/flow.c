@@ -7,21 +7,7 @@
 
 #include "join/conn/conn.h"
 #include "join/core.h"
-#include "util/array.h"
-
-enum tcp_state { /* the kernel's numbers */
-		 ESTABLISHED = 1,
-		 SYN_SENT,
-		 SYN_RECV,
-		 FIN_WAIT1,
-		 FIN_WAIT2,
-		 TIME_WAIT,
-		 CLOSE,
-		 CLOSE_WAIT,
-		 LAST_ACK,
-		 LISTEN,
-		 CLOSING,
-};
+#include "util/tcp.h"
 
 /*
  * The last snapshot is taken when the agent has been told to end: a tick before, a tick after. With
@@ -95,10 +81,13 @@ static struct flow_entry *make(struct flow_table *table, const struct event *eve
 			       const struct event_tuple *tuple, size_t room)
 {
 	struct flow_entry *entry;
-	struct conn *conn;
+	struct conn *conn = NULL;
 
 	table->counters.seen++;
-	conn = table->used < room ? conns_add(table->conns) : NULL;
+	if (table->used < table->room)
+		conn = conns_add(table->conns);
+	else if (table->used < room)
+		conn = conns_add_beside(table->conns);
 	if (!conn) {
 		table->counters.unkept++;
 		return NULL;
@@ -222,7 +211,7 @@ static void take_open(struct flow_table *table, const struct event *event)
 		if (!entry)
 			return;
 		entry->flow.opened_ns = event->head.ts_ns;
-		entry->flow.state = SYN_SENT;
+		entry->flow.state = TCP_STATE_SYN_SENT;
 	}
 	entry->flow.role_known = true;
 	entry->flow.client = true;
@@ -234,7 +223,7 @@ static void take_established(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
 	struct flow_entry *entry = find_open(join->flows, event->head.cookie);
-	bool active = socket->old_state == SYN_SENT;
+	bool active = socket->old_state == TCP_STATE_SYN_SENT;
 
 	if (!entry) {
 		entry = open_flow(join->flows, event, &socket->tuple);
@@ -266,8 +255,8 @@ static void take_end(struct join *join, const struct event *event)
 
 	if (!entry) {
 		/* it was never a connection; else its begin was not seen, or not kept */
-		if (socket->old_state == SYN_RECV || !(event->head.known & EVENT_K_FLOW) ||
-		    find(table, event->head.cookie))
+		if (socket->old_state == TCP_STATE_SYN_RECV ||
+		    !(event->head.known & EVENT_K_FLOW) || find(table, event->head.cookie))
 			return;
 		entry = make(table, event, &socket->tuple, table->room + 1);
 		if (!entry)
@@ -289,11 +278,12 @@ static void take_state(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
 
-	if (socket->old_state == LISTEN)
+	if (socket->old_state == TCP_STATE_LISTEN)
 		return;
-	if (socket->new_state == CLOSE)
+	if (socket->new_state == TCP_STATE_CLOSE)
 		take_end(join, event);
-	else if (socket->new_state == ESTABLISHED || socket->new_state == SYN_RECV)
+	else if (socket->new_state == TCP_STATE_ESTABLISHED ||
+		 socket->new_state == TCP_STATE_SYN_RECV)
 		take_established(join, event);
 }
 
@@ -308,7 +298,7 @@ static void take_snapshot(struct join *join, const struct event *event)
 		table->snapshot_ticks = 0;
 	}
 	/* with figures: a full socket. Without: what is left of one (TIME_WAIT), or no more than asked */
-	if (!(event->head.known & EVENT_K_FLOW) || snapshot->state == CLOSE)
+	if (!(event->head.known & EVENT_K_FLOW) || snapshot->state == TCP_STATE_CLOSE)
 		return;
 	entry = find(table, event->head.cookie);
 	if (entry && entry->flow.ended_ns)
@@ -323,7 +313,7 @@ static void take_snapshot(struct join *join, const struct event *event)
 			return;
 		table->counters.before++;
 		entry->before = true;
-		if (snapshot->state == SYN_SENT)
+		if (snapshot->state == TCP_STATE_SYN_SENT)
 			entry->flow.role_known = entry->flow.client = true;
 	}
 	learn_tuple(&entry->flow, &snapshot->tuple);

@@ -452,7 +452,7 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 	struct opening *opening = &slot->opening;
 	bool stuck;
 
-	if (opening->captured) {
+	if (slot->conn->sources & CONN_CAPTURE) {
 		capture_see_whole(join, slot);
 		return;
 	}

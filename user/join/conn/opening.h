@@ -71,6 +71,26 @@ struct opening_slot *openings_by_cookie(struct join *join, __u64 cookie);
 struct conn *openings_still(const struct join *join, struct conn *next);
 struct captured_last *openings_last(struct join *join, const struct opening_slot *slot);
 
+/* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
+#define OPENING_FLIGHT 65535
+
+/*
+ * Does @ack answer a SYN of that number? With Fast Open it acknowledges what the SYN carried, too
+ * (RFC 7413 3). Whoever asks this, of records or of frames, asks it here.
+ */
+static inline bool opening_is_acked(__u32 isn, __u32 ack)
+{
+	return ack - (isn + 1) <= OPENING_FLIGHT;
+}
+
+/* A plain ACK of what no SYN can have carried: the peer holds an older connection (RFC 9293 3.5.1). */
+static inline bool opening_is_stale(__u32 isn, __u32 ack)
+{
+	enum { SYN_DATA_MOST = 1460 }; /* of Fast Open: one segment */
+
+	return ack - (isn + 1) > SYN_DATA_MOST;
+}
+
 /* ---- opening.c: what the socket layer says ---- */
 
 void opening_open(struct join *join, const struct event *event);

@@ -149,7 +149,7 @@ static void note_challenge(struct opening *opening, const struct evidence *evide
 {
 	opening->ack_in++;
 	opening->stale_in += (evidence->tcp_flags & TCP_F_ACK) && opening->isn_known &&
-			     evidence->ack != opening->isn + 1;
+			     opening_is_stale(opening->isn, evidence->ack);
 }
 
 static void note_answer(struct join *join, struct opening_slot *slot,
@@ -159,7 +159,7 @@ static void note_answer(struct join *join, struct opening_slot *slot,
 	const struct netns_slot *netns = host_netns(join, slot->opening.netns);
 	struct opening *opening = &slot->opening;
 	bool acknowledges = (evidence->tcp_flags & TCP_F_ACK) &&
-			    (!opening->isn_known || evidence->ack == opening->isn + 1);
+			    (!opening->isn_known || opening_is_acked(opening->isn, evidence->ack));
 
 	if (evidence->netns != opening->netns && netns && netns->covered)
 		return; /* on its way, not here yet */
@@ -329,7 +329,7 @@ static bool fits_in(const struct conn *conn, const struct sighting *sighting)
 	if (sighting->evidence.netns == conn->netns)
 		return true;
 	return conn->isn_known && (sighting->evidence.tcp_flags & TCP_F_ACK) &&
-	       sighting->evidence.ack == conn->isn + 1;
+	       opening_is_acked(conn->isn, sighting->evidence.ack);
 }
 
 /* The newest that fits: an older one with these ends is over. False: none does. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "join/segment/stream.h"
+#include "util/seq.h"
 
 /* Adds to @look what the segment is, then takes it over into @stream. */
 void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
@@ -13,9 +14,3 @@ void stream_count(struct stream *stream, struct conn_ends *ends, const struct pa
 		  __u64 ts_ns, const struct stream_look *look, __u32 end);
 /* A packet that was captured before, from another place on its way. */
 bool stream_count_copy(struct stream_side *from, const struct packet *packet, __u64 ts_ns);
-
-/* Sequence numbers are compared modulo 2^32 (RFC 9293 3.4). */
-static inline bool seq_before(__u32 a, __u32 b)
-{
-	return (__s32)(a - b) < 0;
-}

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/segment/stream_judge.h"
 #include "join/attempt/attempt.h"
 #include "join/talk/talk.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/seq.h"
 #include "util/time.h"
 
 #define PAUSE_NS (1000 * 1000000ull) /* who speaks again after so long has not just gone on */
@@ -359,6 +359,12 @@ static bool says_something(const struct packet *packet, const struct stream_look
 	       (look->stream->side[!look->from].state & SIDE_FIN);
 }
 
+/* Of its sender with payload: only with that a handshake begins. */
+static bool is_first(const struct connection *connection, const struct event *event, __u8 from)
+{
+	return connection->side[from].first.frame == event->frame.frame;
+}
+
 void connection_packet(struct join *join, const struct event *event)
 {
 	const struct stream_look *look = &join->look;
@@ -383,7 +389,8 @@ void connection_packet(struct join *join, const struct event *event)
 		take_again(connection, stream, event, look->from);
 	if (packet->payload_bytes && !(look->flags & SAYS_NOTHING))
 		take_data(connection, stream, event, look->from);
-	if (packet->payload_bytes)
+	if (packet->payload_bytes &&
+	    (connection->handshake || is_first(connection, event, look->from)))
 		handshake_packet(join, connection, stream, event, look->from);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);

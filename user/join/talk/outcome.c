@@ -3,9 +3,9 @@
 
 #include <stdint.h>
 
-#include "join/segment/stream_judge.h"
 #include "join/talk/connection.h"
 #include "join/talk/outcome.h"
+#include "util/seq.h"
 #include "util/time.h"
 
 /* A close() follows the last words at once; a scheduler may come between them. */

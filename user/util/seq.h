@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* seq.h - TCP sequence numbers */
+#pragma once
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+/* They are compared modulo 2^32 (RFC 9293 3.4). */
+static inline bool seq_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
