@@ -55,7 +55,7 @@ struct subject {
 	const char *role; /* of whom it is told of: "client", "listener", "neighbor" */
 	/* Goes into the ids of groups, which stand in output: never again another's. */
 	__u8 number;
-	__u8 wakes; /* WAKE_*: what it may come to */
+	__u16 wakes; /* WAKE_*: what it may come to */
 	bool captured; /* only captures tell of it: no process is known, nor how many work */
 	/*
 	 * What it has come to, of several of .wakes, and the opening that stands for it, NULL none.
