@@ -102,23 +102,35 @@ static void interrupt_after(int ms)
 		die("setitimer");
 }
 
-/* The result of a connection under way on @fd; gave_up when @timeout_ms passed first. */
+/*
+ * The result of a connection under way on @fd; gave_up when @timeout_ms passed first. An ICMP error
+ * stands in the error queue, which wakes poll(), a moment before it becomes the error of the socket
+ * (tcp_v4_err() and tcp_v6_err(), since 5.10): whoever looks from another CPU finds none yet, of a
+ * socket that is not connected either. Then it looks again. What waits in the queue stays there:
+ * taking it would clear the error.
+ */
 static void await_connected(int fd, int timeout_ms, struct result *res)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	socklen_t len = sizeof(res->err);
+	struct sockaddr_storage peer;
+	socklen_t len;
 	int n;
 
-	do
-		n = poll(&p, 1, timeout_ms);
-	while (n < 0 && errno == EINTR);
-	if (n == 0) {
-		res->gave_up = true;
-		res->err = 0;
-		return;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &res->err, &len))
-		die("SO_ERROR");
+	do {
+		do
+			n = poll(&p, 1, timeout_ms);
+		while (n < 0 && errno == EINTR);
+		if (n == 0) {
+			res->gave_up = true;
+			res->err = 0;
+			return;
+		}
+		len = sizeof(res->err);
+		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &res->err, &len))
+			die("SO_ERROR");
+		len = sizeof(peer);
+	} while (!res->err && (p.revents & POLLERR) &&
+		 getpeername(fd, (struct sockaddr *)&peer, &len));
 }
 
 static void connect_once(const struct options *o, int fd, const struct sockaddr_storage *to,
