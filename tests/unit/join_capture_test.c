@@ -115,6 +115,37 @@ static void a_repetition_after_the_verdict_is_no_new_try(void **state)
 	assert_int_equal(join_counters(join)->failures, 1);
 }
 
+/* A SYN that was cut in its header makes a conn, but no segment: who leaves for it is judged, too. */
+static void who_leaves_for_a_cut_syn_is_judged(void **state)
+{
+	struct join_limits limits = join_limits_default;
+	struct join *join;
+	size_t judged = 0;
+
+	(void)state;
+	limits.connections = 64;
+	limits.segments = limits.established = true;
+	assert_int_equal(join_new(&join, &limits), 0);
+	begin(join);
+	for (__u16 i = 0; i <= 64; i++) {
+		struct event e = tcp_packet(1 + i, 0, FROM_CLIENT, (__u16)(20000 + i),
+					    i < 64 ? TCP_F_ACK : TCP_F_SYN, 1000, 5000);
+
+		e.head.kind = EVENT_FRAME;
+		e.head.vantage = VANTAGE_FILE;
+		e.head.netns = 0;
+		memset(&e.frame, 0, sizeof(e.frame));
+		e.packet.payload_bytes = i < 64 ? 10 : 0;
+		e.packet.flags |= i < 64 ? 0 : PACKET_F_CUT | PACKET_F_SHORT;
+		assert_null(join_due(join));
+		join_event(join, &e);
+	}
+	for (struct attempt *attempt; (attempt = join_due(join)); judged++)
+		join_told(join, attempt, NULL);
+	assert_int_equal(judged, 1);
+	join_free(join);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +154,7 @@ int main(void)
 		TEST(who_waits_too_long_is_let_go),
 		TEST(an_answer_before_its_question_is_one),
 		TEST(a_repetition_after_the_verdict_is_no_new_try),
+		cmocka_unit_test(who_leaves_for_a_cut_syn_is_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,7 +270,10 @@ static void handle_segment(struct join *join, const struct event *event)
 					  event->head.ts_ns, event->frame.frame, &join->look);
 	}
 	join->conn = conn;
-	if (join->talks && join->look.stream)
+	if (!join->talks)
+		return;
+	connection_leave(join);
+	if (join->look.stream)
 		connection_packet(join, event);
 }
 

@@ -505,10 +505,8 @@ void wire_event(struct join *join, const struct event *event)
 	if (sighting.evidence.packet_what != PACKET_TCP && !sighting.quoted &&
 	    !(sighting.provoking && sighting.source_port))
 		return;
-	if (place_by_cookie(join, &sighting)) {
-		/* on lo the same packet also reaches an opening at the other side */
+	if (place_by_cookie(join, &sighting))
 		return;
-	}
 	if (!place_by_tuple(join, &sighting))
 		join->counters.strays_overwritten +=
 			strays_keep(join->strays, &sighting, is_syn(&sighting.evidence));

@@ -365,6 +365,12 @@ static bool is_first(const struct connection *connection, const struct event *ev
 	return connection->side[from].first.frame == event->frame.frame;
 }
 
+void connection_leave(struct join *join)
+{
+	end_other(join, conns_gone(join->conns));
+	end_other(join, join->look.replaced);
+}
+
 void connection_packet(struct join *join, const struct event *event)
 {
 	const struct stream_look *look = &join->look;
@@ -372,8 +378,6 @@ void connection_packet(struct join *join, const struct event *event)
 	const struct stream *stream = look->stream;
 	struct connection *connection;
 
-	end_other(join, conns_gone(join->conns));
-	end_other(join, look->replaced);
 	if (look->copy || !says_something(packet, look))
 		return;
 	connection = connection_of(join, join->conn);
