@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/conn/conn.h"
+#include "../unit/stream_find.h"
 #include "join/segment/figures.h"
 #include "util/array.h"
 
@@ -42,23 +42,6 @@ static void read_packet(const uint8_t *bytes, struct packet *packet, uint64_t *t
 	packet->source[15] = out ? 1 : 2;
 	packet->destination[15] = out ? 2 : 1;
 	*ts_ns += (__u64)steps_ns[bytes[7] & 7];
-}
-
-static inline const struct stream *stream_that_left(const struct conns *conns)
-{
-	const struct conn *gone = conns_gone(conns);
-
-	return gone ? gone->stream : NULL;
-}
-
-static inline const struct stream *stream_between(const struct conns *conns, __u32 netns,
-						  const __u8 *a, __u16 a_port, const __u8 *b,
-						  __u16 b_port)
-{
-	struct ends ends = ends_of(a, a_port, b, b_port);
-	const struct conn *conn = conns_find(conns, &ends, netns);
-
-	return conn ? conn->stream : NULL;
 }
 
 static void check_look(const struct conns *streams, const struct packet *packet,

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "join/conn/conn.h"
+#include "stream_find.h"
 #include "join/segment/figures.h"
 #include "util/array.h"
 
@@ -38,23 +38,6 @@ struct row {
 	__u16 mss;
 	__s64 back_us; /* the clock steps back before this row */
 };
-
-static inline const struct stream *stream_that_left(const struct conns *conns)
-{
-	const struct conn *gone = conns_gone(conns);
-
-	return gone ? gone->stream : NULL;
-}
-
-static inline const struct stream *stream_between(const struct conns *conns, __u32 netns,
-						  const __u8 *a, __u16 a_port, const __u8 *b,
-						  __u16 b_port)
-{
-	struct ends ends = ends_of(a, a_port, b, b_port);
-	const struct conn *conn = conns_find(conns, &ends, netns);
-
-	return conn ? conn->stream : NULL;
-}
 
 struct script {
 	struct conns *streams;

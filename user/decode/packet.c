@@ -6,6 +6,7 @@
 
 #include "decode/decode.h"
 #include "util/address.h"
+#include "util/seq.h"
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
@@ -188,12 +189,12 @@ static bool is_dsack(const __u8 *blocks, size_t count, __u32 ack)
 {
 	__u32 left = be32(blocks), right = be32(blocks + 4);
 
-	if ((__s32)(right - left) <= 0)
+	if (!seq_before(left, right))
 		return false;
-	if ((__s32)(right - ack) <= 0)
+	if (!seq_before(ack, right))
 		return true;
-	return count > 1 && (__s32)(left - be32(blocks + 8)) >= 0 &&
-	       (__s32)(be32(blocks + 12) - right) >= 0;
+	return count > 1 && !seq_before(left, be32(blocks + 8)) &&
+	       !seq_before(be32(blocks + 12), right);
 }
 
 /* RFC 9293 3.1, RFC 7323, RFC 2018. */

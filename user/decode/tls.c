@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "decode/tls.h"
+#include "util/seq.h"
 
 /* RFC 5246 6.2.3: 2^14 bytes of content, and what encryption may add */
 enum { BODY_MOST = (1 << 14) + 2048 };
@@ -267,7 +268,7 @@ static void take_missing(struct tls_side *side, size_t missing, struct tls_hello
 void tls_side_take(struct tls_side *side, __u32 offset, const __u8 *bytes, size_t captured,
 		   size_t wire, struct tls_hello *hello)
 {
-	__s32 ahead = (__s32)(offset - side->next);
+	__s32 ahead = seq_distance(side->next, offset);
 	size_t old = ahead < 0 ? -(__s64)ahead : 0;
 
 	if (old >= wire)

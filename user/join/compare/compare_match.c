@@ -2,6 +2,7 @@
 /* compare_match.c - which packet of one side is which of the other, and what becomes of the rest */
 
 #include "join/compare/compare_parts.h"
+#include "util/seq.h"
 
 #define NSEC_PER_SEC 1000000000ll
 /* Where the counterpart is looked for: so many packets from the cursor, and as many from the head. */
@@ -370,7 +371,7 @@ static void cover(const struct pair *pair, struct held *waiting, struct held *pa
 	    waiting->length == packet->length ||
 	    (waiting->timestamps && packet->timestamps && waiting->ts_value != packet->ts_value))
 		return;
-	behind = (__s32)(waiting->seq - packet->seq + (packet->side ? added : -added));
+	behind = seq_distance(packet->seq, waiting->seq + (packet->side ? added : -added));
 	from = behind > 0 ? behind : 0;
 	to = (__s64)behind + waiting->length;
 	if (to > packet->length)

@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "join/segment/ends.h"
+#include "util/seq.h"
 
 /*
  * Theory of operation
@@ -135,7 +136,7 @@ struct stream_side {
 /* Everything up to @seq of the other side has arrived at the host of @side: it is acknowledged. */
 static inline bool stream_has_acked(const struct stream_side *side, __u32 seq)
 {
-	return (side->state & SIDE_ACKED) && (__s32)(side->acked - seq) >= 0;
+	return (side->state & SIDE_ACKED) && !seq_before(side->acked, seq);
 }
 
 struct stream {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "join/segment/stream.h"
-#include "util/seq.h"
 
 /* Adds to @look what the segment is, then takes it over into @stream. */
 void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,

@@ -6,6 +6,7 @@
 
 #include "sinks/report/report.h"
 #include "util/array.h"
+#include "util/seq.h"
 
 enum {
 	WIDTH = 900,
@@ -67,7 +68,7 @@ static void panel_place(struct panel *panel)
 		const struct report_point *point = &entry->points[i];
 		bool own = point->lower == panel->from_left;
 		__u32 number = own ? point->seq : point->ack;
-		__s64 at = begun ? highest + (__s32)(number - (__u32)highest) : number;
+		__s64 at = begun ? highest + seq_distance((__u32)highest, number) : number;
 
 		panel->at[i] = highest;
 		if ((!own && !point->ack_known) || (point->tcp_flags & TCP_F_RST))
