@@ -198,7 +198,7 @@ def test_truncated(case, schema, tmp_path, cut):
     short = tmp_path / "short"
     short.write_bytes(data[:int(len(data) * cut)])
     done = sockwhy("read", "--json", short)
-    assert done.returncode == 0 and "ends early" in done.err
+    assert done.returncode == 1 and "ends early" in done.err
     assert lines_of(done, schema)[-1]["early_end"] is True
 
 

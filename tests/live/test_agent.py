@@ -51,6 +51,26 @@ def test_links_go_with_the_process(lab, sig):
     assert "clsact" not in qdiscs(lab.host, lab.host.device)
 
 
+def test_hangup_ends_no_daemon(lab):
+    agent = Agent(lab)
+    agent.popen.send_signal(signal.SIGHUP)
+    saw = lab.fault("connect", "127.0.0.1", free_port())
+    agent.wait_for(pid=saw["pid"], state="final")
+    agent.stop()
+
+
+def test_hangup_of_the_terminal_ends_it(lab):
+    pid, terminal = os.forkpty()
+    if not pid:
+        os.execvp("nsenter", lab.host.command(SOCKWHY, "--brief"))
+    said = b""
+    while b"Ctrl-C ends" not in said:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (0, 1)
+    assert tcx_programs(lab.host, "lo") == 0
+
+
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_filters_are_taken_back(lab, sig):
     """Kernels without TC links: our filters and the clsact we made go when we end."""

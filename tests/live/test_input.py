@@ -3,7 +3,9 @@
 
 import errno
 import os
+import shutil
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -147,6 +149,47 @@ def test_memory_lock_limit(lab):
            "--inh-caps", "-sys_resource")
     done = run(lab, wrap=(*old, DENY, "errno", errno.EPERM, "map-create"))
     one_line(done, 1, "memory lock limit", "64 KiB", "hint:", "ulimit -l")
+
+
+@pytest.mark.parametrize("hard", [1024, 65536])
+def test_many_interfaces(lab, hard):
+    """500 interfaces: the soft limit is raised; where the hard one is too low that is said once, and is a blind spot."""
+    lab.host.ip(*(f"link add d{n} type dummy" for n in range(500)))
+    lab.link()  # comes last
+    wrap = ("prlimit", f"--nofile=1024:{hard}")
+    agent = Agent(lab, "--json", "-v", wrap=wrap)
+    told = [line for line in agent.stderr if "no file descriptor is left" in line]
+    assert len(told) == (hard == 1024) and int(agent.start_line.split()[1]) == (502 if hard != 1024 else 447), agent.stderr
+    lab.host.ip("link add later type dummy")
+    port = free_port()
+    saw = lab.fault("connect", "127.0.0.1", port)
+    agent.wait_for(pid=saw["pid"], state="final", finding="connect-refused-local")
+    agent.stop()
+    assert len([line for line in agent.stderr if "no file descriptor is left" in line]) == len(told)
+
+
+def test_no_descriptors_at_all(lab):
+    """By its name: not a hook that the kernel refuses, nor a kernel without types."""
+    done = run(lab, "--duration", "1s", wrap=("prlimit", "--nofile=12:12"))
+    assert done.returncode == 1 and "Too many open files" in done.stderr, done.stderr
+    assert "BTF" not in done.stderr
+
+
+def test_capabilities_of_the_file_open_no_capture(lab):
+    """setcap lets a user watch, not read the files of others; read gives capabilities up before it opens them."""
+    exe, secret = lab.dir / "sockwhy", lab.dir / "root.pcap"
+    lab.dir.chmod(0o755)
+    shutil.copy(SOCKWHY, exe)
+    exe.chmod(0o755)
+    # struct vfs_ns_cap_data, revision 2: CAP_DAC_READ_SEARCH (2), effective
+    os.setxattr(exe, "security.capability", struct.pack("<5I", 0x02000001, 1 << 2, 0, 0, 0))
+    secret.write_bytes(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+    secret.chmod(0o600)
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    for command in (["read", secret], ["flows", secret], ["compare", secret, secret]):
+        done = subprocess.run([*nobody, exe, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE_S, check=False)
+        assert done.returncode == 1 and "Permission denied" in done.stderr, done
 
 
 def test_output_full(lab):

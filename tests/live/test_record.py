@@ -143,5 +143,5 @@ def test_killed_while_recording(lab):
     agent.stop(signal.SIGKILL, status=-signal.SIGKILL)
     path.chmod(0o644)
     done = read(path)
-    assert done.returncode == 0 and b"ends early" in done.stderr + done.stdout
+    assert done.returncode == 1 and b"ends early" in done.stderr + done.stdout
     assert [line for line in only_findings(done.stdout.decode()) if f'"pid":{saw["pid"]}' in line]

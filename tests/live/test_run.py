@@ -143,6 +143,28 @@ def test_user(lab):
     assert done.returncode == 125 and "no-such-user" in done.stderr
 
 
+def test_environment_of_the_user(lab):
+    """As su does it; what leads to root's sessions and agents goes, the rest stays."""
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash",
+           "SUDO_USER": "alice", "XDG_RUNTIME_DIR": "/run/user/0", "SSH_AUTH_SOCK": "/run/a", "MAIL": "/var/mail/root",
+           "SSLKEYLOGFILE": "/tmp/k", "HTTPS_PROXY": "p:1", "SHELLOPTS2": "x", "LANG": "C"}
+    def environment(user):
+        done = run(lab, "-u", user, "--", "env", env=env)
+        return dict(line.split("=", 1) for line in done.stdout.splitlines() if not line.startswith("_="))
+    kept = {key: env[key] for key in ("PATH", "SSLKEYLOGFILE", "HTTPS_PROXY", "SHELLOPTS2", "LANG")}
+    assert environment("nobody") == {**kept, "HOME": "/nonexistent", "SHELL": "/usr/sbin/nologin", "USER": "nobody",
+                                     "LOGNAME": "nobody"}
+    assert environment("54321") == {**kept, "HOME": "/", "SHELL": "/bin/sh"}
+
+
+def test_signals_and_limits_are_the_commands_own(lab):
+    """What the agent sets for itself: SIGXFSZ ignored, more descriptors."""
+    wrap = ("prlimit", "--nofile=512:4096")
+    done = run(lab, "--", "sh", "-c", "ulimit -Sn; grep SigIgn /proc/self/status", wrap=wrap)
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == "512", done
+    assert int(done.stdout.split()[-1], 16) & (1 << signal.SIGXFSZ - 1) == 0
+
+
 def test_hint_at_user_under_sudo(lab):
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SUDO_USER": "alice", "SUDO_UID": "1000", "SUDO_GID": "1000"}
     assert "-u alice" in run(lab, "--", "true", env=env).stderr

@@ -204,6 +204,30 @@ def test_rotation(lab):
         assert '"finding":"connect-refused-local"' in done.stdout
 
 
+def test_reopened(lab):
+    """logrotate: files that were moved away are whole, and new ones of their names go on; it never ends the agent."""
+    names = ("p.pcapng", "o.json", "r.rec")
+    agent = Agent(lab, "-w", lab.dir / "p.pcapng", "-o", lab.dir / "o.json", "--record", lab.dir / "r.rec", "--json")
+    first = lab.fault("connect", "127.0.0.1", free_port())
+    for name in names:
+        (lab.dir / name).rename(lab.dir / f"{name}.1")
+    agent.popen.send_signal(signal.SIGHUP)
+    while not all((lab.dir / name).exists() for name in names):
+        assert agent.popen.poll() is None, agent.stderr
+    agent.popen.send_signal(signal.SIGHUP)  # they are in their places
+    second = lab.fault("connect", "127.0.0.1", free_port())
+    agent.stop()
+    texts = [(lab.dir / name).read_text() for name in ("o.json.1", "o.json")]
+    assert all(json.loads(line) for text in texts for line in text.splitlines())
+    assert f'"pid":{second["pid"]}' in texts[1] and f'"pid":{first["pid"]}' in "".join(texts)
+    assert frames(lab.dir / "p.pcapng", "tcp") is not None and frames(lab.dir / "p.pcapng.1", "tcp") is not None
+    for name in ("r.rec.1", "r.rec"):
+        done = subprocess.run([SOCKWHY, "read", "--json", lab.dir / name], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=PATIENCE_S, check=False)
+        assert done.returncode == 0 and "ends early" not in done.stderr, done.stderr
+    assert f'"pid":{second["pid"]}' in done.stdout
+
+
 @pytest.mark.parametrize("option,name", [("-w", "p.pcapng"), ("-o", "o.json"), ("--record", "r.rec")])
 def test_nearly_full(lab, option, name):
     """On a small file system writing stops before it is full, says so once, counts, and exits with 1."""

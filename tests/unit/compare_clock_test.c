@@ -119,6 +119,25 @@ static void drift_is_found(void **state)
 }
 
 /* Nearest miss: too short a time to tell a drift from the delay. */
+/* Times of damaged captures: what no type holds is clamped, not undefined. */
+static void far_clocks_are_clamped(void **state)
+{
+	const struct compare_clock far = {
+		.known = true,
+		.drift = 1e9,
+		.offset_ns = INT64_MIN,
+		.reference_ns = 1,
+	};
+
+	(void)state;
+	for (unsigned int side = 0; side < COMPARE_SIDES; side++)
+		for (int bit = 0; bit < 64; bit++) {
+			compare_map_time(&far, side, 1ull << bit);
+			compare_map_time(&far, side, ~0ull >> bit);
+		}
+	assert_int_equal(compare_map_time(&far, 0, 1), 1 + (1ull << 63));
+}
+
 static void short_captures_show_no_drift(void **state)
 {
 	struct scene *scene = *state;
@@ -208,6 +227,7 @@ int main(void)
 		TEST(jitter_does_not_move_it),
 		TEST(asymmetry_is_in_the_uncertainty),
 		TEST(drift_is_found),
+		TEST(far_clocks_are_clamped),
 		TEST(short_captures_show_no_drift),
 		TEST(a_clock_that_was_set),
 		TEST(one_direction_is_not_enough),

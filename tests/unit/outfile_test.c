@@ -7,9 +7,11 @@
 #include <setjmp.h>
 #include <errno.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +133,106 @@ static void never_through_a_link(void **state)
 	assert_true(holds(folder->file, "precious"));
 }
 
+/* The folder's name leads elsewhere now: files go on where they began. */
+static void a_swapped_folder_redirects_nothing(void **state)
+{
+	struct folder *folder = *state;
+	const struct outfile_limits limits = { .rotate_bytes = 5, .files = 2 };
+	char path[200], moved[200];
+	struct outfile *outfile;
+
+	snprintf(path, sizeof(path), "%s/log", folder->path);
+	snprintf(moved, sizeof(moved), "%s/moved", folder->path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	strcat(path, "/out.txt");
+	assert_int_equal(outfile_open(&outfile, path, &limits), 0);
+	write_word(outfile, "one");
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(symlink(folder->path, path), 0);
+	write_word(outfile, "two");
+	write_word(outfile, "three");
+	assert_int_equal(outfile_close(outfile), 0);
+	assert_int_not_equal(access(name_of(folder, "out.00002.txt"), F_OK), 0);
+	assert_int_not_equal(access(name_of(folder, "moved/out.00001.txt"), F_OK), 0);
+	assert_true(holds(name_of(folder, "moved/out.00002.txt"), "two"));
+	assert_true(holds(name_of(folder, "moved/out.00003.txt"), "three"));
+	assert_int_equal(unlink(name_of(folder, "moved/out.00002.txt")), 0);
+	assert_int_equal(unlink(name_of(folder, "moved/out.00003.txt")), 0);
+	assert_int_equal(rmdir(moved), 0);
+}
+
+/* logrotate: the file was moved away, or another has its name already. */
+static void a_file_that_was_moved_away(void **state)
+{
+	struct folder *folder = *state;
+	const struct outfile_limits limits = { 0 };
+	struct outfile *outfile;
+	char moved[200];
+
+	snprintf(moved, sizeof(moved), "%s/out.1", folder->path);
+	assert_int_equal(outfile_open(&outfile, folder->file, &limits), 0);
+	assert_int_equal(outfile_write(outfile, "one", 3), 0);
+	assert_int_equal(outfile_prepare(outfile), 0); /* it is in its place */
+	assert_int_equal(rename(folder->file, moved), 0);
+	assert_int_equal(outfile_prepare(outfile), 1);
+	assert_int_equal(outfile_write(outfile, "end", 3), 0); /* still into the old one */
+	assert_int_equal(outfile_turn(outfile), 0);
+	assert_int_equal(outfile_write(outfile, "two", 3), 0);
+	assert_true(holds(moved, "oneend"));
+	assert_true(holds(folder->file, "two"));
+	assert_int_equal(rename(folder->file, moved), 0);
+	store(folder->file, "theirs");
+	assert_int_equal(outfile_prepare(outfile), -EEXIST);
+	assert_int_equal(outfile_write(outfile, "three", 5), 0);
+	assert_int_equal(outfile_close(outfile), 0);
+	assert_true(holds(moved, "twothree"));
+	assert_true(holds(folder->file, "theirs"));
+}
+
+/* --force: whoever owns the file that stands there could read on in what is written. */
+static void a_file_of_another_owner_stays(void **state)
+{
+	struct folder *folder = *state;
+	const struct outfile_limits limits = { .force = true };
+	struct outfile *outfile;
+
+	if (geteuid()) {
+		print_message("only root can make a file of another owner\n");
+		skip();
+	}
+	store(folder->file, "theirs");
+	assert_int_equal(chown(folder->file, 65534, 65534), 0);
+	assert_int_equal(outfile_open(&outfile, folder->file, &limits), -EPERM);
+	assert_true(holds(folder->file, "theirs"));
+	assert_int_equal(chown(folder->file, 0, 65534), 0);
+	assert_int_equal(outfile_open(&outfile, folder->file, &limits), 0);
+	assert_int_equal(outfile_close(outfile), 0);
+	assert_true(holds(folder->file, ""));
+}
+
+/* SIGXFSZ, once ignored as main() does: a limit on the size of files is a full disk. */
+static void a_limit_on_files_is_a_full_disk(void **state)
+{
+	struct folder *folder = *state;
+	const struct outfile_limits limits = { 0 };
+	struct rlimit before, small;
+	struct outfile *outfile;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 5;
+	assert_int_equal(outfile_open(&outfile, folder->file, &limits), 0);
+	assert_int_equal(outfile_write(outfile, "one", 3), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(outfile_write(outfile, "three", 5), -ENOSPC);
+	assert_true(outfile_is_at_reserve(outfile));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(outfile_close(outfile), 0);
+	assert_true(holds(folder->file, "one"));
+}
+
 /* A rotated recording: every file can be read by itself and begins with what holds from before. */
 static void rotated_recording(void **state)
 {
@@ -205,6 +307,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_without_an_extension, make_folder,
 						folder_remove),
 		cmocka_unit_test_setup_teardown(never_through_a_link, make_folder, folder_remove),
+		cmocka_unit_test_setup_teardown(a_swapped_folder_redirects_nothing, make_folder,
+						folder_remove),
+		cmocka_unit_test_setup_teardown(a_file_that_was_moved_away, make_folder,
+						folder_remove),
+		cmocka_unit_test_setup_teardown(a_file_of_another_owner_stays, make_folder,
+						folder_remove),
+		cmocka_unit_test_setup_teardown(a_limit_on_files_is_a_full_disk, make_folder,
+						folder_remove),
 		cmocka_unit_test_setup_teardown(rotated_recording, make_folder, folder_remove),
 	};
 

@@ -16,21 +16,61 @@
 #include "agent/child.h"
 #include "agent/options.h"
 #include "agent/process.h"
+#include "util/array.h"
 #include "util/log.h"
 #include "util/own.h"
 #include "util/text.h"
+
+/* What leads to what is root's, or tells who that was: agents, sessions, mail, credentials. */
+static const char *const not_theirs[] = {
+	"SUDO_",      "XDG_",	     "DBUS_SESSION_BUS_", "SSH_",     "GPG_AGENT_INFO",
+	"KRB5CCNAME", "KRB5_KTNAME", "XAUTHORITY",	  "MAIL",     "OLDPWD",
+	"PWD",	      "DOAS_USER",   "PKEXEC_UID",	  "BASH_ENV", "ENV",
+	"IFS",
+};
+
+static bool is_theirs(const char *entry)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(not_theirs); i++) {
+		size_t length = strlen(not_theirs[i]);
+
+		if (strncmp(entry, not_theirs[i], length))
+			continue;
+		/* one that ends with an underscore is the begin of many */
+		if (not_theirs[i][length - 1] == '_' || entry[length] == '=')
+			return false;
+	}
+	return true;
+}
+
+static void set_or_remove(const char *name, const char *value)
+{
+	if (value[0])
+		setenv(name, value, 1);
+	else
+		unsetenv(name);
+}
+
+/* As su(1) does without "-", and what su leaves behind of the session goes, too. */
+static void change_environment(const struct user *user)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; environ[i]; i++)
+		if (is_theirs(environ[i]))
+			environ[kept++] = environ[i];
+	environ[kept] = NULL;
+	set_or_remove("HOME", user->home[0] ? user->home : "/");
+	set_or_remove("SHELL", user->shell[0] ? user->shell : "/bin/sh");
+	set_or_remove("USER", user->name);
+	set_or_remove("LOGNAME", user->name);
+}
 
 static int become_user(const struct user *user)
 {
 	if (setgroups(user->groups_count, user->groups) || setgid(user->gid) || setuid(user->uid))
 		return -errno;
-	setenv("HOME", user->home, 1);
-	if (user->name[0]) {
-		setenv("USER", user->name, 1);
-		setenv("LOGNAME", user->name, 1);
-	}
-	if (user->shell[0])
-		setenv("SHELL", user->shell, 1);
+	change_environment(user);
 	return 0;
 }
 
@@ -42,6 +82,7 @@ static void child_main(char **argv, const struct user *user, int go_fd, int erro
 
 	/* what main() set for itself is not for the command */
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	while ((err = (int)read(go_fd, &go, 1)) < 0 && errno == EINTR)

@@ -14,6 +14,7 @@
 #include "sinks/compare/compare.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/privilege.h"
 
 /*
  * Theory of operation
@@ -250,6 +251,7 @@ int command_compare(const struct options *options)
 
 	if (refuse_arguments(options))
 		return EXIT_USAGE;
+	privilege_drop();
 	if (output_open(&output, options, false)) {
 		output_close(&output);
 		return EXIT_FAILED;

@@ -12,6 +12,7 @@
 #include "agent/output.h"
 #include "agent/read.h"
 #include "util/log.h"
+#include "util/privilege.h"
 #include "util/text.h"
 
 static void add(struct pipeline *pipeline, const struct figures *figures,
@@ -163,6 +164,7 @@ int command_flows(const struct options *options)
 		return flows_live(options);
 	if (refuse_live_options(options))
 		return EXIT_USAGE;
+	privilege_drop();
 	if (output_open(&output, options, false)) {
 		output_close(&output);
 		return EXIT_FAILED;

@@ -151,6 +151,18 @@ FILE *lines_file(struct lines *lines)
 	return lines->file;
 }
 
+void lines_reopen(struct lines *lines)
+{
+	int err = 0;
+
+	if (!lines || !lines->outfile)
+		return;
+	fflush(lines->file);
+	if (outfile_prepare(lines->outfile) > 0)
+		err = outfile_turn(lines->outfile);
+	lines->error = lines->error ? lines->error : err;
+}
+
 int lines_close(struct lines *lines)
 {
 	int err = 0, rest = 0;

@@ -22,4 +22,7 @@ FILE *lines_file(struct lines *lines);
  * what failed and tear the next line.
  */
 int lines_take_error(void *lines);
+
+/* Where the outfile was moved away, what comes goes into a new one of its name. NULL is fine. */
+void lines_reopen(struct lines *lines);
 int lines_close(struct lines *lines); /* 0 or the error of the last write; NULL is fine */

@@ -2,6 +2,7 @@
 /* live.c - the kernel side and the host as sources of one pipeline */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,21 @@ int live_step(struct live *live, struct live_signal *signal)
 	return err;
 }
 
+bool live_has_terminal(void)
+{
+	_cleanup_close_ int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0;
+}
+
+/* SIGHUP: whoever moved our files away (logrotate) wants new ones of their names. */
+static void reopen(struct live *live)
+{
+	output_reopen(&live->output);
+	if (live->writer && !live->pipeline.record_error)
+		live->pipeline.record_error = record_writer_reopen(live->writer);
+}
+
 int live_run(struct live *live)
 {
 	__u64 duration_ns = live->options->duration_ns;
@@ -141,8 +157,12 @@ int live_run(struct live *live)
 
 	do {
 		err = live_step(live, &signal);
-		if (signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP)
+		if (signal.number == SIGINT || signal.number == SIGTERM)
 			break;
+		if (signal.number == SIGHUP && live->has_terminal && !live_has_terminal())
+			break;
+		if (signal.number == SIGHUP)
+			reopen(live);
 	} while (!err && (!until_ns || live_now_ns() < until_ns));
 	return err;
 }

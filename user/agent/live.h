@@ -40,6 +40,8 @@ struct live {
 	int epoll_fd, timer_fd, signal_fd;
 	__u64 interfaces; /* with packet hooks */
 	__u64 sockets; /* open before the start */
+	bool has_terminal; /* at the start: when it hangs up, that is the end */
+	bool said_descriptors; /* that they do not suffice for all packet hooks */
 	bool counting_foreign; /* count sockets of other namespaces only */
 	bool wants_no_socket; /* resets without a socket are told by drops alone */
 	bool more_facts; /* of this set come from another request */
@@ -75,7 +77,10 @@ int live_follow(struct live *live, __u32 pid);
  */
 int live_step(struct live *live, struct live_signal *signal);
 
-/* Steps until a signal asks for the end, or for --duration. Returns as live_step(). */
+/*
+ * Steps until a signal asks for the end, or for --duration. Returns as live_step(). SIGHUP reopens
+ * files that were moved away; it is the end only of a terminal that hung up.
+ */
 int live_run(struct live *live);
 
 /* Delivers what has happened, then the sockets that are open, once more: their figures now. */
@@ -90,5 +95,6 @@ int live_finish(struct live *live);
 /* Frees what was prepared or started; live_finish() has done so already. */
 void live_close(struct live *live);
 
+bool live_has_terminal(void); /* one that controls this process */
 __u64 live_now_ns(void);
 __s64 live_clock_offset_ns(void); /* realtime less monotonic */

@@ -18,6 +18,7 @@
 #include "agent/live.h"
 #include "agent/process.h"
 #include "util/array.h"
+#include "util/descriptors.h"
 #include "util/log.h"
 #include "util/own.h"
 #include "util/text.h"
@@ -264,6 +265,18 @@ static bool resets_tell_no_socket(const struct live *live)
 	return hook_is_attached(live, "reset-sent") && (major > 6 || (major == 6 && minor >= 10));
 }
 
+/* Once: whoever has that many interfaces would be told of each of them. */
+static void say_descriptors(struct live *live, const char *name)
+{
+	if (!live->said_descriptors) {
+		log_error("%s: no file descriptor is left: its packets and those of further "
+			  "interfaces go unseen",
+			  name);
+		log_hint("each takes two: ulimit -n, or LimitNOFILE= of the service");
+	}
+	live->said_descriptors = true;
+}
+
 static void interface_appeared(void *ctx, __u32 netns, __u32 ifindex,
 			       struct ev_interface *interface)
 {
@@ -276,7 +289,9 @@ static void interface_appeared(void *ctx, __u32 netns, __u32 ifindex,
 		return;
 	}
 	err = attach_interface(live->attach, netns, ifindex, interface->name, &interface->flags);
-	if (err && err != -EALREADY)
+	if (err == -EMFILE)
+		say_descriptors(live, interface->name);
+	else if (err && err != -EALREADY)
 		log_debug("%s: no packet hooks: %s", interface->name, strerror(-err));
 	if (!err && (interface->flags & attached))
 		live->interfaces++;
@@ -523,6 +538,8 @@ int live_start(struct live *live)
 	size_t missing;
 	int err;
 
+	live->has_terminal = live_has_terminal();
+	descriptors_raise();
 	err = open_signals(live);
 	err = err ? err : open_attach(live);
 	err = err ? err : open_sources(live);

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	/* the locale decides about arrows alone: numbers and messages stay as they are */
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write tells of it */
 
 	if (options_parse(&options, commands, argc, argv) == 0) {
 		if (options.quiet)

@@ -136,7 +136,7 @@ const struct option_row option_rows[] = {
 	  CHOICE(fail_on, "SEVERITY", severity_names, NONE_GIVEN),
 	  .what = "exit with status 3 if such a finding, or a worse one, was made" },
 	{ NULL, 'u', .group = GROUP_HOW, .commands = R, TEXT(user, "USER"),
-	  .what = "start the command as this user" },
+	  .what = "start the command as this user, with its environment as su(1) makes it" },
 	{ NULL, 'r', .group = GROUP_HOW, .commands = W | O, TEXT(file, "FILE"),
 	  .what = "as read FILE" },
 	{ "packets", 0, .group = GROUP_HOW, .commands = LIVE | D,

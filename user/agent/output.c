@@ -95,6 +95,13 @@ void output_attach(struct output *output, struct pipeline *pipeline)
 	pipeline->flows_file = output->file;
 }
 
+void output_reopen(struct output *output)
+{
+	lines_reopen(output->lines);
+	if (output->write.packets)
+		packets_reopen(output->write.packets);
+}
+
 int output_close(struct output *output)
 {
 	int err = output->sink ? sink_close(output->sink) : 0, closed;

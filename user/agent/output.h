@@ -35,6 +35,8 @@ int output_open(struct output *output, const struct options *options, bool hold)
 void output_attach(struct output *output, struct pipeline *pipeline);
 
 /* Returns 0 or the error of the last write, not yet told. */
+/* Files that were moved away: what comes goes into new ones of their names. */
+void output_reopen(struct output *output);
 int output_close(struct output *output);
 
 /* "sockwhy: 12.3 s: 412 attempts to connect or listen, 3 failed; found …" on standard error */

@@ -11,7 +11,9 @@
 #include "agent/pipeline.h"
 #include "agent/read.h"
 #include "agent/spool.h"
+#include "util/descriptors.h"
 #include "util/log.h"
+#include "util/privilege.h"
 
 /* Feeds the pipeline to the end. Returns 0, -EPIPE for an early end, or what broke off. */
 static int read_records(struct record_reader *reader, const struct record_sink *sink,
@@ -27,7 +29,9 @@ static int read_records(struct record_reader *reader, const struct record_sink *
 		if (err)
 			return err;
 	}
-	if (err && err != -EPIPE) {
+	if (descriptors_or_memory(err)) {
+		log_error_r(err, "%s: reading", path);
+	} else if (err && err != -EPIPE) {
 		log_error("%s: damaged: %s", path, why);
 		log_hint("what stands before the damage was judged");
 	}
@@ -86,8 +90,7 @@ static int read_recording(const struct options *options, struct output *output, 
 	pipeline_finish(&pipeline, err == -EPIPE);
 	if (outlets_want_again(&pipeline.outlets) && pick_recording(&pipeline, path))
 		pipeline.again_failed = true;
-	status = err && err != -EPIPE && err != -ECANCELED ? EXIT_FAILED :
-							     pipeline_status(&pipeline);
+	status = err && err != -ECANCELED ? EXIT_FAILED : pipeline_status(&pipeline);
 	if (!outlets_unread(&pipeline.outlets))
 		output_log_summary(&pipeline, err == -EPIPE);
 	record_reader_close(reader);
@@ -233,6 +236,8 @@ int command_read(const struct options *options)
 	}
 	if (write_check(options))
 		return EXIT_USAGE;
+	privilege_drop();
+	descriptors_raise();
 	if (output_open(&output, options, false) ||
 	    report_open(&output.report, options, output.mask)) {
 		report_close(&output.report, options);

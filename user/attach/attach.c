@@ -22,6 +22,7 @@
 #include "knobs.h"
 #include "sockwhy.skel.h"
 #include "util/array.h"
+#include "util/descriptors.h"
 #include "util/log.h"
 #include "util/own.h"
 
@@ -238,7 +239,7 @@ static int load_once(struct attach *attach, const struct features *features, cha
 	refused = find_refused(attach);
 	sockwhy__destroy(attach->skeleton);
 	attach->skeleton = NULL;
-	if (refused < 0)
+	if (refused < 0 || descriptors_or_memory(err))
 		return err;
 	attach->hooks[refused].why_refused = "the kernel refused its program";
 	set_state(attach, refused, HOOK_MISSING, -err, attach->hooks[refused].why_refused);
@@ -256,6 +257,8 @@ static int load(struct attach *attach)
 	if (!logs)
 		return -ENOMEM;
 	err = features_open(&features);
+	if (descriptors_or_memory(err))
+		return err;
 	if (err) {
 		log_error("the kernel tells no types (BTF)");
 		log_hint(
@@ -296,6 +299,9 @@ static void explain_load_error(const struct attach *attach, int err)
 		return;
 	}
 	log_error_r(err, "kernel side: cannot be loaded");
+	if (err == -EMFILE)
+		log_hint(
+			"it takes some hundred descriptors: ulimit -n, or LimitNOFILE= of the service");
 	if (err == -EPERM)
 		log_hint("sockwhy doctor names what is missing; -vv shows libbpf's messages");
 }

@@ -11,6 +11,7 @@
 
 #include "attach/attach.h"
 #include "attach/tc.h"
+#include "util/descriptors.h"
 #include "util/log.h"
 #include "util/own.h"
 
@@ -180,6 +181,10 @@ static int attach_direction(struct interfaces *interfaces, struct interface *int
 	fd = tc_link_attach(program_fd, interface->ifindex, direction);
 	if (fd < 0)
 		return fd;
+	if (descriptors_are_short(fd)) {
+		close(fd);
+		return -EMFILE;
+	}
 	interface->links[direction] = fd;
 	*chained = tc_link_is_chained(program_fd, interface->ifindex, direction);
 	return 0;
@@ -219,6 +224,9 @@ int interfaces_attach(struct interfaces *interfaces, __u32 netns, __u32 ifindex,
 	tc_close(socket);
 	if (err) {
 		log_debug("interface %s: packets not attached: %s", name, strerror(-err));
+		/* one direction alone would look like a network that does not answer */
+		if (err == -EMFILE)
+			*flags &= ~(INTERFACE_F_TC_IN | INTERFACE_F_TC_OUT);
 		if (!(*flags & (INTERFACE_F_TC_IN | INTERFACE_F_TC_OUT)))
 			interfaces_forget(interfaces, netns, ifindex);
 	}

@@ -38,8 +38,9 @@ static const struct need NEEDS[] = {
 	  "reads tracefs, which belongs to root" },
 };
 
-#define GRANT_HINT                    \
-	"run it as root, or: setcap " \
+/* With these capabilities a file can be run by its group alone: whoever runs it sees everybody's packets. */
+#define GRANT_HINT                                                                        \
+	"run it as root, or for one group: chgrp GROUP FILE && chmod 750 FILE && setcap " \
 	"cap_bpf,cap_perfmon,cap_net_admin,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search+ep FILE"
 
 static bool has_need(const struct need *need)

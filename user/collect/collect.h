@@ -57,6 +57,8 @@ struct outfile_limits;
 int record_writer_open(struct record_writer **out, const char *path,
 		       const struct outfile_limits *limits);
 int record_writer_take(struct record_writer *writer, const void *record, size_t size);
+/* Where the file was moved away, goes on in a new one of its name. Returns 0 or the writer's error. */
+int record_writer_reopen(struct record_writer *writer);
 int record_writer_close(struct record_writer *writer); /* adds the end record; NULL is fine */
 
 /*

@@ -2,6 +2,7 @@
 /* outfile.c - a file that grows: rotated, limited in number, and kept from filling the disk */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "util/file.h"
 #include "util/log.h"
 #include "util/outfile.h"
+#include "util/own.h"
 
 /* Numbers that are taken by files of others and passed over at one turn. */
 #define PASSED_OVER_MAX 10000
@@ -25,6 +27,9 @@ struct made {
 
 struct outfile {
 	int fd;
+	int folder;
+	int next_fd; /* made by outfile_prepare(); -1 none */
+	bool said_limit;
 	bool is_regular;
 	bool at_reserve;
 	bool said_reserve;
@@ -55,11 +60,20 @@ static int make_path(const struct outfile *outfile, __u64 number, char *path, si
 }
 
 /* Is there a name already, be it a link that leads nowhere? */
-static bool is_taken(const char *path)
+static bool is_taken(const struct outfile *outfile, const char *path)
 {
 	struct stat status;
 
-	return !lstat(path, &status);
+	return !fstatat(outfile->folder, file_base(path), &status, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Does the name still lead to the file that was made? */
+static bool is_in_place(const struct outfile *outfile, const char *path, dev_t device, ino_t inode)
+{
+	struct stat status;
+
+	return !fstatat(outfile->folder, file_base(path), &status, AT_SYMLINK_NOFOLLOW) &&
+	       status.st_dev == device && status.st_ino == inode;
 }
 
 /* Removes the oldest file of ours, if what bears its name is still that file. */
@@ -67,13 +81,13 @@ static void remove_oldest(struct outfile *outfile)
 {
 	const struct made *made = &outfile->made[outfile->made_first];
 	char path[PATH_MAX];
-	struct stat status;
 
 	outfile->made_first = (outfile->made_first + 1) % outfile->limits.files;
 	outfile->made_count--;
-	if (make_path(outfile, made->number, path, sizeof(path)) || lstat(path, &status))
+	if (make_path(outfile, made->number, path, sizeof(path)) || !is_taken(outfile, path))
 		return;
-	if (status.st_dev == made->device && status.st_ino == made->inode && !unlink(path))
+	if (is_in_place(outfile, path, made->device, made->inode) &&
+	    !unlinkat(outfile->folder, file_base(path), 0))
 		return;
 	log_error("%s: is not removed: it is not the file that was written here", path);
 }
@@ -90,9 +104,9 @@ static void note_made(struct outfile *outfile, const struct stat *status)
 	*made = (struct made){ outfile->number, status->st_dev, status->st_ino };
 }
 
-static int create(struct outfile *outfile)
+/* The next file, under a name that is free. Returns a file descriptor or a negative errno. */
+static int create_next(struct outfile *outfile)
 {
-	struct stat status;
 	int err, passed = 0;
 
 	do {
@@ -101,10 +115,18 @@ static int create(struct outfile *outfile)
 		if (err)
 			return log_error_r(err, "%s", outfile->name);
 	} while (outfile->limits.rotate_bytes && !outfile->limits.force &&
-		 is_taken(outfile->path) && ++passed < PASSED_OVER_MAX);
-	outfile->fd = file_create(outfile->path, outfile->limits.force);
-	if (outfile->fd < 0)
-		return outfile->fd;
+		 is_taken(outfile, outfile->path) && ++passed < PASSED_OVER_MAX);
+	return file_create_in(outfile->folder, outfile->path, outfile->limits.force);
+}
+
+/* Takes @fd over as the file that is written from now on. */
+static int begin(struct outfile *outfile, int fd)
+{
+	struct stat status;
+
+	if (fd < 0)
+		return fd;
+	outfile->fd = fd;
 	outfile->size = 0;
 	outfile->is_regular = !fstat(outfile->fd, &status) && S_ISREG(status.st_mode);
 	note_made(outfile, &status);
@@ -118,15 +140,16 @@ int outfile_open(struct outfile **out, const char *path, const struct outfile_li
 
 	if (!outfile)
 		return log_error_r(-ENOMEM, "%s", path);
-	outfile->fd = -1;
+	outfile->fd = outfile->folder = outfile->next_fd = -1;
 	outfile->limits = *limits;
 	outfile->name = strdup(path);
 	if (limits->rotate_bytes && limits->files)
 		outfile->made = calloc(limits->files, sizeof(*outfile->made));
 	if (outfile->name && (outfile->made || !limits->rotate_bytes || !limits->files))
-		err = create(outfile);
+		err = outfile->folder = file_open_folder(path);
 	else
 		log_error_r(err, "%s", path);
+	err = err < 0 ? err : begin(outfile, create_next(outfile));
 	if (err) {
 		outfile_close(outfile);
 		return err;
@@ -143,12 +166,31 @@ bool outfile_is_full(const struct outfile *outfile, size_t more)
 
 int outfile_turn(struct outfile *outfile)
 {
-	int fd = outfile->fd;
+	int fd = outfile->fd, next = take_fd(&outfile->next_fd);
 
 	outfile->fd = -1;
 	if (fd >= 0 && close(fd))
-		return log_error_r(-errno, "%s: closing", outfile->path);
-	return create(outfile);
+		log_error_r(-errno, "%s: closing", outfile->path);
+	return begin(outfile, next >= 0 ? next : create_next(outfile));
+}
+
+int outfile_prepare(struct outfile *outfile)
+{
+	const __u64 number = outfile->number;
+	struct stat status;
+
+	if (outfile->fd < 0 || fstat(outfile->fd, &status))
+		return 0;
+	if (!S_ISREG(status.st_mode) ||
+	    is_in_place(outfile, outfile->path, status.st_dev, status.st_ino))
+		return 0;
+	outfile->next_fd = create_next(outfile);
+	if (outfile->next_fd >= 0)
+		return 1;
+	log_hint("what comes is written into the file that was moved away");
+	outfile->number = number;
+	make_path(outfile, number, outfile->path, sizeof(outfile->path));
+	return take_fd(&outfile->next_fd);
 }
 
 /* What the file system had free is not known everywhere: then the write itself tells. */
@@ -175,6 +217,19 @@ static int take_back(struct outfile *outfile, size_t size, int err)
 	return err;
 }
 
+/* Why a write failed. A limit on the size of files (SIGXFSZ is ignored) is a full disk. */
+static int refused(struct outfile *outfile)
+{
+	if (errno != EFBIG)
+		return -errno;
+	outfile->at_reserve = true;
+	if (!outfile->said_limit)
+		log_error("%s: writing stops: no file may be larger (ulimit -f, LimitFSIZE=)",
+			  outfile->path);
+	outfile->said_limit = true;
+	return -ENOSPC;
+}
+
 int outfile_write(struct outfile *outfile, const void *bytes, size_t size)
 {
 	const __u8 *from = bytes;
@@ -198,7 +253,7 @@ int outfile_write(struct outfile *outfile, const void *bytes, size_t size)
 			at += n;
 			outfile->size += n;
 		} else if (n == 0 || errno != EINTR) {
-			return take_back(outfile, at, n ? -errno : -EIO);
+			return take_back(outfile, at, n ? refused(outfile) : -EIO);
 		}
 	}
 	return 0;
@@ -222,6 +277,8 @@ int outfile_close(struct outfile *outfile)
 		return 0;
 	if (outfile->fd >= 0 && close(outfile->fd))
 		err = -errno;
+	own_close(&outfile->next_fd);
+	own_close(&outfile->folder);
 	free(outfile->made);
 	free(outfile->name);
 	free(outfile);

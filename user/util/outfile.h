@@ -14,7 +14,8 @@
  * out.00001.pcapng, out.00002.pcapng, …: numbers grow and never come back, so that the order of
  * names is that of time and no file is renamed under a reader. A number whose file exists is passed
  * over (with --force it is overwritten). When there are more than .files of them, the oldest is
- * removed; only files that this process made are, proven by device and inode.
+ * removed; only files that this process made are, proven by device and inode. The folder is opened
+ * once: who swaps it for a link does not lead later files elsewhere.
  *
  * Whoever writes asks outfile_is_full() where one file may end and another begin.
  *
@@ -44,8 +45,14 @@ bool outfile_is_full(const struct outfile *outfile, size_t more);
 int outfile_turn(struct outfile *outfile);
 
 /*
- * Writes all of it, or nothing where the reserve would be touched (-ENOSPC, said once: see
- * outfile_is_at_reserve()). Other errors are the caller's to say. Returns 0 or a negative errno.
+ * Was the file moved away (logrotate)? Then one of the same name is made, which outfile_turn() goes
+ * on in. Returns 1; 0 it is in its place; a negative errno, told: the old one is written on.
+ */
+int outfile_prepare(struct outfile *outfile);
+
+/*
+ * Writes all of it, or nothing where the reserve would be touched or the file would grow beyond the
+ * process's limit (-ENOSPC, said once: see outfile_is_at_reserve()). Other errors are the caller's to say. Returns 0 or a negative errno.
  */
 int outfile_write(struct outfile *outfile, const void *bytes, size_t size);
 

@@ -15,8 +15,8 @@
 #define FLUSH_TICKS 10 /* 200 ms: what a crash may cost, less than a verdict takes to settle */
 
 /*
- * What is said once and holds from then on: every file of a rotated recording begins with it, so
- * that each can be judged by itself.
+ * What is said once and holds from then on: every file of a recording that is rotated, or moved away
+ * by others, begins with it, so that each can be judged by itself.
  */
 #define PREAMBLE_BYTES (1u << 20)
 
@@ -27,7 +27,8 @@ struct record_writer {
 	unsigned int ticks; /* since the last flush */
 	size_t length;
 	__u64 file_bytes; /* of this file, without its preamble */
-	__u8 *preamble; /* NULL: there is no rotation */
+	bool rotates;
+	__u8 *preamble;
 	size_t preamble_bytes;
 	bool preamble_full;
 	__u8 buffer[BUFFER_BYTES];
@@ -96,9 +97,9 @@ int record_writer_open(struct record_writer **out, const char *path,
 
 	if (!writer)
 		return -ENOMEM;
-	if (limits->rotate_bytes)
-		writer->preamble = malloc(PREAMBLE_BYTES);
-	if (!limits->rotate_bytes || writer->preamble)
+	writer->rotates = limits->rotate_bytes;
+	writer->preamble = malloc(PREAMBLE_BYTES);
+	if (writer->preamble)
 		err = outfile_open(&writer->file, path, limits);
 	/* At once: a disk that is full already is told before anything is attached. */
 	err = err ? err : append_kinds(writer);
@@ -149,7 +150,7 @@ static void keep_preamble(struct record_writer *writer, const void *record,
 		return;
 	}
 	if (!to && writer->preamble_bytes + head->size > PREAMBLE_BYTES) {
-		if (!writer->preamble_full)
+		if (!writer->preamble_full && writer->rotates)
 			log_error("%s: later files will not name everything",
 				  outfile_path(writer->file));
 		writer->preamble_full = true;
@@ -175,18 +176,30 @@ static int append_preamble(struct record_writer *writer)
 	return err;
 }
 
-/* A file holds at least as much that is new as what is repeated in front of it. */
-static int turn_if_full(struct record_writer *writer, size_t size)
+static int turn(struct record_writer *writer)
 {
-	if (!writer->preamble || writer->file_bytes < writer->preamble_bytes ||
-	    !outfile_is_full(writer->file, writer->length + size))
-		return 0;
 	if (append_end(writer))
 		return writer->error;
 	writer->error = outfile_turn(writer->file);
 	writer->records = 0;
 	writer->file_bytes = 0;
 	return writer->error ? writer->error : append_preamble(writer);
+}
+
+/* A file holds at least as much that is new as what is repeated in front of it. */
+static int turn_if_full(struct record_writer *writer, size_t size)
+{
+	if (writer->file_bytes < writer->preamble_bytes ||
+	    !outfile_is_full(writer->file, writer->length + size))
+		return 0;
+	return turn(writer);
+}
+
+int record_writer_reopen(struct record_writer *writer)
+{
+	if (writer->error || outfile_prepare(writer->file) <= 0)
+		return writer->error;
+	return turn(writer) ? writer->error : flush(writer);
 }
 
 int record_writer_take(struct record_writer *writer, const void *record, size_t size)
@@ -204,8 +217,7 @@ int record_writer_take(struct record_writer *writer, const void *record, size_t 
 		return writer->error;
 	writer->records++;
 	writer->file_bytes += head.size;
-	if (writer->preamble)
-		keep_preamble(writer, record, &head);
+	keep_preamble(writer, record, &head);
 	if (head.kind == EVENT_TICK && ++writer->ticks >= FLUSH_TICKS)
 		flush(writer);
 	return writer->error;

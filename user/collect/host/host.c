@@ -11,6 +11,7 @@
 
 #include "collect/host/host.h"
 #include "collect/tell.h"
+#include "util/descriptors.h"
 #include "util/log.h"
 #include "util/own.h"
 
@@ -108,6 +109,10 @@ static int add_watch(struct host *host, __u32 inode, int fd)
 		close(fd);
 		return -ENOSPC;
 	}
+	if (host->watch_count && descriptors_are_short(fd)) {
+		close(fd);
+		return -EMFILE;
+	}
 	err = tell_netns(host, namespaces_find(&host->seen, inode) ?: &nameless);
 	if (err < 0) {
 		close(fd);
@@ -143,16 +148,21 @@ static int add_seen(struct host *host)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < host->seen.count && err != -ENOSPC; i++) {
+	for (size_t i = 0; i < host->seen.count && err != -ENOSPC && err != -EMFILE; i++) {
 		const struct netns_entry *entry = &host->seen.at[i];
 		int fd;
 
 		if (host_find_watch(host, entry->inode))
 			continue;
 		fd = namespace_open(entry);
-		err = fd < 0 ? 0 : add_watch(host, entry->inode, fd);
+		err = fd < 0 ? (errno == EMFILE ? -EMFILE : 0) : add_watch(host, entry->inode, fd);
 		if (err < 0)
 			log_debug("network namespace %u: %s", entry->inode, strerror(-err));
+	}
+	if (err == -EMFILE && !host->said_descriptors) {
+		log_error_r(err, "further network namespaces are not watched");
+		log_hint("each takes six: ulimit -n, or LimitNOFILE= of the service");
+		host->said_descriptors = true;
 	}
 	if (err == -ENOSPC)
 		log_debug("more than %d network namespaces: the rest is not watched", WATCHES_MAX);

@@ -52,6 +52,7 @@ struct host {
 	int timer_fd;
 	int mounts_fd; /* /proc/self/mountinfo: says when a mount came or went */
 	__u64 scanned_ns;
+	bool said_descriptors; /* that they do not suffice for all namespaces */
 	bool scan_waits; /* the timer is set for it */
 	__u64 changes_second;
 	__u32 changes; /* in that second */

@@ -2,6 +2,7 @@
 /* compare_clock.c - two clocks, related by packets that passed both */
 
 #include <math.h>
+#include <stdint.h>
 
 #include "join/compare/compare_parts.h"
 
@@ -71,6 +72,27 @@ static double apart(__s64 a, __s64 b)
 	return a > b ? (double)((__u64)a - (__u64)b) : -(double)((__u64)b - (__u64)a);
 }
 
+/* Clamped: beyond what the type holds a conversion is undefined (C11 6.3.1.4). Not a number is 0. */
+static __s64 whole(double ns)
+{
+	if (isnan(ns))
+		return 0;
+	if (ns >= 0x1p63)
+		return INT64_MAX;
+	return ns <= -0x1p63 ? INT64_MIN : (__s64)ns;
+}
+
+/* Sums of times wrap around as the times themselves do. */
+static __s64 plus(__s64 a, __s64 b)
+{
+	return (__s64)((__u64)a + (__u64)b);
+}
+
+static __s64 negated(__s64 a)
+{
+	return (__s64)(0 - (__u64)a);
+}
+
 struct slopes {
 	double low, high; /* what the bounds allow */
 	bool broken; /* two bounds of one moment exclude each other */
@@ -125,8 +147,8 @@ static void find_offset(const struct clocks *clocks, struct compare_clock *clock
 		if (bound[1].known)
 			low = greater(low, at_reference(clock, &bound[1], base));
 	}
-	clock->offset_ns = base + (__s64)((high + low) / 2);
-	clock->uncertainty_ns = high > low ? (__u64)((high - low) / 2) : 0;
+	clock->offset_ns = plus(base, whole((high + low) / 2));
+	clock->uncertainty_ns = high > low ? (__u64)whole((high - low) / 2) : 0;
 }
 
 const struct compare_clock *clocks_estimate(struct clocks *clocks)
@@ -167,9 +189,10 @@ __u64 compare_map_time(const struct compare_clock *clock, unsigned int from_side
 
 	if (!clock->known)
 		return ns;
-	since = (double)(__s64)(ns - clock->reference_ns - (from_side ? clock->offset_ns : 0));
-	add = clock->offset_ns + (__s64)(clock->drift * since);
-	return from_side ? ns - add : ns + add;
+	since = (double)(__s64)(ns - clock->reference_ns -
+				(from_side ? (__u64)clock->offset_ns : 0));
+	add = plus(clock->offset_ns, whole(clock->drift * since));
+	return from_side ? ns - (__u64)add : ns + (__u64)add;
 }
 
 /* The offset when side 0's clock shows @at_ns. */
@@ -189,10 +212,11 @@ bool compare_delay(const struct compare_clock *clock, const struct compare_resul
 	if (!clock->known || !times->samples || result->order_by == ORDER_UNKNOWN)
 		return false;
 	mean_at = times->begin_ns + times->sum_at / times->samples * 1000;
-	least = times->least - offset_at(clock, times->least_at);
-	mean = times->first + times->sum / (__s64)times->samples - offset_at(clock, mean_at);
-	most = times->most - offset_at(clock, times->most_at);
-	*delay = (struct compare_delay){ back ? -most : least, back ? -mean : mean,
-					 back ? -least : most };
+	least = plus(times->least, negated(offset_at(clock, times->least_at)));
+	mean = plus(plus(times->first, times->sum / (__s64)times->samples),
+		    negated(offset_at(clock, mean_at)));
+	most = plus(times->most, negated(offset_at(clock, times->most_at)));
+	*delay = (struct compare_delay){ back ? negated(most) : least, back ? negated(mean) : mean,
+					 back ? negated(least) : most };
 	return true;
 }

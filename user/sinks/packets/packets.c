@@ -65,6 +65,11 @@ int packets_close(struct packets *packets)
 	return err;
 }
 
+int packets_reopen(struct packets *packets)
+{
+	return pcapng_reopen(packets->pcapng);
+}
+
 bool packets_chooses(const struct packets *packets)
 {
 	return packets->options.choose;

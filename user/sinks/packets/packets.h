@@ -91,4 +91,6 @@ int packets_finish(struct packets *packets, const struct join *join);
 
 bool packets_chooses(const struct packets *packets); /* by options.choose */
 struct packets_counts packets_counts(const struct packets *packets);
+/* Where the file was moved away, goes on in a new one of its name. 0 or negative errno. */
+int packets_reopen(struct packets *packets);
 int packets_close(struct packets *packets); /* NULL is fine */

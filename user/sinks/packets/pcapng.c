@@ -231,6 +231,21 @@ int pcapng_open(struct pcapng **out, const char *path, const struct outfile_limi
 	return 0;
 }
 
+int pcapng_reopen(struct pcapng *pcapng)
+{
+	int err;
+
+	if (pcapng->broken)
+		return -EBADF;
+	pcapng_flush(pcapng); /* what it lost is counted */
+	if (outfile_prepare(pcapng->file) <= 0)
+		return 0;
+	err = outfile_turn(pcapng->file);
+	pcapng->broken = err;
+	err = err ? err : begin_section(pcapng);
+	return err ? err : pcapng_flush(pcapng);
+}
+
 /* Makes room in the buffer, or a new file. @size: of the block, at least. */
 static int make_room(struct pcapng *pcapng, size_t size)
 {

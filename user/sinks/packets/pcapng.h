@@ -77,6 +77,9 @@ int pcapng_packet(struct pcapng *pcapng, const struct pcapng_packet *packet);
  */
 int pcapng_entry(struct pcapng *pcapng, __u64 time_ns, int priority, const char *text);
 
+/* Where the file was moved away, goes on in a new one of its name. 0 or negative errno. */
+int pcapng_reopen(struct pcapng *pcapng);
+
 int pcapng_flush(struct pcapng *pcapng);
 const struct pcapng_counts *pcapng_counts(const struct pcapng *pcapng);
 int pcapng_close(struct pcapng *pcapng); /* NULL is fine */
