@@ -151,16 +151,17 @@ def test_memory_lock_limit(lab):
     one_line(done, 1, "memory lock limit", "64 KiB", "hint:", "ulimit -l")
 
 
-@pytest.mark.parametrize("hard", [1024, 65536])
+@pytest.mark.parametrize("hard", [1024, 4096])
 def test_many_interfaces(lab, hard):
     """500 interfaces: the soft limit is raised; where the hard one is too low that is said once, and is a blind spot."""
-    lab.host.ip(*(f"link add d{n} type dummy" for n in range(500)))
+    lab.host.ip(*(f"link add d{n} type veth peer name e{n}" for n in range(250)))
     lab.link()  # comes last
     wrap = ("prlimit", f"--nofile=1024:{hard}")
     agent = Agent(lab, "--json", "-v", wrap=wrap)
     told = [line for line in agent.stderr if "no file descriptor is left" in line]
-    assert len(told) == (hard == 1024) and int(agent.start_line.split()[1]) == (502 if hard != 1024 else 447), agent.stderr
-    lab.host.ip("link add later type dummy")
+    seen = int(agent.start_line.split()[1])
+    assert len(told) == (hard == 1024) and (350 < seen < 502 if told else seen == 502), agent.stderr
+    lab.host.ip("link add later type veth peer name latest")
     port = free_port()
     saw = lab.fault("connect", "127.0.0.1", port)
     agent.wait_for(pid=saw["pid"], state="final", finding="connect-refused-local")
