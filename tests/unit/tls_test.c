@@ -335,6 +335,9 @@ static void test_what_is_no_tls(void **state)
 					      "\x17\3\3\0\1x",	    "\x16\3\1\0\0x",
 					      "\x16\3\1\xff\xffx",  "\x16\2\1\0\5x" };
 	static const __u8 ssl2[] = { 0x80, 46, 1, 3, 1, 0, 21 };
+	static const __u8 ssl2_server[] = { 0x84, 6, 4, 0, 1, 0, 2 };
+	static const __u8 ssl2_error[] = { 0x80, 3, 0, 0, 1 };
+	static const __u8 binary[] = { 0x84, 6, 4, 9, 1, 0, 2 };
 	struct tls_record record;
 
 	(void)state;
@@ -345,6 +348,9 @@ static void test_what_is_no_tls(void **state)
 		assert_int_equal(take_all(&stream, 2).side.flags, TLS_SIDE_NOT_TLS);
 	}
 	assert_true(tls_is_ssl2_hello(ssl2, sizeof(ssl2)));
+	assert_true(tls_is_ssl2_hello(ssl2_server, sizeof(ssl2_server)));
+	assert_true(tls_is_ssl2_hello(ssl2_error, sizeof(ssl2_error)));
+	assert_false(tls_is_ssl2_hello(binary, sizeof(binary)));
 	for (size_t size = 0; size < TLS_HEADER_BYTES; size++) {
 		assert_false(tls_is_ssl2_hello(ssl2, size));
 		assert_false(tls_record_parse((const __u8 *)"\x16\3\1\0\5", size, &record));

@@ -35,11 +35,26 @@ bool tls_record_parse(const __u8 *bytes, size_t captured, struct tls_record *rec
 	return record->bytes || record->type == TLS_DATA;
 }
 
-/* Length of 2 bytes with the highest bit set, type 1, a version (RFC 5246 E.2). */
+/*
+ * Length of 2 bytes with the highest bit set, then of the client: type 1, a version (RFC 5246 E.2); of
+ * the server: type 4, whether a session goes on, 0 or 1, and the kind of its certificate, of which 1 is
+ * the only one; or its error: 3 bytes, type 0, a number up to 6 (draft-hickman-netscape-ssl-00).
+ */
 bool tls_is_ssl2_hello(const __u8 *bytes, size_t captured)
 {
-	return captured >= TLS_HEADER_BYTES && bytes[0] & 0x80 && bytes[2] == TLS_CLIENT_HELLO &&
-	       ((bytes[3] == 3 && bytes[4] <= 3) || (bytes[3] == 0 && bytes[4] == 2));
+	if (captured < TLS_HEADER_BYTES || !(bytes[0] & 0x80))
+		return false;
+	switch (bytes[2]) {
+	case 1:
+		return (bytes[3] == 3 && bytes[4] <= 3) || (bytes[3] == 0 && bytes[4] == 2);
+	case 4:
+		return bytes[3] <= 1 && bytes[4] <= 1;
+	case 0:
+		return bytes[0] == 0x80 && bytes[1] == 3 && !bytes[3] && bytes[4] >= 1 &&
+		       bytes[4] <= 6;
+	default:
+		return false;
+	}
 }
 
 /* ---- handshake messages ---- */

@@ -85,7 +85,7 @@ struct tls_record {
 /* False: @bytes do not begin with a record header that TLS allows, or are too few. */
 bool tls_record_parse(const __u8 *bytes, size_t captured, struct tls_record *record);
 
-/* A ClientHello in the form of SSL 2 (RFC 5246 E.2): it is told from others, not read. */
+/* A hello of SSL 2, of either side, or its error: it is told from others, not read. */
 bool tls_is_ssl2_hello(const __u8 *bytes, size_t captured);
 
 /* ---- hellos ---- */
