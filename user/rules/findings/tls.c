@@ -34,10 +34,27 @@ static bool client_is_plain(const struct view *view)
 	return server->alerts && !server->records[TLS_HANDSHAKE - TLS_TYPE_FIRST];
 }
 
+/*
+ * HTTP/2 in clear, and the server ended it without its SETTINGS, which come first from whoever
+ * speaks HTTP/2 in clear (RFC 9113 3.4).
+ */
+static bool refuses_plain_http2(const struct view *view)
+{
+	__u8 client = look_client(view);
+	const struct outcome_side *server = look_side(view, !client);
+
+	return look_side(view, client)->first_word.kind == FIRST_HTTP2_REQUEST && !server->spoke &&
+	       server->closed_ns && view->outcome->closed_first == !client &&
+	       server->closed_ns >= look_side(view, client)->first_ns;
+}
+
 static bool match_not_tls(const struct view *view, struct guess *guess)
 {
-	(void)guess;
-	return server_is_plain(view) || client_is_plain(view);
+	if (server_is_plain(view) || client_is_plain(view))
+		return true;
+	guess->absence = true;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return refuses_plain_http2(view);
 }
 
 static bool is_mail_or_file(const struct first *said)
@@ -73,6 +90,15 @@ static void tell_client_is_plain(const struct view *view, struct text *what, str
 	first_print(what, &client->first_word);
 	text_add(what, ", ");
 	words_server(what, view);
+	if (refuses_plain_http2(view)) {
+		text_add(what, " %s ", server->fin_ns ? "closed" : "reset the connection");
+		words_duration(what, ns_between(client->first_ns, server->closed_ns));
+		text_add(what, " later without the SETTINGS that HTTP/2 in clear begins with");
+		text_add(why, "that port takes no HTTP/2 in clear: it serves TLS, and the client's "
+			      "URL or setting does not ask for it (http:// for https://, a gRPC "
+			      "channel without credentials); or a proxy there has no backend");
+		return;
+	}
 	if (server->first_word.wants_tls)
 		text_add(what, " answers HTTP 400, saying that it wants TLS");
 	else
@@ -99,12 +125,12 @@ const struct rule rule_tls_not_tls = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
-	.needs = OUTCOME_WORDS,
+	.needs = OUTCOME_WORDS | OUTCOME_ENDED,
 	.match = match_not_tls,
 	.tell = tell_not_tls,
 	.means = "one side speaks TLS, the other does not",
 	.evidence =
-		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; so far of captures only",
+		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; so far of captures only",
 	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; upgrades (STARTTLS and its like) begin without TLS and are not looked at",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' on the server; the client's URL, scheme and port",
@@ -171,6 +197,16 @@ static const char *reason_of(const struct handshake *handshake)
 	       "something on the way that changes it";
 }
 
+/* The server refuses a name, and the client gave none that it could know (RFC 6066 3). */
+static bool named_none(const struct handshake *handshake)
+{
+	const struct tls_hello *hello = &handshake->hello[handshake->client];
+
+	return handshake->alert_from != handshake->client &&
+	       handshake->side[handshake->alert_from].alert == TLS_UNRECOGNIZED_NAME &&
+	       (hello->flags & TLS_HELLO_WHOLE) && !(hello->flags & TLS_HELLO_NAME);
+}
+
 /* The server asked for a certificate, in TLS 1.2 in clear, and then refused the handshake. */
 static bool wanted_certificate(const struct handshake *handshake)
 {
@@ -215,6 +251,10 @@ static void tell_alert(const struct view *view, struct finding *finding)
 		text_add(
 			&why,
 			"the server asked for a certificate of the client and got none that it takes");
+	else if (named_none(handshake))
+		text_add(&why, "the client sent no name (SNI), and the server serves none without "
+			       "one: the client connects by address, or its TLS library was not "
+			       "given the name");
 	else
 		text_add(&why, "%s", reason_of(handshake));
 	if (handshake->alert_from == handshake->client)
@@ -222,6 +262,10 @@ static void tell_alert(const struct view *view, struct finding *finding)
 			view, finding,
 			"who signed the server's certificate, for whom, until when; "
 			"-servername asks for the name quoted above");
+	else if (named_none(handshake))
+		words_check_hello(view, finding,
+				  "the same without a name; with -servername and the name of the "
+				  "service it is answered if that is all that is missing");
 	else
 		words_check_hello(
 			view, finding,

@@ -40,17 +40,40 @@ static bool flight_is_whole(const struct handshake *handshake)
 }
 
 /*
+ * In place of its Finished the client sent one encrypted record that is too short for one: an alert,
+ * padded or not (Java's has 35 bytes). Whatever it says is in there.
+ */
+static bool client_objects(const struct handshake *handshake)
+{
+	const struct tls_side *client = client_side(handshake);
+
+	return handshake_version(handshake) == TLS_1_3 && client->data_count == 1 &&
+	       client->last_type == TLS_DATA && client->data_longest < TLS_FINISHED_BYTES;
+}
+
+/* What the server sent has reached the client's host: what never arrived was not judged. */
+static bool flight_arrived(const struct view *view)
+{
+	return !look_side(view, !view->outcome->tls->client)->unacked_bytes;
+}
+
+/*
  * The client has the server's certificate, and ends without its Finished. That it sends
- * close_notify in clear is a cancel.
+ * close_notify in clear is a cancel; so is that it closed before the server said anything.
  */
 static bool client_rejects(const struct view *view)
 {
 	const struct handshake *handshake = view->outcome->tls;
+	const struct tls_side *client = client_side(handshake);
+	__u64 closed_ns = look_side(view, handshake->client)->closed_ns;
 
-	return handshake->answer_ns && !handshake->finished &&
-	       handshake_has_certificate(handshake) && is_whole(client_side(handshake)) &&
-	       !client_side(handshake)->alerts && closed_first(view) == handshake->client &&
-	       !(handshake->hello[handshake->client].flags & TLS_HELLO_EARLY_DATA);
+	if (!handshake->answer_ns || handshake->finished || !handshake_has_certificate(handshake) ||
+	    !is_whole(client) || client->alerts || !flight_arrived(view) ||
+	    (handshake->hello[handshake->client].flags & TLS_HELLO_EARLY_DATA))
+		return false;
+	if (closed_first(view) == handshake->client)
+		return closed_ns >= handshake->answer_ns;
+	return closed_first(view) >= 0 && client_objects(handshake);
 }
 
 /* The last record of the client is no close_notify that the server's short one may answer. */
@@ -99,6 +122,7 @@ static __u64 flight_ns(const struct view *view, const struct handshake *handshak
 static bool match_rejected(const struct view *view, struct guess *guess)
 {
 	const struct handshake *handshake = view->outcome->tls;
+	__u64 decided_ns;
 
 	guess->absence = true;
 	if (server_rejects(view)) {
@@ -109,30 +133,56 @@ static bool match_rejected(const struct view *view, struct guess *guess)
 	if (!client_rejects(view))
 		return false;
 	/* who looks at a certificate decides at once */
+	decided_ns = client_objects(handshake) ? look_side(view, handshake->client)->data_ns :
+						 look_side(view, handshake->client)->closed_ns;
 	if (!flight_is_whole(handshake) ||
-	    ns_between(flight_ns(view, handshake), look_side(view, handshake->client)->closed_ns) >=
-		    wait_ns(view))
+	    ns_between(flight_ns(view, handshake), decided_ns) >= wait_ns(view))
 		guess->confidence = CONFIDENCE_POSSIBLE;
 	return true;
+}
+
+/* "10.0.0.1:45678 closed 8.00 ms after the server's certificate came and never sent its Finished" */
+static void add_client_end(struct text *what, const struct view *view,
+			   const struct handshake *handshake)
+{
+	const struct outcome_side *side = look_side(view, handshake->client);
+	const struct tls_side *client = client_side(handshake);
+
+	words_client(what, view);
+	text_add(what, " %s ",
+		 side->reset_ns == side->closed_ns ? "reset the connection" : "closed");
+	words_duration(what, ns_between(flight_ns(view, handshake), side->closed_ns));
+	text_add(what, " after the server's certificate came and never sent its Finished");
+	if (client->data_count)
+		text_add(what, "; before that one encrypted record of %u bytes%s",
+			 client->last_bytes,
+			 client_objects(handshake) ? ", as short as an alert" : "");
+}
+
+/* The server only closed when it had read what the client said. */
+static void add_client_alert(struct text *what, const struct view *view,
+			     const struct handshake *handshake)
+{
+	const struct outcome_side *side = look_side(view, handshake->client);
+
+	words_client(what, view);
+	text_add(what, " answered the server's certificate ");
+	words_duration(what, ns_between(flight_ns(view, handshake), side->data_ns));
+	text_add(what,
+		 " later with one encrypted record of %u bytes, too short for a Finished, as an "
+		 "alert is; then the server closed",
+		 client_side(handshake)->last_bytes);
 }
 
 static void tell_client_rejects(const struct view *view, struct finding *finding, struct text *what,
 				struct text *why)
 {
 	const struct handshake *handshake = view->outcome->tls;
-	const struct tls_side *client = client_side(handshake);
-	bool reset = look_side(view, handshake->client)->reset_ns ==
-		     look_side(view, handshake->client)->closed_ns;
 
-	words_client(what, view);
-	text_add(what, " %s ", reset ? "reset the connection" : "closed");
-	words_duration(what, ns_between(flight_ns(view, handshake),
-					look_side(view, handshake->client)->closed_ns));
-	text_add(what, " after the server's certificate came and never sent its Finished");
-	if (client->data_count)
-		text_add(what, "; before that one encrypted record of %u bytes%s",
-			 client->last_bytes,
-			 client->last_bytes == TLS_ALERT_BYTES ? ", as long as an alert" : "");
+	if (closed_first(view) == handshake->client)
+		add_client_end(what, view, handshake);
+	else
+		add_client_alert(what, view, handshake);
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
 	words_hello_name(what, &handshake->hello[handshake->client]);
 	text_add(why, "the client does not accept the server's certificate: an authority it does "
@@ -208,8 +258,8 @@ const struct rule rule_tls_rejected = {
 	.tell = tell_rejected,
 	.means = "one side ended the TLS handshake, and encryption hides why",
 	.evidence =
-		"the client ends after the server's certificate and never sent a record that can hold its Finished (53 bytes in TLS 1.3); or the client sent a certificate, or that it has none, and the server answered its Finished with one record as long as an alert (19 bytes), or closed; so far of captures only",
-	.gate = "19 bytes is also close_notify: only what comes before the other side's counts; without a certificate in sight it is none; a client that waited for threshold answer-wait before it closed is possible at most",
+		"the client ends after the server's certificate and never sent a record that can hold its Finished (53 bytes in TLS 1.3), or sent a shorter encrypted one in its place, upon which the server ends; or the client sent a certificate, or that it has none, and the server answered its Finished with one record as long as an alert (19 bytes), or closed; so far of captures only",
+	.gate = "19 bytes is also close_notify: only what comes before the other side's counts; without a certificate in sight, or where its host never acknowledged it, it is none; so is a client that closes before the server's first byte; a client that waited for threshold answer-wait before it closed is possible at most",
 	.general_check =
 		"the log of the side that ended it; openssl s_client -connect HOST:PORT -showcerts",
 	.kernels = "captures only so far",
@@ -229,7 +279,7 @@ static enum no_answer no_answer(const struct view *view)
 	if (!look_client_hello(handshake))
 		return ANSWERED;
 	server = look_side(view, !handshake->client);
-	if (server->first_ns || server->first_word.kind != FIRST_NONE)
+	if (server->spoke || server->first_word.kind != FIRST_NONE)
 		return ANSWERED;
 	if (closed_first(view) == !handshake->client) {
 		if (look_side(view, !handshake->client)->closed_ns < handshake->hello_ns)
