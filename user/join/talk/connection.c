@@ -66,12 +66,21 @@ void connection_tuple(const struct connection *connection, struct event_tuple *t
 
 /* ---- the end ---- */
 
+/* Nothing was said but what stood in the SYN itself (Fast Open): that alone connects nobody. */
+static bool is_syn_data(const struct connection *connection, const struct stream *stream)
+{
+	const struct connection_side *client = &connection->side[stream->ends->client];
+
+	return connection->bursts == 1 && (client->data.tcp_flags & TCP_F_SYN) &&
+	       !connection->syn_ack.ts_ns;
+}
+
 /* Somebody spoke, or the client acknowledged the SYN/ACK: before that it is the opening's matter. */
 static bool is_established(const struct connection *connection, const struct stream *stream)
 {
 	const struct stream_side *client = &stream->side[stream->ends->client];
 
-	return connection->bursts ||
+	return (connection->bursts && !is_syn_data(connection, stream)) ||
 	       (!stream->ends->client_known &&
 		connection->side[0].probes + connection->side[1].probes) ||
 	       (connection->syn_ack.ts_ns && stream_has_acked(client, connection->syn_ack.seq + 1));

@@ -108,6 +108,23 @@ static __u32 unacked_bytes(const struct ends_of_talk *ends)
 	return seq_before(ends->peer->acked, end) ? end - ends->peer->acked : 0;
 }
 
+/*
+ * Payload in front of its FIN, or of a reset that it sent in sequence, that the numbers prove and
+ * nobody captured: unseen is not unsaid. A capture that begins in the middle knows no first number.
+ */
+static __u32 unseen_bytes(const struct ends_of_talk *ends, const struct connection_mark *syn)
+{
+	const struct connection_side *own = ends->own;
+	__u32 from = own->data.ts_ns ? connection_data_end(own) : syn->seq + 1;
+	__u32 end = own->fin.ts_ns ? own->fin.seq : own->reset.seq;
+	bool in_sequence =
+		own->fin.ts_ns || (own->reset.ts_ns && (own->reset.tcp_flags & TCP_F_ACK));
+
+	if (!in_sequence || (!own->data.ts_ns && !syn->ts_ns))
+		return 0;
+	return seq_before(from, end) ? end - from : 0;
+}
+
 static __u64 closed_ns(const struct connection_side *side)
 {
 	if (side->fin.ts_ns && side->reset.ts_ns)
@@ -196,6 +213,8 @@ static void take_hops(struct outcome_side *side, const struct connection_side *o
 static void take_side(struct outcome *outcome, const struct connection *connection, int index)
 {
 	const struct stream *stream = connection->stream;
+	const struct connection_mark *syn =
+		index == stream->ends->client ? &connection->syn : &connection->syn_ack;
 	struct outcome_side *side = &outcome->side[index];
 	const struct ends_of_talk ends = {
 		.own = &connection->side[index],
@@ -205,15 +224,15 @@ static void take_side(struct outcome *outcome, const struct connection *connecti
 	};
 
 	take_words_of(side, &ends);
+	side->unseen_bytes = unseen_bytes(&ends, syn);
+	side->spoke |= side->unseen_bytes;
 	take_order(side, &ends);
 	take_stuck(side, &ends);
 	take_probes(side, &ends);
-	take_hops(side, ends.own,
-		  index == stream->ends->client ? &connection->syn : &connection->syn_ack);
+	take_hops(side, ends.own, syn);
 	side->closed_window_ns = ends.wire->zero_ns;
 	if (ends.wire->zero_since_ns)
-		side->closed_window_ns +=
-			ns_between(ends.wire->zero_since_ns, connection->ended_ns);
+		side->closed_window_ns += ns_between(ends.wire->zero_since_ns, outcome->ended_ns);
 }
 
 /* ---- who spoke when ---- */
@@ -224,7 +243,16 @@ static bool owes_answer(__u8 first_kind)
 	return first_kind == FIRST_HTTP_REQUEST || first_kind == FIRST_REDIS_REQUEST;
 }
 
-static struct outcome_word word_of(const struct connection_burst *burst)
+/* What is inside of TLS is not known: of it the ClientHello alone is. */
+static bool is_owed(const struct connection *connection, const struct connection_burst *burst)
+{
+	return owes_answer(burst->kind) ||
+	       (burst->kind == FIRST_TLS && burst->side == connection->stream->ends->client &&
+		burst->first_ns == connection->side[burst->side].first.ts_ns);
+}
+
+static struct outcome_word word_of(const struct connection *connection,
+				   const struct connection_burst *burst)
 {
 	return (struct outcome_word){
 		.first_ns = burst->first_ns,
@@ -232,7 +260,7 @@ static struct outcome_word word_of(const struct connection_burst *burst)
 		.idle_ns = burst->idle_ns,
 		.bytes = burst->bytes,
 		.side = burst->side,
-		.owed = owes_answer(burst->kind),
+		.owed = is_owed(connection, burst),
 	};
 }
 
@@ -276,9 +304,9 @@ static void take_wait(struct outcome *outcome, const struct connection *connecti
 		.side = last->side,
 		.since_ns = last->last_ns,
 		.until_ns = first_after(last->last_ns, side[0].closed_ns, side[1].closed_ns,
-					connection->ended_ns),
+					outcome->ended_ns),
 		.bytes = last->bytes,
-		.owed = owes_answer(last->kind),
+		.owed = is_owed(connection, last),
 		.acked = stream_has_acked(&connection->stream->side[!last->side], last->end_seq),
 	};
 }
@@ -301,8 +329,8 @@ static void take_end(struct outcome *outcome)
 static void take_words(struct outcome *outcome, const struct connection *connection)
 {
 	outcome->words = connection->bursts;
-	outcome->last = word_of(&connection->burst[0]);
-	outcome->before = word_of(&connection->burst[1]);
+	outcome->last = word_of(connection, &connection->burst[0]);
+	outcome->before = word_of(connection, &connection->burst[1]);
 	outcome->answer_ns = connection->answer_ns;
 	outcome->answer_owed = owes_answer(connection->asked_class);
 	take_goodbye(outcome, connection);
@@ -327,6 +355,16 @@ static void take_known(struct outcome *outcome)
 	sum_known(outcome);
 }
 
+/* Of one that closes nothing is known behind its last packet; it does not last to the capture's end. */
+static __u64 ended_ns(const struct connection *connection)
+{
+	const struct connection_side *side = connection->side;
+
+	if (closed_ns(&side[0]) || closed_ns(&side[1]))
+		return connection->stream->last_ns;
+	return connection->ended_ns;
+}
+
 void outcome_take_talk(struct outcome *outcome, const struct connection *connection,
 		       const struct handshake *tls)
 {
@@ -338,7 +376,7 @@ void outcome_take_talk(struct outcome *outcome, const struct connection *connect
 	outcome->unseen = stream->side[0].flagged[STREAM_ACK_LOST_SEGMENT] ||
 			  stream->side[1].flagged[STREAM_ACK_LOST_SEGMENT];
 	outcome->established_ns = connection->syn_ack.ts_ns;
-	outcome->ended_ns = connection->ended_ns;
+	outcome->ended_ns = ended_ns(connection);
 	take_side(outcome, connection, 0);
 	take_side(outcome, connection, 1);
 	take_end(outcome);

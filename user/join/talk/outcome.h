@@ -65,9 +65,10 @@ struct outcome_wait {
 
 struct outcome_side {
 	__u32 known; /* OUTCOME_* */
-	bool spoke; /* sent a byte of payload */
+	bool spoke; /* sent a byte of payload, seen or not */
 	__u32 acked_bytes; /* of payload, that the other side has acknowledged */
 	__u32 unacked_bytes; /* .. and that it has not */
+	__u32 unseen_bytes; /* its FIN or reset proves them, nobody captured them: OUTCOME_WORDS */
 	__u64 closed_window_ns; /* how long its window was 0, in all, to the end */
 
 	struct first first_word; /* what its first bytes are */

@@ -148,7 +148,10 @@ static bool answered_too_late(const struct view *view, struct outcome_wait *wait
 
 	if (outcome->words < 2 || !client->fin_ns || !client->reset_ns ||
 	    answer->side == look_client(view) || asked->side != look_client(view) ||
-	    client->fin_ns < asked->last_ns + GOODBYE_NS || client->fin_ns > answer->first_ns)
+	    client->fin_ns > answer->first_ns)
+		return false;
+	/* who half-closes behind a question reads its answer, and does not reset it */
+	if (!asked->owed && client->fin_ns < asked->last_ns + GOODBYE_NS)
 		return false;
 	*wait = (struct outcome_wait){
 		.side = asked->side,

@@ -24,8 +24,20 @@ static bool is_unavailable(__u16 status)
 	return status == 408 || status == 429 || (status >= 502 && status <= 504);
 }
 
+/* The client had not ended it before. */
+static bool ended_unprovoked(const struct view *view)
+{
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+
+	if (server->fin_ns)
+		return server->fin_unprovoked;
+	/* it did not read what the client had said meanwhile */
+	return server->reset_ns && (!client->closed_ns || client->closed_ns > server->reset_ns);
+}
+
 /*
- * Its first and only words tell why it closed. What HTTP answers otherwise, 404 or 500, answers the
+ * Its first and only words tell why it ended. What HTTP answers otherwise, 404 or 500, answers the
  * request: the connection has done its work.
  */
 static bool closed_with_error(const struct view *view)
@@ -33,7 +45,7 @@ static bool closed_with_error(const struct view *view)
 	const struct outcome_side *server = look_side(view, !look_client(view));
 	const struct first *first_word = &server->first_word;
 
-	if (!server->fin_unprovoked || view->outcome->words > FIRST_EXCHANGE_WORDS ||
+	if (!ended_unprovoked(view) || view->outcome->words > FIRST_EXCHANGE_WORDS ||
 	    !first_word->error)
 		return false;
 	return first_word->kind != FIRST_HTTP || is_unavailable(first_word->number);
@@ -92,17 +104,17 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 
 	words_side(&what, view, !look_client(view));
-	text_add(&what, " accepted the connection and closed it ");
-	words_duration(&what, ns_between(outcome->established_ns, server->fin_ns));
+	text_add(&what, " accepted the connection and %s it ", server->fin_ns ? "closed" : "reset");
+	words_duration(&what, ns_between(outcome->established_ns, server->closed_ns));
 	if (closed_with_error(view)) {
 		text_add(&what, " later with ");
 		first_print(&what, first_word);
 	} else {
 		text_add(&what, " later without a word");
 	}
-	if (client->first_ns && client->first_ns <= server->fin_ns) {
+	if (client->first_ns && client->first_ns <= server->closed_ns) {
 		text_add(&what, ", ");
-		words_duration(&what, ns_between(client->first_ns, server->fin_ns));
+		words_duration(&what, ns_between(client->first_ns, server->closed_ns));
 		text_add(&what, " after the client's first %u bytes", client->first_bytes);
 	}
 	add_why(&why, closed_with_error(view) ? first_word : NULL);
@@ -115,12 +127,12 @@ const struct rule rule_conn_closed_early = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
-	.needs = OUTCOME_ESTABLISHED | OUTCOME_WORDS | OUTCOME_ORDER,
+	.needs = OUTCOME_ESTABLISHED | OUTCOME_WORDS | OUTCOME_ORDER | OUTCOME_RESETS,
 	.match = match_closed_early,
 	.tell = tell_closed_early,
 	.means = "the server accepted, then closed cleanly before it answered anything",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it, or a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; so far of captures only",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; so far of captures only",
 	.gate = "other HTTP answers are answers, 404 and 500 too; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request",
 	.general_check = "the server's log and its limits",
 	.kernels = "captures only so far",
@@ -135,7 +147,18 @@ static bool owed_answer(const struct view *view, int by)
 	__u8 client = look_client(view);
 
 	return by != client && outcome->words && outcome->last.side == client &&
-	       !look_side(view, client)->goodbye;
+	       !look_side(view, client)->goodbye && !look_side(view, by)->unseen_bytes;
+}
+
+/* What of the other side never arrived, but for a goodbye. */
+static __u32 lost_bytes(const struct view *view, int by)
+{
+	const struct outcome_side *other = look_side(view, !by);
+	const struct outcome_word *last = &view->outcome->last;
+
+	if (!other->goodbye || last->side != !by)
+		return other->unacked_bytes;
+	return other->unacked_bytes > last->bytes ? other->unacked_bytes - last->bytes : 0;
 }
 
 static bool match_reset(const struct view *view, struct guess *guess)
@@ -147,16 +170,16 @@ static bool match_reset(const struct view *view, struct guess *guess)
 	if (by == FIGURES_NEITHER)
 		return false;
 	/* over and done: the reset only tells that nobody is there any more */
-	if (look_side(view, by)->fin_ns || look_side(view, !by)->goodbye ||
-	    look_side(view, by)->goodbye)
+	lost = lost_bytes(view, by);
+	if (look_side(view, by)->fin_ns)
 		return false;
-	if (look_side(view, !by)->fin_ns && outcome->words && !owed_answer(view, by) &&
-	    !look_side(view, !by)->unacked_bytes)
+	if (!lost && (look_side(view, !by)->goodbye || look_side(view, by)->goodbye))
+		return false;
+	if (look_side(view, !by)->fin_ns && outcome->words && !owed_answer(view, by) && !lost)
 		return false;
 	if (!outcome->words &&
 	    ns_between(outcome->figures.started_ns, outcome->ended_ns) < NS_PER_S)
 		return false; /* a health check */
-	lost = look_side(view, !by)->unacked_bytes;
 	if (!owed_answer(view, by) && !lost)
 		guess->severity = SEVERITY_INFO;
 	else if (by == look_client(view))
@@ -183,7 +206,7 @@ static void tell_reset(const struct view *view, struct finding *finding)
 	const struct outcome *outcome = view->outcome;
 	int by = outcome->reset_by;
 	const struct outcome_side *resetter = look_side(view, by);
-	__u32 lost = look_side(view, !by)->unacked_bytes;
+	__u32 lost = lost_bytes(view, by);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -234,7 +257,7 @@ const struct rule rule_conn_reset_by_peer = {
 	.means = "one side, or something on the way in its name, reset an established connection",
 	.evidence =
 		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; so far of captures only",
-	.gate = "an error only if an answer was owed or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye, or of a connection without a byte within 1 s (a health check) is none",
+	.gate = "an error only if an answer was owed or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none",
 	.general_check = "the log of the application that reset; nstat on its host",
 	.kernels = "captures only so far",
 };
