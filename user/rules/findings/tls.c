@@ -95,7 +95,7 @@ static void tell_client_is_plain(const struct view *view, struct text *what, str
 		words_duration(what, ns_between(client->first_ns, server->closed_ns));
 		text_add(what, " later without the SETTINGS that HTTP/2 in clear begins with");
 		text_add(why, "that port takes no HTTP/2 in clear: it serves TLS, and the client's "
-			      "URL or setting does not ask for it (http:// for https://, a gRPC "
+			      "URL or setting does not ask for it (http for https, a gRPC "
 			      "channel without credentials); or a proxy there has no backend");
 		return;
 	}
