@@ -402,8 +402,9 @@ void connection_packet(struct join *join, const struct event *event)
 		take_again(connection, stream, event, look->from);
 	if (packet->payload_bytes && !(look->flags & SAYS_NOTHING))
 		take_data(connection, stream, event, look->from);
-	if (packet->payload_bytes &&
-	    (connection->handshake || is_first(connection, event, look->from)))
+	if (packet->payload_bytes && is_first(connection, event, look->from))
+		handshake_begin(join, connection, stream, packet, look->from);
+	if (packet->payload_bytes && connection->handshake)
 		handshake_packet(join, connection, stream, event, look->from);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);

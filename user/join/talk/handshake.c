@@ -141,8 +141,8 @@ static __u32 payload_seq(const struct packet *packet)
  * The side's first word. Where it is TLS, and the first TLS of the connection, a handshake begins: if
  * it was the first byte that was sent, and not what an earlier one was lost before.
  */
-static void begin(struct join *join, struct connection *connection, const struct stream *stream,
-		  const struct packet *packet, __u8 from)
+void handshake_begin(struct join *join, struct connection *connection, const struct stream *stream,
+		     const struct packet *packet, __u8 from)
 {
 	struct handshake *handshake;
 
@@ -207,8 +207,6 @@ void handshake_packet(struct join *join, struct connection *connection, const st
 	__u32 before;
 	__u8 alerts;
 
-	if (connection->side[from].first.frame == event->frame.frame)
-		begin(join, connection, stream, packet, from);
 	handshake = handshake_of(join, connection);
 	if (!handshake)
 		return;

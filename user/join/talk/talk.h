@@ -31,8 +31,12 @@ void connection_packet(struct join *join, const struct event *event);
 bool connection_finish_next(struct join *join);
 
 /* handshake.c */
+/* The first packet of a side that has payload: may begin a handshake. */
+void handshake_begin(struct join *join, struct connection *connection, const struct stream *stream,
+		     const struct packet *packet, __u8 from);
+/* A packet with payload, of a connection that has one. */
 void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
-		      const struct event *event, __u8 from); /* one with payload */
+		      const struct event *event, __u8 from);
 /* That of a connection which did not come to its end; NULL: it did, or there was none. */
 struct handshake *handshake_of(const struct join *join, const struct connection *connection);
 /* Its connection was judged: its place is another's from the next record on. */
