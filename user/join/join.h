@@ -43,7 +43,7 @@
  * and that is counted.
  */
 
-#define JOIN_OPENINGS_MAX 8 /* of one attempt; further ones are counted */
+#define JOIN_OPENINGS_MAX 8 /* of one attempt; the next address makes another one */
 #define JOIN_EVIDENCE_MAX 32 /* entries of one attempt; further ones are counted */
 #define JOIN_FACTS_MAX 48 /* of one attempt */
 #define JOIN_NAME_SIZE 60
@@ -383,7 +383,7 @@ struct attempt {
 	__u64 started_ns;
 	__u64 ended_ns; /* when the last opening ended, 0 open */
 	__u64 due_ns; /* the time a judgement made now carries */
-	__u32 openings_count; /* may exceed what is kept: attempt_openings() */
+	__u32 openings_count; /* at most JOIN_OPENINGS_MAX */
 	const struct opening *openings[JOIN_OPENINGS_MAX]; /* in order of their begin */
 
 	union { /* what its subject alone has */

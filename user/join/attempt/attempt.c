@@ -73,8 +73,7 @@ static __u64 attempt_id(const struct join *join, __u64 cookie, const struct even
 
 size_t attempt_openings(const struct attempt *attempt)
 {
-	return attempt->openings_count < JOIN_OPENINGS_MAX ? attempt->openings_count :
-							     JOIN_OPENINGS_MAX;
+	return attempt->openings_count;
 }
 
 union attempt_extra *attempt_extra(struct join *join, const struct attempt_slot *slot)
