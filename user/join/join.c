@@ -2,6 +2,7 @@
 /* join.c - the life of join: made, fed with records, asked for what is due, ended */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,12 +112,7 @@ static void expire_openings(struct join *join)
 		if (slot->opening.state != OPENING_CONNECTING)
 			continue;
 		join->counters.expired++;
-		slot->opening.state = OPENING_UNKNOWN;
-		slot->opening.ended_ns = join->now_ns;
-		if (slot->attempt)
-			attempt_evict(join, slot->attempt);
-		else
-			openings_retire(join, slot);
+		openings_end_unseen(join, slot, join->now_ns);
 		next = openings_still(join, next);
 	}
 }
@@ -277,6 +273,15 @@ static void handle_segment(struct join *join, const struct event *event)
 		connection_packet(join, event);
 }
 
+/* An ICMP error is the matter of what it quotes. */
+static void handle_quoted(struct join *join, const struct event *event)
+{
+	if (event->packet.inner.protocol == IPPROTO_TCP)
+		capture_quoted(join, event);
+	else
+		datagram_quoted(join, event);
+}
+
 static void handle_frame(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
@@ -294,7 +299,10 @@ static void handle_frame(struct join *join, const struct event *event)
 		handle_segment(join, event);
 		return;
 	}
-	capture_event(join, event);
+	if (packet->what == PACKET_UDP)
+		datagram_event(join, event);
+	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
+		handle_quoted(join, event);
 	tell_lookups(join);
 	claims_packet(join, event);
 }

@@ -9,7 +9,6 @@
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
 #include "join/host/sight.h"
-#include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
 #include "util/address.h"
 #include "util/tcp.h"
@@ -77,12 +76,7 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
 		end_opening(join, slot, END_UNSEEN, now_ns);
 	} else {
-		opening->state = OPENING_UNKNOWN;
-		opening->ended_ns = now_ns;
-		if (slot->attempt)
-			attempt_evict(join, slot->attempt);
-		else
-			openings_retire(join, slot);
+		openings_end_unseen(join, slot, now_ns);
 	}
 }
 
@@ -494,18 +488,13 @@ struct conn *capture_segment(struct join *join, const struct event *event, const
 	return conn;
 }
 
-/* An error about a SYN of an opening that still waits for its answer. */
-static void take_quoted(struct join *join, const struct event *event)
+void capture_quoted(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	const struct conn *conn;
 	struct opening_slot *slot;
 	struct ends ends;
 
-	if (packet->inner.protocol != IPPROTO_TCP) {
-		datagram_quoted(join, event);
-		return;
-	}
 	ends = ends_of(packet->inner.source, packet->inner.source_port, packet->inner.destination,
 		       packet->inner.destination_port);
 	conn = conns_find(join->conns, &ends, event->head.netns);
@@ -518,14 +507,4 @@ static void take_quoted(struct join *join, const struct event *event)
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	take_icmp(join, slot, event);
-}
-
-void capture_event(struct join *join, const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-
-	if (packet->what == PACKET_UDP)
-		datagram_event(join, event);
-	else if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER))
-		take_quoted(join, event);
 }

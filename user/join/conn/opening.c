@@ -81,15 +81,8 @@ static struct opening_slot *new_opening(struct join *join, const struct event *e
 	struct conn *before = conns_by_cookie(join->conns, event->head.cookie);
 	struct opening_slot *slot = before ? before->opening : NULL;
 
-	if (slot && slot->opening.state == OPENING_CONNECTING) {
-		/* its end was lost: nothing is known of it but that it ended */
-		slot->opening.state = OPENING_UNKNOWN;
-		slot->opening.ended_ns = event->head.ts_ns;
-		if (slot->attempt)
-			attempt_evict(join, slot->attempt);
-		else
-			openings_retire(join, slot);
-	}
+	if (slot && slot->opening.state == OPENING_CONNECTING) /* its end was lost */
+		openings_end_unseen(join, slot, event->head.ts_ns);
 	if (before && !before->opening)
 		conn_over(join, before);
 	slot = openings_take(join);

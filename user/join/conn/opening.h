@@ -62,6 +62,8 @@ struct opening_slot *openings_take(struct join *join);
 /* The same, as a part of @conn: one that it has is over, and waits to be told. NULL: none can be had. */
 struct opening_slot *openings_take_for(struct join *join, struct conn *conn);
 void openings_retire(struct join *join, struct opening_slot *slot);
+/* It is over, and how it ended was not seen: given up with its attempt. @now_ns: when that is known. */
+void openings_end_unseen(struct join *join, struct opening_slot *slot, __u64 now_ns);
 void openings_let_go(struct opening_slot *slot); /* nobody waits for its end any more */
 void openings_add_evidence(struct join *join, const struct opening_slot *slot,
 			   const struct evidence *evidence);
@@ -139,7 +141,8 @@ void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
  */
 struct conn *capture_segment(struct join *join, const struct event *event, const struct ends *ends,
 			     struct conn *conn, const struct stream_look *look);
-void capture_event(struct join *join, const struct event *event); /* of what is not TCP */
+/* An ICMP error about a segment: counts where the opening whose SYN it quotes still waits. */
+void capture_quoted(struct join *join, const struct event *event);
 void capture_see_whole(struct join *join, struct opening_slot *slot);
 void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
 /* Lets go of the opening that waits the longest, to make room. Its attempt, NULL: none waits. */

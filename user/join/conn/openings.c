@@ -50,6 +50,22 @@ static size_t left(const struct openings *openings)
 	return openings->room - openings->touched + openings->free_count;
 }
 
+/* No more is to come of it: whoever waits for it is told so, else its place is free. */
+static void give_up(struct join *join, struct opening_slot *slot)
+{
+	if (slot->attempt)
+		attempt_evict(join, slot->attempt);
+	else
+		openings_retire(join, slot);
+}
+
+void openings_end_unseen(struct join *join, struct opening_slot *slot, __u64 now_ns)
+{
+	slot->opening.state = OPENING_UNKNOWN;
+	slot->opening.ended_ns = now_ns;
+	give_up(join, slot);
+}
+
 /* Where every place is taken the oldest is given up, with its attempt, and counted. */
 static bool make_room(struct join *join)
 {
@@ -62,10 +78,7 @@ static bool make_room(struct join *join)
 		return true;
 	oldest = conns_first(join->conns, CONN_OPENING)->opening;
 	join->counters.evicted++;
-	if (oldest->attempt)
-		attempt_evict(join, oldest->attempt);
-	else
-		openings_retire(join, oldest);
+	give_up(join, oldest);
 	return left(openings); /* else its attempt waits to be told */
 }
 
