@@ -257,7 +257,7 @@ def test_window(capture, schema, args, wanted):
 def test_window_of_local_time(capture):
     """Without an offset it is the time of this machine, as text shows it."""
     done = sockwhy("read", "-vv", "--since", "2026-11-20T19:31:11", capture(PLAIN), env={"TZ": "Asia/Tokyo"})
-    assert "8 left out" in done.err and "19:31:11.000 event frame" in done.out
+    assert "8 left out" in done.err and "19:31:11.000+09:00 event frame" in done.out
 
 
 def test_window_refused(capture, case):

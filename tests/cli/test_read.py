@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """read: what stands in a recording is judged again, in every form of output."""
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import stat
+import struct
+import subprocess
+import termios
 
 import pytest
 
-from program import CASES, sockwhy
+from program import CASES, SOCKWHY, sockwhy
 
 NAMES = sorted(path.stem for path in CASES.glob("*.events"))
 
@@ -42,9 +48,10 @@ def test_text_says_the_same(case, name):
     wanted = verdicts((CASES / f"{name}.expected").read_text())
     text, brief = sockwhy("read", case(name)), sockwhy("read", "--brief", case(name))
     assert text.returncode == brief.returncode == 0
-    for _, finding, confidence in wanted:
+    for state, finding, confidence in wanted:
         assert finding in text.out and finding in brief.out
-        assert re.search(rf"^      {confidence} +\S", text.out, re.M)
+        early = rf"^\d.*; {confidence}: \S.* {finding} pending$"
+        assert re.search(early if state == "pending" else rf"^      {confidence} +\S", text.out, re.M)
     assert len(brief.out.splitlines()) == len(wanted)
     assert "\033" not in text.out + brief.out
 
@@ -54,14 +61,113 @@ def test_text_layout(case):
     path = case("connect-refused")
     done = sockwhy("read", "--utc", path)
     lines = done.out.splitlines()
-    assert re.match(r"2026-11-20 10:31:07\.\d{3}Z error connect-refused  curl\[4121\]( \S+)?  "
-                    r"10\.0\.0\.1:45678 → 10\.0\.0\.2:8080  ECONNREFUSED after 0\.\d\d ms$", lines[0]), lines[0]
+    assert re.match(r"2026-11-20 10:31:07\.\d{3}Z error  curl\[4121\]( \S+)? could not connect to "
+                    r"10\.0\.0\.2:8080: ECONNREFUSED after 0\.\d\d ms   connect-refused$", lines[0]), lines[0]
     labels = [line[6:14].strip() for line in lines[1:] if line[:6] == " " * 6 and line[6] != " "]
-    assert labels == ["what", "likely", "scope", "seen", "path", "check"]
+    assert labels == ["likely", "check", "what", "seen", "path"]  # the scope of one says nothing new
     assert any(re.match(r" {14}\+0\.0\d\d ms packet → SYN ", line) for line in lines)
     plain = sockwhy("read", "--utc", path, env={"LC_ALL": "C"})
     assert plain.out.isascii() and plain.err.isascii()
     assert " -> " in plain.out and len(plain.out.splitlines()) == len(lines)
+    assert " seq " not in done.out and " win 64240 mss 1460" in sockwhy("read", "-v", path).out  # for who asks
+
+
+def on_terminal(columns, *args):
+    """What a terminal of so many columns is given."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    env = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC", "NO_COLOR": ""}
+    with subprocess.Popen([SOCKWHY, *args], stdout=theirs, stderr=subprocess.DEVNULL, env=env) as child:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while got := os.read(ours, 65536):
+                said += got
+        os.close(ours)
+        assert child.wait(30) == 0
+    return re.sub(r"\033\[\d*m", "", said.decode().replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("name", ["accept-queue-full", "connect-refused", "capture-tls-rejected", "bind-failed"])
+def test_terminal(case, name):
+    """A terminal's lines end at its width, between words, and go on below their words; a command stays in one piece;
+    a pipe is given whole lines of the same words."""
+    path = case(name)
+    whole = sockwhy("read", "--all", path, env={"TZ": "UTC"}).out
+    narrow = on_terminal(80, "read", "--all", path)
+    wide = on_terminal(4000, "read", "--all", path)
+    assert wide == "2026-11-20\n" + whole.replace("2026-11-20 ", "")  # the day once, where nobody greps
+    assert re.sub(r"\s+", " ", narrow) == re.sub(r"\s+", " ", wide)
+    commands = [command for command in re.findall(r"^ {6}(?:check  | {8})( *\S.*?)   # ", whole, re.M)]
+    for command in commands:
+        assert command.strip() in narrow
+    for line in narrow.splitlines():
+        assert len(line) <= 80 or any(command.strip() in line for command in commands), line
+
+
+def test_one_zone(case):
+    """Every time has the offset of its zone, and all of them one."""
+    path = case("connect-no-answer")
+    for zone, offset in (("UTC", "+00:00"), ("Europe/Berlin", "+01:00"), ("America/St_Johns", "-03:30")):
+        for form in ((), ("--brief",)):
+            out = sockwhy("read", *form, path, env={"TZ": zone}).out
+            times = re.findall(r"\d\d:\d\d:\d\d(?:\.\d{3})?(\S*)", out)
+            assert times and {time.rstrip(";,") for time in times} == {offset}, out
+
+
+def test_pending_is_one_line(case):
+    """An early word is one line with its cause; the final's block follows, and a brief line keeps to 120 columns."""
+    path = case("connect-no-answer")
+    lines = sockwhy("read", "--utc", path).out.splitlines()
+    assert re.match(r"\S+ 10:31:\S+ error  curl\[4121\] is still connecting to 10\.0\.0\.2:8080: waiting for \S+ s; "
+                    r"\w+: .* connect-no-answer pending$", lines[0]), lines[0]
+    assert re.match(r"\S+ 10:31:\S+ error  curl\[4121\] could not connect to .* connect-no-answer$", lines[1]), lines[1]
+    for line in sockwhy("read", "--brief", path).out.splitlines():
+        assert len(line) <= 120
+        assert re.match(r"\S+ \S+ error connect-no-answer curl\[4121\] → 10\.0\.0\.2:8080( \(pending\))?: the SYN or ", line), line
+
+
+def unanswered(at_ms, number, port=8080, address="10.0.0.2", here="10.0.0.1"):
+    """The records of a try of curl that fails without a cause to be seen."""
+    def bracketed(address):
+        return f"[{address}]" if ":" in address else address
+    whereto = f"{bracketed(address)}:{port}"
+    return (f"{at_ms} open cookie={1000 + number} tuple={here}>{whereto} $curl\n"
+            f"{at_ms}.2 state cookie={1000 + number} tuple={bracketed(here)}:{20000 + number}>{whereto} "
+            f"state=SYN_SENT>CLOSE isn={number} error=ETIMEDOUT\n")
+
+
+def test_repeats_are_one_line(record):
+    """A repeat is one line however slowly it comes, with how many there were and since when."""
+    path = record("".join(unanswered(at, number) + f"tick {at + 500}\n" for number, at in enumerate((100, 300100, 600100))))
+    for line in (lines := sockwhy("read", "--utc", path).out.splitlines()):
+        assert not re.match(r"\d.* again: ", line) or re.search(
+            r"again: curl\[4121\] could not connect to 10\.0\.0\.2:8080: ETIMEDOUT after .*; [23] in all since 10:31:07Z   connect-failed$", line)
+    assert sum(line.endswith("connect-failed") for line in lines) == 3 and sum(" again: " in line for line in lines) == 2
+    assert sum(line.startswith("      check") for line in lines) == 1
+
+
+@pytest.mark.parametrize("there,prefix", [("10.0.0.1", "10.1."), ("fd00::1", "fd00:1::")])
+def test_storm(record, schema, there, prefix):
+    """Many destinations that one owner cannot reach for one cause are one line, refreshed; JSON has every one of them.
+    Its nearest miss, eight of them, are told one by one."""
+    def path(count, name):
+        separator = ":" if ":" in prefix else "."
+        return record("".join(unanswered(100 + number, number, 1000 + number,  # one port would be one attempt
+                                         f"{prefix}{number // 250 + 1}{separator}{number % 250 + 1}", there)
+                              for number in range(count)) + f"tick {count + 1000}\n", name)
+    storm, few = path(1000, "storm"), path(8, "few")
+    said = sockwhy("read", "--utc", storm)
+    assert len(re.findall("^\\d", said.out, re.M)) < 15, said.out
+    assert re.search(r"error  curl could not connect to 1000 destinations \(\S+, \S+, \S+ …\): 1000 in all since 10:31:07Z   connect", said.out)
+    assert "1000 failed" in said.err and "found 1000 errors" in said.err
+    assert len(sockwhy("read", "--brief", storm).out.splitlines()) < 15
+    assert "1000 destinations" in sockwhy("read", "--brief", storm).out
+    found = [line for line in lines_of(sockwhy("read", "--json", storm), schema) if line["type"] == "finding"]
+    assert len({line["connection"]["remote"]["address"] for line in found}) == 1000
+    assert sum(line["count"] for line in found if line["state"] == "final") == 1000
+    assert len(re.findall("^      check", sockwhy("read", few).out, re.M)) == 8
+    assert "destinations" not in sockwhy("read", few).out
 
 
 def test_color(case):

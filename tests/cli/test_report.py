@@ -104,7 +104,7 @@ def test_recordings(case, tmp_path, form):
     assert "1 error, 1 warning." in text and "web1, Linux 6.18" in text
     assert 0 < text.find("1. connect-no-answer") < text.find("2. connect-slow")
     plain = sockwhy("read", "--utc", case("connect-no-answer")).out
-    plain = plain[plain.rindex("error connect-no-answer"):]  # the final one
+    plain = plain[plain.rindex(" could not connect to "):]  # the final one
     for label in ("what", "likely", "scope", "changed", "path"):
         words = re.search(rf"^ +{label} +(.*)$", plain, re.M)[1]
         assert words in text, label

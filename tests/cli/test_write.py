@@ -298,7 +298,7 @@ def test_rotation_of_text(case, tmp_path):
     whole = "".join(path.read_text() for path in made)
     assert whole == sockwhy("read", *files).out
     for path in made:
-        assert path.stat().st_size <= 65536 and re.match(r"2026-11-20 .* error connect-refused", path.read_text())
+        assert path.stat().st_size <= 65536 and re.match(r"2026-11-20 .* error  .* connect-refused\n", path.read_text())
 
 
 def test_full_disk(case):

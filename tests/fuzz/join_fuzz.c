@@ -102,7 +102,7 @@ static void check_finding(const struct join *join, const struct finding *finding
 	for (size_t i = 0; i < finding->evidence_count; i++) {
 		struct text text = text_of(line);
 
-		evidence_print(join, &finding->evidence[i], false, &text);
+		evidence_print(join, &finding->evidence[i], 0, &text);
 		demand(!i || finding->evidence[i - 1].ts_ns <= finding->evidence[i].ts_ns);
 	}
 }

@@ -24,12 +24,12 @@ static bool note(struct groups *groups, __u64 group, __u64 ns, struct counts *co
 {
 	struct group_seen seen = { .attempt = ns, .time_ns = ns, .started_ns = ns - MS };
 	struct finding finding = { .group = group, .attempt = ns, .time_ns = ns };
-	__u64 count, total;
+	struct group_counts note;
 
-	if (!groups_note(groups, group, &seen, &count, &total))
+	if (!groups_note(groups, group, &seen, &note))
 		return false;
 	counts->lines++;
-	counts->told += count;
+	counts->told += note.count;
 	groups_keep(groups, &finding);
 	return true;
 }

@@ -281,7 +281,7 @@ static void print_words(struct replay *replay, const struct finding *finding)
 
 		text_add(replay->out, "\tseen    %+lld us %s %s: ", (long long)us,
 			 evidence_layer(evidence), evidence_event(evidence));
-		evidence_print(replay->join, evidence, false, replay->out);
+		evidence_print(replay->join, evidence, 0, replay->out);
 		text_add(replay->out, "\n");
 	}
 	for (size_t i = 0; i < finding->checks_count; i++)

@@ -5,6 +5,7 @@
 #include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent/form.h"
@@ -22,6 +23,17 @@ static bool wants_color(const struct options *options, bool hold)
 	if (no_color && no_color[0])
 		return false;
 	return !options->output && isatty(hold ? STDERR_FILENO : STDOUT_FILENO);
+}
+
+/* Columns at which text is broken; 0: it goes elsewhere than to a terminal. */
+static size_t columns(const struct options *options, bool hold)
+{
+	int fd = hold ? STDERR_FILENO : STDOUT_FILENO;
+	struct winsize size;
+
+	if (options->output || !isatty(fd) || ioctl(fd, TIOCGWINSZ, &size))
+		return 0;
+	return size.ws_col;
 }
 
 /* Everything between the sink and the place where its words end up. */
@@ -54,6 +66,8 @@ int output_open(struct output *output, const struct options *options, bool hold)
 		.ops = form_of_output(options),
 		.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 		.utc = options->utc,
+		.width = columns(options, hold),
+		.details = options->verbose > 0,
 		.events = options->verbose > (options->command == COMMAND_RUN),
 		.unhurried = options->command == COMMAND_READ,
 		.timeline = options->command == COMMAND_RUN,

@@ -203,7 +203,7 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 /* ---- telling ---- */
 
 static void tell_finding(struct pipeline *pipeline, const struct attempt *attempt,
-			 struct verdict *verdict, bool fetched, __u64 count, __u64 total)
+			 struct verdict *verdict, bool fetched, const struct group_counts *counts)
 {
 	struct finding *finding = pipeline->finding;
 
@@ -216,8 +216,9 @@ static void tell_finding(struct pipeline *pipeline, const struct attempt *attemp
 			*verdict = again;
 	}
 	rules_tell(pipeline->join, &pipeline->thresholds, attempt, verdict, finding);
-	finding->count = count;
-	finding->total = total;
+	finding->count = counts->count;
+	finding->total = counts->total;
+	finding->first_ns = counts->first_ns;
 	outlets_finding(&pipeline->outlets, pipeline->join, finding);
 	if (finding->state != FINDING_FINAL)
 		return;
@@ -275,7 +276,7 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 		.owner_known = attempt->owner_known,
 		.owner = attempt->owner,
 	};
-	__u64 count, total;
+	struct group_counts counts;
 	bool told;
 
 	if (verdict->state == FINDING_FINAL)
@@ -292,9 +293,9 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 			return;
 		}
 	}
-	told = groups_note(pipeline->groups, group, &seen, &count, &total);
+	told = groups_note(pipeline->groups, group, &seen, &counts);
 	if (told)
-		tell_finding(pipeline, attempt, verdict, fetched, count, total);
+		tell_finding(pipeline, attempt, verdict, fetched, &counts);
 	outlets_verdict(&pipeline->outlets, pipeline->join, attempt, verdict,
 			told ? pipeline->finding : NULL);
 }

@@ -189,12 +189,12 @@ static void add_dns(struct text *text, const struct evidence *evidence)
 	address_print(text, evidence->address);
 }
 
-static void add_packet(struct text *text, const struct evidence *evidence, bool ascii)
+static void add_packet(struct text *text, const struct evidence *evidence, unsigned int how)
 {
-	add_direction(text, evidence, ascii);
+	add_direction(text, evidence, how & EVIDENCE_ASCII);
 	if (evidence->packet_what == PACKET_TCP) {
 		add_tcp_flags(text, evidence->tcp_flags);
-		if (evidence->tcp_flags & TCP_F_SYN)
+		if ((evidence->tcp_flags & TCP_F_SYN) && !(how & EVIDENCE_SHORT))
 			add_options(text, evidence);
 		if (evidence->payload_bytes)
 			text_add(text, "  len %u", evidence->payload_bytes);
@@ -233,13 +233,13 @@ static void add_place(struct text *text, const struct join *join, const struct e
 }
 
 static void add_drop(struct text *text, const struct join *join, const struct evidence *evidence,
-		     bool ascii)
+		     unsigned int how)
 {
 	const char *reason = join_name(join, NAME_DROP_REASON, evidence->reason);
 	const char *place = join_name(join, NAME_SYMBOL, evidence->location);
 
 	if (evidence->packet_what != PACKET_NONE)
-		add_packet(text, evidence, ascii);
+		add_packet(text, evidence, how);
 	else
 		text_add(text, "a packet");
 	text_add(text, "  dropped");
@@ -281,7 +281,18 @@ static void add_claim(struct text *text, const struct evidence *evidence)
 		text_add(text, "  frame %llu", evidence->frame);
 }
 
-void evidence_print(const struct join *join, const struct evidence *evidence, bool ascii,
+void evidence_print_place(const struct join *join, const struct evidence *evidence,
+			  struct text *text)
+{
+	if (evidence->ifindex && join_interface(join, evidence->netns, evidence->ifindex))
+		words_interface(text, join, evidence->netns, evidence->ifindex);
+	if (!evidence->netns || !join_netns_own(join) || evidence->netns == join_netns_own(join))
+		return;
+	text_add(text, text->length ? " of " : "in ");
+	words_netns(text, join, evidence->netns);
+}
+
+void evidence_print(const struct join *join, const struct evidence *evidence, unsigned int how,
 		    struct text *text)
 {
 	switch (evidence->kind) {
@@ -314,14 +325,15 @@ void evidence_print(const struct join *join, const struct evidence *evidence, bo
 		add_error(text, " = ", evidence->error);
 		break;
 	case EVENT_PACKET:
-		add_packet(text, evidence, ascii);
-		add_place(text, join, evidence);
+		add_packet(text, evidence, how);
+		if (!(how & EVIDENCE_SHORT))
+			add_place(text, join, evidence);
 		break;
 	case EVENT_FRAME:
 		add_claim(text, evidence);
 		break;
 	case EVENT_DROP:
-		add_drop(text, join, evidence, ascii);
+		add_drop(text, join, evidence, how);
 		break;
 	case EVENT_RESET_SENT:
 		add_reset_sent(text, join, evidence);

@@ -307,3 +307,9 @@ __u64 rules_group(const struct join *join, const struct attempt *attempt,
 {
 	return tell_group(join, attempt, verdict);
 }
+
+__u64 rules_storm(const struct join *join, const struct attempt *attempt,
+		  const struct verdict *verdict)
+{
+	return tell_storm(join, attempt, verdict);
+}

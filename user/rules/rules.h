@@ -186,6 +186,7 @@ struct finding {
 	const struct rule *supersedes; /* NULL none */
 	__u64 attempt;
 	__u64 group; /* of finding, owner, role, remote */
+	__u64 storm; /* the same without the remote */
 	__u64 time_ns; /* monotonic */
 	__u64 started_ns;
 	__u64 duration_us;
@@ -199,7 +200,9 @@ struct finding {
 	__u32 blind;
 	__u64 count; /* since the group's previous line */
 	__u64 total; /* since its first */
+	__u64 first_ns; /* of the group; 0 unknown */
 
+	const char *did; /* "could not connect to": between who and where; NULL: .summary says it */
 	char summary[256]; /* what: only what was observed */
 	char cause[512]; /* likely, certainly, possibly: why */
 	struct check checks[4];
@@ -244,6 +247,10 @@ struct finding {
 __u64 rules_group(const struct join *join, const struct attempt *attempt,
 		  const struct verdict *verdict);
 
+/* The same whatever its remote: many of them at once are one storm. 0: nobody is known to own it. */
+__u64 rules_storm(const struct join *join, const struct attempt *attempt,
+		  const struct verdict *verdict);
+
 /* Writes the whole finding; count and total are the caller's. */
 void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		const struct attempt *attempt, const struct verdict *verdict,
@@ -256,6 +263,16 @@ evidence_layer(const struct evidence *evidence); /* "syscall", "socket", "packet
 const char *
 evidence_event(const struct evidence *evidence); /* "state", "syn", "syn-ack", "reset", "drop", … */
 
-/* "SYN_SENT"; "→ SYN  seq 3812440907 win 64240 mss 1460 sack ts wscale 7  ttl 64"; @ascii: "->" */
-void evidence_print(const struct join *join, const struct evidence *evidence, bool ascii,
+enum {
+	EVIDENCE_ASCII = 1 << 0, /* "->" for arrows */
+	EVIDENCE_SHORT =
+		1 << 1, /* without sequence numbers, windows, options, and a packet's place */
+};
+
+/* "SYN_SENT"; "→ SYN  seq 3812440907 win 64240 mss 1460 sack ts wscale 7  ttl 64"; @how: EVIDENCE_* */
+void evidence_print(const struct join *join, const struct evidence *evidence, unsigned int how,
 		    struct text *text);
+
+/* "eth0", "eth0 of namespace web"; "" unknown */
+void evidence_print_place(const struct join *join, const struct evidence *evidence,
+			  struct text *text);

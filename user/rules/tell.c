@@ -203,6 +203,20 @@ static void tell_facts(const struct view *view, struct finding *finding)
 	}
 }
 
+/* Between who and where. */
+static const char *headline(const struct view *view, const struct verdict *verdict)
+{
+	const struct subject *subject = view->attempt->subject;
+
+	if (!subject->failed || verdict->state == FINDING_CLEARED)
+		return NULL;
+	if (verdict->state == FINDING_PENDING)
+		return "is still connecting to";
+	if (verdict->rule->did)
+		return verdict->rule->did;
+	return view->wake == WAKE_WORKED ? "connected to" : subject->failed;
+}
+
 void tell_frame(const struct view *view, const struct verdict *verdict, struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
@@ -213,6 +227,8 @@ void tell_frame(const struct view *view, const struct verdict *verdict, struct f
 		finding->supersedes = attempt->pending_rule;
 	finding->attempt = attempt->id;
 	finding->group = tell_group(view->join, attempt, verdict);
+	finding->storm = tell_storm(view->join, attempt, verdict);
+	finding->did = headline(view, verdict);
 	finding->severity = verdict->severity;
 	finding->confidence = verdict->confidence;
 	finding->state = verdict->state;
@@ -266,17 +282,30 @@ static __u64 hash_owner(__u64 h, const struct join *join, const struct event_own
 	return hash_text(h, owner->leader, sizeof(owner->leader));
 }
 
-__u64 tell_group(const struct join *join, const struct attempt *attempt,
-		 const struct verdict *verdict)
+static __u64 hash_kind(const struct join *join, const struct attempt *attempt,
+		       const struct verdict *verdict)
 {
-	struct subject_key key = { .size = 0 };
 	__u64 h = hash_text(HASH_STABLE, verdict->rule->id, 64);
 
 	if (attempt->owner_known)
 		h = hash_owner(h, join, &attempt->owner);
 	h = hash_stable(h, &attempt->subject->number, sizeof(attempt->subject->number));
-	h = hash_stable(h, &attempt->netns,
-			sizeof(attempt->netns)); /* an address means another host there */
+	/* an address means another host in another namespace */
+	return hash_stable(h, &attempt->netns, sizeof(attempt->netns));
+}
+
+__u64 tell_storm(const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict)
+{
+	return attempt->owner_known ? hash_kind(join, attempt, verdict) : 0;
+}
+
+__u64 tell_group(const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict)
+{
+	struct subject_key key = { .size = 0 };
+	__u64 h = hash_kind(join, attempt, verdict);
+
 	attempt->subject->key(attempt, verdict->opening, verdict->severity, &key);
 	return hash_stable(h, key.bytes, key.size);
 }

@@ -12,3 +12,7 @@ void tell_cleared(const struct view *view, struct finding *finding);
 
 __u64 tell_group(const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict);
+
+/* As rules_storm(). */
+__u64 tell_storm(const struct join *join, const struct attempt *attempt,
+		 const struct verdict *verdict);

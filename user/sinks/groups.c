@@ -23,6 +23,7 @@ struct group {
 	__u64 total;
 	__u64 untold;
 	__u64 told_ns;
+	__u64 first_ns;
 	__u64 interval_ns;
 	struct group_seen last;
 	struct finding *kept; /* NULL: never kept, or given way */
@@ -124,8 +125,8 @@ static __u64 since(__u64 now_ns, __u64 then_ns)
 	return now_ns > then_ns ? now_ns - then_ns : 0;
 }
 
-bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen, __u64 *count,
-		 __u64 *total)
+bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
+		 struct group_counts *counts)
 {
 	struct group *group = group_find(groups, id ? id : 1);
 
@@ -134,6 +135,7 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 	else if (!group->untold && since(seen->time_ns, group->last.time_ns) > FORGET_NS)
 		group->interval_ns = 0;
 	group->last = *seen;
+	group->first_ns = group->total ? group->first_ns : seen->time_ns;
 	group->total++;
 	groups->owing += !group->untold++;
 	if (group->kept)
@@ -144,8 +146,7 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 	if (group->interval_ns > INTERVAL_MOST_NS)
 		group->interval_ns = INTERVAL_MOST_NS;
 	group->told_ns = seen->time_ns;
-	*count = group->untold;
-	*total = group->total;
+	*counts = (struct group_counts){ group->untold, group->total, group->first_ns };
 	group->untold = 0;
 	groups->owing--;
 	return true;
@@ -212,6 +213,7 @@ static struct finding *group_tell(struct groups *groups, struct group *group)
 	idle->evidence_omitted = 0;
 	idle->count = group->untold;
 	idle->total = group->total;
+	idle->first_ns = group->first_ns;
 	group->untold = 0;
 	groups->owing--;
 	group->told_ns = group->last.time_ns;

@@ -225,7 +225,7 @@ static void put_evidence(struct json *json, const struct join *join, const struc
 	json_pair_unsigned(json, "offset_us", offset_ns / 1000);
 	json_pair(json, "layer", evidence_layer(seen));
 	json_pair(json, "event", evidence_event(seen));
-	evidence_print(join, seen, false, &text);
+	evidence_print(join, seen, 0, &text);
 	json_pair(json, "text", buffer);
 	if (seen->kind == EVENT_STATE) {
 		json_pair(json, "old", decode_state_name(seen->old_state));

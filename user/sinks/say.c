@@ -3,6 +3,7 @@
 
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,16 +13,87 @@
 
 #define NSEC_PER_SEC 1000000000ull
 
-void say_realtime(struct text *text, __u64 real_ns, bool utc)
+static bool break_down(__u64 real_ns, bool utc, struct tm *tm)
 {
 	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+
+	return utc ? gmtime_r(&seconds, tm) : localtime_r(&seconds, tm);
+}
+
+/* "Z", "+01:00" */
+static void add_zone(struct text *text, const struct tm *tm, bool utc)
+{
+	long minutes = labs(tm->tm_gmtoff) / 60;
+
+	if (utc)
+		text_add(text, "Z");
+	else
+		text_add(text, "%c%02ld:%02ld", tm->tm_gmtoff < 0 ? '-' : '+', minutes / 60,
+			 minutes % 60);
+}
+
+static void add_realtime(struct text *text, __u64 real_ns, bool utc, const char *format,
+			 bool fraction)
+{
 	struct tm tm;
 	char date[32];
 
-	if (!(utc ? gmtime_r(&seconds, &tm) : localtime_r(&seconds, &tm)))
+	if (!break_down(real_ns, utc, &tm))
 		return;
-	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	text_add(text, "%s.%03llu%s", date, real_ns / 1000000 % 1000, utc ? "Z" : "");
+	strftime(date, sizeof(date), format, &tm);
+	text_add(text, "%s", date);
+	if (fraction)
+		text_add(text, ".%03llu", real_ns / 1000000 % 1000);
+	add_zone(text, &tm, utc);
+}
+
+void say_realtime(struct text *text, __u64 real_ns, bool utc)
+{
+	add_realtime(text, real_ns, utc, "%Y-%m-%d %H:%M:%S", true);
+}
+
+bool say_day(struct text *text, const struct join *join, __u64 ns, bool utc)
+{
+	__u64 real_ns = join_realtime_ns(join, ns);
+	struct tm tm;
+	char date[32];
+
+	if (!real_ns || !break_down(real_ns, utc, &tm))
+		return false;
+	strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	text_add(text, "%s", date);
+	return true;
+}
+
+void say_daytime(struct text *text, const struct join *join, __u64 ns, bool utc)
+{
+	add_realtime(text, join_realtime_ns(join, ns), utc, "%H:%M:%S", true);
+}
+
+void say_since(struct text *text, const struct join *join, __u64 ns, bool utc)
+{
+	__u64 real_ns = join_realtime_ns(join, ns);
+
+	if (real_ns)
+		add_realtime(text, real_ns, utc, "%H:%M:%S", false);
+	else
+		say_time(text, join, ns, utc);
+}
+
+/* The zone of the rules' words is UTC, so that they are the same everywhere; people have one zone. */
+void say_scope(struct text *text, const struct join *join, const struct finding *finding, bool utc)
+{
+	static const char zone[] = " UTC";
+	const char *words = finding->scope_text, *since = strstr(words, " since ");
+	const char *rest = since ? strstr(since, zone) : NULL;
+
+	if (!finding->scope.failures || !rest) {
+		text_add(text, "%s", words);
+		return;
+	}
+	text_add(text, "%.*s since ", (int)(since - words), words);
+	say_since(text, join, finding->scope.first_failure_ns, utc);
+	text_add(text, "%s", rest + strlen(zone));
 }
 
 void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
@@ -111,6 +183,18 @@ void say_end(struct text *text, const struct finding *finding)
 	say_duration(text, finding->duration_us);
 }
 
+void say_owner_name(struct text *text, const struct finding *finding)
+{
+	const struct event_owner *owner = &finding->owner;
+
+	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
+			 sizeof(owner->leader));
+	if (finding->process.unit[0]) {
+		text_add(text, " ");
+		text_add_foreign(text, finding->process.unit, sizeof(finding->process.unit));
+	}
+}
+
 void say_owner(struct text *text, const struct finding *finding)
 {
 	const struct event_owner *owner = &finding->owner;
@@ -158,6 +242,55 @@ void say_connection(struct text *text, const struct finding *finding, bool ascii
 		address_print_port(text, finding->asked, finding->asked_port);
 		text_add(text, ")");
 	}
+}
+
+void say_who(struct text *text, const struct join *join, const struct finding *finding)
+{
+	const struct event_tuple *tuple = &finding->tuple;
+	const char *name;
+
+	if (finding->captured && finding->did) {
+		address_print_port(text, tuple->local, tuple->local_port);
+		return;
+	}
+	say_owner(text, finding);
+	if (finding->captured || !finding->netns || !join_netns_own(join) ||
+	    finding->netns == join_netns_own(join))
+		return;
+	name = join_netns_name(join, finding->netns);
+	text_add(text, " in namespace ");
+	if (name)
+		text_add_foreign(text, name, strlen(name));
+	else
+		text_add(text, "%u", finding->netns);
+}
+
+void say_target(struct text *text, const struct finding *finding)
+{
+	const struct event_tuple *tuple = &finding->tuple;
+	bool client = !finding->role || !strcmp(finding->role, "client");
+
+	address_print_port(text, client ? tuple->remote : tuple->local,
+			   client ? tuple->remote_port : tuple->local_port);
+	if (!finding->asked_known)
+		return;
+	text_add(text, " (asked for ");
+	address_print_port(text, finding->asked, finding->asked_port);
+	text_add(text, ")");
+}
+
+bool say_party_stands_above(const struct finding *finding, const struct party *party)
+{
+	const struct event_owner *owner = &party->owner;
+	char buffer[48];
+	struct text text = text_of(buffer);
+
+	if (!party->owner_known || (party->netns && finding->netns != party->netns))
+		return false;
+	text_add_foreign(&text, owner->leader[0] ? owner->leader : owner->comm,
+			 sizeof(owner->leader));
+	text_add(&text, "[%u]", owner->tgid);
+	return strstr(finding->cause, buffer);
 }
 
 const char *say_neighbor_state(unsigned int nud)
@@ -222,6 +355,9 @@ void say_path(struct text *text, const struct finding *finding)
 	if (is_set(source)) {
 		text_add(text, " src ");
 		address_print(text, source);
+		if (finding->tuple.local_port &&
+		    !memcmp(source, finding->tuple.local, sizeof(finding->tuple.local)))
+			text_add(text, " port %u", finding->tuple.local_port);
 	}
 	if (is_set(route->address2)) {
 		text_add(text, " via ");

@@ -13,6 +13,7 @@ struct sink {
 	struct sink_options options;
 	__u64 lost; /* told so far */
 	__u64 suppressed;
+	char day[12]; /* of the last line of a text, "2026-11-20" */
 	void *state; /* of a format that has one: what .open made, else the options' */
 };
 
@@ -48,11 +49,20 @@ struct sink_ops {
 
 /* ---- words ---- */
 
-/* "2026-11-20 10:31:07.412" local or UTC; "+12.345" since the start while the clock is unknown */
+/* "2026-11-20 10:31:07.412+01:00" local or UTC; "+12.345" since the start while the clock is unknown */
 void say_time(struct text *text, const struct join *join, __u64 ns, bool utc);
 
 /* The same of a time since the epoch. */
 void say_realtime(struct text *text, __u64 real_ns, bool utc);
+
+/* "2026-11-20"; false: the clock is unknown */
+bool say_day(struct text *text, const struct join *join, __u64 ns, bool utc);
+
+/* "10:31:07.412+01:00", of a clock that is known */
+void say_daytime(struct text *text, const struct join *join, __u64 ns, bool utc);
+
+/* "10:29:51+01:00": behind "since" */
+void say_since(struct text *text, const struct join *join, __u64 ns, bool utc);
 
 /* "2026-11-20T10:31:07.412345678Z"; false when @realtime_ns is 0, unknown */
 bool say_rfc3339(struct text *text, __u64 realtime_ns);
@@ -71,6 +81,21 @@ const char *say_ended(const struct finding *finding);
 
 /* "curl[4121] web.service" */
 void say_owner(struct text *text, const struct finding *finding);
+
+/* "curl web.service": of many processes of one kind */
+void say_owner_name(struct text *text, const struct finding *finding);
+
+/* Whom it is told of: say_owner(), with the namespace where it is another; of a capture its address */
+void say_who(struct text *text, const struct join *join, const struct finding *finding);
+
+/* "10.0.0.2:8080 (asked for 10.96.0.10:80)": whereto, or of a listener where */
+void say_target(struct text *text, const struct finding *finding);
+
+/* "41 of 41 to this port failed since 10:29:51+01:00; 212 of 212 to its port 22 worked" */
+void say_scope(struct text *text, const struct join *join, const struct finding *finding, bool utc);
+
+/* A party that the cause has named. */
+bool say_party_stands_above(const struct finding *finding, const struct party *party);
 
 /* "10.0.0.1:45678 → 10.0.0.2:8080" */
 void say_connection(struct text *text, const struct finding *finding, bool ascii);

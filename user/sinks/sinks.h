@@ -48,6 +48,8 @@ struct sink_options {
 	void *ctx;
 	bool color;
 	bool ascii; /* no arrows */
+	size_t width; /* columns of the terminal, at which text is broken; 0: it is not */
+	bool details; /* -v: sequence numbers, windows, options */
 	bool utc;
 	bool events; /* -v */
 	bool unhurried; /* read: what was found is written at the next tick, not at once */
@@ -160,12 +162,19 @@ struct group_seen {
 	struct event_owner owner;
 };
 
+/* What a finding says of its group. */
+struct group_counts {
+	__u64 count; /* since its last line */
+	__u64 total;
+	__u64 first_ns; /* of all */
+};
+
 /*
  * Counts one finding of a group. Returns true when it is to be printed now, with the counts it must
  * carry. Time is @seen's.
  */
-bool groups_note(struct groups *groups, __u64 group, const struct group_seen *seen, __u64 *count,
-		 __u64 *total);
+bool groups_note(struct groups *groups, __u64 group, const struct group_seen *seen,
+		 struct group_counts *counts);
 
 /* Keeps the printed finding (by its .group), so that the group can be told when it falls idle. */
 void groups_keep(struct groups *groups, const struct finding *finding);

@@ -3,15 +3,22 @@
 
 #include <string.h>
 
-#include "sinks/sink.h"
+#include "sinks/text.h"
+#include "sinks/wrap.h"
 #include "util/address.h"
 #include "util/array.h"
 
 /* Evidence shown of one finding outside `run`; the middle gives way. */
-#define SEEN_MOST 14
+#define SEEN_MOST 10
 
 #define LABEL_WIDTH 7 /* "possible" and "listener" stand out by one */
 #define LABEL_REST "              "
+#define INDENT_HEAD 8
+#define INDENT_LABEL 14
+#define INDENT_SEEN 18
+
+#define DIM "\033[2m"
+#define BOLD "\033[1m"
 
 static const char *const severity_colors[] = {
 	[SEVERITY_INFO] = "\033[36m",
@@ -20,14 +27,32 @@ static const char *const severity_colors[] = {
 };
 _Static_assert(ARRAY_SIZE(severity_colors) == SEVERITY_COUNT, "a colour for every severity");
 
-static const char *color(const struct sink *sink, const char *code)
+const char *text_severity_color(__u8 severity)
+{
+	return severity_colors[severity];
+}
+
+const char *text_color(const struct sink *sink, const char *code)
 {
 	return sink->options.color ? code : "";
 }
 
-static void print(struct sink *sink, const struct text *text)
+void text_clock(struct sink *sink, struct text *text, const struct join *join, __u64 ns)
 {
-	fwrite(text->at, 1, text->length, sink->options.file);
+	char day[sizeof(sink->day)];
+	struct text date = text_of(day);
+
+	/* lines of a file are found by grep, and the file may be a later one of several */
+	if (!sink->options.width || !say_day(&date, join, ns, sink->options.utc)) {
+		say_time(text, join, ns, sink->options.utc);
+		return;
+	}
+	if (strcmp(day, sink->day) != 0) {
+		memcpy(sink->day, day, sizeof(day));
+		fprintf(sink->options.file, "%s%s%s\n", text_color(sink, DIM), day,
+			text_color(sink, TEXT_PLAIN));
+	}
+	say_daytime(text, join, ns, sink->options.utc);
 }
 
 /* "      seen    " */
@@ -36,50 +61,81 @@ static void add_label(const struct sink *sink, struct text *text, const char *la
 	static const char blanks[] = "        ";
 	size_t length = strlen(label);
 
-	text_add(text, "%s      %s%s%s", color(sink, "\033[2m"), label,
-		 blanks + (length < LABEL_WIDTH ? length : LABEL_WIDTH), color(sink, "\033[0m"));
+	text_add(text, "%s      %s%s%s", text_color(sink, DIM), label,
+		 blanks + (length < LABEL_WIDTH ? length : LABEL_WIDTH),
+		 text_color(sink, TEXT_PLAIN));
 }
 
-static void line(struct sink *sink, const char *label, const char *words)
+/* @keep: bytes of @words that stay in one piece */
+static void line_kept(struct sink *sink, const char *label, const char *words, size_t keep)
 {
-	char buffer[64];
+	char buffer[1200];
 	struct text text = text_of(buffer);
 
 	if (!words[0])
 		return;
 	add_label(sink, &text, label);
-	print(sink, &text);
-	fputs(words, sink->options.file);
-	fputc('\n', sink->options.file);
+	keep += text.length;
+	text_add(&text, "%s", words);
+	wrap_line(sink->options.file, buffer, sink->options.width, INDENT_LABEL, keep);
+}
+
+static void line(struct sink *sink, const char *label, const char *words)
+{
+	line_kept(sink, label, words, 0);
 }
 
 /* ---- the first line ---- */
 
-static void print_head(struct sink *sink, const struct join *join, const struct finding *finding)
+/* "10:31:07.412+01:00 error  " */
+static void add_begin(struct sink *sink, struct text *text, const struct join *join, __u64 ns,
+		      __u8 severity)
 {
-	char head[1024], buffer[512];
-	struct text text = text_of(head), part = text_of(buffer);
+	text_clock(sink, text, join, ns);
+	text_add(text, " %s%-6s%s ", text_color(sink, severity_colors[severity]),
+		 severity_name(severity), text_color(sink, TEXT_PLAIN));
+}
 
-	say_time(&text, join, finding->time_ns, sink->options.utc);
-	text_add(&text, " %s%s %s%s%s", color(sink, severity_colors[finding->severity]),
-		 severity_name(finding->severity), color(sink, "\033[1m"), rule_id(finding->rule),
-		 color(sink, "\033[0m"));
-	if (finding->state != FINDING_FINAL)
-		text_add(&text, " %s", finding_state_name(finding->state));
+static void add_id(const struct sink *sink, struct text *text, const struct rule *rule)
+{
+	text_add(text, "   %s%s%s", text_color(sink, DIM), rule_id(rule),
+		 text_color(sink, TEXT_PLAIN));
+}
 
-	say_owner(&part, finding);
-	text_add(&text, "%s%s", buffer[0] ? "  " : "", buffer);
-	part = text_of(buffer);
-	say_connection(&part, finding, sink->options.ascii);
-	text_add(&text, "%s%s", buffer[0] ? "  " : "", buffer);
-	part = text_of(buffer);
+/* "curl[4121] could not connect to 10.0.0.2:8080: ECONNREFUSED after 0.33 ms" */
+static void add_headline(struct text *text, const struct join *join, const struct finding *finding)
+{
+	char buffer[200];
+	struct text part = text_of(buffer);
+	bool begins;
+
+	say_who(text, join, finding);
+	if (!finding->did) {
+		text_add(text, "%s%s", text->length && finding->owner_known ? ": " : "",
+			 finding->summary);
+		return;
+	}
+	text_add(text, " %s ", finding->did);
+	say_target(text, finding);
 	say_end(&part, finding);
-	text_add(&text, "%s%s", buffer[0] ? "  " : "", buffer);
-	if (finding->count > 1)
-		text_add(&text, "  %s%llu", sink->options.ascii ? "x" : "×", finding->count);
-	if (finding->total > finding->count)
-		text_add(&text, " (%llu in all)", finding->total);
-	print(sink, &text);
+	begins = !strncmp(buffer, "after ", 6); /* how it ended is not known, or it did not fail */
+	text_add(text, "%s%s", buffer[0] ? begins ? ", " : ": " : "", buffer);
+}
+
+static void add_head(struct sink *sink, struct text *text, const struct join *join,
+		     const struct finding *finding)
+{
+	char buffer[700];
+	struct text part = text_of(buffer);
+
+	add_begin(sink, text, join, finding->time_ns, finding->severity);
+	add_headline(&part, join, finding);
+	text_add(text, "%s", buffer);
+}
+
+static void print_head(struct sink *sink, const struct text *text)
+{
+	wrap_line(sink->options.file, text->at, sink->options.width, INDENT_HEAD, 0);
 }
 
 /* ---- evidence ---- */
@@ -88,23 +144,51 @@ static void add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
 	__u64 us = ts_ns > started_ns ? (ts_ns - started_ns) / 1000 : 0;
 
-	text_add(text, "+%llu.%03llu ms ", us / 1000, us % 1000);
+	if (us < 10000000)
+		text_add(text, "+%llu.%03llu ms ", us / 1000, us % 1000);
+	else
+		text_add(text, "+%llu.%03llu s ", us / 1000000, us / 1000 % 1000);
 }
 
-static void print_seen(struct sink *sink, const struct join *join, const struct evidence *evidence,
-		       __u64 started_ns, bool first)
+/* One packet, seen at several interfaces. */
+static bool is_same_packet(const struct evidence *a, const struct evidence *b)
 {
-	char buffer[512], words[320];
-	struct text text = text_of(buffer), part = text_of(words);
+	return a->kind == EVENT_PACKET && b->kind == EVENT_PACKET && !a->frame && !b->frame &&
+	       a->packet_what == PACKET_TCP && b->packet_what == PACKET_TCP &&
+	       a->direction == b->direction && a->tcp_flags == b->tcp_flags && a->seq == b->seq &&
+	       a->ack == b->ack && a->payload_bytes == b->payload_bytes &&
+	       (a->ifindex != b->ifindex || a->netns != b->netns) && b->ts_ns >= a->ts_ns &&
+	       b->ts_ns - a->ts_ns < 1000000;
+}
 
-	evidence_print(join, evidence, sink->options.ascii, &part);
+/* Returns how many of @evidence are told by this line. */
+static size_t print_seen(struct sink *sink, const struct join *join,
+			 const struct evidence *evidence, size_t left, __u64 started_ns, bool first)
+{
+	unsigned int how = (sink->options.ascii ? EVIDENCE_ASCII : 0) |
+			   (sink->options.details ? 0 : EVIDENCE_SHORT);
+	char buffer[700], words[320], place[100];
+	struct text text = text_of(buffer), part = text_of(words);
+	size_t same = 1;
+
+	evidence_print(join, evidence, how, &part);
 	if (first)
 		add_label(sink, &text, "seen");
 	else
 		text_add(&text, LABEL_REST);
 	add_offset(&text, evidence->ts_ns, started_ns);
-	text_add(&text, "%s %s\n", evidence_layer(evidence), words);
-	print(sink, &text);
+	text_add(&text, "%s %s", evidence_layer(evidence), words);
+	if ((how & EVIDENCE_SHORT) && evidence->kind == EVENT_PACKET) {
+		while (same < left && is_same_packet(evidence, &evidence[same]))
+			same++;
+		for (size_t i = 0; i < same; i++) {
+			part = text_of(place);
+			evidence_print_place(join, &evidence[i], &part);
+			text_add(&text, "%s%s", place[0] ? i ? ", " : "  " : "", place);
+		}
+	}
+	wrap_line(sink->options.file, buffer, sink->options.width, INDENT_SEEN, 0);
+	return same;
 }
 
 static void print_evidence(struct sink *sink, const struct join *join,
@@ -112,14 +196,14 @@ static void print_evidence(struct sink *sink, const struct join *join,
 			   __u64 started_ns)
 {
 	size_t most = sink->options.timeline || count <= SEEN_MOST ? count : SEEN_MOST;
-	size_t head = most == count ? count : most / 2;
+	size_t head = most == count ? count : most / 2, tail = count - (most - head);
 
-	for (size_t i = 0; i < count; i++) {
-		if (i == head)
-			fprintf(sink->options.file, LABEL_REST "(%zu more)\n", count - most);
-		if (i < head || i >= count - (most - head))
-			print_seen(sink, join, &evidence[i], started_ns, i == 0);
-	}
+	for (size_t i = 0; i < head;)
+		i += print_seen(sink, join, &evidence[i], head - i, started_ns, i == 0);
+	if (tail > head)
+		fprintf(sink->options.file, LABEL_REST "(%zu more)\n", tail - head);
+	for (size_t i = tail; i < count;)
+		i += print_seen(sink, join, &evidence[i], count - i, started_ns, false);
 	if (omitted)
 		fprintf(sink->options.file, LABEL_REST "(%zu more were not kept)\n", omitted);
 }
@@ -132,6 +216,8 @@ static void print_related(struct sink *sink, const struct join *join, const stru
 		char buffer[256];
 		struct text text = text_of(buffer);
 
+		if (say_party_stands_above(finding, &finding->related[i]))
+			continue;
 		say_party(&text, join, finding, &finding->related[i]);
 		line(sink, finding->related[i].role, buffer);
 	}
@@ -171,6 +257,7 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 		const struct check *check = &finding->checks[i];
 		char buffer[512];
 		struct text text = text_of(buffer);
+		size_t command;
 
 		if (finding->role &&
 		    !strcmp(finding->role, "neighbor")) { /* not where the address is */
@@ -182,10 +269,41 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 			text_add(&text, ": ");
 		}
 		text_add(&text, "%s", check->run);
+		command = text.length;
 		if (check->why[0])
 			text_add(&text, "%s%s", check->run[0] ? "   # " : "", check->why);
-		line(sink, i ? "" : "check", buffer);
+		line_kept(sink, i ? "" : "check", buffer, check->run[0] ? command : 0);
 	}
+}
+
+static void print_scope(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	char buffer[240];
+	struct text text = text_of(buffer);
+
+	if (finding->scope_known && finding->scope.openings == 1 && !finding->scope_other_port)
+		return; /* of one, and this is it */
+	say_scope(&text, join, finding, sink->options.utc);
+	line(sink, "scope", buffer);
+}
+
+/* Between whom, where the first line does not say so; else the way there. */
+static void print_path(struct sink *sink, const struct finding *finding)
+{
+	char buffer[320];
+	struct text text = text_of(buffer);
+
+	if (!finding->did) {
+		say_connection(&text, finding, sink->options.ascii);
+		if (text.length && finding->duration_known && !finding->error) {
+			text_add(&text, ", open for ");
+			say_duration(&text, finding->duration_us);
+		}
+		line(sink, "between", buffer);
+		text = text_of(buffer);
+	}
+	say_path(&text, finding);
+	line(sink, "path", buffer);
 }
 
 static void print_blind(struct sink *sink, const struct finding *finding)
@@ -197,40 +315,132 @@ static void print_blind(struct sink *sink, const struct finding *finding)
 	line(sink, "blind", buffer);
 }
 
-static void text_finding(struct sink *sink, const struct join *join, const struct finding *finding)
+/* What stands out. */
+static void print_cause(struct sink *sink, const struct finding *finding)
 {
-	char buffer[320];
+	char buffer[600];
 	struct text text = text_of(buffer);
 
-	print_head(sink, join, finding);
-	fputc('\n', sink->options.file);
-	line(sink, "what", finding->summary);
-	line(sink, confidence_name(finding->confidence), finding->cause);
+	if (!finding->cause[0])
+		return;
+	text_add(&text, "%s%s%s", text_color(sink, BOLD), finding->cause,
+		 text_color(sink, TEXT_PLAIN));
+	line(sink, confidence_name(finding->confidence), buffer);
+}
+
+/* An early word, or that nobody waits any more: one line. */
+static void print_early(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	char buffer[1400];
+	struct text text = text_of(buffer);
+
+	add_head(sink, &text, join, finding);
+	if (finding->state == FINDING_PENDING && finding->cause[0])
+		text_add(&text, "; %s: %s", confidence_name(finding->confidence), finding->cause);
+	else if (finding->cause[0])
+		text_add(&text, ": %s", finding->cause);
+	add_id(sink, &text, finding->rule);
+	text_add(&text, " %s", finding_state_name(finding->state));
+	print_head(sink, &text);
+}
+
+/* "…; again 7 times, 8 in all since 10:29:51+01:00" */
+static void print_again(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	char buffer[1400], headline[700];
+	struct text text = text_of(buffer), part = text_of(headline);
+
+	add_begin(sink, &text, join, finding->time_ns, finding->severity);
+	text_add(&text, "again: ");
+	add_headline(&part, join, finding);
+	text_add(&text, "%s", headline);
+	if (finding->count > 1)
+		text_add(&text, "; %llu times", finding->count);
+	text_add(&text, "%s %llu in all", finding->count > 1 ? "," : ";", finding->total);
+	if (finding->first_ns) {
+		text_add(&text, " since ");
+		say_since(&text, join, finding->first_ns, sink->options.utc);
+	}
+	add_id(sink, &text, finding->rule);
+	print_head(sink, &text);
+}
+
+static void print_block(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	char buffer[1000];
+	struct text text = text_of(buffer);
+
+	add_head(sink, &text, join, finding);
+	add_id(sink, &text, finding->rule);
+	print_head(sink, &text);
+	print_cause(sink, finding);
+	print_checks(sink, finding);
+	print_scope(sink, join, finding);
+	print_changed(sink, finding);
+	if (finding->did)
+		line(sink, "what", finding->summary);
 	if (finding->supersedes) {
+		text = text_of(buffer);
 		text_add(&text, "%s, told before", rule_id(finding->supersedes));
 		line(sink, "instead", buffer);
 	}
-	line(sink, "scope", finding->scope_text);
-	print_changed(sink, finding);
 	print_related(sink, join, finding);
 	print_evidence(sink, join, finding->evidence, finding->evidence_count,
 		       finding->evidence_omitted, finding->started_ns);
 	print_facts(sink, finding);
-	text = text_of(buffer);
-	say_path(&text, finding);
-	line(sink, "path", buffer);
-	print_checks(sink, finding);
+	print_path(sink, finding);
 	print_blind(sink, finding);
+}
+
+static void text_finding(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	if (storms_take(sink->state, finding))
+		return;
+	if (finding->state != FINDING_FINAL)
+		print_early(sink, join, finding);
+	else if (finding->total > 1)
+		print_again(sink, join, finding);
+	else
+		print_block(sink, join, finding);
+}
+
+/* ---- storms ---- */
+
+static void print_storm(struct sink *sink, const struct join *join, const struct storm *storm)
+{
+	char buffer[1000];
+	struct text text = text_of(buffer);
+
+	add_begin(sink, &text, join, storm->last_ns, storm->severity);
+	text_add_storm(sink, &text, join, storm);
+	add_id(sink, &text, storm->rule);
+	print_head(sink, &text);
+}
+
+static void text_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
+			 const struct verdict *verdict, const struct finding *finding)
+{
+	(void)finding;
+	text_count_storm(sink, join, attempt, verdict, print_storm);
+}
+
+static int text_end(struct sink *sink, const struct join *join)
+{
+	const struct storm *storm;
+
+	while ((storm = storms_untold(sink->state)))
+		print_storm(sink, join, storm);
+	return 0;
 }
 
 /* ---- what worked ---- */
 
-static void text_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)
+void text_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)
 {
 	const struct opening *opening = attempt_decider(attempt);
 	struct evidence evidence[JOIN_EVIDENCE_MAX];
 	struct finding shown = { .role = "client" };
-	char time[40], owner[160], connection[160], duration[32];
+	char time[80], owner[160], connection[160], duration[32];
 	struct text text = text_of(time);
 	size_t count, omitted;
 
@@ -240,7 +450,7 @@ static void text_worked(struct sink *sink, const struct join *join, const struct
 	shown.owner = attempt->owner;
 	shown.tuple = opening->tuple;
 	shown.captured = opening->captured;
-	say_time(&text, join, attempt->started_ns, sink->options.utc);
+	text_clock(sink, &text, join, attempt->started_ns);
 	text = text_of(owner);
 	say_owner(&text, &shown);
 	text = text_of(connection);
@@ -254,194 +464,15 @@ static void text_worked(struct sink *sink, const struct join *join, const struct
 	print_evidence(sink, join, evidence, count, omitted, attempt->started_ns);
 }
 
-/* ---- events ---- */
-
-static void print_packet(const struct sink *sink, struct text *text, const struct packet *packet)
-{
-	text_add(text, "  ");
-	address_print_port(text, packet->source, packet->source_port);
-	text_add(text, sink->options.ascii ? " -> " : " → ");
-	address_print_port(text, packet->destination, packet->destination_port);
-	text_add(text, "  ");
-	packet_print(text, packet);
-}
-
-/* What a kind's table calls by these names is one thing for people: who, and from where to where. */
-static bool field_is_part(const struct field *field, const char *whole)
-{
-	size_t length = strlen(whole);
-
-	return !strncmp(field->name, whole, length) && field->name[length] == '.';
-}
-
-static bool is_nothing(const char *value)
-{
-	return !value[0] || !strcmp(value, "0") || !strcmp(value, "0x0") || !strcmp(value, "::");
-}
-
-static void print_owner(struct text *text, const struct event_owner *owner)
-{
-	text_add(text, "  ");
-	text_add_foreign(text, owner->leader, sizeof(owner->leader));
-	text_add(text, "[%u]", owner->tgid);
-}
-
-static void print_tuple(const struct sink *sink, struct text *text, const struct event_tuple *tuple)
-{
-	text_add(text, "  ");
-	address_print_port(text, tuple->local, tuple->local_port);
-	if (!tuple->remote_port && address_is_any(tuple->remote))
-		return;
-	text_add(text, sink->options.ascii ? " -> " : " → ");
-	address_print_port(text, tuple->remote, tuple->remote_port);
-}
-
-/* The numbers that only the running kernel can name. */
-static const char *kernel_name(const struct join *join, const struct event *event,
-			       const struct field *field)
-{
-	if (!strcmp(field->name, "reason") && event->head.kind == EVENT_DROP)
-		return join_name(join, NAME_DROP_REASON, event->drop.reason);
-	if (!strcmp(field->name, "location") && event->head.kind == EVENT_DROP)
-		return join_name(join, NAME_SYMBOL, event->drop.location);
-	if (!strcmp(field->name, "reason") && event->head.kind == EVENT_RESET_SENT)
-		return join_name(join, NAME_RESET_REASON, event->reset.reason);
-	return NULL;
-}
-
-/* The fields of its kind by name; those that hold nothing are left out. */
-static void print_fields(const struct sink *sink, const struct join *join, struct text *text,
-			 const struct event *event)
-{
-	const char *body = (const char *)event + sizeof(event->head);
-	const struct field *field = decode_fields(event->head.kind);
-	bool packet = event->packet.what != PACKET_NONE;
-	char buffer[300];
-
-	for (; field && field->name; field++) {
-		struct text value = text_of(buffer);
-		const char *name = kernel_name(join, event, field);
-
-		if (field->type == FIELD_RAW || field->type == FIELD_BYTES ||
-		    (field->known && !(event->head.known & field->known)))
-			continue;
-		if (!strcmp(field->name, "owner.start_ns")) /* the first of its struct */
-			print_owner(text, (const struct event_owner *)(body + field->offset));
-		else if (!strcmp(field->name, "tuple.local") && !packet)
-			print_tuple(sink, text, (const struct event_tuple *)(body + field->offset));
-		if (field_is_part(field, "owner") || field_is_part(field, "tuple"))
-			continue;
-		field_print(&value, field, body);
-		if (name || !is_nothing(buffer))
-			text_add(text, "  %s %s", field->name, name ? name : buffer);
-	}
-}
-
-static void text_event(struct sink *sink, const struct join *join, const struct event *event)
-{
-	const struct interface *interface = NULL;
-	char time[40], buffer[1200];
-	struct text text = text_of(time);
-
-	if (event->head.ifindex)
-		interface = join_interface(join, event->head.netns, event->head.ifindex);
-	say_time(&text, join, event->head.ts_ns, sink->options.utc);
-	text = text_of(buffer);
-	if (interface && event->head.kind != EVENT_INTERFACE)
-		text_add(&text, "  %s", interface->name);
-	if (event->packet.what != PACKET_NONE)
-		print_packet(sink, &text, &event->packet);
-	print_fields(sink, join, &text, event);
-	if (event->head.netns && event->head.netns != join_netns_own(join))
-		text_add(&text, "  netns %u", event->head.netns);
-	fprintf(sink->options.file, "%s%s event %s%s%s\n", color(sink, "\033[2m"), time,
-		decode_kind_name(event->head.kind), buffer, color(sink, "\033[0m"));
-}
-
-static void text_look(struct sink *sink, const struct join *join, const struct event *event,
-		      unsigned int flag)
-{
-	const struct stream_look *look = join_look(join);
-	char time[40], buffer[1200];
-	struct text text = text_of(time);
-
-	say_time(&text, join, event->head.ts_ns, sink->options.utc);
-	text = text_of(buffer);
-	if (event->head.kind == EVENT_FRAME)
-		text_add(&text, "  frame %llu", event->frame.frame);
-	print_packet(sink, &text, &event->packet);
-	if (flag == LOOK_ALERT)
-		text_add(&text, "  %s", tls_alert_name(join_tls_alert(join)->alert_bytes[1]));
-	fprintf(sink->options.file, "%s%s event %s%s%s%s\n", color(sink, "\033[2m"), time,
-		flag == LOOK_ALERT ? "alert" : stream_flag_name(flag), buffer,
-		look->copy ? "  captured twice" : "", color(sink, "\033[0m"));
-}
-
-static void text_message(struct sink *sink, const struct join *join, const struct event *event,
-			 const struct dns *dns)
-{
-	char time[40], buffer[1200];
-	struct text text = text_of(time);
-
-	say_time(&text, join, event->head.ts_ns, sink->options.utc);
-	text = text_of(buffer);
-	text_add(&text, "  frame %llu", event->frame.frame);
-	print_packet(sink, &text, &event->packet);
-	if (dns) {
-		const char *type = dns_type_name(dns->type), *rcode = dns_rcode_name(dns->rcode);
-
-		text_add(&text, "  id %u ", dns->id);
-		text_add_foreign(&text, dns->name, sizeof(dns->name));
-		text_add(&text, " %s", type ? type : "type");
-		if (!type)
-			text_add(&text, " %u", dns->type);
-		if (dns->response && rcode)
-			text_add(&text, " %s", rcode);
-		else if (dns->response)
-			text_add(&text, " rcode %u", dns->rcode);
-		if (dns->truncated)
-			text_add(&text, " truncated");
-	}
-	fprintf(sink->options.file, "%s%s event %s%s%s\n", color(sink, "\033[2m"), time,
-		say_message(dns), buffer, color(sink, "\033[0m"));
-}
-
-static void text_lost(struct sink *sink, const struct join *join, const struct event *event,
-		      __u64 total)
-{
-	char buffer[40];
-	struct text text = text_of(buffer);
-
-	say_time(&text, join, event->head.ts_ns, sink->options.utc);
-	fprintf(sink->options.file, "%s %llu records %s so far:", buffer, total,
-		event->head.kind == EVENT_LOST ? "lost" : "shed");
-	for (unsigned int kind = 0; kind < EVENT_KIND_COUNT; kind++)
-		if (event->lost.by_kind[kind])
-			fprintf(sink->options.file, " %s %llu", decode_kind_name(kind) ?: "other",
-				event->lost.by_kind[kind]);
-	fputc('\n', sink->options.file);
-}
-
 const struct sink_ops sink_text_ops = {
+	.open = text_open_storms,
+	.close = text_close_storms,
 	.event = text_event,
 	.look = text_look,
 	.message = text_message,
 	.lost = text_lost,
 	.finding = text_finding,
+	.verdict = text_verdict,
 	.worked = text_worked,
-};
-
-/* ---- brief: one line a finding ---- */
-
-static void brief_finding(struct sink *sink, const struct join *join, const struct finding *finding)
-{
-	print_head(sink, join, finding);
-	fprintf(sink->options.file, "  %s\n", finding->summary);
-}
-
-const struct sink_ops sink_brief_ops = {
-	.event = text_event,
-	.lost = text_lost,
-	.finding = brief_finding,
-	.worked = text_worked,
+	.end = text_end,
 };

@@ -52,6 +52,7 @@ struct subject_key {
 
 struct subject {
 	const char *name; /* "connect" */
+	const char *failed; /* "could not connect to": of a headline; NULL: what was seen says it */
 	const char *role; /* of whom it is told of: "client", "listener", "neighbor" */
 	/* Goes into the ids of groups, which stand in output: never again another's. */
 	__u8 number;

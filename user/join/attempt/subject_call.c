@@ -110,6 +110,7 @@ static void call_key(const struct attempt *attempt, const struct opening *openin
 
 const struct subject subject_bind = {
 	.name = "bind",
+	.failed = "could not bind to",
 	.role = "listener",
 	.number = 1,
 	.wakes = WAKE_BIND,
@@ -120,6 +121,7 @@ const struct subject subject_bind = {
 
 const struct subject subject_listen = {
 	.name = "listen",
+	.failed = "could not listen on",
 	.role = "listener",
 	.number = 2,
 	.wakes = WAKE_BIND,

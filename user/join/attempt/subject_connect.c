@@ -120,6 +120,7 @@ static bool connect_packets(const struct attempt *attempt, size_t index, struct 
 
 const struct subject subject_connect = {
 	.name = "connect",
+	.failed = "could not connect to",
 	.role = "client",
 	.number = 0,
 	.wakes = WAKE_PENDING | WAKE_FAILED | WAKE_WORKED,

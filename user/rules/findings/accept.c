@@ -281,6 +281,7 @@ static void tell_unfinished(const struct view *view, struct finding *finding)
 const struct rule rule_accept_unfinished = {
 	.id = "accept-unfinished",
 	.stage = "accept",
+	.did = "did not complete its connection to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED,

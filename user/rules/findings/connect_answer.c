@@ -394,6 +394,7 @@ static void tell_canceled(const struct view *view, struct finding *finding)
 const struct rule rule_connect_canceled = {
 	.id = "connect-canceled",
 	.stage = "connect",
+	.did = "gave up connecting to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED,

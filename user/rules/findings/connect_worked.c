@@ -60,6 +60,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 const struct rule rule_connect_slow = {
 	.id = "connect-slow",
 	.stage = "connect",
+	.did = "connected slowly to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_WORKED,
@@ -169,6 +170,7 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 const struct rule rule_connect_fallback = {
 	.id = "connect-fallback",
 	.stage = "connect",
+	.did = "was late, for an address failed before it connected to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_WORKED,

@@ -15,7 +15,7 @@ static void take_head(struct report_entry *entry, const struct join *join,
 {
 	struct text time = text_of(entry->time), owner = text_of(entry->owner);
 	struct text connection = text_of(entry->connection), end = text_of(entry->end);
-	struct text instead = text_of(entry->instead);
+	struct text instead = text_of(entry->instead), scope = text_of(entry->scope);
 
 	say_time(&time, join, finding->time_ns, utc);
 	if (!join_is_capture(join) || finding->owner_known)
@@ -30,7 +30,7 @@ static void take_head(struct report_entry *entry, const struct join *join,
 		text_add(&instead, "%s", rule_id(finding->supersedes));
 	memcpy(entry->summary, finding->summary, sizeof(entry->summary));
 	memcpy(entry->cause, finding->cause, sizeof(entry->cause));
-	memcpy(entry->scope, finding->scope_text, sizeof(entry->scope));
+	say_scope(&scope, join, finding, utc);
 }
 
 static void take_lists(struct report_entry *entry, const struct join *join,

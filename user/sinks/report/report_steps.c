@@ -222,7 +222,7 @@ static void step_of_evidence(struct report_step *step, const struct join *join,
 	if (step->packet) /* else it is that of a packet which the words do not speak of */
 		step->direction = evidence->direction;
 	say_offset(&offset, evidence->ts_ns, finding->started_ns);
-	evidence_print(join, evidence, false, &text);
+	evidence_print(join, evidence, 0, &text);
 	for (size_t i = 0; i < ARRAY_SIZE(arrows); i++) /* the direction has a column of its own */
 		if (!strncmp(step->text, arrows[i], strlen(arrows[i])))
 			memmove(step->text, step->text + strlen(arrows[i]),

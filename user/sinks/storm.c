@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* storm.c - many failures of one owner with one cause at many destinations, as one line for people */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sinks/sink.h"
+#include "sinks/storm.h"
+#include "util/address.h"
+#include "util/array.h"
+#include "util/hash.h"
+
+#define STORMS 8
+#define INTERVAL_FIRST_NS 1000000000ull
+#define INTERVAL_MOST_NS 60000000000ull
+
+struct storms {
+	struct storm at[STORMS];
+};
+
+struct storms *storms_new(void)
+{
+	return calloc(1, sizeof(struct storms)); /* what is never used is never touched */
+}
+
+void storms_free(struct storms *storms)
+{
+	free(storms);
+}
+
+static struct storm *find(struct storms *storms, __u64 id)
+{
+	for (size_t i = 0; id && i < STORMS; i++)
+		if (storms->at[i].id == id)
+			return &storms->at[i];
+	return NULL;
+}
+
+static bool is_over(const struct storm *storm, __u64 now_ns)
+{
+	return now_ns > storm->last_ns && now_ns - storm->last_ns > STORM_OVER_NS;
+}
+
+/* In the place of the one that is quiet for the longest; one that is raging keeps its own. */
+static struct storm *begin(struct storms *storms, const struct finding *finding)
+{
+	struct storm *storm = NULL;
+	struct text who;
+
+	for (size_t i = 0; i < STORMS; i++) {
+		struct storm *one = &storms->at[i];
+
+		if (one->active && !is_over(one, finding->time_ns))
+			continue;
+		if (!storm || one->last_ns < storm->last_ns)
+			storm = one;
+	}
+	if (!storm)
+		return NULL;
+	*storm = (struct storm){
+		.id = finding->storm,
+		.rule = finding->rule,
+		.severity = finding->severity,
+		.did = finding->did,
+		.role = finding->role,
+		.first_ns = finding->time_ns,
+	};
+	who = text_of(storm->who);
+	say_owner_name(&who, finding);
+	return storm;
+}
+
+/* The set is open-addressed; false: it is there already, or there is no room. */
+static bool add_group(struct storm *storm, __u64 group)
+{
+	size_t slot = hash_mix(0, group) % STORM_DESTINATIONS;
+
+	group = group ? group : 1;
+	if (storm->destinations >= STORM_DESTINATIONS / 4 * 3) {
+		/* so full that a search is still short */
+		for (; storm->groups[slot]; slot = (slot + 1) % STORM_DESTINATIONS)
+			if (storm->groups[slot] == group)
+				return false;
+		storm->more = true;
+		return false;
+	}
+	for (; storm->groups[slot]; slot = (slot + 1) % STORM_DESTINATIONS)
+		if (storm->groups[slot] == group)
+			return false;
+	storm->groups[slot] = group;
+	return true;
+}
+
+static void add_destination(struct storm *storm, const struct finding *finding)
+{
+	if (!add_group(storm, finding->group))
+		return;
+	if (storm->destinations < STORM_SHOWN) {
+		struct text text = text_of(storm->shown[storm->destinations]);
+
+		say_target(&text, finding);
+	}
+	storm->destinations++;
+	storm->active |= storm->destinations > STORM_FROM;
+}
+
+bool storms_take(struct storms *storms, const struct finding *finding)
+{
+	struct storm *storm = find(storms, finding->storm);
+
+	if (!finding->storm)
+		return false;
+	if (storm && is_over(storm, finding->time_ns) && storm->told_failures == storm->failures)
+		storm->id = 0;
+	if (finding->state != FINDING_FINAL) /* what it may yet become is no failure */
+		return storm && storm->id && storm->active;
+	if (!storm || !storm->id)
+		storm = begin(storms, finding);
+	if (!storm)
+		return false;
+	storm->last_ns = finding->time_ns;
+	add_destination(storm, finding);
+	return storm->active;
+}
+
+struct storm *storms_count(struct storms *storms, __u64 id, __u64 now_ns)
+{
+	struct storm *storm = find(storms, id);
+
+	if (!storm)
+		return NULL;
+	storm->failures++;
+	storm->last_ns = now_ns;
+	if (!storm->active || (storm->interval_ns && now_ns < storm->told_ns + storm->interval_ns))
+		return NULL;
+	storm->interval_ns = storm->interval_ns ? storm->interval_ns * 2 : INTERVAL_FIRST_NS;
+	if (storm->interval_ns > INTERVAL_MOST_NS)
+		storm->interval_ns = INTERVAL_MOST_NS;
+	storm->told_ns = now_ns;
+	storm->told_failures = storm->failures;
+	return storm;
+}
+
+struct storm *storms_untold(struct storms *storms)
+{
+	for (size_t i = 0; i < STORMS; i++) {
+		struct storm *storm = &storms->at[i];
+
+		if (!storm->active || storm->told_failures == storm->failures)
+			continue;
+		storm->told_failures = storm->failures;
+		return storm;
+	}
+	return NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* storm.h - many failures of one owner with one cause at many destinations, as one line for people */
+#pragma once
+
+#include <stdbool.h>
+
+#include "rules/rules.h"
+
+/*
+ * Findings whose owner is known are counted by what rules_storm() says. Up to STORM_FROM
+ * destinations each is told by itself; beyond them the storm is told, at once, then after
+ * 1, 2, 4 … 60 s, and at the end. It is over when nothing of it failed for STORM_OVER_NS.
+ */
+#define STORM_FROM 8
+#define STORM_OVER_NS 60000000000ull
+#define STORM_SHOWN 3 /* the first destinations that it names */
+#define STORM_DESTINATIONS 4096
+
+struct storm {
+	__u64 id; /* 0 a free one */
+	const struct rule *rule;
+	__u8 severity;
+	const char *did;
+	const char *role;
+	char who[160];
+	char shown[STORM_SHOWN][64];
+	__u32 destinations;
+	bool more; /* than can be told apart */
+	bool active; /* its findings are not told one by one any more */
+	__u64 failures;
+	__u64 told_failures;
+	__u64 first_ns;
+	__u64 last_ns;
+	__u64 told_ns;
+	__u64 interval_ns;
+	__u64 groups[STORM_DESTINATIONS]; /* a set, by their ids */
+};
+
+struct storms;
+
+struct storms *storms_new(void); /* NULL no memory */
+void storms_free(struct storms *storms);
+
+/* A finding that is to be told. Returns true if its storm speaks for it. */
+bool storms_take(struct storms *storms, const struct finding *finding);
+
+/* One failure, told or counted. Returns the storm if it is to be told now, else NULL. */
+struct storm *storms_count(struct storms *storms, __u64 id, __u64 now_ns);
+
+/* Storms with failures that nobody was told of, one after the other; NULL no more. */
+struct storm *storms_untold(struct storms *storms);
