@@ -64,6 +64,10 @@ def test_version():
     (["doctor", "now"], ["doctor"]), (["doctor", "--dry-run"], ["--clean"]),
     (["curl", "http://example.test/"], ["curl", "run -- curl"]),
     (["ssh"], ["ssh", "run -- ssh"]),
+    (["raed", "x.pcap"], ["'raed' is no command", "did you mean read?"]), (["explian"], ["did you mean explain?"]),
+    (["-p", "4194303"], ["-p 4194303: no such process", "--comm"]), (["flows", "-p", "4194303"], ["no such process"]),
+    (["--finding", "conx-*"], ["conx-*", "explain"]), (["--severity", "x"], ["x", "warning"]),
+    (["flows", "port", "nonsense-port"], ["nonsense-port"]),
 ], ids=" ".join)
 def test_wrong(args, words):
     complains(2, *args, words=words)
@@ -113,7 +117,7 @@ def test_explain_json(schema):
     errno, plain, state = (schema.check(line) for line in
                            sockwhy("explain", "--json", "ECONNREFUSED", "EPIPE", "syn-sent").out.splitlines())
     assert (errno["of"], errno["number"], errno["causes"][0]) == ("errno", 111, "connect-refused")
-    assert "causes" not in plain and (state["of"], state["name"]) == ("state", "SYN_SENT")
+    assert plain["causes"][0] == "conn-broken-pipe" and (state["of"], state["name"]) == ("state", "SYN_SENT")
     done = sockwhy("explain", "--json", "nonsense")
     assert (done.returncode, done.out) == (2, "")
 
@@ -136,6 +140,44 @@ def test_explain():
     assert "SYN_SENT" in sockwhy("explain", "syn-sent").out
     two = sockwhy("explain", "SYN_SENT", "ECONNREFUSED").out
     assert "SYN_SENT" in two and "ECONNREFUSED" in two
+
+
+@pytest.mark.parametrize("words,wanted", [
+    ("111 econnrefused,Connection refused", {"connect-refused", "connect-refused-local"}),
+    ("104 ECONNRESET,connection reset by peer", {"conn-reset-by-peer", "connect-reset-in-handshake", "conn-keepalive-race"}),
+    ("32 EPIPE,Broken pipe", {"conn-broken-pipe"}), ("110 ETIMEDOUT", {"connect-no-answer", "conn-timed-out"}),
+    ("EAI_AGAIN,Temporary failure in name resolution", {"dns-no-answer", "dns-server-down", "dns-servfail"}),
+    ("refused", {"connect-refused", "connect-refused-local"}), ("timeout", {"conn-app-timeout", "connect-no-answer"}),
+    ("reset", {"conn-reset-by-peer", "connect-reset-in-handshake"}), ("certificate", {"tls-rejected", "tls-alert"}),
+])
+def test_explain_what_is_in_hand(schema, words, wanted):
+    """An error message, its number, its name, a word of it: every finding that can be behind it; the same as JSON."""
+    for word in [w for part in words.split(",") for w in ([part] if part[0].isupper() and " " in part or part[0] == "c" else part.split())]:
+        text, lines = sockwhy("explain", word), sockwhy("explain", "--json", word)
+        assert text.returncode == lines.returncode == 0, word
+        told = set(re.findall(r"^  (?:causes  |        )?([a-z]+(?:-[a-z]+)+) ", text.out, re.M))
+        assert wanted <= told, word
+        rows = [schema.check(line) for line in lines.out.splitlines()]
+        assert told == {name for row in rows for name in (row.get("causes") or [row["name"]])}
+    assert sockwhy("explain", "zz").returncode == sockwhy("explain", "9999").returncode == 2
+
+
+def test_help_word():
+    assert sockwhy("help").out == sockwhy("--help").out
+    assert sockwhy("help", "read").out == sockwhy("read", "--help").out
+
+
+def test_what_people_mean(case):
+    """The beginning of a severity, a pattern of findings, and counts of the summary that are of what was asked for."""
+    path = case("connect-refused")
+    for args, found in ((["--severity", "warn"], 1), (["--severity", "err"], 1), (["--finding", "connect-*"], 1),
+                        (["--finding", "conn-*"], 0), (["--mute", "*-refused"], 0), (["--finding", "conn-*,*refused"], 1)):
+        assert len(sockwhy("read", "--brief", *args, path).out.splitlines()) == found, args
+    assert "1 attempt to connect or listen, 1 failed" in sockwhy("read", path).err
+    assert "1 attempt to connect or listen of those asked for, 1 failed" in sockwhy("read", "-f", "port 8080", path).err
+    assert "0 attempts to connect or listen of those asked for, 0 failed" in sockwhy("read", "-f", "port 81", path).err
+    assert "0 attempts to connect or listen of those asked for, 0 failed" in sockwhy("read", "--comm", "wget", path).err
+    assert "-p 1" not in sockwhy("read", "-p", "4194303", path).err  # of a recording: long gone
 
 
 def test_full_disk():

@@ -300,6 +300,10 @@ static void test_errnos_name_findings(void **state)
 			assert_non_null(rules_find(row->findings[k]));
 	}
 	assert_true(i > 5);
+	for (i = 0; explain_lookup_row(i); i++)
+		for (size_t k = 0; explain_lookup_row(i)->findings[k]; k++)
+			assert_non_null(rules_find(explain_lookup_row(i)->findings[k]));
+	assert_true(i > 3);
 }
 
 int main(void)

@@ -26,7 +26,8 @@ static const struct explain_errno errno_rows[] = {
 	  "ss -ltn on the machine that was asked, for the port that was asked" },
 	{ ETIMEDOUT,
 	  { "connect-no-answer", "accept-queue-full", "connect-reply-dropped", "local-firewall",
-	    "local-forward-dropped" },
+	    "local-forward-dropped", "connect-stale-peer", "conn-timed-out",
+	    "conn-keepalive-timeout", "conn-idle-dropped", "conn-mtu-blackhole" },
 	  "nstat -az TcpExtTCPTimeouts; ss -tn state syn-sent; a capture on both machines" },
 	{ EHOSTUNREACH,
 	  { "local-neighbor-failed", "connect-unreachable", "connect-rejected",
@@ -44,8 +45,13 @@ static const struct explain_errno errno_rows[] = {
 	  { "local-address-absent", "local-ports-exhausted", "local-tuple-in-use" },
 	  "ip addr; sysctl net.ipv4.ip_local_port_range; ss -s" },
 	{ ECONNRESET,
-	  { "connect-reset-in-handshake" },
+	  { "connect-reset-in-handshake", "conn-reset-by-peer", "conn-keepalive-race",
+	    "conn-closed-early", "conn-broken-pipe", "conn-idle-dropped", "conn-client-gave-up",
+	    "accept-queue-full", "tls-rejected", "tls-not-tls" },
 	  "the log of the server, or of the proxy or balancer in front of it" },
+	{ EPIPE,
+	  { "conn-broken-pipe", "conn-keepalive-race", "conn-closed-early", "conn-reset-by-peer" },
+	  "who closed first: the log of the other side at that time; ss -tnp state close-wait" },
 	{ EPERM, { "local-firewall", "connect-failed" }, "nft list ruleset; systemctl show UNIT" },
 	{ ENOPROTOOPT, { "connect-rejected" }, "the firewall in front of the machine" },
 	{ EHOSTDOWN, { "connect-unreachable" }, "the router that says so" },
@@ -251,7 +257,8 @@ static void explain_catalogue(void)
 	for (size_t i = 0; (limit = limits_row(i)); i++)
 		explain_threshold(limit->name, limits_value(&join_limits_default, limit),
 				  limit->unit, limit->what);
-	puts("\nAn errno (ECONNREFUSED) and a TCP state (SYN_SENT) can be asked for, too.");
+	puts("\nAn errno (ECONNREFUSED, 111, \"Connection refused\"), a TCP state (SYN_SENT) and a word (timeout)\n"
+	     "can be asked for, too.");
 }
 
 static const struct explain_errno *find_errno_row(int error)
@@ -260,6 +267,17 @@ static const struct explain_errno *find_errno_row(int error)
 		if (row->error == error)
 			return row;
 	return NULL;
+}
+
+static void print_causes(const char *const *findings)
+{
+	for (size_t i = 0; findings[i]; i++) {
+		const struct rule *rule = rules_find(findings[i]);
+
+		if (rule)
+			printf("  %-8s%-28s %s\n", i ? "" : "causes", rule_id(rule),
+			       rule_means(rule));
+	}
 }
 
 static void explain_errno(int error, const struct explain_errno *row)
@@ -271,23 +289,51 @@ static void explain_errno(int error, const struct explain_errno *row)
 		       "no finding of its own: connect-failed or bind-failed tells it");
 		return;
 	}
-	for (size_t i = 0; row->findings[i]; i++) {
-		const struct rule *rule = rules_find(row->findings[i]);
-
-		if (rule)
-			printf("  %-8s%-28s %s\n", i ? "" : "causes", rule_id(rule),
-			       rule_means(rule));
-	}
+	print_causes(row->findings);
 	print_wrapped("check", row->check);
+}
+
+static bool explain_lookup(const char *word, bool json)
+{
+	const struct explain_lookup *row = explain_lookup_named(word);
+
+	for (size_t i = 0; row && json && row->findings[i]; i++)
+		explain_rule_json(rules_find(row->findings[i]));
+	if (!row || json)
+		return row;
+	printf("%s  (of a lookup)\n", row->name);
+	print_wrapped("means", row->means);
+	print_causes(row->findings);
+	print_wrapped("check", row->check);
+	return true;
+}
+
+/* "refused", "timeout": every finding that can be behind it. */
+static bool explain_word(const char *word, bool json)
+{
+	const struct rule *rule;
+	bool any = false;
+
+	for (size_t i = 0; (rule = rules_row(i)); i++) {
+		if (!explain_behind(rule, word))
+			continue;
+		if (json) {
+			explain_rule_json(rule);
+		} else {
+			if (!any)
+				printf("%s can be (sockwhy explain ID tells more):\n", word);
+			printf("  %-28s %-8s %s\n", rule_id(rule),
+			       severity_name(rule_severity(rule)), rule_means(rule));
+		}
+		any = true;
+	}
+	return any;
 }
 
 static bool explain_errno_named(const char *name, bool json)
 {
-	int error = 0;
+	int error = explain_errno_of(name);
 
-	for (int i = 1; i < 256 && !error; i++)
-		if (decode_errno_name(i) && !strcasecmp(decode_errno_name(i), name))
-			error = i;
 	if (!error)
 		return false;
 	if (json)
@@ -351,10 +397,11 @@ int command_explain(const struct options *options)
 			continue;
 		}
 		if (explain_errno_named(word, options->json) ||
-		    explain_state_named(word, options->json))
+		    explain_state_named(word, options->json) ||
+		    explain_lookup(word, options->json) || explain_word(word, options->json))
 			continue;
 		near = options_nearest(word, known_word, NULL);
-		log_error("%s: no finding, errno or TCP state of that name", word);
+		log_error("%s: no finding, errno, TCP state or word of one", word);
 		if (near)
 			log_hint("did you mean %s?", near);
 		else

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/expression.h"
 #include "agent/filter.h"
@@ -38,12 +40,28 @@ static const char *rule_id_at(void *ctx, size_t index)
 	return rule ? rule_id(rule) : NULL;
 }
 
+/* An id, or a pattern of the shell: conn-* */
+static bool is_named(const struct rule *rule, const char *pattern)
+{
+	return !fnmatch(pattern, rule_id(rule), 0);
+}
+
+static bool names_any(const char *pattern)
+{
+	const struct rule *rule;
+
+	for (size_t i = 0; (rule = rules_row(i)); i++)
+		if (is_named(rule, pattern))
+			return true;
+	return false;
+}
+
 static int check_findings(const struct words *ids, const char *option)
 {
 	for (size_t i = 0; i < ids->count; i++) {
 		const char *near;
 
-		if (rules_find(ids->at[i]))
+		if (names_any(ids->at[i]))
 			continue;
 		near = options_nearest(ids->at[i], rule_id_at, NULL);
 		log_error("%s %s: no such finding", option, ids->at[i]);
@@ -76,24 +94,6 @@ static int read_uids(struct filter *filter)
 	return 0;
 }
 
-static int read_pids(struct filter *filter)
-{
-	const struct words *pids = &filter->options->pids;
-
-	for (size_t i = 0; i < pids->count; i++) {
-		char *end;
-		unsigned long pid = strtoul(pids->at[i], &end, 10);
-
-		if (*end || !pid || pid > 4194304) {
-			log_error("-p %s: not a process id", pids->at[i]);
-			log_hint("pidof NAME gives it; --comm NAME needs none");
-			return -EINVAL;
-		}
-		filter_follow(filter, (__u32)pid);
-	}
-	return 0;
-}
-
 /* What a filter can begin with: any other first word was meant as a command. */
 static bool begins_filter(const char *word)
 {
@@ -108,11 +108,73 @@ static bool begins_filter(const char *word)
 	return strchr("!(", word[0]) || strchr(word, ' ');
 }
 
+bool filter_is_words(const struct options *options)
+{
+	if (!options->rest_count)
+		return false;
+	if (options->command == COMMAND_WATCH)
+		return true;
+	/* the words of flows are files, unless there is none of that name */
+	return options->command == COMMAND_FLOWS && begins_filter(options->rest[0]) &&
+	       access(options->rest[0], F_OK) != 0;
+}
+
+/* Is it of files, in which a process may be that is gone? */
+static bool is_of_files(const struct options *options)
+{
+	return options->file || options->command == COMMAND_READ ||
+	       (options->command == COMMAND_FLOWS && options->rest_count &&
+		!filter_is_words(options));
+}
+
+static const char *command_at(void *ctx, size_t index)
+{
+	const struct options *options = ctx;
+
+	return options->commands && index < COMMAND_COUNT ? options->commands[index].name : NULL;
+}
+
+/* The first word is neither a command nor the begin of a filter: what may have been meant. */
+static void hint_command(const struct options *options, struct text *hint)
+{
+	const char *word = options->rest[0];
+	const char *near =
+		strlen(word) > 3 ? options_nearest(word, command_at, (void *)options) : NULL;
+
+	text_add(hint, "'%s' is no command", word);
+	if (near)
+		text_add(hint, "; did you mean %s?", near);
+	text_add(hint, "%s to trace one: sockwhy run -- %s", near ? "" : ";", word);
+}
+
+static int read_pids(struct filter *filter)
+{
+	const struct words *pids = &filter->options->pids;
+
+	for (size_t i = 0; i < pids->count; i++) {
+		char *end;
+		unsigned long pid = strtoul(pids->at[i], &end, 10);
+
+		if (*end || !pid || pid > 4194304) {
+			log_error("-p %s: not a process id", pids->at[i]);
+			log_hint("pidof NAME gives it; --comm NAME needs none");
+			return -EINVAL;
+		}
+		if (!is_of_files(filter->options) && kill((pid_t)pid, 0) && errno == ESRCH) {
+			log_error("-p %s: no such process", pids->at[i]);
+			log_hint("--comm NAME needs no number, and takes what starts later");
+			return -EINVAL;
+		}
+		filter_follow(filter, (__u32)pid);
+	}
+	return 0;
+}
+
 /* FILTER words and -f must both hold. */
 static int read_expression(struct filter *filter)
 {
 	const struct options *options = filter->options;
-	bool words = options->command == COMMAND_WATCH && options->rest_count;
+	bool words = filter_is_words(options);
 	_cleanup_free_ char *text = NULL;
 	size_t size = 16;
 	char hint[160] = "";
@@ -137,8 +199,7 @@ static int read_expression(struct filter *filter)
 		text_add(&build, ")");
 	build = text_of(hint);
 	if (words && !options->command_given && !begins_filter(options->rest[0]))
-		text_add(&build, "'%s' is no command; to trace one: sockwhy run -- %s",
-			 options->rest[0], options->rest[0]);
+		hint_command(options, &build);
 	return expression_new(&filter->expression, text, hint[0] ? hint : NULL);
 }
 
@@ -377,6 +438,14 @@ static bool interface_matches(const struct filter *filter, const struct join *jo
 	return false;
 }
 
+bool filter_chooses(const struct filter *filter)
+{
+	const struct options *o = filter->options;
+
+	return asks_owner(filter) || filter->expression || o->interfaces.count || o->units.count ||
+	       o->containers.count || o->cgroups.count;
+}
+
 bool filter_attempt(struct filter *filter, const struct join *join, const struct attempt *attempt)
 {
 	const struct ev_process *process = NULL;
@@ -392,7 +461,7 @@ bool filter_attempt(struct filter *filter, const struct join *join, const struct
 static bool listed(const struct words *ids, const struct rule *rule)
 {
 	for (size_t i = 0; i < ids->count; i++)
-		if (!strcmp(ids->at[i], rule_id(rule)))
+		if (is_named(rule, ids->at[i]))
 			return true;
 	return false;
 }

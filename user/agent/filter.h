@@ -28,6 +28,12 @@ void filter_follow(struct filter *filter, __u32 pid);
 /* Learns from a record who is a descendant of whom, and whether it begins a recording of run. */
 void filter_learn(struct filter *filter, const struct event *event);
 
+/* The words of the command line are a filter: those of watch, of flows where no file has that name. */
+bool filter_is_words(const struct options *options);
+
+/* Does it leave some attempts out, whatever became of them? */
+bool filter_chooses(const struct filter *filter);
+
 bool filter_attempt(struct filter *filter, const struct join *join, const struct attempt *attempt);
 bool filter_verdict(struct filter *filter, const struct join *join, const struct attempt *attempt,
 		    const struct verdict *verdict);

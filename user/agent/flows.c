@@ -160,7 +160,7 @@ int command_flows(const struct options *options)
 	struct output output;
 	int status, err;
 
-	if (!options->rest_count)
+	if (!options->rest_count || filter_is_words(options))
 		return flows_live(options);
 	if (refuse_live_options(options))
 		return EXIT_USAGE;

@@ -49,12 +49,21 @@ static const char *row_name_at(void *ctx, size_t index)
 
 static int choice_parse(const struct option_row *row, const char *value, int *choice)
 {
-	for (int i = 0; row->names[i]; i++)
+	int found = -1;
+
+	/* what begins one alone is that one: "warn" */
+	for (int i = 0; row->names[i]; i++) {
 		if (!strcmp(row->names[i], value)) {
 			*choice = i;
 			return 0;
 		}
-	return -EINVAL;
+		if (value[0] && !strncmp(row->names[i], value, strlen(value)))
+			found = found == -1 ? i : -2;
+	}
+	if (found < 0)
+		return -EINVAL;
+	*choice = found;
+	return 0;
 }
 
 static int words_add(struct words *words, const char *word)
@@ -284,6 +293,8 @@ static int parse_words(struct parser *parser)
 		} else if (!ended && word[0] == '-' && word[1]) {
 			err = word[1] == '-' ? parse_long(parser, word + 2) :
 					       parse_letters(parser, word + 1);
+		} else if (first && !strcmp(word, "help")) {
+			options->help = true; /* "help read", too */
 		} else if (first && parse_command(parser, word)) {
 			first = false;
 		} else {
@@ -339,7 +350,7 @@ int options_parse(struct options *options, const struct command_row *commands, i
 	struct text text;
 	int err;
 
-	*options = (struct options){ .command = COMMAND_WATCH };
+	*options = (struct options){ .command = COMMAND_WATCH, .commands = commands };
 	text = text_of(options->arguments);
 	for (int i = 1; i < argc; i++)
 		text_add(&text, "%s%s", i > 1 ? " " : "", argv[i]);

@@ -114,6 +114,7 @@ struct options {
 
 	void *owned[WORDS_MAX]; /* copies of lists that were split at commas, and of joined words */
 	size_t owned_count;
+	const struct command_row *commands; /* COMMAND_COUNT rows; NULL: no command line was read */
 };
 
 struct command_row {

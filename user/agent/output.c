@@ -226,6 +226,8 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	const struct join_counters *counters = join_counters(pipeline->join);
 	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
 	bool capture = join_is_capture(pipeline->join);
+	bool chosen = filter_chooses(pipeline->filter);
+	__u64 attempts = chosen ? pipeline->chosen : counters->attempts;
 	char buffer[600];
 	struct text text = text_of(buffer);
 	size_t before;
@@ -237,8 +239,9 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	text_add(&text, "%llu.%llu s: ", ms / 1000, ms % 1000 / 100);
 	if (capture)
 		add_frames(&text, counters, &pipeline->capture);
-	text_add(&text, "%llu attempt%s to connect or listen, %llu failed; found ",
-		 counters->attempts, counters->attempts == 1 ? "" : "s", counters->failures);
+	text_add(&text, "%llu attempt%s to connect or listen%s, %llu failed; found ", attempts,
+		 attempts == 1 ? "" : "s", chosen ? " of those asked for" : "",
+		 chosen ? pipeline->chosen_failed : counters->failures);
 	before = text.length;
 	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
 		add_count(&text, pipeline->found[severity], severity_name(severity),

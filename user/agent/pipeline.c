@@ -300,6 +300,16 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 			told ? pipeline->finding : NULL);
 }
 
+/* For the summary, as join counts those of everybody. */
+static void count_chosen(struct pipeline *pipeline, const struct attempt *attempt)
+{
+	if (attempt->subject->captured ||
+	    !filter_attempt(pipeline->filter, pipeline->join, attempt))
+		return;
+	pipeline->chosen++;
+	pipeline->chosen_failed += !attempt->worked && !attempt->unknown;
+}
+
 static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 {
 	struct verdict verdict = { 0 };
@@ -314,6 +324,8 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 			rules_judge(pipeline->join, &pipeline->thresholds, attempt, &verdict);
 	}
 	pending = verdict.rule && verdict.state == FINDING_PENDING;
+	if (filter_chooses(pipeline->filter) && attempt->state == ATTEMPT_FINAL)
+		count_chosen(pipeline, attempt);
 	if (pipeline->count_seen && attempt->state == ATTEMPT_FINAL &&
 	    filter_attempt(pipeline->filter, pipeline->join, attempt))
 		pipeline->seen++;

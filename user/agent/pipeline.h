@@ -44,6 +44,8 @@ struct pipeline {
 	bool ticked; /* what comes now is no part of the start */
 	bool hold_pending; /* run: what is pending is told at the end, if it still is */
 	bool show_worked; /* run -v: connections that worked, too */
+	__u64 chosen; /* attempts that a filter leaves, and of them those that failed */
+	__u64 chosen_failed;
 	bool count_seen; /* run: how many attempts were the command's */
 	bool stop; /* -c: enough findings */
 

@@ -355,9 +355,6 @@ void say_path(struct text *text, const struct finding *finding)
 	if (is_set(source)) {
 		text_add(text, " src ");
 		address_print(text, source);
-		if (finding->tuple.local_port &&
-		    !memcmp(source, finding->tuple.local, sizeof(finding->tuple.local)))
-			text_add(text, " port %u", finding->tuple.local_port);
 	}
 	if (is_set(route->address2)) {
 		text_add(text, " via ");

@@ -303,6 +303,10 @@ static void print_path(struct sink *sink, const struct finding *finding)
 		text = text_of(buffer);
 	}
 	say_path(&text, finding);
+	if (finding->did && finding->owner_known && finding->tuple.local_port &&
+	    finding->tuple.remote_port)
+		text_add(&text, "%sfrom port %u", text.length ? ", " : "",
+			 finding->tuple.local_port);
 	line(sink, "path", buffer);
 }
 
