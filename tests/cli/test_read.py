@@ -170,6 +170,17 @@ def test_storm(record, schema, there, prefix):
     assert "destinations" not in sockwhy("read", few).out
 
 
+def test_namespace_named(record, schema):
+    """Another namespace than the agent's is named in the first line and in JSON; the agent's own is not."""
+    there = unanswered(100, 1).replace(" cookie", " netns=4026532999 cookie")
+    path = record("20 netns netns=4026532999 name=web\n" + there + unanswered(700, 2, 81) + "tick 2000\n")
+    heads = [line for line in sockwhy("read", path).out.splitlines() if line[0] != " "]
+    assert " curl[4121] in namespace web could not connect to 10.0.0.2:8080: " in heads[0]
+    assert " curl[4121] could not connect to 10.0.0.2:81: " in heads[1]
+    found = [line["connection"] for line in lines_of(sockwhy("read", "--json", path), schema) if line["type"] == "finding"]
+    assert [(c["netns"], c.get("netns_name")) for c in found] == [(4026532999, "web"), (4026531840, None)]
+
+
 def test_color(case):
     path = case("connect-refused")
     assert "\033[31m" in sockwhy("read", "--color=always", path).out

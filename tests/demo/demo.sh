@@ -211,7 +211,7 @@ agent_listen()
 	while IFS= read -r -t "$patience" line <&3; do
 		printf '%s\n' "$line"
 		# the head of a finding is not indented; colours may stand around its id
-		if [ "$heard" = 1 ] && [[ $line != " "* && $line == *[!a-z-]"$wanted"[!a-z-]* && $line != *pending* ]]; then
+		if [ "$heard" = 1 ] && [[ $line != " "* && "$line " == *[!a-z-]"$wanted"[!a-z-]* && $line != *pending* ]]; then
 			heard=0
 			patience=0.3 # the rest of that finding
 		fi

@@ -50,9 +50,11 @@ static const char *protocol_name(__u16 protocol)
 	return "tcp";
 }
 
-static void put_connection(struct json *json, const char *role, __u32 netns, __u64 cookie,
-			   const struct event_tuple *tuple, const struct finding *whole)
+static void put_connection(struct json *json, const struct join *join, const char *role,
+			   __u32 netns, __u64 cookie, const struct event_tuple *tuple,
+			   const struct finding *whole)
 {
+	const char *name = netns ? join_netns_name(join, netns) : NULL;
 	char buffer[48];
 	struct text text = text_of(buffer);
 	struct event_tuple shown = *tuple;
@@ -63,6 +65,7 @@ static void put_connection(struct json *json, const char *role, __u32 netns, __u
 	json_pair(json, "role", role);
 	if (netns)
 		json_pair_unsigned(json, "netns", netns);
+	json_pair(json, "netns_name", name);
 	if (cookie)
 		json_pair_unsigned(json, "cookie", cookie);
 	json_put_end(json, "local", tuple->local, tuple->local_port);
@@ -117,7 +120,7 @@ static void put_related(struct json *json, const struct join *join, const struct
 		if (party->owner_known)
 			put_process(json, join, &party->owner, party->exe, sizeof(party->exe),
 				    process);
-		put_connection(json, NULL, party->netns, 0, &party->tuple, NULL);
+		put_connection(json, join, NULL, party->netns, 0, &party->tuple, NULL);
 		if (party->state)
 			json_pair(json, "state", decode_state_name(party->state));
 		json_close(json, '}');
@@ -346,7 +349,7 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 			     sizeof(finding->process.container));
 		json_close(json, '}');
 	}
-	put_connection(json, finding->role, finding->netns, finding->cookie, &finding->tuple,
+	put_connection(json, join, finding->role, finding->netns, finding->cookie, &finding->tuple,
 		       finding);
 }
 
