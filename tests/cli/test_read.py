@@ -170,6 +170,14 @@ def test_storm(record, schema, there, prefix):
     assert "destinations" not in sockwhy("read", few).out
 
 
+def test_output_dash(case, tmp_path):
+    """-o - is standard output, and makes no file of that name."""
+    path = case("connect-refused")
+    for form in ((), ("--json",)):
+        assert sockwhy("read", *form, "-o", "-", path, cwd=tmp_path).out == sockwhy("read", *form, path).out
+    assert not (tmp_path / "-").exists()
+
+
 def test_namespace_named(record, schema):
     """Another namespace than the agent's is named in the first line and in JSON; the agent's own is not."""
     there = unanswered(100, 1).replace(" cookie", " netns=4026532999 cookie")

@@ -111,6 +111,10 @@ def test_recordings(case, tmp_path, form):
     command = re.search(r"^ +check +(.*?)(   #.*)?$", plain, re.M)[1]
     assert command.replace("on 10.0.0.2: ", "").replace("'", "&#39;" if form == "html" else "'") in text
     assert text.count("sent again") >= 4 and "ETIMEDOUT" in text
+    cause = re.search(r"^ +likely +(.*)$", plain, re.M)[1]
+    row = next(line for line in text.splitlines() if "Severity" not in line and "connect-no-answer" in line and "| 1 |" in line) \
+        if form == "md" else text[text.index("Findings, the gravest first"):text.index("</tbody>")]
+    assert cause in row and "none found" not in text
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -194,6 +194,16 @@ def test_interrupted(lab):
     assert proc.returncode == 128 + signal.SIGINT and "connect-no-answer" in err, err
 
 
+def test_json_apart(lab):
+    """JSON lines go to standard error, which is said; with -o - to standard output."""
+    port = free_port()
+    mixed = run(lab, "--json", "--", FAULT, "connect", "127.0.0.1", port)
+    assert "-o - or -o FILE" in mixed.stderr and '"finding":"connect-refused-local"' in mixed.stderr
+    apart = run(lab, "--json", "-o", "-", "--", FAULT, "connect", "127.0.0.1", port)
+    assert "-o -" not in apart.stderr and '"type":"finding"' not in apart.stderr
+    assert "connect-refused-local" in {json.loads(line).get("finding") for line in apart.stdout.splitlines()}
+
+
 def test_container(lab):
     """The command runs in another namespace than the agent: its sockets are followed all the same."""
     port = free_port()

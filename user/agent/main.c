@@ -23,7 +23,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
 	[COMMAND_COMPARE] = { "compare", "[OPTION...] A B",
 			      "two captures of the same traffic: lost, delayed, changed between",
 			      command_compare },
-	[COMMAND_EXPLAIN] = { "explain", "[--json] [ID|ERRNO|STATE]",
+	[COMMAND_EXPLAIN] = { "explain", "[--json] [ID|ERRNO|STATE|WORD]",
 			      "what it means and what to check", command_explain },
 	[COMMAND_DOCTOR] = { "doctor", "[--clean [--dry-run]] [--json]",
 			     "what this kernel and these privileges offer", command_doctor },

@@ -103,7 +103,7 @@ const struct option_row option_rows[] = {
 	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = OUTPUTS, FLAG(quiet),
 	  .what = "only findings and errors" },
 	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = OUTPUTS, TEXT(output, "FILE"),
-	  .what = "write findings to a new file of mode 0600" },
+	  .what = "write findings to a new file of mode 0600, or - to standard output" },
 	{ "record", 0, .group = GROUP_OUTPUT, .commands = LIVE | F, TEXT(record, "FILE"),
 	  .what = "keep every record in a new file, for read" },
 	{ NULL, 'w', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(write, "FILE"),

@@ -40,17 +40,18 @@ static size_t columns(const struct options *options, bool hold)
 static int open_file(struct output *output, const struct options *options, bool hold)
 {
 	const struct outfile_limits limits = write_limits(options);
+	bool standard = options->output && !strcmp(options->output, "-");
 	FILE *to = stdout;
 	int err = 0;
 
 	if (options->mask)
 		err = mask_new(&output->mask);
-	if (!err && options->output) {
+	if (!err && options->output && !standard) {
 		to = NULL;
 		err = outfile_open(&output->outfile, options->output, &limits);
 		if (err)
 			return err; /* told */
-	} else if (!err && hold) {
+	} else if (!err && hold && !standard) {
 		to = output->hold = open_memstream(&output->held, &output->held_size);
 		err = to ? 0 : -ENOMEM;
 	}
@@ -97,7 +98,9 @@ void output_attach(struct output *output, struct pipeline *pipeline)
 	const struct outlet outlets[] = {
 		{ .sink = output->write.sink, .path = options->write },
 		{ .sink = output->report.sink, .path = options->report, .whole = true },
-		{ .sink = output->sink, .path = options->output, .main = true },
+		{ .sink = output->sink,
+		  .path = output->outfile ? options->output : NULL,
+		  .main = true },
 	};
 
 	_Static_assert(ARRAY_SIZE(outlets) <= OUTLETS_MAX, "there is room for them");

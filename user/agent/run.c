@@ -125,6 +125,8 @@ int command_run(const struct options *options)
 		log_hint("sockwhy run -- curl http://10.0.0.2/");
 		return EXIT_USAGE;
 	}
+	if (options->json && !options->output)
+		log_info("JSON lines follow on standard error; -o - or -o FILE keeps them apart");
 	status = live_prepare(&live, options, true);
 	if (status != EXIT_DONE || find_user(&user, options)) {
 		live_close(&live);

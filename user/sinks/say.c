@@ -447,7 +447,12 @@ const char *say_reason(const struct join *join, const struct evidence *evidence)
 
 bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *fact)
 {
-	return finding->related_count && (fact->what == FACT_HOLDER || fact->what == FACT_LISTENER);
+	bool party = fact->what == FACT_HOLDER || fact->what == FACT_LISTENER;
+
+	/* that nothing was found says nothing, but of a sysctl that this kernel lacks */
+	if ((fact->flags & FACT_F_ABSENT) && fact->what != FACT_SYSCTL)
+		return true;
+	return finding->related_count && party;
 }
 
 void say_party(struct text *text, const struct join *join, const struct finding *finding,

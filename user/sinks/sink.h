@@ -106,7 +106,7 @@ void say_fact(struct text *text, const struct ev_fact *fact);
 /* "dev eth0 src 10.0.0.1 via 10.0.0.254 (REACHABLE) mtu 1500" */
 void say_path(struct text *text, const struct finding *finding);
 
-/* The parties of a finding are told with more than the fact has. */
+/* The parties of a finding are told with more than the fact has; of what is not there nothing is. */
 bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *fact);
 
 /* "nginx[30102] 127.0.0.1:8080 LISTEN in namespace web" */

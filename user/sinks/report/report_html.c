@@ -71,7 +71,7 @@ static void put_overview(FILE *file, const struct report *report)
 	fputs("<div class=\"scroll\"><table class=\"overview\">\n<caption>Findings, the gravest first</caption>\n"
 	      "<thead><tr><th scope=\"col\">No.</th><th scope=\"col\">Severity</th>"
 	      "<th scope=\"col\">Finding</th><th scope=\"col\">Connection</th>"
-	      "<th scope=\"col\">What happened</th></tr></thead>\n<tbody>\n",
+	      "<th scope=\"col\">What happened</th><th scope=\"col\">Cause</th></tr></thead>\n<tbody>\n",
 	      file);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_entry *entry = report->entries[i];
@@ -85,6 +85,8 @@ static void put_overview(FILE *file, const struct report *report)
 		report_put_html(file, entry->connection);
 		fputs("</td><td>", file);
 		report_put_html(file, entry->summary);
+		fprintf(file, "</td><td>%s: ", confidence_name(entry->confidence));
+		report_put_html(file, entry->cause);
 		fputs("</td></tr>\n", file);
 	}
 	fputs("</tbody></table></div>\n", file);

@@ -36,8 +36,8 @@ static void put_overview(FILE *file, const struct report *report)
 {
 	if (!report->count)
 		return;
-	fputs("| No. | Severity | Finding | Times | Connection | What happened |\n"
-	      "|---:|---|---|---:|---|---|\n",
+	fputs("| No. | Severity | Finding | Times | Connection | What happened | Cause |\n"
+	      "|---:|---|---|---:|---|---|---|\n",
 	      file);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_entry *entry = report->entries[i];
@@ -46,6 +46,8 @@ static void put_overview(FILE *file, const struct report *report)
 			rule_id(entry->rule), entry->total);
 		put_cell(file, entry->connection);
 		put_cell(file, entry->summary);
+		fprintf(file, " %s:", confidence_name(entry->confidence));
+		put_cell(file, entry->cause);
 		fputc('\n', file);
 	}
 	fputc('\n', file);
