@@ -358,7 +358,7 @@ struct failed_call {
 
 /* An episode of a listener whose accept queue is full, and who suffered. */
 struct overflow {
-	const struct listener *listener; /* NULL: never seen to listen */
+	const struct listener *listener; /* as it was last seen; NULL: never seen to listen */
 	struct event_tuple tuple; /* the listener's, with the last client as its remote side */
 	__u64 cookie;
 	__u32 count; /* met by clients that are no openings of this machine */
@@ -501,8 +501,8 @@ struct listener {
 	__u64 since_ns; /* 0: open before the agent started */
 };
 
-/* Walks the listeners that listen now; @index from 0. NULL at the end. */
-const struct listener *join_listener(const struct join *join, size_t index);
+/* Walks the listeners that listen now; @at from 0, moved on. NULL at the end. */
+const struct listener *join_listener(const struct join *join, __u32 *at);
 
 /* The listener that would have taken a SYN to @tuple's remote side in @netns; NULL none known. */
 const struct listener *join_listener_for(const struct join *join, __u32 netns,

@@ -239,7 +239,7 @@ enum nearness look_near_listener(const struct view *view, __u32 netns,
 	const struct listener *listener;
 	enum nearness best = NEAR_NONE;
 
-	for (size_t i = 0; (listener = join_listener(view->join, i)); i++) {
+	for (__u32 at = 0; (listener = join_listener(view->join, &at));) {
 		enum nearness near = nearness_of(listener, netns, &view->opening->tuple);
 
 		if (near == NEAR_NONE || (best != NEAR_NONE && near >= best))

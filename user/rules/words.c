@@ -237,7 +237,7 @@ static __u32 pid_in_netns(const struct view *view, __u32 netns)
 {
 	const struct listener *listener;
 
-	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
+	for (__u32 at = 0; (listener = join_listener(view->join, &at));)
 		if (listener->netns == netns && listener->owner_known)
 			return listener->owner.tgid;
 	if (view->attempt->netns == netns && view->attempt->owner_known)

@@ -23,14 +23,11 @@ int attempt_table_new(struct attempt_table **out, size_t room)
 	if (!table)
 		return -ENOMEM;
 	table->room = room;
-	table->buckets = 64;
-	while (table->buckets < room)
-		table->buckets *= 2;
 	table->slots = calloc(room, sizeof(*table->slots));
 	table->extra = calloc(room, sizeof(*table->extra));
 	table->free = calloc(room, sizeof(*table->free));
-	table->by_owner = calloc(table->buckets, sizeof(*table->by_owner));
-	if (!table->slots || !table->extra || !table->free || !table->by_owner) {
+	if (!table->slots || !table->extra || !table->free || hash_new(&table->by, room) ||
+	    hash_new(&table->undecided, room)) {
 		attempt_table_free(table);
 		return -ENOMEM;
 	}
@@ -48,16 +45,40 @@ void attempt_table_free(struct attempt_table *table)
 	free(table->slots);
 	free(table->extra);
 	free(table->free);
-	free(table->by_owner);
+	hash_free(&table->by);
+	hash_free(&table->undecided);
 	free(table);
 }
 
-static struct owner_list *owner_bucket(struct attempt_table *table, const struct event_owner *owner,
-				       __u16 port)
+static __u64 owner_key(const struct event_owner *owner, __u16 port)
 {
-	__u64 h = hash_mix(hash_mix(0, owner->start_ns), (__u64)owner->tgid << 16 | port);
+	return hash_mix(hash_mix(0, owner->start_ns), (__u64)owner->tgid << 16 | port);
+}
 
-	return &table->by_owner[h & (table->buckets - 1)];
+static struct attempt_slot *slot_at(const struct join *join, __u32 index)
+{
+	return index == HASH_END ? NULL : &join->attempts->slots[index];
+}
+
+static __u32 index_of(const struct join *join, const struct attempt_slot *slot)
+{
+	return (__u32)(slot - join->attempts->slots);
+}
+
+void attempt_set_key(struct join *join, struct attempt_slot *slot, __u64 key)
+{
+	hash_remove(&join->attempts->by, index_of(join, slot));
+	hash_add(&join->attempts->by, key, index_of(join, slot));
+}
+
+struct attempt_slot *attempt_first(const struct join *join, __u64 key)
+{
+	return slot_at(join, hash_first(&join->attempts->by, key));
+}
+
+struct attempt_slot *attempt_next(const struct join *join, const struct attempt_slot *slot)
+{
+	return slot_at(join, hash_next(&join->attempts->by, index_of(join, slot)));
 }
 
 /* The same in every replay: boot id, cookie (or the task), start time. */
@@ -143,8 +164,8 @@ static void make_due(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 void attempt_release(struct join *join, struct attempt_slot *slot)
 {
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
-	if (slot->in_owner)
-		LIST_REMOVE(slot, by_owner);
+	hash_remove(&join->attempts->by, index_of(join, slot));
+	hash_remove(&join->attempts->undecided, index_of(join, slot));
 	if (slot->is_due)
 		TAILQ_REMOVE(&join->attempts->due, slot, by_due);
 	evidence_release(join->evidence, &slot->seen);
@@ -184,9 +205,10 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 	const struct opening *last;
 	bool after_failure, overlapping, other_family;
 
-	if (attempt->owner.tgid != owner->tgid || attempt->owner.start_ns != owner->start_ns ||
-	    attempt->netns != opening->netns || attempt->state == ATTEMPT_FINAL ||
-	    slot->timer == TIMER_PROVEN || attempt->openings_count >= JOIN_OPENINGS_MAX)
+	if (attempt->subject != &subject_connect || attempt->owner.tgid != owner->tgid ||
+	    attempt->owner.start_ns != owner->start_ns || attempt->netns != opening->netns ||
+	    attempt->state == ATTEMPT_FINAL || slot->timer == TIMER_PROVEN ||
+	    attempt->openings_count >= JOIN_OPENINGS_MAX)
 		return false;
 	last = attempt->openings[attempt->openings_count - 1];
 	if (last->tuple.remote_port != opening->tuple.remote_port ||
@@ -206,23 +228,20 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot *opening,
 					 const struct event_owner *owner, bool owner_known)
 {
-	struct owner_list *bucket =
-		owner_bucket(join->attempts, owner, opening->opening.tuple.remote_port);
-	struct attempt_slot *slot = owner_known ? LIST_FIRST(bucket) : NULL;
+	__u64 key = owner_key(owner, opening->opening.tuple.remote_port);
+	struct attempt_slot *slot = owner_known ? attempt_first(join, key) : NULL;
 
 	/* the newest come first; who has more under way at once is not falling back */
 	for (int i = 0; slot && !belongs(join, slot, &opening->opening, owner); i++)
-		slot = i < ATTEMPT_FALLBACK_LOOKS ? LIST_NEXT(slot, by_owner) : NULL;
+		slot = i < ATTEMPT_FALLBACK_LOOKS ? attempt_next(join, slot) : NULL;
 	if (!slot) {
 		slot = attempt_take(join, &subject_connect, owner, owner_known,
 				    opening->opening.netns, opening->opening.cookie,
 				    opening->opening.started_ns);
 		if (!slot)
 			return NULL;
-		if (owner_known) {
-			LIST_INSERT_HEAD(bucket, slot, by_owner);
-			slot->in_owner = true;
-		}
+		if (owner_known)
+			attempt_set_key(join, slot, key);
 	}
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	slot->attempt.state = ATTEMPT_OPEN;

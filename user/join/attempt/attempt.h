@@ -19,6 +19,7 @@ struct client {
 /* An episode of a listener, with what is private of it. */
 struct episode {
 	struct overflow overflow;
+	struct listener listener; /* a copy: its slot may be another's when this is told */
 	struct client clients[ATTEMPT_CLIENTS_MAX];
 	__u32 clients_count;
 };
@@ -31,7 +32,6 @@ union attempt_extra {
 
 struct attempt_slot {
 	struct attempt attempt; /* first: a struct attempt * of ours is a slot */
-	LIST_ENTRY(attempt_slot) by_owner;
 	TAILQ_ENTRY(attempt_slot) by_timer;
 	TAILQ_ENTRY(attempt_slot) by_due;
 	__u64 deadline_ns;
@@ -39,14 +39,12 @@ struct attempt_slot {
 	__u64 last_begin_ns;
 	__u8 timer; /* enum timer */
 	bool used;
-	bool in_owner;
 	bool retried; /* bind: the process asked for the same port again */
 	bool is_due;
 	__u32 live; /* openings that are still connecting */
 	struct evidence_list seen;
 };
 
-LIST_HEAD(owner_list, attempt_slot);
 TAILQ_HEAD(attempt_queue, attempt_slot);
 
 struct attempt_facts { /* of one attempt at a time */
@@ -64,8 +62,9 @@ struct attempt_table {
 	size_t free_count;
 	size_t touched;
 	size_t room;
-	struct owner_list *by_owner;
-	size_t buckets; /* a power of two */
+	/* by the owner and port of a connect, the call of a process, the listener of an episode */
+	struct hash by;
+	struct hash undecided; /* by process and family: failed calls, see subject_call.c */
 	struct attempt_queue timers[TIMER_COUNT]; /* each in the order of deadlines */
 	struct attempt_queue due;
 	struct attempt_facts facts;
@@ -80,6 +79,11 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns);
 union attempt_extra *attempt_extra(struct join *join, const struct attempt_slot *slot);
+/* A slot is found by one key at a time, until it is released. */
+void attempt_set_key(struct join *join, struct attempt_slot *slot, __u64 key);
+/* Those that may have this key, the youngest first. NULL at the end. */
+struct attempt_slot *attempt_first(const struct join *join, __u64 key);
+struct attempt_slot *attempt_next(const struct join *join, const struct attempt_slot *slot);
 void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer timer,
 		       __u64 deadline_ns);
 void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns); /* it is final */

@@ -6,40 +6,66 @@
 
 #include "join/attempt/attempt.h"
 #include "util/address.h"
+#include "util/hash.h"
 
 static bool same_process(const struct event_owner *a, const struct event_owner *b)
 {
 	return a->tgid == b->tgid && a->start_ns == b->start_ns;
 }
 
+static __u64 process_key(__u64 seed, const struct event_owner *owner)
+{
+	return hash_mix(hash_mix(seed, owner->start_ns), owner->tgid);
+}
+
+static __u64 call_key_of(const struct event_owner *owner, const struct ev_syscall *call)
+{
+	return hash_mix(hash_mix(process_key(2, owner), address_hash(call->asked)),
+			call->asked_port);
+}
+
+/* Calls of one process that may still turn out to have been let be for another port or family. */
+static __u64 undecided_key(const struct event_owner *owner, bool ipv6)
+{
+	return process_key(ipv6, owner);
+}
+
+static __u32 index_of(const struct join *join, const struct attempt_slot *slot)
+{
+	return (__u32)(slot - join->attempts->slots);
+}
+
 /*
  * A process that asks for the same port again has not settled for another one: its other ports
- * are its other listeners. Returns whether this call is such a repetition.
+ * are its other listeners. Returns whether this call is such a repetition. The youngest call that
+ * was the same is all to be looked at: those before it are known as repeated.
  */
-static bool note_retry(struct join *join, const struct attempt_slot *again)
+static bool note_retry(struct join *join, const struct attempt_slot *again, __u64 key)
 {
 	const struct ev_syscall *wanted = &again->attempt.call->call;
-	struct attempt_slot *slot;
-	bool retried = false;
+	struct attempt_slot *slot = attempt_first(join, key);
 
-	TAILQ_FOREACH(slot, &join->attempts->timers[TIMER_BIND], by_timer) {
+	for (; slot; slot = attempt_next(join, slot)) {
 		struct failed_call *failed = &attempt_extra(join, slot)->failed;
 
-		if (!same_process(&slot->attempt.owner, &again->attempt.owner) ||
+		if (slot->timer != TIMER_BIND ||
+		    !same_process(&slot->attempt.owner, &again->attempt.owner) ||
 		    failed->call.asked_port != wanted->asked_port ||
 		    !address_equal(failed->call.asked, wanted->asked))
 			continue;
 		slot->retried = true;
 		failed->bound_other_later = false;
-		retried = true;
+		hash_remove(&join->attempts->undecided, index_of(join, slot));
+		return true;
 	}
-	return retried;
+	return false;
 }
 
 void attempt_call(struct join *join, const struct event *event)
 {
 	const struct ev_syscall *call = &event->syscall;
 	struct evidence evidence = evidence_of(event);
+	__u64 key = call_key_of(&call->owner, call);
 	struct failed_call *failed;
 	struct attempt_slot *slot;
 
@@ -51,7 +77,12 @@ void attempt_call(struct join *join, const struct event *event)
 	failed = &attempt_extra(join, slot)->failed;
 	*failed = (struct failed_call){ .call = *call };
 	slot->attempt.call = failed;
-	slot->retried = note_retry(join, slot);
+	slot->retried = note_retry(join, slot, key);
+	attempt_set_key(join, slot, key);
+	if (!slot->retried)
+		hash_add(&join->attempts->undecided,
+			 undecided_key(&call->owner, call->tuple.family == AF_INET6),
+			 index_of(join, slot));
 	slot->attempt.ended_ns = event->head.ts_ns;
 	slot->attempt.state = ATTEMPT_SETTLING;
 	evidence.call = call->call;
@@ -60,23 +91,40 @@ void attempt_call(struct join *join, const struct event *event)
 	attempt_set_timer(join, slot, TIMER_BIND, event->head.ts_ns + join->limits.settle_bind_ns);
 }
 
-/* A process that opens something else right after a bind() failed has found another way. */
+/* Those of one family that @open is another way for are decided, and looked at no more. */
+static void note_other_way(struct join *join, const struct ev_open *open, bool ipv6)
+{
+	struct hash *undecided = &join->attempts->undecided;
+	__u32 i = hash_first(undecided, undecided_key(&open->owner, ipv6)), next;
+	bool other_family = ipv6 && open->tuple.family == AF_INET;
+
+	for (; i != HASH_END; i = next) {
+		struct attempt_slot *slot = &join->attempts->slots[i];
+		struct failed_call *failed = &join->attempts->extra[i].failed;
+
+		next = hash_next(undecided, i);
+		if (!same_process(&slot->attempt.owner, &open->owner) ||
+		    (failed->call.tuple.family == AF_INET6) != ipv6)
+			continue;
+		if (!other_family && open->tuple.local_port == failed->call.asked_port)
+			continue;
+		failed->bound_other_later |= slot->timer == TIMER_BIND;
+		hash_remove(undecided, i);
+	}
+}
+
+/*
+ * A process that opens something else right after a bind() failed has found another way: another
+ * port, or, by whatever it opens, IPv4 for IPv6.
+ */
 void attempt_later_open(struct join *join, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
-	struct attempt_slot *slot;
 
-	TAILQ_FOREACH(slot, &join->attempts->timers[TIMER_BIND], by_timer) {
-		struct failed_call *failed = &attempt_extra(join, slot)->failed;
-		const struct ev_syscall *call = &failed->call;
-		bool other_family = call->tuple.family == AF_INET6 && open->tuple.family == AF_INET;
-		bool other_port =
-			open->how != OPEN_CONNECT && open->tuple.local_port != call->asked_port;
-
-		if (!slot->retried && same_process(&slot->attempt.owner, &open->owner) &&
-		    (other_family || other_port))
-			failed->bound_other_later = true;
-	}
+	if (open->how != OPEN_CONNECT)
+		note_other_way(join, open, false);
+	if (open->how != OPEN_CONNECT || open->tuple.family == AF_INET)
+		note_other_way(join, open, true);
 }
 
 /* ---- what is told of it ---- */

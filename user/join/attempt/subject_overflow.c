@@ -14,10 +14,13 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 {
 	static const struct event_owner nobody;
 	bool owned = listener && listener->owner_known;
-	struct attempt_slot *slot;
+	__u64 key = hash_mix(hash_mix(1, cookie), (__u64)evidence->netns << 16 | tuple->local_port);
+	struct attempt_slot *slot = attempt_first(join, key);
 	struct overflow *overflow;
 
-	TAILQ_FOREACH(slot, &join->attempts->timers[TIMER_EPISODE], by_timer) {
+	for (; slot; slot = attempt_next(join, slot)) {
+		if (slot->timer != TIMER_EPISODE)
+			continue;
 		overflow = &attempt_extra(join, slot)->episode.overflow;
 		if (slot->attempt.netns == evidence->netns && overflow->cookie == cookie &&
 		    overflow->tuple.local_port == tuple->local_port)
@@ -27,11 +30,20 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 			    evidence->netns, cookie, evidence->ts_ns);
 	if (!slot)
 		return NULL;
+	attempt_set_key(join, slot, key);
 	slot->attempt.state = ATTEMPT_SETTLING;
 	attempt_extra(join, slot)->episode = (struct episode){ .clients_count = 0 };
 	slot->attempt.overflow = &attempt_extra(join, slot)->episode.overflow;
 	attempt_set_timer(join, slot, TIMER_EPISODE, evidence->ts_ns + join->limits.episode_ns);
 	return slot;
+}
+
+static void note_listener(struct episode *episode, const struct listener *listener)
+{
+	if (!listener)
+		return;
+	episode->listener = *listener;
+	episode->overflow.listener = &episode->listener;
 }
 
 void attempt_overflow(struct join *join, const struct evidence *evidence,
@@ -46,7 +58,7 @@ void attempt_overflow(struct join *join, const struct evidence *evidence,
 		return;
 	episode = &attempt_extra(join, slot)->episode;
 	overflow = &episode->overflow;
-	overflow->listener = listener;
+	note_listener(episode, listener);
 	overflow->tuple = *tuple;
 	overflow->cookie = cookie;
 	overflow->count++;
@@ -71,6 +83,7 @@ void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 no
 	struct overflow *overflow = &episode->overflow;
 	const struct event_tuple *tuple = &overflow->tuple;
 
+	note_listener(episode, listener_by_cookie(join, overflow->cookie));
 	for (__u32 i = 0; i < episode->clients_count; i++) {
 		const struct client *client = &episode->clients[i];
 		struct ends ends =

@@ -100,9 +100,10 @@ void capture_expire(struct join *join, __u64 now_ns)
 
 struct attempt_slot *capture_end_oldest(struct join *join)
 {
+	enum { LOOKS = 16 }; /* where none waits, as live, a full table must not cost a walk */
 	struct conn *conn = conns_first(join->conns, CONN_OPENING);
 
-	for (; conn; conn = conns_next(conn)) {
+	for (int looks = 0; conn && looks < LOOKS; conn = conns_next(conn), looks++) {
 		struct opening_slot *slot = conn->opening;
 
 		if (!waits(slot) || !slot->attempt)

@@ -10,6 +10,8 @@
 
 #include "join/host/host.h"
 #include "util/address.h"
+#include "util/array.h"
+#include "util/hash.h"
 #include "util/tcp.h"
 
 struct listener_slot {
@@ -17,10 +19,14 @@ struct listener_slot {
 	bool used;
 };
 
+/* Each by its cookie and by where it listens: a table that is full costs a record no walk. */
 struct listeners {
 	struct listener_slot *slots;
-	size_t room;
-	size_t end; /* one past the last used */
+	__u32 *free;
+	struct hash by; /* 2i: a slot's cookie, 2i + 1: its namespace, address and port */
+	__u32 room;
+	__u32 touched; /* slots that were ever used */
+	__u32 free_count;
 };
 
 int listeners_new(struct listeners **out, size_t room)
@@ -29,9 +35,10 @@ int listeners_new(struct listeners **out, size_t room)
 
 	if (!listeners)
 		return -ENOMEM;
-	listeners->room = room;
+	listeners->room = (__u32)room;
 	listeners->slots = calloc(room, sizeof(*listeners->slots));
-	if (!listeners->slots) {
+	listeners->free = calloc(room, sizeof(*listeners->free));
+	if (!listeners->slots || !listeners->free || hash_new(&listeners->by, 2 * room)) {
 		listeners_free(listeners);
 		return -ENOMEM;
 	}
@@ -43,15 +50,34 @@ void listeners_free(struct listeners *listeners)
 {
 	if (!listeners)
 		return;
+	hash_free(&listeners->by);
 	free(listeners->slots);
+	free(listeners->free);
 	free(listeners);
+}
+
+static __u64 cookie_key(__u64 cookie)
+{
+	return hash_mix(0, cookie);
+}
+
+static __u64 place_key(__u32 netns, const __u8 *address, __u16 port)
+{
+	return hash_mix(address_hash(address), (__u64)netns << 16 | port);
+}
+
+static __u32 index_of(const struct listeners *listeners, const struct listener_slot *slot)
+{
+	return (__u32)(slot - listeners->slots);
 }
 
 static struct listener_slot *find(const struct listeners *listeners, __u64 cookie)
 {
-	for (size_t i = 0; cookie && i < listeners->end; i++)
-		if (listeners->slots[i].used && listeners->slots[i].listener.cookie == cookie)
-			return &listeners->slots[i];
+	__u32 i = hash_first(&listeners->by, cookie_key(cookie));
+
+	for (; cookie && i != HASH_END; i = hash_next(&listeners->by, i))
+		if (!(i & 1) && listeners->slots[i / 2].listener.cookie == cookie)
+			return &listeners->slots[i / 2];
 	return NULL;
 }
 
@@ -62,32 +88,50 @@ const struct listener *listener_by_cookie(const struct join *join, __u64 cookie)
 	return slot ? &slot->listener : NULL;
 }
 
-static struct listener_slot *take(struct listeners *listeners, __u64 cookie)
+static void forget(struct listeners *listeners, struct listener_slot *slot)
+{
+	__u32 index = index_of(listeners, slot);
+
+	hash_remove(&listeners->by, 2 * index);
+	hash_remove(&listeners->by, 2 * index + 1);
+	slot->used = false;
+	listeners->free[listeners->free_count++] = index;
+}
+
+/* The slot of who listens with that cookie; NULL: all are in use, and this one stays unknown. */
+static struct listener_slot *take(struct listeners *listeners, __u64 cookie, __u32 netns,
+				  const struct event_tuple *tuple)
 {
 	struct listener_slot *slot = find(listeners, cookie);
+	__u32 index;
 
-	for (size_t i = 0; !slot && i < listeners->room; i++)
-		if (!listeners->slots[i].used)
-			slot = &listeners->slots[i];
-	if (!slot)
-		return NULL; /* every slot is in use: this one stays unknown */
-	if ((size_t)(slot - listeners->slots) >= listeners->end)
-		listeners->end = slot - listeners->slots + 1;
+	if (slot)
+		forget(listeners, slot);
+	if (listeners->free_count)
+		index = listeners->free[--listeners->free_count];
+	else if (listeners->touched < listeners->room)
+		index = listeners->touched++;
+	else
+		return NULL;
+	slot = &listeners->slots[index];
 	memset(slot, 0, sizeof(*slot));
 	slot->used = true;
 	slot->listener.cookie = cookie;
+	slot->listener.netns = netns;
+	slot->listener.tuple = *tuple;
+	hash_add(&listeners->by, cookie_key(cookie), 2 * index);
+	hash_add(&listeners->by, place_key(netns, tuple->local, tuple->local_port), 2 * index + 1);
 	return slot;
 }
 
 void listener_open(struct join *join, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
-	struct listener_slot *slot = take(join->listeners, event->head.cookie);
+	struct listener_slot *slot =
+		take(join->listeners, event->head.cookie, event->head.netns, &open->tuple);
 
 	if (!slot)
 		return;
-	slot->listener.netns = event->head.netns;
-	slot->listener.tuple = open->tuple;
 	slot->listener.owner = open->owner;
 	slot->listener.owner_known = event->head.known & EVENT_K_OWNER;
 	slot->listener.v6only = open->socket_flags & SOCKET_F_V6ONLY;
@@ -108,11 +152,9 @@ void listener_snapshot(struct join *join, const struct event *event)
 		}
 		return;
 	}
-	slot = take(join->listeners, event->head.cookie);
+	slot = take(join->listeners, event->head.cookie, event->head.netns, &snapshot->tuple);
 	if (!slot)
 		return;
-	slot->listener.netns = event->head.netns;
-	slot->listener.tuple = snapshot->tuple;
 	slot->listener.owner = snapshot->owner;
 	slot->listener.owner_known = owner_known;
 	slot->listener.v6only = snapshot->flags & SOCKET_F_V6ONLY;
@@ -137,16 +179,19 @@ void listener_close(struct join *join, const struct event *event)
 	text_add(&text, " closed");
 	host_note_change(join, slot->listener.netns, event->head.ts_ns, CHANGE_LISTENER, true,
 			 slot->listener.owner.tgid, buffer);
-	slot->used = false;
+	forget(join->listeners, slot);
 }
 
-const struct listener *join_listener(const struct join *join, size_t index)
+const struct listener *join_listener(const struct join *join, __u32 *at)
 {
 	const struct listeners *listeners = join->listeners;
 
-	for (size_t i = 0; i < listeners->end; i++)
-		if (listeners->slots[i].used && !index--)
-			return &listeners->slots[i].listener;
+	while (*at < listeners->touched) {
+		const struct listener_slot *slot = &listeners->slots[(*at)++];
+
+		if (slot->used)
+			return &slot->listener;
+	}
 	return NULL;
 }
 
@@ -164,16 +209,36 @@ static bool takes(const struct listener *listener, const __u8 *address)
 	return listener->tuple.family == AF_INET6;
 }
 
+/* The first slot of those that are bound to @bound and take @tuple's remote side. */
+static __u32 first_at(const struct listeners *listeners, __u32 netns, const __u8 *bound,
+		      const struct event_tuple *tuple)
+{
+	__u32 i = hash_first(&listeners->by, place_key(netns, bound, tuple->remote_port));
+	__u32 first = HASH_END;
+
+	for (; i != HASH_END; i = hash_next(&listeners->by, i)) {
+		const struct listener *listener = &listeners->slots[i / 2].listener;
+
+		if ((i & 1) && i / 2 < first && listener->netns == netns &&
+		    listener->tuple.local_port == tuple->remote_port &&
+		    takes(listener, tuple->remote))
+			first = i / 2;
+	}
+	return first;
+}
+
 const struct listener *join_listener_for(const struct join *join, __u32 netns,
 					 const struct event_tuple *tuple)
 {
-	for (size_t i = 0; i < join->listeners->end; i++) {
-		const struct listener_slot *slot = &join->listeners->slots[i];
+	static const __u8 any[EVENT_ADDRESS_SIZE];
+	static const __u8 any_ipv4[EVENT_ADDRESS_SIZE] = { [10] = 0xff, [11] = 0xff };
+	const __u8 *bound[] = { tuple->remote, any, any_ipv4 };
+	__u32 first = HASH_END;
 
-		if (slot->used && slot->listener.netns == netns &&
-		    slot->listener.tuple.local_port == tuple->remote_port &&
-		    takes(&slot->listener, tuple->remote))
-			return &slot->listener;
+	for (size_t i = 0; i < ARRAY_SIZE(bound); i++) {
+		__u32 found = first_at(join->listeners, netns, bound[i], tuple);
+
+		first = found < first ? found : first;
 	}
-	return NULL;
+	return first == HASH_END ? NULL : &join->listeners->slots[first].listener;
 }

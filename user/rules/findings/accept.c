@@ -79,7 +79,7 @@ static const struct listener *listener_of(const struct view *view)
 
 	if (!view->opening && view->attempt->overflow->listener)
 		return view->attempt->overflow->listener;
-	for (size_t i = 0; (listener = join_listener(view->join, i)); i++)
+	for (__u32 at = 0; (listener = join_listener(view->join, &at));)
 		if (cookie && listener->cookie == cookie)
 			return listener;
 	if (!view->opening)

@@ -305,7 +305,7 @@ static const struct listener *known_listener(const struct view *view, const stru
 	struct event_tuple tuple;
 
 	subject_tuple(view->attempt, &tuple);
-	for (size_t i = 0; (listener = join_listener(view->join, i)); i++) {
+	for (__u32 at = 0; (listener = join_listener(view->join, &at));) {
 		if (listener->netns != view->attempt->netns || !listener->owner_known ||
 		    listener->tuple.local_port != tuple.local_port ||
 		    listener->since_ns > view->attempt->ended_ns)
