@@ -6,10 +6,12 @@ import fcntl
 import os
 import pty
 import re
+import select
 import stat
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -168,6 +170,36 @@ def test_storm(record, schema, there, prefix):
     assert sum(line["count"] for line in found if line["state"] == "final") == 1000
     assert len(re.findall("^      check", sockwhy("read", few).out, re.M)) == 8
     assert "destinations" not in sockwhy("read", few).out
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress(quiet):
+    """A reading that takes long shows on a terminal how far it is, and leaves nothing there; -q, and a pipe, show nothing."""
+    frame = b"\0" * 60
+    head = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    frames = b"".join(struct.pack("<IIII", 1, n, 60, 60) + frame for n in range(4096))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([SOCKWHY, "read", *(["-q"] if quiet else []), "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=theirs) as child:
+        os.close(theirs)
+        child.stdin.write(head)
+        begun, said = time.monotonic(), b""
+        while b" packets, " not in said and time.monotonic() < begun + (2 if quiet else 20):
+            child.stdin.write(frames)
+            if select.select([ours], [], [], 0)[0]:
+                said += os.read(ours, 65536)
+        child.stdin.close()
+        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while got := os.read(ours, 65536):
+                said += got
+        os.close(ours)
+        out = child.stdout.read()
+        assert child.wait(30) == 0 and out == b""
+    if quiet:
+        assert said == b""
+        return
+    assert re.match(rb"\r\033\[K\d+ packets, \d+ a second\r", said), said[:200]
+    assert re.fullmatch(rb"sockwhy: .*", said.rsplit(b"\033[K", 1)[1].strip())  # the summary, on an empty line
 
 
 def test_output_dash(case, tmp_path):

@@ -62,6 +62,8 @@ static void command_in_one_piece(void **state)
 {
 	(void)state;
 	/* 10 bytes of label and 25 of command */
+	assert_wrapped("    check ss -ltnp sport  # why it is so", 30, 10, 24,
+		       "    check ss -ltnp sport\n          # why it is so\n");
 	assert_wrapped("    check ss -ltnp 'sport = :8080'  # why it is so", 30, 10, 34,
 		       "    check ss -ltnp 'sport = :8080'\n          # why it is so\n");
 }

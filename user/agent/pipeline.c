@@ -202,6 +202,13 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 
 /* ---- telling ---- */
 
+static void tell(struct pipeline *pipeline, const struct finding *finding)
+{
+	if (pipeline->progress)
+		progress_clear(pipeline->progress);
+	outlets_finding(&pipeline->outlets, pipeline->join, finding);
+}
+
 static void tell_finding(struct pipeline *pipeline, const struct attempt *attempt,
 			 struct verdict *verdict, bool fetched, const struct group_counts *counts)
 {
@@ -219,7 +226,7 @@ static void tell_finding(struct pipeline *pipeline, const struct attempt *attemp
 	finding->count = counts->count;
 	finding->total = counts->total;
 	finding->first_ns = counts->first_ns;
-	outlets_finding(&pipeline->outlets, pipeline->join, finding);
+	tell(pipeline, finding);
 	if (finding->state != FINDING_FINAL)
 		return;
 	pipeline->told++;
@@ -258,7 +265,7 @@ static void keep_pending(struct pipeline *pipeline, const struct attempt *attemp
 static void tell_pending(struct pipeline *pipeline)
 {
 	for (size_t i = 0; i < pipeline->pending_count; i++) {
-		outlets_finding(&pipeline->outlets, pipeline->join, pipeline->pending[i]);
+		tell(pipeline, pipeline->pending[i]);
 		free(pipeline->pending[i]);
 	}
 	pipeline->pending_count = 0;
@@ -361,7 +368,7 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 			process = join_process(pipeline->join, finding->owner.tgid,
 					       finding->owner.start_ns);
 		finding->process = process ? *process : (struct ev_process){ 0 };
-		outlets_finding(&pipeline->outlets, pipeline->join, finding);
+		tell(pipeline, finding);
 	}
 }
 

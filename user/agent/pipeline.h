@@ -6,6 +6,7 @@
 #include "agent/filter.h"
 #include "agent/options.h"
 #include "agent/outlet.h"
+#include "agent/progress.h"
 #include "collect/collect.h"
 #include "decode/pieces.h"
 #include "join/join.h"
@@ -44,6 +45,7 @@ struct pipeline {
 	bool ticked; /* what comes now is no part of the start */
 	bool hold_pending; /* run: what is pending is told at the end, if it still is */
 	bool show_worked; /* run -v: connections that worked, too */
+	struct progress *progress; /* what stands on the terminal while it reads; NULL nothing */
 	__u64 chosen; /* attempts that a filter leaves, and of them those that failed */
 	__u64 chosen_failed;
 	bool count_seen; /* run: how many attempts were the command's */

@@ -23,6 +23,7 @@
  * last packet: what would have come after it is not known.
  */
 
+#define PROGRESS_EVERY 1024 /* frames: a clock costs 20 ns, and a frame 100 */
 #define TICK_NS 20000000ull /* as the ring's */
 
 /* Of a longer name only so much is kept: those of other systems are no IFNAMSIZ. */
@@ -37,6 +38,8 @@ struct reading {
 	__u64 latest_ns; /* of all frames: frames may go back */
 	__u64 tick_ns; /* of the last tick */
 	__u32 ticks;
+	__u64 frames;
+	struct progress progress;
 	struct event event; /* the one being made */
 };
 
@@ -190,13 +193,32 @@ static int give_lost(struct reading *reading)
 	return pipeline_event(reading->pipeline, event);
 }
 
+/* What is told so far stands in front of it. */
+static void show_progress(struct reading *reading)
+{
+	__u64 total, left;
+
+	if (!progress_due(&reading->progress))
+		return;
+	outlets_flush(&reading->pipeline->outlets);
+	left = captures_left(reading->captures, &total);
+	progress_show(&reading->progress, reading->frames, left, total);
+}
+
 static int read_frames(struct reading *reading)
 {
 	const struct capture_frame *frame;
 	int err = 0;
 
-	while (!err && (err = captures_next(reading->captures, &frame)) == 1)
+	progress_begin(&reading->progress, reading->pipeline->options);
+	reading->pipeline->progress = &reading->progress;
+	while (!err && (err = captures_next(reading->captures, &frame)) == 1) {
 		err = take_frame(reading, frame);
+		if (++reading->frames % PROGRESS_EVERY == 0)
+			show_progress(reading);
+	}
+	progress_clear(&reading->progress);
+	reading->pipeline->progress = NULL;
 	if (!err && !reading->started)
 		err = give_start(reading, 0); /* no packet at all */
 	if (!err)

@@ -147,6 +147,8 @@ int captures_add(struct captures *captures, struct input *input);
 int captures_next(struct captures *captures, const struct capture_frame **frame);
 size_t captures_count(const struct captures *captures);
 size_t captures_damaged(const struct captures *captures);
+/* Bytes of the files that nobody has read yet; @total: of all, 0 where one is no file (a pipe). */
+__u64 captures_left(const struct captures *captures, __u64 *total);
 __u64 captures_dropped(const struct captures *captures); /* by who captured, as the files tell */
 void captures_free(struct captures *captures);
 

@@ -27,6 +27,9 @@ static size_t word_length(const char *at, const char *kept_end, size_t *columns)
 	const char *from = at;
 
 	*columns = 0;
+	/* a mark in front of words stays with the first of them */
+	if (at[0] == '#' && at[1] == ' ' && kept_end < at + 2)
+		kept_end = at + 2;
 	while (*at && (*at != ' ' || at < kept_end)) {
 		size_t color = color_length(at);
 

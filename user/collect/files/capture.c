@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "collect/files/capture.h"
 #include "util/log.h"
@@ -19,6 +21,8 @@ struct captures {
 	__u32 interfaces; /* seen so far, of all files */
 	size_t damaged;
 	__u64 dropped; /* of files that have ended */
+	__u64 bytes; /* of all files, as they are on disk */
+	bool endless; /* one of them is no file: how long it is nobody knows */
 	bool primed; /* every file has its first frame at the front */
 	bool given; /* the frame of heap[0] was given and is still valid */
 };
@@ -79,6 +83,16 @@ static int add_room(struct captures *captures)
 	return 0;
 }
 
+static void note_size(struct captures *captures, const struct input *input)
+{
+	struct stat status;
+
+	if (fstat(input->fd, &status) || !S_ISREG(status.st_mode))
+		captures->endless = true;
+	else
+		captures->bytes += (__u64)status.st_size;
+}
+
 int captures_add(struct captures *captures, struct input *input)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
@@ -90,6 +104,7 @@ int captures_add(struct captures *captures, struct input *input)
 		return log_error_r(-ENOMEM, "captures");
 	}
 	capture->input = input;
+	note_size(captures, input);
 	err = input_kind(input) == INPUT_PCAPNG ? capture_open_pcapng(capture) :
 						  capture_open_pcap(capture);
 	if (err) {
@@ -262,6 +277,27 @@ __u64 captures_dropped(const struct captures *captures)
 	for (size_t i = 0; i < captures->open; i++)
 		dropped += captures->heap[i]->dropped;
 	return dropped;
+}
+
+/* How far a file was read, unpacked or not, is where it stands. */
+static __u64 bytes_left(const struct input *input)
+{
+	off_t at = lseek(input->fd, 0, SEEK_CUR);
+	struct stat status;
+
+	return !fstat(input->fd, &status) && at >= 0 && status.st_size > at ?
+		       (__u64)(status.st_size - at) :
+		       0;
+}
+
+__u64 captures_left(const struct captures *captures, __u64 *total)
+{
+	__u64 left = 0;
+
+	for (size_t i = 0; i < captures->open; i++)
+		left += bytes_left(captures->heap[i]->input);
+	*total = captures->endless ? 0 : captures->bytes;
+	return left;
 }
 
 void captures_free(struct captures *captures)

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* progress.c - how far the reading of captures has come, on a terminal and gone when it is done */
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/progress.h"
+#include "util/text.h"
+
+#define NSEC_PER_MSEC 1000000ull
+#define QUIET_NS (1000 * NSEC_PER_MSEC) /* what is over by then needs none */
+#define EVERY_NS (200 * NSEC_PER_MSEC)
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * 1000 * NSEC_PER_MSEC + (__u64)now.tv_nsec;
+}
+
+void progress_begin(struct progress *progress, const struct options *options)
+{
+	*progress = (struct progress){
+		.on = isatty(STDERR_FILENO) && !options->quiet && !options->verbose,
+		.begun_ns = now_ns(),
+	};
+	progress->next_ns = progress->begun_ns + QUIET_NS;
+}
+
+bool progress_due(struct progress *progress)
+{
+	return progress->on && now_ns() >= progress->next_ns;
+}
+
+void progress_show(struct progress *progress, __u64 packets, __u64 left, __u64 total)
+{
+	__u64 now = now_ns(), ms = (now - progress->begun_ns) / NSEC_PER_MSEC + 1;
+	char line[120];
+	struct text text = text_of(line);
+
+	if (total && left <= total)
+		text_add(&text, "%llu %% read, ", (total - left) * 100 / total);
+	text_add(&text, "%llu packets, %llu a second", packets, packets * 1000 / ms);
+	if (total > left && left)
+		text_add(&text, ", %llu s left", left * ms / (total - left) / 1000);
+	fprintf(stderr, "\r\033[K%s", line);
+	fflush(stderr);
+	progress->shown = true;
+	progress->next_ns = now + EVERY_NS;
+}
+
+void progress_clear(struct progress *progress)
+{
+	if (!progress->shown)
+		return;
+	fputs("\r\033[K", stderr);
+	fflush(stderr);
+	progress->shown = false;
+}
