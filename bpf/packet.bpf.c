@@ -8,12 +8,13 @@
  * Theory of operation
  *
  * The hook passes every packet unmodified and tells of the notable few: SYN, SYN/ACK,
- * RST and ICMP errors; with knobs, FIN and every packet of followed connections.
+ * RST, ICMP errors and DNS messages; with knobs, FIN and every packet of followed connections.
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
  * the cgroup hooks: so it matters neither whether the device has an Ethernet header nor where a
  * VLAN tag went. Of TCP only headers are kept, no payload, unless a knob asks for more; what does
- * not fit into a packet's record then follows it in pieces (piece.h).
+ * not fit into a packet's record then follows it in pieces (piece.h). Of DNS, over UDP as over TCP, a
+ * record's worth is kept: header, question and the first records of the answer.
  */
 
 #define TC_ACT_UNSPEC (-1)
@@ -28,6 +29,8 @@
 #define TCP_FLAG_SYN_BIT 0x02
 #define TCP_FLAG_RST_BIT 0x04
 #define TCP_FLAG_ACK_BIT 0x10
+
+#define PORT_DNS 53
 
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_ROUTING 43
@@ -58,6 +61,7 @@ struct packet_view {
 	__u32 keep_bytes; /* how many of them a record is to hold */
 	__u8 protocol;
 	bool is_ipv6;
+	bool is_message; /* of DNS: a datagram, or a segment that holds data */
 };
 
 enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_UNPARSED };
@@ -65,16 +69,30 @@ enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_UNPARSED };
 /* Transport protocols that can be notable: the others end the parse at their number. */
 static __always_inline bool packet_is_transport(__u8 protocol)
 {
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP ||
+	       protocol == IPPROTO_ICMPV6;
+}
+
+/* Both protocols begin with their ports. */
+static __always_inline bool packet_is_dns(const struct packet_view *view)
+{
+	return (!view->transport[0] && view->transport[1] == PORT_DNS) ||
+	       (!view->transport[2] && view->transport[3] == PORT_DNS);
 }
 
 /* @header_bytes: in front of the transport header. */
 static __always_inline void packet_set_keep(struct packet_view *view, __u32 header_bytes)
 {
+	view->keep_bytes = PACKET_KEEP_MAX;
 	if (view->protocol == IPPROTO_TCP)
 		view->keep_bytes = header_bytes + (view->transport[12] >> 4) * 4;
-	else
-		view->keep_bytes = PACKET_KEEP_MAX;
+	if (view->protocol != IPPROTO_TCP && view->protocol != IPPROTO_UDP)
+		return;
+	view->is_message = packet_is_dns(view) && view->wire_bytes > view->keep_bytes;
+	if (view->protocol == IPPROTO_UDP)
+		view->is_message = packet_is_dns(view);
+	if (view->is_message)
+		view->keep_bytes = EVENT_PACKET_MAX;
 }
 
 static __always_inline enum packet_parsed packet_parse_ipv4(struct __sk_buff *skb,
@@ -94,7 +112,7 @@ static __always_inline enum packet_parsed packet_parse_ipv4(struct __sk_buff *sk
 	if (!packet_is_transport(view->protocol) || (view->bytes[6] & 0x1f) || view->bytes[7])
 		return PACKET_OTHER; /* a later fragment has no transport header */
 	view->wire_bytes = view->bytes[2] << 8 | view->bytes[3];
-	if (header_bytes == IPV4_BYTES && view->protocol == IPPROTO_TCP && !is_short)
+	if (header_bytes == IPV4_BYTES && !is_short)
 		__builtin_memcpy(view->transport, view->bytes + IPV4_BYTES, TCP_FLAGS_END);
 	else if (packet_load(skb, view->start + header_bytes, view->transport,
 			     view->protocol == IPPROTO_TCP ? TCP_FLAGS_END : 4))
@@ -121,7 +139,7 @@ static __always_inline enum packet_parsed packet_parse_ipv6(struct __sk_buff *sk
 	view->wire_bytes = view->bytes[4] << 8 | view->bytes[5];
 	if (view->wire_bytes)
 		view->wire_bytes += IPV6_BYTES;
-	if (next == IPPROTO_TCP && !is_short) {
+	if ((next == IPPROTO_TCP || next == IPPROTO_UDP) && !is_short) {
 		view->protocol = next;
 		__builtin_memcpy(view->transport, view->bytes + IPV6_BYTES, TCP_FLAGS_END);
 		packet_set_keep(view, IPV6_BYTES);
@@ -204,8 +222,11 @@ static __always_inline bool packet_is_notable(const struct packet_view *view)
 	__u8 type = view->transport[0];
 
 	if (view->protocol == IPPROTO_TCP)
-		return view->transport[13] &
-		       (TCP_FLAG_SYN_BIT | TCP_FLAG_RST_BIT | (knobs.fins ? TCP_FLAG_FIN_BIT : 0));
+		return (view->transport[13] & (TCP_FLAG_SYN_BIT | TCP_FLAG_RST_BIT |
+					       (knobs.fins ? TCP_FLAG_FIN_BIT : 0))) ||
+		       view->is_message;
+	if (view->protocol == IPPROTO_UDP)
+		return view->is_message;
 	if (view->is_ipv6)
 		return view->protocol == IPPROTO_ICMPV6 && type >= 1 && type <= 4;
 	/* unreachable, time exceeded, parameter problem */
@@ -333,7 +354,8 @@ static __always_inline bool packet_fill(struct emit_cpu *cpu, struct packet_reco
 	} while (0)
 
 /*
- * A SYN takes 60 bytes (IPv6 80), a reset 40, an ICMP error with what it quotes 56 and more. A global
+ * A SYN takes 60 bytes (IPv6 80), a reset 40, an ICMP error with what it quotes 56 and more, a query 60
+ * to 90. A global
  * function: the verifier goes through it once, not for every way that leads to it. It is passed numbers
  * only, as 5.10 wants it. Returns how many bytes are to be told in all where the record has no room
  * for them, else 0.
@@ -363,7 +385,7 @@ __noinline int packet_emit(struct __sk_buff *skb, __u32 start, __u32 wire_bytes,
 		PACKET_TELL(64);
 	else if (what.keep_bytes <= 96)
 		PACKET_TELL(96);
-	else if (what.keep_bytes <= PACKET_KEEP_MAX || !knobs.snap_bytes)
+	else if (what.keep_bytes <= PACKET_KEEP_MAX)
 		PACKET_TELL(PACKET_KEEP_MAX);
 	else
 		PACKET_TELL(EVENT_PACKET_MAX);

@@ -170,6 +170,7 @@ enum event_open_how {
 	OPEN_LISTEN, /* CLOSE to LISTEN */
 	OPEN_BIND, /* bind() worked (only while processes are followed) */
 	OPEN_ACCEPT, /* accept() gave this socket to the owner (only while processes are followed) */
+	OPEN_LOOKUP, /* a datagram socket turned to port 53: connect(), or each send without it */
 	OPEN_HOW_COUNT,
 };
 

@@ -167,6 +167,14 @@ const struct hook_row HOOKS[] = {
 		.unwanted = unwanted_flows,
 	},
 	{
+		.name = "lookup",
+		.kind = HOOK_CGROUP,
+		.programs = { "lookup_connect4", "lookup_connect6", "lookup_send4",
+			      "lookup_send6" },
+		.lost = "whose a lookup is: then none is judged",
+		.unwanted = unwanted_flows,
+	},
+	{
 		.name = "cgroup",
 		.kind = HOOK_CGROUP,
 		.programs = { "cgroup_in", "cgroup_out" },

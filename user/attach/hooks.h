@@ -8,7 +8,7 @@
 #include "attach/attach.h"
 #include "attach/features.h"
 
-#define HOOK_PROGRAMS_MAX 3
+#define HOOK_PROGRAMS_MAX 4
 
 enum hook_kind {
 	HOOK_BTF, /* tp_btf program, attached by its own section name */

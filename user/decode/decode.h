@@ -228,6 +228,7 @@ struct dns {
 	__u8 content; /* enum dns_content */
 	bool response;
 	bool truncated;
+	bool recursive; /* RD: the asker leaves the rest to the server; resolvers among themselves do not */
 	char name[DNS_NAME_SIZE]; /* of the question, without the last dot; "." is the root */
 };
 

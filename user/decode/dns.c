@@ -146,6 +146,7 @@ bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns)
 	dns->id = get_16(bytes);
 	dns->response = bytes[2] & 0x80;
 	dns->truncated = bytes[2] & 0x02;
+	dns->recursive = bytes[2] & 0x01;
 	dns->rcode = bytes[3] & 0x0f;
 	if (bytes[2] & 0x78)
 		return false; /* no standard query */

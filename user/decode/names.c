@@ -169,10 +169,8 @@ const char *decode_socket_type_name(unsigned int type)
 const char *decode_open_name(unsigned int how)
 {
 	static const char *const names[] = {
-		[OPEN_CONNECT] = "connect",
-		[OPEN_LISTEN] = "listen",
-		[OPEN_BIND] = "bind",
-		[OPEN_ACCEPT] = "accept",
+		[OPEN_CONNECT] = "connect", [OPEN_LISTEN] = "listen", [OPEN_BIND] = "bind",
+		[OPEN_ACCEPT] = "accept",   [OPEN_LOOKUP] = "lookup",
 	};
 	_Static_assert(ARRAY_SIZE(names) == OPEN_HOW_COUNT, "a name for every way");
 
