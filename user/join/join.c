@@ -121,11 +121,19 @@ typedef void handle_fn(struct join *join, const struct event *event);
 
 static void tell_lookups(struct join *join)
 {
-	const struct lookup_slot *slot;
+	struct lookup_slot *slot;
 
 	while ((slot = lookup_next(join)))
 		if (!attempt_lookup(join, slot))
 			lookup_release(join, &slot->lookup);
+}
+
+static void tell_lookups_early(struct join *join)
+{
+	struct lookup_slot *slot;
+
+	while ((slot = lookup_next_early(join)))
+		attempt_lookup_early(join, slot);
 }
 
 static void tell_claims(struct join *join, __u64 now_ns)
@@ -143,6 +151,7 @@ static void handle_tick(struct join *join, const struct event *event)
 	lookup_run_timers(join, event->head.ts_ns);
 	datagram_run_timers(join, event->head.ts_ns);
 	tell_lookups(join);
+	tell_lookups_early(join);
 	tell_claims(join, event->head.ts_ns);
 	attempt_run_timers(join, event->head.ts_ns);
 	expire_openings(join);
@@ -159,6 +168,9 @@ static void handle_open(struct join *join, const struct event *event)
 	if (event->open.how == OPEN_LISTEN)
 		listener_open(join, event);
 	if (!judges(join))
+		return;
+	lookup_open(join, event);
+	if (event->open.how == OPEN_LOOKUP)
 		return;
 	if (event->open.how == OPEN_CONNECT)
 		opening_open(join, event);
@@ -239,6 +251,10 @@ static void handle_packet(struct join *join, const struct event *event)
 {
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
 		follow(join, event);
+	if (judges(join) && lookup_packet(join, event)) {
+		tell_lookups(join);
+		return;
+	}
 	if (!is_nobodys(join, &event->packet))
 		wire_event(join, event);
 }

@@ -9,6 +9,7 @@
 #include "event.h"
 #include "join/attempt/subject.h"
 #include "join/host/claims.h"
+#include "join/lookup/known.h"
 #include "join/talk/connection.h"
 #include "join/talk/outcome.h"
 #include "join/conn/flow.h"
@@ -289,66 +290,6 @@ struct opening {
 bool opening_call_alone(const struct opening *opening);
 
 /* ---- an attempt ---- */
-
-/* What a lookup is about. */
-enum lookup_about {
-	LOOKUP_NAME, /* what a client wanted to know of a name */
-	LOOKUP_UNREACHABLE, /* a datagram that nobody took */
-	LOOKUP_TOO_BIG, /* a datagram that was too big for its path */
-	LOOKUP_OTHER_ADDRESS, /* a datagram that another address answered than was asked */
-};
-
-/* How far the query over TCP came that follows a truncated answer. */
-enum lookup_tcp {
-	LOOKUP_TCP_NONE,
-	LOOKUP_TCP_TRIED, /* a SYN, and nothing came back */
-	LOOKUP_TCP_REFUSED,
-	LOOKUP_TCP_CONNECTED, /* a connection, and no answer on it */
-};
-
-struct lookup {
-	__u8 client[EVENT_ADDRESS_SIZE];
-	__u8 server[EVENT_ADDRESS_SIZE]; /* the last one asked, or the one that answered */
-	__u8 first_server[EVENT_ADDRESS_SIZE];
-	/* who sent the ICMP error; of a datagram also who answered it */
-	__u8 sender[EVENT_ADDRESS_SIZE];
-	__u16 client_port;
-	__u16 server_port; /* 0: DNS */
-	__u16 type; /* asked last */
-	__u8 about; /* enum lookup_about */
-	__u8 asked; /* LOOKUP_A, _AAAA, _OTHER */
-	__u8 rcode; /* 0: no error came, or no answer at all */
-	__u8 tcp; /* enum lookup_tcp, valid with .truncated */
-	__u16 tcp_port; /* the client's, of the last query over TCP; 0 none */
-	bool worked; /* every type was answered, one of them well; told because it took long */
-	bool empty; /* every type was answered; the name exists, and has no address of them */
-	bool exists; /* of a type that was asked for the answer was that there is none */
-	bool aliased; /* .. but aliases (CNAME) */
-	bool truncated; /* an answer did not fit (TC), and nothing better came over UDP */
-	bool too_big; /* an answer was too big for its path, as an ICMP error tells */
-	bool half_lost; /* one of two queries sent together was not answered until asked again */
-	bool unreachable; /* ICMP destination unreachable came, of .icmp_code, from .sender */
-	__u8 icmp_code;
-	bool other_servers; /* several were asked */
-	bool blind_wire; /* nothing that goes to the client is captured */
-	bool blind_tcp; /* the capture holds no TCP at all */
-	bool blind_lost;
-	__u32 queries;
-	__u32 repeats; /* of them: of a type that was asked for already */
-	__u32 expansions; /* names of the same search list that do not exist either */
-	__u32 expansions_empty; /* those that exist and have no address either */
-	__u32 bytes; /* of a datagram that was too big: from its IP header on; 0 unknown */
-	__u32 mtu; /* what the ICMP error offers; 0 nothing */
-	__u32 again; /* further ICMP errors of that kind; queries after an answer from elsewhere */
-	__u32 later; /* datagrams after the last of these ICMP errors */
-	__u64 started_ns;
-	__u64 asked_ns; /* the last query */
-	__u64 answer_ns;
-	__u64 ended_ns;
-	char name[DNS_NAME_SIZE]; /* empty of a mere datagram */
-};
-
-enum { LOOKUP_A = 1 << 0, LOOKUP_AAAA = 1 << 1, LOOKUP_OTHER = 1 << 2 };
 
 /* A bind() or listen() that failed. */
 struct failed_call {

@@ -161,6 +161,11 @@ static void make_due(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 	TAILQ_INSERT_TAIL(&join->attempts->due, slot, by_due);
 }
 
+void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now_ns)
+{
+	make_due(join, slot, now_ns);
+}
+
 void attempt_release(struct join *join, struct attempt_slot *slot)
 {
 	attempt_set_timer(join, slot, TIMER_NONE, 0);

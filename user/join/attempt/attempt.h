@@ -98,7 +98,9 @@ void attempt_call(struct join *join, const struct event *event); /* bind, listen
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct evidence *evidence,
 		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
-bool attempt_lookup(struct join *join, const struct lookup_slot *lookup); /* judges it now */
+bool attempt_lookup(struct join *join, struct lookup_slot *lookup); /* judges it now */
+void attempt_lookup_early(struct join *join, struct lookup_slot *lookup); /* while it waits */
+void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now_ns);
 void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
 /* Likewise; false: no slot was free. */
 bool attempt_claims(struct join *join, const struct address_claims *claims);

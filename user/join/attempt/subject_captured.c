@@ -44,24 +44,53 @@ static bool frame_of(const struct evidence *evidence, size_t count, size_t index
 
 /* ---- a lookup, or another datagram ---- */
 
-bool attempt_lookup(struct join *join, const struct lookup_slot *from)
+/* Nobody's of a capture; the two numbers make the id of what has no socket. */
+static struct attempt_slot *take_lookup(struct join *join, const struct lookup *lookup)
+{
+	__u64 what = hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name));
+	__u64 who = hash_bytes(0, lookup->client, sizeof(lookup->client));
+
+	if (!lookup->live)
+		return take_captured(join, &subject_lookup, what, who, lookup->started_ns);
+	return attempt_take(join, &subject_lookup, &lookup->owner, lookup->owner_known,
+			    lookup->netns, hash_mix(what, lookup->cookie), lookup->started_ns);
+}
+
+static void note_lookup(struct join *join, struct attempt_slot *slot,
+			const struct lookup_slot *from)
 {
 	const struct lookup *lookup = &from->lookup;
-	struct attempt_slot *slot =
-		take_captured(join, &subject_lookup,
-			      hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name)),
-			      hash_bytes(0, lookup->client, sizeof(lookup->client)),
-			      lookup->started_ns);
 
-	if (!slot)
-		return false;
 	slot->attempt.lookup = lookup;
 	slot->attempt.worked = lookup->worked;
+	slot->attempt.unknown = lookup->unknown;
 	slot->attempt.ended_ns = lookup->ended_ns;
+	evidence_release(join->evidence, &slot->seen);
 	for (size_t i = 0; i < from->evidence_count; i++)
 		evidence_add(join->evidence, &slot->seen, &from->evidence[i]);
 	slot->seen.count += from->evidence_omitted;
-	attempt_judge(join, slot, lookup->ended_ns);
+}
+
+void attempt_lookup_early(struct join *join, struct lookup_slot *from)
+{
+	struct attempt_slot *slot = take_lookup(join, &from->lookup);
+
+	if (!slot)
+		return;
+	from->attempt = slot;
+	note_lookup(join, slot, from);
+	attempt_judge_early(join, slot, from->lookup.ended_ns);
+}
+
+bool attempt_lookup(struct join *join, struct lookup_slot *from)
+{
+	struct attempt_slot *slot =
+		from->attempt ? from->attempt : take_lookup(join, &from->lookup);
+
+	if (!slot)
+		return false;
+	note_lookup(join, slot, from);
+	attempt_judge(join, slot, from->lookup.ended_ns);
 	return true;
 }
 
@@ -70,6 +99,10 @@ static void lookup_about(const struct attempt *attempt, struct subject_about *ab
 	const struct lookup *lookup = attempt->lookup;
 	struct event_tuple *tuple = &about->tuple;
 
+	about->cookie = lookup->cookie;
+	/* when a caller to whom nothing came gave up is not seen */
+	about->lasted = lookup->live && !lookup->unreachable &&
+			(lookup->answer_ns || attempt->state == ATTEMPT_OPEN);
 	memcpy(tuple->local, lookup->client, sizeof(tuple->local));
 	memcpy(tuple->remote, lookup->server, sizeof(tuple->remote));
 	tuple->local_port = lookup->client_port;

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "join/host/host.h"
+#include "join/host/loss.h"
 #include "join/host/sight.h"
 #include "util/address.h"
 #include "util/port.h"
@@ -33,6 +35,7 @@
 #define TRUNCATED_MAX 256 /* looked through at each TCP segment of port 53 */
 
 #define SILENCE_NS (10 * NS_PER_S) /* glibc repeats after 5 s (RES_TIMEOUT) */
+#define REFUSED_NS (3 * NS_PER_S) /* musl asks every 2.5 s, whatever it hears */
 #define TOGETHER_NS \
 	(100 * NS_PER_MS) /* glibc sends AAAA behind A without waiting, on a busy host later */
 #define ADDRESSES (LOOKUP_A | LOOKUP_AAAA)
@@ -48,7 +51,15 @@ static __u8 asked_bit(__u16 type)
 static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	struct lookup *lookup = &slot->lookup;
-	struct lookup fresh = { .started_ns = now_ns };
+	struct lookup fresh = {
+		.started_ns = now_ns,
+		.cookie = lookup->cookie,
+		.netns = lookup->netns,
+		.live = lookup->live,
+		.owner_known = lookup->owner_known,
+		.at_home = lookup->at_home,
+		.owner = lookup->owner,
+	};
 	bool had_address = slot->queued == LOOKUP_WORKED &&
 			   lookup->answer_ns + SILENCE_NS > now_ns &&
 			   (slot->answered & ADDRESSES & ~slot->without);
@@ -60,7 +71,10 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 	slot->answered = 0;
 	slot->without = 0;
 	slot->paired = false;
-	slot->failed_ns = 0;
+	lookups_set_failed(join->lookups, slot, 0);
+	slot->early = false; /* what was told early has ended, and is in no queue */
+	slot->asked_by = NULL;
+	slot->forwarded = false;
 	slot->evidence_count = 0;
 	slot->evidence_omitted = 0;
 	lookups_move(join->lookups, slot, LOOKUP_WAITING);
@@ -80,14 +94,34 @@ static void add_message(struct lookup_slot *slot, const struct event *event, con
 
 /* ---- the end ---- */
 
+/* What could not have been seen of it. */
+void lookup_see_blind(struct join *join, struct lookup_slot *slot)
+{
+	struct lookup *lookup = &slot->lookup;
+	const struct netns_slot *place = host_netns(join, slot->place);
+
+	if (!lookup->live) {
+		lookup->blind_wire = !sight_has(join, lookup->client);
+		lookup->blind_tcp = !sight_has_tcp(join);
+		lookup->blind_lost = join->counters.lost;
+		return;
+	}
+	lookup->blind_wire =
+		!place || !place->covered || place->covered_since_ns > lookup->started_ns;
+	lookup->blind_tcp = lookup->blind_wire;
+	lookup->blind_lost = loss_since(join, lookup->started_ns);
+}
+
 void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	struct lookup *lookup = &slot->lookup;
 
+	if (slot->foreign || slot->forwarded) {
+		lookup_drop(join, slot);
+		return;
+	}
 	lookup->ended_ns = now_ns;
-	lookup->blind_wire = !sight_has(join, lookup->client);
-	lookup->blind_tcp = !sight_has_tcp(join);
-	lookup->blind_lost = join->counters.lost;
+	lookup_see_blind(join, slot);
 	lookups_unlink(join->lookups, slot);
 	slot->queued = LOOKUP_ENDED;
 	TAILQ_INSERT_TAIL(&join->lookups->ended, slot, by_time);
@@ -125,17 +159,21 @@ static bool are_expansions(const char *a, const char *b)
 }
 
 /* A name has an address: its expansions that have none were only asked on the way to it. */
-static void forget_expansions(struct join *join, struct lookup *lookup, bool worked)
+static void forget_expansions(struct join *join, struct lookup_slot *mine, bool worked)
 {
+	struct lookup *lookup = &mine->lookup;
 	struct lookup_slot *slot, *next;
+
+	if (join->lookups->failed_count <= !!mine->failed_ns)
+		return;
 
 	for (slot = TAILQ_FIRST(&join->lookups->waiting); slot; slot = next) {
 		const struct lookup *other = &slot->lookup;
 
 		next = TAILQ_NEXT(slot, by_time);
-		if (other == lookup || !slot->failed_ns ||
+		if (other == lookup || !slot->failed_ns || slot->asker != mine->asker ||
 		    (other->rcode != DNS_NXDOMAIN && !other->empty) ||
-		    !address_equal(other->client, lookup->client) ||
+		    (!mine->asker && !address_equal(other->client, lookup->client)) ||
 		    !are_expansions(other->name, lookup->name))
 			continue;
 		if (!worked) {
@@ -163,9 +201,10 @@ void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 
 	lookups_forget_truncation(join->lookups, slot);
 	if (slot->queued != LOOKUP_WORKED)
-		forget_expansions(join, lookup, true);
-	slot->failed_ns = 0;
-	if (is_whole(slot) && now_ns > lookup->started_ns + join->limits.slow_lookup_ns) {
+		forget_expansions(join, slot, true);
+	lookups_set_failed(join->lookups, slot, 0);
+	if (slot->attempt ||
+	    (is_whole(slot) && now_ns > lookup->started_ns + join->limits.slow_lookup_ns)) {
 		lookup->worked = true;
 		lookup_tell(join, slot, now_ns);
 		return;
@@ -191,9 +230,9 @@ static void fail(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 		lookup_succeed(join, slot, now_ns);
 		return;
 	}
-	slot->failed_ns = now_ns;
+	lookups_set_failed(join->lookups, slot, now_ns);
 	if (lookup->rcode == DNS_NXDOMAIN || lookup->empty)
-		forget_expansions(join, lookup, false);
+		forget_expansions(join, slot, false);
 }
 
 /* When the wait for anything more is over. */
@@ -203,11 +242,30 @@ static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot
 
 	if (slot->failed_ns)
 		return slot->failed_ns + join->limits.unanswered_ns;
+	/* nothing is under way any more: who has the error goes on at once, if at all */
+	if (slot->lookup.live && slot->lookup.refused >= slot->lookup.queries)
+		return slot->seen_ns + REFUSED_NS;
 	if (slot->truncated_ns > last_ns)
 		last_ns = slot->truncated_ns;
 	if (slot->tcp_ns > last_ns)
 		last_ns = slot->tcp_ns;
 	return last_ns + SILENCE_NS;
+}
+
+/* A caller waits for it since so long: a lost query is asked once more only after 1 s and later. */
+static bool is_told_early(const struct join *join, const struct lookup_slot *slot, __u64 now_ns)
+{
+	return slot->lookup.live && !slot->early && !slot->failed_ns && !slot->foreign &&
+	       !slot->forwarded && slot->lookup.started_ns + join->limits.unanswered_ns <= now_ns;
+}
+
+static void wait_early(struct join *join, struct lookup_slot *slot)
+{
+	slot->early = true;
+	slot->lookup.ended_ns = slot->lookup.started_ns + join->limits.unanswered_ns;
+	lookup_see_blind(join, slot);
+	slot->in_early = true;
+	TAILQ_INSERT_TAIL(&join->lookups->early, slot, by_early);
 }
 
 void lookup_run_timers(struct join *join, __u64 now_ns)
@@ -220,6 +278,8 @@ void lookup_run_timers(struct join *join, __u64 now_ns)
 		next = TAILQ_NEXT(slot, by_time);
 		if (deadline_ns <= now_ns)
 			lookup_tell(join, slot, slot->failed_ns ? slot->failed_ns : deadline_ns);
+		else if (is_told_early(join, slot, now_ns))
+			wait_early(join, slot);
 	}
 	while ((slot = TAILQ_FIRST(&join->lookups->worked)) && slot->seen_ns + SILENCE_NS <= now_ns)
 		lookup_drop(join, slot);
@@ -270,17 +330,68 @@ static void note_query(struct lookup_slot *slot, const struct packet *packet, __
 	lookup->type = type;
 	lookup->asked_ns = now_ns;
 	lookup->client_port = packet->source_port;
+	memcpy(lookup->client, packet->source, sizeof(lookup->client));
 	memcpy(lookup->server, packet->destination, sizeof(lookup->server));
 }
 
-static void take_query(struct join *join, const struct event *event, const struct dns *dns)
+/* ---- forwarders ---- */
+
+/* Whose wish it serves, while that waits. */
+static struct lookup_slot *asker_of(const struct lookup_slot *slot)
+{
+	struct lookup_slot *asking = slot->asked_by;
+
+	return asking && asking->queued == LOOKUP_WAITING &&
+			       asking->lookup.started_ns == slot->asked_by_started_ns ?
+		       asking :
+		       NULL;
+}
+
+/*
+ * A forwarder asks another server what it was asked itself: its trouble is that of the lookup it
+ * serves, and told with that.
+ */
+static void note_forwarded(struct join *join, struct lookup_slot *slot)
+{
+	struct lookup_slot *asking = asker_of(slot);
+	struct lookup_upstream *upstream;
+
+	if (!asking)
+		asking = lookups_find_asker(join->lookups, slot);
+	if (!asking)
+		return;
+	slot->asked_by = asking;
+	slot->asked_by_started_ns = asking->lookup.started_ns;
+	slot->forwarded = true;
+	upstream = &asking->lookup.upstream;
+	upstream->how = LOOKUP_UPSTREAM_ASKED;
+	upstream->queries++;
+	upstream->owner = slot->lookup.owner;
+	memcpy(upstream->server, slot->lookup.server, sizeof(upstream->server));
+}
+
+static void note_upstream(struct lookup_slot *slot, enum lookup_upstream_how how, __u8 rcode)
+{
+	struct lookup_slot *asking = asker_of(slot);
+
+	if (!asking)
+		return;
+	asking->lookup.upstream.how = how;
+	asking->lookup.upstream.rcode = rcode;
+	memcpy(asking->lookup.upstream.server, slot->lookup.server,
+	       sizeof(asking->lookup.upstream.server));
+}
+
+void lookup_take_query(struct join *join, const struct event *event, const struct dns *dns,
+		       const struct lookup_from *from)
 {
 	const struct packet *packet = &event->packet;
-	struct lookup_slot *slot = lookups_find(join->lookups, packet->source, dns->name);
+	struct lookup_slot *slot =
+		lookups_find(join->lookups, from->asker, packet->source, dns->name);
 	__u64 now_ns = event->head.ts_ns;
 
 	if (!slot)
-		slot = lookups_take(join, packet->source, dns->name, now_ns, LOOKUP_WAITING);
+		slot = lookups_take(join, from, packet->source, dns->name, now_ns, LOOKUP_WAITING);
 	if (!slot)
 		return;
 	if (slot->queued == LOOKUP_WORKED &&
@@ -288,10 +399,12 @@ static void take_query(struct join *join, const struct event *event, const struc
 		begin_again(join, slot, now_ns);
 	note_query(slot, packet, dns->type, now_ns);
 	slot->seen_ns = now_ns;
-	slot->failed_ns = 0;
+	lookups_set_failed(join->lookups, slot, 0);
 	if (slot->queued == LOOKUP_WAITING) /* asked again, elsewhere or once more */
 		slot->answered &= (__u8)~asked_bit(dns->type);
 	add_message(slot, event, dns);
+	if (from->asker)
+		note_forwarded(join, slot);
 }
 
 /* The answer did not fit. What of it came may be of use, but nobody may rely on it (RFC 2181 9). */
@@ -315,10 +428,10 @@ static bool brings_nothing(const struct dns *dns)
 	return dns->content == DNS_CONTENT_NONE && asked_bit(dns->type) != LOOKUP_OTHER;
 }
 
-void lookup_take_answer(struct join *join, const struct event *event, const struct dns *dns)
+void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struct event *event,
+			const struct dns *dns)
 {
 	const struct packet *packet = &event->packet;
-	struct lookup_slot *slot = lookups_find(join->lookups, packet->destination, dns->name);
 	__u8 bit = asked_bit(dns->type);
 	__u64 now_ns = event->head.ts_ns;
 	struct lookup *lookup;
@@ -332,6 +445,7 @@ void lookup_take_answer(struct join *join, const struct event *event, const stru
 	slot->seen_ns = now_ns;
 	lookup->answer_ns = now_ns;
 	memcpy(lookup->server, packet->source, sizeof(lookup->server));
+	note_upstream(slot, LOOKUP_UPSTREAM_ANSWERED, dns->rcode);
 	if (dns->truncated && slot->queued == LOOKUP_WAITING) {
 		take_truncated(join, slot, now_ns);
 		return;
@@ -360,6 +474,7 @@ void lookup_message(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	bool query = packet->destination_port == PORT_DNS, answer = packet->source_port == PORT_DNS;
+	const struct lookup_from nobody = { 0 };
 	struct dns dns;
 
 	if (query == answer || !packet->payload_at || packet->payload_at >= event->bytes_captured ||
@@ -368,9 +483,11 @@ void lookup_message(struct join *join, const struct event *event)
 	    dns.response != answer || lookup_is_copy(join, event))
 		return;
 	if (query)
-		take_query(join, event, &dns);
+		lookup_take_query(join, event, &dns, &nobody);
 	else
-		lookup_take_answer(join, event, &dns);
+		lookup_take_answer(join,
+				   lookups_find(join->lookups, 0, packet->destination, dns.name),
+				   event, &dns);
 }
 
 /* ---- ICMP errors ---- */
@@ -389,6 +506,20 @@ static struct lookup_slot *find_by_port(struct join *join, const __u8 *client, _
 	return NULL;
 }
 
+void lookup_note_unreachable(struct lookup_slot *slot, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct evidence evidence = lookup_evidence(event, DIRECTION_IN);
+
+	slot->lookup.unreachable = true;
+	slot->lookup.refused++;
+	slot->seen_ns = event->head.ts_ns;
+	slot->lookup.icmp_code = packet->icmp_code;
+	memcpy(slot->lookup.sender, packet->source, sizeof(slot->lookup.sender));
+	note_upstream(slot, LOOKUP_UPSTREAM_UNREACHABLE, 0);
+	lookup_add_evidence(slot, &evidence);
+}
+
 /* A lookup owns the failures of its transport: those of its queries, and of the answers to it. */
 bool lookup_quoted(struct join *join, const struct event *event, bool too_big)
 {
@@ -405,13 +536,11 @@ bool lookup_quoted(struct join *join, const struct event *event, bool too_big)
 				    packet->inner.source);
 	if (!slot)
 		return false;
-	if (too_big) {
-		slot->lookup.too_big = true;
-	} else {
-		slot->lookup.unreachable = true;
-		slot->lookup.icmp_code = packet->icmp_code;
-		memcpy(slot->lookup.sender, packet->source, sizeof(slot->lookup.sender));
+	if (!too_big) {
+		lookup_note_unreachable(slot, event);
+		return true;
 	}
+	slot->lookup.too_big = true;
 	evidence = lookup_evidence(event, DIRECTION_IN);
 	lookup_add_evidence(slot, &evidence);
 	return true;

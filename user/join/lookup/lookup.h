@@ -15,8 +15,29 @@
 
 enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM, LOOKUP_ENDED };
 
+/* Who asks; all zeros of a capture, which knows addresses alone. */
+struct lookup_from {
+	__u64 asker; /* one number for all that a process asks */
+	__u64 cookie;
+	__u32 netns; /* of the socket; 0 unknown */
+	__u32 place; /* namespace of the hook that saw it */
+	bool at_home; /* over the loopback device */
+	bool foreign; /* not of a process that is known: followed, never told */
+	const struct event_owner *owner; /* NULL: not known */
+};
+
 struct lookup_slot {
 	struct lookup lookup; /* first */
+	__u64 asker;
+	struct attempt_slot *attempt; /* it was told early; NULL: it was not */
+	struct lookup_slot *asked_by; /* it is a forwarder's query for that one, NULL none */
+	__u64 asked_by_started_ns; /* and that is still the same */
+	__u32 place; /* namespace of the hook that saw it begin */
+	bool foreign;
+	bool forwarded; /* it is, or was, a forwarder's query for another one */
+	bool early; /* it is told early, or was */
+	bool in_early;
+	TAILQ_ENTRY(lookup_slot) by_early;
 	/* in the order of the first query; worked ones of the last answer; ended, or free */
 	TAILQ_ENTRY(lookup_slot) by_time;
 	LIST_ENTRY(lookup_slot) by_truncation; /* in .truncated while .truncated_ns */
@@ -45,13 +66,17 @@ struct lookup_last {
 struct lookups {
 	struct lookup_slot *slots;
 	size_t touched;
-	struct hash by_name; /* by client and name */
+	struct hash by_name; /* by asker, client and name */
+	struct hash by_wish; /* by name alone: of live ones */
+	struct lookup_askers *askers;
+	struct lookup_queue early; /* that wait for long enough to be told so */
 	struct lookup_queue waiting;
 	struct lookup_queue worked; /* those seen last at the end */
 	struct lookup_queue datagrams; /* too big, in the order of the last ICMP error */
 	struct lookup_queue ended; /* to be judged */
 	struct lookup_queue free;
 	size_t worked_count;
+	size_t failed_count; /* with .failed_ns */
 	size_t datagrams_count;
 	struct lookup_list truncated;
 	size_t truncated_count;
@@ -63,26 +88,39 @@ struct lookups {
 int lookups_new(struct lookups **out);
 void lookups_free(struct lookups *lookups);
 
-struct lookup_slot *lookups_find(struct lookups *lookups, const __u8 *client, const char *name);
+struct lookup_slot *lookups_find(struct lookups *lookups, __u64 asker, const __u8 *client,
+				 const char *name);
+/* The youngest other one of that name that waits, of whom @slot may be the forwarder; NULL none. */
+struct lookup_slot *lookups_find_asker(struct lookups *lookups, const struct lookup_slot *slot);
 /* NULL: every one waits to be told. */
-struct lookup_slot *lookups_take(struct join *join, const __u8 *client, const char *name,
-				 __u64 started_ns, enum lookup_queued queued);
+struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *from,
+				 const __u8 *client, const char *name, __u64 started_ns,
+				 enum lookup_queued queued);
 void lookups_move(struct lookups *lookups, struct lookup_slot *slot, enum lookup_queued queued);
+void lookups_set_failed(struct lookups *lookups, struct lookup_slot *slot,
+			__u64 failed_ns); /* 0: not */
 void lookups_forget_truncation(struct lookups *lookups, struct lookup_slot *slot);
 void lookups_unlink(struct lookups *lookups, struct lookup_slot *slot); /* from all but the ended */
 
 /* ---- lookup.c: names ---- */
 
 void lookup_message(struct join *join, const struct event *event); /* of port 53, over UDP */
-void lookup_take_answer(struct join *join, const struct event *event, const struct dns *dns);
+void lookup_take_query(struct join *join, const struct event *event, const struct dns *dns,
+		       const struct lookup_from *from);
+void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struct event *event,
+			const struct dns *dns); /* @slot: NULL is fine */
+void lookup_note_unreachable(struct lookup_slot *slot, const struct event *event);
 void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns);
 bool lookup_quoted(struct join *join, const struct event *event, bool too_big); /* false: of none */
+void lookup_see_blind(struct join *join, struct lookup_slot *slot);
 void lookup_run_timers(struct join *join, __u64 now_ns);
 void lookup_finish(struct join *join);
 bool lookup_is_copy(struct join *join, const struct event *event);
 
 /* The next one that ended, in the order of that; NULL none. It is the caller's until released. */
 struct lookup_slot *lookup_next(struct join *join);
+/* The next one that has waited for so long that it is told early; NULL none. It stays. */
+struct lookup_slot *lookup_next_early(struct join *join);
 void lookup_release(struct join *join, const struct lookup *lookup); /* it was told */
 
 /* A slot for a datagram, to be told with lookup_tell(); NULL: every one waits to be told. */
@@ -103,3 +141,14 @@ static inline bool lookup_awaits_tcp(const struct join *join)
 /* Takes a segment, and claims it if it is a lookup's: the lookup tells what comes of it. */
 void lookup_segment(struct join *join, const struct event *event);
 bool lookup_of_segment(const struct join *join, const struct packet *packet);
+
+/* ---- lookup_live.c: of this host's sockets ---- */
+
+struct lookup_askers;
+
+int lookup_askers_new(struct lookup_askers **out); /* 0 or -ENOMEM */
+void lookup_askers_free(struct lookup_askers *askers);
+
+void lookup_open(struct join *join, const struct event *event); /* a socket turned to port 53 */
+/* A packet of a hook. Takes DNS messages and ICMP errors about them; false: it is neither. */
+bool lookup_packet(struct join *join, const struct event *event);

@@ -66,7 +66,7 @@ static void take_stream(struct join *join, struct lookup_slot *slot, const struc
 	}
 	dns.truncated = false; /* no more room is to be had anywhere */
 	if (!strcmp(dns.name, slot->lookup.name))
-		lookup_take_answer(join, event, &dns);
+		lookup_take_answer(join, slot, event, &dns);
 }
 
 void lookup_segment(struct join *join, const struct event *event)

@@ -53,8 +53,10 @@ int lookups_new(struct lookups **out)
 	TAILQ_INIT(&lookups->datagrams);
 	TAILQ_INIT(&lookups->ended);
 	TAILQ_INIT(&lookups->free);
+	TAILQ_INIT(&lookups->early);
 	lookups->slots = calloc(LOOKUPS_MAX, sizeof(*lookups->slots));
-	if (!lookups->slots || hash_new(&lookups->by_name, LOOKUPS_MAX)) {
+	if (!lookups->slots || hash_new(&lookups->by_name, LOOKUPS_MAX) ||
+	    hash_new(&lookups->by_wish, LOOKUPS_MAX) || lookup_askers_new(&lookups->askers)) {
 		lookups_free(lookups);
 		return -ENOMEM;
 	}
@@ -68,6 +70,8 @@ void lookups_free(struct lookups *lookups)
 		return;
 	free(lookups->slots);
 	hash_free(&lookups->by_name);
+	hash_free(&lookups->by_wish);
+	lookup_askers_free(lookups->askers);
 	free(lookups);
 }
 
@@ -76,20 +80,56 @@ static __u32 index_of(const struct lookups *lookups, const struct lookup_slot *s
 	return (__u32)(slot - lookups->slots);
 }
 
-static __u64 name_key(const __u8 *client, const char *name)
+/* A process may ask each server from another address of the host; a capture knows only addresses. */
+static __u64 name_key(__u64 asker, const __u8 *client, const char *name)
 {
-	return hash_bytes(address_hash(client), name, strlen(name));
+	return hash_bytes(asker ? asker : address_hash(client), name, strlen(name));
 }
 
-struct lookup_slot *lookups_find(struct lookups *lookups, const __u8 *client, const char *name)
+static __u64 wish_key(const char *name)
 {
-	__u32 i = hash_first(&lookups->by_name, name_key(client, name));
+	return hash_bytes(0, name, strlen(name));
+}
+
+struct lookup_slot *lookups_find(struct lookups *lookups, __u64 asker, const __u8 *client,
+				 const char *name)
+{
+	__u32 i = hash_first(&lookups->by_name, name_key(asker, client, name));
 
 	for (; i != HASH_END; i = hash_next(&lookups->by_name, i)) {
 		struct lookup_slot *slot = &lookups->slots[i];
 
-		if (address_equal(slot->lookup.client, client) && !strcmp(slot->lookup.name, name))
+		if (slot->asker == asker && (asker || address_equal(slot->lookup.client, client)) &&
+		    !strcmp(slot->lookup.name, name))
 			return slot;
+	}
+	return NULL;
+}
+
+/*
+ * Does @server's side of @asking lie on this host, so that @slot may be its query elsewhere? It went
+ * over lo, came from another machine, or from another namespace.
+ */
+static bool may_forward(const struct lookup_slot *slot, const struct lookup_slot *asking)
+{
+	return asking->asker != slot->asker && asking->queued == LOOKUP_WAITING &&
+	       asking->asked_by != slot &&
+	       (asking->lookup.at_home || asking->foreign ||
+		asking->lookup.netns != slot->lookup.netns) &&
+	       !address_equal(asking->lookup.server, slot->lookup.server) &&
+	       !strcmp(asking->lookup.name, slot->lookup.name);
+}
+
+#define WISHES_LOOKED_AT 16 /* of one name at one time; more of them are one to this purpose */
+
+struct lookup_slot *lookups_find_asker(struct lookups *lookups, const struct lookup_slot *slot)
+{
+	__u32 i = hash_first(&lookups->by_wish, wish_key(slot->lookup.name));
+
+	for (int n = 0; i != HASH_END && n < WISHES_LOOKED_AT; n++) {
+		if (may_forward(slot, &lookups->slots[i]))
+			return &lookups->slots[i];
+		i = hash_next(&lookups->by_wish, i);
 	}
 	return NULL;
 }
@@ -136,6 +176,13 @@ void lookups_move(struct lookups *lookups, struct lookup_slot *slot, enum lookup
 	enqueue(lookups, slot, queued);
 }
 
+void lookups_set_failed(struct lookups *lookups, struct lookup_slot *slot, __u64 failed_ns)
+{
+	lookups->failed_count -= !!slot->failed_ns;
+	lookups->failed_count += !!failed_ns;
+	slot->failed_ns = failed_ns;
+}
+
 void lookups_forget_truncation(struct lookups *lookups, struct lookup_slot *slot)
 {
 	if (!slot->truncated_ns)
@@ -148,47 +195,108 @@ void lookups_forget_truncation(struct lookups *lookups, struct lookup_slot *slot
 void lookups_unlink(struct lookups *lookups, struct lookup_slot *slot)
 {
 	lookups_forget_truncation(lookups, slot);
+	lookups_set_failed(lookups, slot, 0);
 	hash_remove(&lookups->by_name, index_of(lookups, slot));
+	hash_remove(&lookups->by_wish, index_of(lookups, slot));
+	if (slot->in_early)
+		TAILQ_REMOVE(&lookups->early, slot, by_early);
+	slot->in_early = false;
 	dequeue(lookups, slot);
 }
 
+struct lookup_slot *lookup_next_early(struct join *join)
+{
+	struct lookup_slot *slot = TAILQ_FIRST(&join->lookups->early);
+
+	if (!slot)
+		return NULL;
+	TAILQ_REMOVE(&join->lookups->early, slot, by_early);
+	slot->in_early = false;
+	return slot;
+}
+
+/* Of what was told early it is told that it is over. */
 void lookup_drop(struct join *join, struct lookup_slot *slot)
 {
 	lookups_unlink(join->lookups, slot);
-	lookup_release(join, &slot->lookup);
+	if (!slot->attempt) {
+		lookup_release(join, &slot->lookup);
+		return;
+	}
+	slot->lookup.unknown = true;
+	slot->lookup.ended_ns = join->now_ns;
+	slot->queued = LOOKUP_ENDED;
+	TAILQ_INSERT_TAIL(&join->lookups->ended, slot, by_time);
 }
 
-struct lookup_slot *lookups_take(struct join *join, const __u8 *client, const char *name,
-				 __u64 started_ns, enum lookup_queued queued)
+/* Makes room: one that worked, with which nothing is lost, else the oldest; NULL: it cannot be. */
+static struct lookup_slot *evict(struct join *join)
+{
+	struct lookups *lookups = join->lookups;
+	struct lookup_slot *slot = TAILQ_FIRST(&lookups->worked);
+
+	if (slot) {
+		lookups_unlink(lookups, slot);
+		return slot;
+	}
+	join->counters.evicted++;
+	slot = TAILQ_FIRST(&lookups->waiting);
+	if (!slot)
+		return NULL;
+	lookup_drop(join, slot);
+	slot = TAILQ_FIRST(&lookups->free);
+	if (slot)
+		TAILQ_REMOVE(&lookups->free, slot, by_time);
+	return slot;
+}
+
+static void set_from(struct lookup_slot *slot, const struct lookup_from *from)
+{
+	struct lookup *lookup = &slot->lookup;
+
+	slot->asker = from->asker;
+	slot->place = from->place;
+	slot->foreign = from->foreign;
+	lookup->live = from->asker;
+	lookup->cookie = from->cookie;
+	lookup->netns = from->netns;
+	lookup->at_home = from->at_home;
+	lookup->owner_known = from->owner;
+	if (from->owner)
+		lookup->owner = *from->owner;
+}
+
+struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *from,
+				 const __u8 *client, const char *name, __u64 started_ns,
+				 enum lookup_queued queued)
 {
 	struct lookups *lookups = join->lookups;
 	struct lookup_slot *slot = TAILQ_FIRST(&lookups->free);
 
-	if (slot) {
+	if (slot)
 		TAILQ_REMOVE(&lookups->free, slot, by_time);
-	} else if (lookups->touched < LOOKUPS_MAX) {
+	else if (lookups->touched < LOOKUPS_MAX)
 		slot = &lookups->slots[lookups->touched++];
-	} else if ((slot = TAILQ_FIRST(&lookups->worked))) {
-		lookups_unlink(lookups, slot); /* nothing is lost with it */
-	} else {
-		slot = TAILQ_FIRST(&lookups->waiting);
-		join->counters.evicted++;
-		if (!slot)
-			return NULL;
-		lookups_unlink(lookups, slot);
-	}
+	else
+		slot = evict(join);
+	if (!slot)
+		return NULL;
 	memset(slot, 0, sizeof(*slot));
 	memcpy(slot->lookup.client, client, EVENT_ADDRESS_SIZE);
 	memcpy(slot->lookup.name, name, strlen(name) + 1);
 	slot->lookup.started_ns = started_ns;
-	hash_add(&lookups->by_name, name_key(client, name), index_of(lookups, slot));
+	set_from(slot, from);
+	hash_add(&lookups->by_name, name_key(from->asker, client, name), index_of(lookups, slot));
+	if (from->asker)
+		hash_add(&lookups->by_wish, wish_key(name), index_of(lookups, slot));
 	enqueue(lookups, slot, queued);
 	return slot;
 }
 
 struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns)
 {
-	return lookups_take(join, client, "", started_ns, LOOKUP_DATAGRAM);
+	return lookups_take(join, &(struct lookup_from){ 0 }, client, "", started_ns,
+			    LOOKUP_DATAGRAM);
 }
 
 /* ---- evidence ---- */
@@ -199,7 +307,8 @@ struct evidence lookup_evidence(const struct event *event, enum evidence_directi
 
 	evidence_note_packet(&evidence, &event->packet);
 	evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
-	evidence.frame = event->frame.frame;
+	if (event->head.kind == EVENT_FRAME)
+		evidence.frame = event->frame.frame;
 	evidence.direction = direction;
 	memcpy(evidence.address, event->packet.source, EVENT_ADDRESS_SIZE);
 	return evidence;

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lookup_live.c - DNS messages of this host's sockets, and whose they are */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "join/lookup/lookup.h"
+#include "util/address.h"
+#include "util/port.h"
+
+/*
+ * A query has its socket's cookie, and the socket's owner was told when it turned to port 53. An
+ * answer has neither: who asked from that port of that address in that place is remembered. Both
+ * tables are of a fixed size and forget by overwriting.
+ *
+ * Of a socket that was opened before the start, or that the kernel side did not tell of because its
+ * process is not followed, and of other machines the lookups are followed and never told: they say
+ * for whom a forwarder of this host asks. What name servers ask each other (no RD) is their own
+ * business: a server that fails is one of several, and a name that does not exist is no fault.
+ */
+
+#define COOKIES 8192 /* a power of two */
+#define PORTS 8192
+
+struct asker {
+	__u64 cookie; /* 0: none */
+	__u32 owner; /* one of join's owners, 0 unknown */
+	__u32 netns; /* of the socket */
+};
+
+struct port_use {
+	__u64 key; /* of place, address and port; 0 none */
+	__u64 asker;
+	struct lookup_slot *slot; /* what it asked for last, if that is still so */
+};
+
+struct lookup_askers {
+	struct asker cookies[COOKIES];
+	struct port_use ports[PORTS];
+};
+
+int lookup_askers_new(struct lookup_askers **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void lookup_askers_free(struct lookup_askers *askers)
+{
+	free(askers); /* the owners go with their table */
+}
+
+static struct asker *asker_at(struct join *join, __u64 cookie)
+{
+	return &join->lookups->askers->cookies[hash_mix(0, cookie) & (COOKIES - 1)];
+}
+
+static struct port_use *port_at(struct join *join, __u32 place, const __u8 *address, __u16 port,
+				__u64 *key)
+{
+	*key = hash_mix(address_hash(address), (__u64)place << 16 | port) | 1;
+	return &join->lookups->askers->ports[*key >> 32 & (PORTS - 1)];
+}
+
+void lookup_open(struct join *join, const struct event *event)
+{
+	const struct ev_open *open = &event->open;
+	struct asker *asker;
+
+	if (!event->head.cookie || !(event->head.known & EVENT_K_OWNER) ||
+	    open->tuple.remote_port != PORT_DNS)
+		return;
+	asker = asker_at(join, event->head.cookie);
+	owners_drop(join->owners, asker->owner);
+	*asker = (struct asker){
+		.cookie = event->head.cookie,
+		.owner = owners_take(join->owners, &open->owner),
+		.netns = event->head.netns,
+	};
+}
+
+/* Several threads and sockets of a process ask for one thing. */
+static __u64 asker_of_owner(const struct event_owner *owner)
+{
+	return hash_mix(hash_mix(1, owner->start_ns), owner->tgid) | 1;
+}
+
+/* False: the query passes this host, which has shown it before or is a mere router to it. */
+static bool find_from(struct join *join, const struct event *event, struct lookup_from *from)
+{
+	__u64 cookie = event->head.cookie;
+	const struct asker *asker = asker_at(join, cookie);
+
+	*from = (struct lookup_from){
+		.place = event->head.netns,
+		.at_home = event->head.flags & EVENT_F_LOOPBACK,
+	};
+	if (!cookie) {
+		from->foreign = true;
+		from->asker = hash_mix(address_hash(event->packet.source), from->place) | 1;
+		return !(event->head.flags & EVENT_F_OUT);
+	}
+	from->cookie = cookie;
+	from->netns = event->head.netns;
+	from->asker = hash_mix(3, cookie) | 1;
+	if (asker->cookie == cookie) {
+		from->netns = asker->netns;
+		from->owner = owners_at(join->owners, asker->owner);
+	}
+	if (from->owner)
+		from->asker = asker_of_owner(from->owner);
+	else
+		from->foreign = join_hook_attached(join, "lookup");
+	return true;
+}
+
+static void take_query(struct join *join, const struct event *event, const struct dns *dns)
+{
+	const struct packet *packet = &event->packet;
+	struct lookup_from from;
+	struct port_use *use;
+	__u64 key;
+
+	/* there the cookie is the receiver's; the sender was seen on its way out */
+	if (event->head.vantage == VANTAGE_CGROUP_IN || !dns->recursive ||
+	    !find_from(join, event, &from))
+		return;
+	lookup_take_query(join, event, dns, &from);
+	use = port_at(join, from.place, packet->source, packet->source_port, &key);
+	*use = (struct port_use){
+		.key = key,
+		.asker = from.asker,
+		.slot = lookups_find(join->lookups, from.asker, packet->source, dns->name),
+	};
+}
+
+static void take_answer(struct join *join, const struct event *event, const struct dns *dns)
+{
+	const struct packet *packet = &event->packet;
+	__u64 key;
+	const struct port_use *use = port_at(join, event->head.netns, packet->destination,
+					     packet->destination_port, &key);
+
+	if (use->key != key)
+		return;
+	lookup_take_answer(join,
+			   lookups_find(join->lookups, use->asker, packet->destination, dns->name),
+			   event, dns);
+}
+
+/* @at: where the message begins. */
+static void take_message(struct join *join, const struct event *event, size_t at)
+{
+	const struct packet *packet = &event->packet;
+	bool query = packet->destination_port == PORT_DNS, answer = packet->source_port == PORT_DNS;
+	struct dns dns;
+
+	if (query == answer || at >= event->bytes_captured ||
+	    !dns_parse(event->bytes + at, event->bytes_captured - at, &dns) ||
+	    dns.response != answer || lookup_is_copy(join, event))
+		return;
+	if (query)
+		take_query(join, event, &dns);
+	else
+		take_answer(join, event, &dns);
+}
+
+/* RFC 792, RFC 4443 3.1 */
+static bool is_unreachable(const struct packet *packet)
+{
+	return packet->icmp_type == (packet->protocol == IPPROTO_ICMPV6 ? 1 : 3) &&
+	       !(packet->protocol == IPPROTO_ICMP && packet->icmp_code == 4);
+}
+
+/* An ICMP error belongs to what its port asked for last: what is quoted rarely holds the question. */
+static void take_quoted(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	struct lookup_slot *slot;
+	const struct port_use *use;
+	__u64 key;
+
+	if (packet->inner.destination_port != PORT_DNS || !is_unreachable(packet) ||
+	    lookup_is_copy(join, event))
+		return;
+	use = port_at(join, event->head.netns, packet->inner.source, packet->inner.source_port,
+		      &key);
+	slot = use->key == key ? use->slot : NULL;
+	if (slot && slot->asker == use->asker && slot->queued == LOOKUP_WAITING &&
+	    slot->lookup.client_port == packet->inner.source_port &&
+	    address_equal(slot->lookup.server, packet->inner.destination))
+		lookup_note_unreachable(slot, event);
+}
+
+/* Messages over TCP have their length in front (RFC 7766 8); what begins elsewhere is not read. */
+static bool take_segment(struct join *join, const struct event *event)
+{
+	enum { LENGTH_BYTES = 2 };
+	const struct packet *packet = &event->packet;
+
+	if (packet->source_port != PORT_DNS && packet->destination_port != PORT_DNS)
+		return false;
+	if (lookup_awaits_tcp(join))
+		lookup_segment(join, event);
+	if (packet->payload_at && !join->claimed)
+		take_message(join, event, packet->payload_at + LENGTH_BYTES);
+	return packet->payload_bytes && !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST)) &&
+	       !(event->head.flags & EVENT_F_FOLLOWED);
+}
+
+bool lookup_packet(struct join *join, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+
+	switch (packet->what) {
+	case PACKET_UDP:
+		if (packet->payload_at)
+			take_message(join, event, packet->payload_at);
+		return true;
+	case PACKET_ICMP:
+		if (!(packet->flags & PACKET_F_INNER) || packet->inner.protocol != IPPROTO_UDP)
+			return false;
+		take_quoted(join, event);
+		return true;
+	case PACKET_TCP:
+		return take_segment(join, event);
+	default:
+		return false;
+	}
+}
