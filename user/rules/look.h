@@ -91,3 +91,9 @@ enum vantage_point look_vantage_point(const struct view *view);
 
 /* @handshake may be NULL. */
 bool look_client_hello(const struct handshake *handshake);
+
+/*
+ * Is it a question to a block list (2.0.0.127.LIST, an IPv6 address by its digits)? There a name that
+ * does not exist is good news: the address is not listed.
+ */
+bool look_is_list_query(const char *name);

@@ -208,7 +208,9 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 		rule = first_match(&view, &guess);
 	if (rule && !guess.silent) {
 		verdict->rule = rule;
-		verdict->state = view.wake == WAKE_PENDING ? FINDING_PENDING : FINDING_FINAL;
+		verdict->state = view.wake == WAKE_PENDING || attempt->state == ATTEMPT_OPEN ?
+					 FINDING_PENDING :
+					 FINDING_FINAL;
 		verdict->opening = view.opening;
 		if (guess.opening)
 			verdict->opening = guess.opening;

@@ -48,12 +48,13 @@ static void tell_times(const struct view *view, const struct verdict *verdict,
 }
 
 /* Of what is no opening. */
-static void tell_subject(const struct attempt *attempt, struct finding *finding)
+static void tell_subject(const struct view *view, struct finding *finding)
 {
+	const struct attempt *attempt = view->attempt;
 	struct subject_about about = { .cookie = 0 };
 
 	attempt->subject->about(attempt, &about);
-	finding->captured = attempt->subject->captured;
+	finding->captured = attempt->subject->captured && join_is_capture(view->join);
 	finding->tuple = about.tuple;
 	finding->cookie = about.cookie;
 	if (about.error) {
@@ -86,7 +87,7 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 		finding->error = view->opening->error;
 		finding->signal = view->opening->signal;
 	} else {
-		tell_subject(attempt, finding);
+		tell_subject(view, finding);
 	}
 	if (!finding->owner_known)
 		return;

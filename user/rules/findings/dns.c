@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* dns.c - a name could not be looked up, or late */
 
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
+#include "util/port.h"
+
+/* Of the rows: live it takes the owner of the socket, which every kernel with cgroup v2 hooks gives. */
+#define KERNELS                                                                                   \
+	"live where packets are seen and cgroup hooks attach (a cgroup v2 tree; hook 'lookup'); " \
+	"captures need neither"
 
 static bool asks_addresses(const struct lookup *lookup)
 {
@@ -44,10 +54,11 @@ static void add_server(struct text *text, const struct lookup *lookup)
  */
 static void check_server(const struct view *view, struct finding *finding, const char *why)
 {
+	const struct lookup *lookup = view->attempt->lookup;
 	struct words_check check = words_check(view, finding, 0);
 
 	text_add(&check.run, "dig @");
-	address_print(&check.run, view->attempt->lookup->server);
+	address_print(&check.run, lookup->upstream.how ? lookup->upstream.server : lookup->server);
 	text_add(&check.run, " . SOA");
 	words_check_end(&check, "%s", why);
 }
@@ -60,18 +71,58 @@ static void check_resolvers(const struct view *view, struct finding *finding, co
 	words_check_end(&check, "%s", why);
 }
 
+/*
+ * What became of the query that the server asked made of its own, where that one forwards on this
+ * host: "dnsmasq[812] asked 10.0.0.1 for it and got no answer". False: none was seen.
+ */
+static bool tell_upstream(struct text *text, const struct lookup *lookup, struct finding *finding)
+{
+	const struct lookup_upstream *upstream = &lookup->upstream;
+	const struct event_owner *owner = &upstream->owner;
+	const char *rcode = dns_rcode_name(upstream->rcode);
+	struct party *party;
+
+	if (!upstream->how)
+		return false;
+	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
+			 sizeof(owner->leader));
+	text_add(text, "[%u] asked ", owner->tgid);
+	address_print(text, upstream->server);
+	text_add(text, " for it and got ");
+	if (upstream->how == LOOKUP_UPSTREAM_UNREACHABLE)
+		text_add(text, "ICMP destination unreachable");
+	else if (upstream->how == LOOKUP_UPSTREAM_ASKED)
+		text_add(text, "no answer");
+	else
+		text_add(text, "the answer %s", rcode ? rcode : "with an error");
+	party = words_party(finding, "resolver");
+	if (party) {
+		party->owner_known = true;
+		party->owner = *owner;
+		party->netns = lookup->netns;
+		memcpy(party->tuple.remote, upstream->server, sizeof(party->tuple.remote));
+		party->tuple.remote_port = PORT_DNS;
+		party->tuple.family = address_is_ipv4(upstream->server) ? AF_INET : AF_INET6;
+		party->tuple.protocol = IPPROTO_UDP;
+	}
+	return true;
+}
+
 /* A lookup that failed. */
 static bool is_lookup(const struct lookup *lookup)
 {
 	return lookup->about == LOOKUP_NAME && !lookup->worked;
 }
 
-/* What the lookup of other types than addresses brings breaks less. */
+/*
+ * What the lookup of other types than addresses brings breaks less, and so does what block lists
+ * answer.
+ */
 static void guess_of(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 
-	if (!asks_addresses(lookup))
+	if (!asks_addresses(lookup) || look_is_list_query(lookup->name))
 		guess->severity = SEVERITY_INFO;
 	if (lookup->blind_lost)
 		guess->blind |= BLIND_LOST_RECORDS;
@@ -107,8 +158,11 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 					 " got no answer; watched for ");
 	words_duration(&what, ns_between(lookup->started_ns, lookup->ended_ns));
 	if (lookup->blind_wire)
-		text_add(&what, ", and the capture shows no packet to the client");
-	if (lookup->too_big) {
+		text_add(&what, lookup->live ? ", and not all packets to it are in sight" :
+					       ", and the capture shows no packet to the client");
+	if (tell_upstream(&why, lookup, finding)) {
+		text_add(&why, ": the trouble is there, or on the way to it");
+	} else if (lookup->too_big) {
 		text_add(&why, "the answer is too big for the path: ICMP errors about it tell so");
 	} else {
 		text_add(&why, "the query or its answer is lost or dropped on the way, or ");
@@ -129,13 +183,19 @@ const struct rule rule_dns_no_answer = {
 	.tell = tell_no_answer,
 	.means = "queries for a name got no answer",
 	.evidence =
-		"no answer to any query of that client for that name, of whatever server, until 10 s after the last one or the end of the capture; so far of captures only",
-	.gate = "queries of the last join.unanswered of a capture are none; other types than A and AAAA are info; a lookup over TCP, TLS or HTTPS is not seen",
+		"no answer to any query of that client for that name, of whatever server, until 10 s after the last one or the end of the capture",
+	.gate = "queries of the last join.unanswered of a capture are none; other types than A and AAAA are info; a lookup over TLS, HTTPS or a socket of this host (nscd, varlink) is not seen, nor is, of a capture, one over TCP",
 	.general_check = "dig @SERVER NAME from the client; a capture at the server",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
 
 /* ---- dns-server-down ---- */
+
+/* RFC 792, RFC 4443 3.1: who hears of it has reached the host, and no program on it. */
+static bool is_port_closed(const struct lookup *lookup)
+{
+	return lookup->icmp_code == (address_is_ipv4(lookup->server) ? 3 : 4);
+}
 
 static bool match_server_down(const struct view *view, struct guess *guess)
 {
@@ -145,14 +205,12 @@ static bool match_server_down(const struct view *view, struct guess *guess)
 	    lookup->truncated)
 		return false;
 	guess_of(view, guess);
-	guess->confidence = CONFIDENCE_LIKELY; /* anybody can forge it */
+	/* anybody can forge it, but for this host's own kernel on the loopback device */
+	guess->confidence = lookup->at_home && is_port_closed(lookup) &&
+					    address_equal(lookup->sender, lookup->server) ?
+				    CONFIDENCE_CERTAIN :
+				    CONFIDENCE_LIKELY;
 	return true;
-}
-
-/* RFC 792, RFC 4443 3.1: who hears of it has reached the host, and no program on it. */
-static bool is_port_closed(const struct lookup *lookup)
-{
-	return lookup->icmp_code == (address_is_ipv4(lookup->server) ? 3 : 4);
 }
 
 static void tell_server_down(const struct view *view, struct finding *finding)
@@ -175,8 +233,10 @@ static void tell_server_down(const struct view *view, struct finding *finding)
 	if (is_port_closed(lookup)) {
 		text_add(&why, "no DNS server runs on port 53 of ");
 		address_print(&why, lookup->server);
-		text_add(&why, ", or a packet filter refuses for it");
-		check = words_check_remote(finding);
+		if (!lookup->at_home)
+			text_add(&why, ", or a packet filter refuses for it");
+		check = lookup->at_home ? words_check(view, finding, 0) :
+					  words_check_remote(finding);
 		text_add(&check.run, "ss -lunp 'sport = :53'");
 		words_check_end(&check, "what listens there, on which address");
 	} else {
@@ -194,16 +254,16 @@ const struct rule rule_dns_server_down = {
 	.id = "dns-server-down",
 	.stage = "dns",
 	.severity = SEVERITY_ERROR,
-	.cap = CONFIDENCE_LIKELY,
+	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
 	.match = match_server_down,
 	.tell = tell_server_down,
 	.means = "the DNS server's port is closed, or there is no way to it",
 	.evidence =
-		"ICMP destination unreachable about a query, and no server answered that lookup; so far of captures only",
+		"ICMP destination unreachable about a query, and no server answered that lookup. Certain where the server is this host itself, which refused over its own loopback device",
 	.gate = "a server that is down while another one answers is none",
 	.general_check = "ss -lunp 'sport = :53' on the server; the client's resolv.conf",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
 
 /* ---- dns-servfail ---- */
@@ -234,6 +294,8 @@ static void tell_servfail(const struct view *view, struct finding *finding)
 	add_queries(&what, lookup);
 	text_add(&what, " after ");
 	words_duration(&what, ns_between(lookup->started_ns, lookup->answer_ns));
+	if (tell_upstream(&why, lookup, finding))
+		text_add(&why, "; ");
 	/* RFC 1035 4.1.1; RFC 4035 5.5: a bad signature is told as SERVFAIL */
 	switch (lookup->rcode) {
 	case DNS_SERVFAIL:
@@ -261,10 +323,10 @@ const struct rule rule_dns_servfail = {
 	.tell = tell_servfail,
 	.means = "the DNS server failed or refused to answer",
 	.evidence =
-		"every query of the lookup was answered, none without error, and no other server did better: SERVFAIL, REFUSED, NOTIMP, FORMERR; so far of captures only",
+		"every query of the lookup was answered, none without error, and no other server did better: SERVFAIL, REFUSED, NOTIMP, FORMERR; live, with what the forwarder heard that was asked (dnsmasq, a stub)",
 	.gate = "an error that another server or a repetition makes good is none; other types than A and AAAA are info",
 	.general_check = "dig @SERVER NAME, then dig +trace NAME and dig +cd NAME",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
 
 /* ---- dns-nxdomain ---- */
@@ -320,10 +382,10 @@ const struct rule rule_dns_nxdomain = {
 	.tell = tell_nxdomain,
 	.means = "the name that was looked up does not exist",
 	.evidence =
-		"NXDOMAIN for the name, A and AAAA alike; of the names of one search list the last one is told; so far of captures only",
+		"NXDOMAIN for the name, A and AAAA alike; of the names of one search list the last one is told",
 	.gate = "a name of a search list is none when another one of it exists; other types than A and AAAA are info",
 	.general_check = "the spelling; the search list; the zone",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
 
 /* ---- dns-no-data ---- */
@@ -369,10 +431,10 @@ const struct rule rule_dns_no_data = {
 	.tell = tell_no_data,
 	.means = "the name that was looked up exists, but has no address",
 	.evidence =
-		"NOERROR without a record of the type (RFC 2308 2.2) to every query for A and AAAA, aliases that end in nothing among them; NXDOMAIN for the one and NOERROR for the other type is the same; of captures only",
+		"NOERROR without a record of the type (RFC 2308 2.2) to every query for A and AAAA, aliases that end in nothing among them; NXDOMAIN for the one and NOERROR for the other type is the same",
 	.gate = "a family that has none while the other one has is none; nor are AAAA alone (A may be known already), other types, referrals, and a name of a search list when another one of it has an address",
 	.general_check = "the zone: which records the name has; the search list",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
 
 /* ---- dns-slow ---- */
@@ -419,6 +481,9 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	} else {
 		address_print(&why, lookup->server);
 		text_add(&why, " is slow, or waits for other servers");
+		if (lookup->upstream.how)
+			text_add(&why, ": ");
+		tell_upstream(&why, lookup, finding);
 	}
 	check_server(view, finding, "how long that server takes");
 	check_resolvers(view, finding, "which server is asked first; timeout and attempts");
@@ -434,10 +499,10 @@ const struct rule rule_dns_slow = {
 	.tell = tell_slow,
 	.means = "a name was looked up, but slowly",
 	.evidence =
-		"from the first query to the answer of the last address type asked for it took longer than dns-slow; who was asked, how often, and whether one of two queries sent together was answered alone; of captures only",
+		"from the first query to the answer of the last address type asked for it took longer than dns-slow; who was asked, how often, and whether one of two queries sent together was answered alone",
 	.gate = "1 s is more than a look-up of a name that no cache knows takes, and no more than one lost query costs (resolvers ask again after 1 to 5 s); other types than A and AAAA are info, and not waited for beside them",
 	.general_check = "dig @SERVER NAME, twice: the second time it is cached; losses on the way",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
 
 /* ---- dns-truncated ---- */
@@ -482,7 +547,7 @@ static void tell_truncated(const struct view *view, struct finding *finding)
 		break;
 	case LOOKUP_TCP_NONE:
 		text_add(&what, "the client did not ask again over TCP, as it should");
-		if (lookup->blind_tcp)
+		if (lookup->blind_tcp && !lookup->live)
 			text_add(&what, ", but the capture holds no TCP at all");
 		text_add(&why, "the client's resolver does not use TCP, or is kept from it; it has "
 			       "a part of the answer at best");
@@ -505,8 +570,8 @@ const struct rule rule_dns_truncated = {
 	.tell = tell_truncated,
 	.means = "a truncated DNS answer was not followed by one over TCP",
 	.evidence =
-		"an answer with the TC bit, and within 10 s no answer on TCP port 53 of that server to that client, nor a whole one over UDP; what became of the TCP connection is told, and belongs to the lookup. A capture without any TCP: possible; of captures only",
+		"an answer with the TC bit, and within 10 s no answer on TCP port 53 of that server to that client, nor a whole one over UDP; what became of the TCP connection is told, and belongs to the lookup. A capture without any TCP: possible",
 	.gate = "a whole answer to a repetition (EDNS, RFC 6891) or of another server makes it none; what comes on that TCP connection and cannot be read is taken for the answer",
 	.general_check = "dig +tcp @SERVER NAME from the client; filters of TCP port 53",
-	.kernels = "captures only so far: live, lookups are not joined yet",
+	.kernels = KERNELS,
 };
