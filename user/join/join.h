@@ -236,7 +236,7 @@ struct opening {
 	__u16 reset_other_in; /* RST that does not */
 	__u16 ack_in; /* plain ACK to our SYN: a challenge (RFC 9293 3.5.1) */
 	__u16 stale_in; /* of them: acknowledges what no SYN of this opening sent */
-	bool of_lookup; /* captures: the query over TCP that follows a truncated answer */
+	bool of_lookup; /* the query over TCP that follows a truncated answer */
 	__u8 answer_ttl; /* of the SYN/ACK or RST, 0 not seen */
 	__u64 answer_ns; /* first SYN/ACK or RST on the wire */
 	bool reset_seen; /* the socket received a reset (SOCKET_F_RESET or reset-received) */

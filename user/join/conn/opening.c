@@ -10,6 +10,7 @@
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "join/host/loss.h"
+#include "join/lookup/lookup.h"
 #include "util/address.h"
 #include "util/tcp.h"
 
@@ -119,6 +120,7 @@ void opening_open(struct join *join, const struct event *event)
 	slot->opening.bound_ifindex = open->bound_ifindex;
 	slot->opening.bound_port = open->socket_flags & SOCKET_F_BOUND_PORT;
 	slot->opening.mptcp = open->socket_flags & SOCKET_F_MPTCP;
+	slot->opening.of_lookup = lookup_awaits_tcp(join) && lookup_opens_tcp(join, open);
 	if ((event->head.known & EVENT_K_ASKED) &&
 	    (open->asked_port != open->tuple.remote_port ||
 	     !address_equal(open->asked, open->tuple.remote)) &&

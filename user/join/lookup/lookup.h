@@ -150,5 +150,7 @@ int lookup_askers_new(struct lookup_askers **out); /* 0 or -ENOMEM */
 void lookup_askers_free(struct lookup_askers *askers);
 
 void lookup_open(struct join *join, const struct event *event); /* a socket turned to port 53 */
+/* Is it the query over TCP that a truncated answer asks its process for? */
+bool lookup_opens_tcp(const struct join *join, const struct ev_open *open);
 /* A packet of a hook. Takes DNS messages and ICMP errors about them; false: it is neither. */
 bool lookup_packet(struct join *join, const struct event *event);

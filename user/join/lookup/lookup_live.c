@@ -87,6 +87,19 @@ static __u64 asker_of_owner(const struct event_owner *owner)
 	return hash_mix(hash_mix(1, owner->start_ns), owner->tgid) | 1;
 }
 
+bool lookup_opens_tcp(const struct join *join, const struct ev_open *open)
+{
+	__u64 asker = asker_of_owner(&open->owner);
+	const struct lookup_slot *slot;
+
+	if (open->tuple.remote_port != PORT_DNS)
+		return false;
+	LIST_FOREACH(slot, &join->lookups->truncated, by_truncation)
+		if (slot->asker == asker && address_equal(slot->lookup.server, open->tuple.remote))
+			return true;
+	return false;
+}
+
 /* False: the query passes this host, which has shown it before or is a mere router to it. */
 static bool find_from(struct join *join, const struct event *event, struct lookup_from *from)
 {
