@@ -3,12 +3,13 @@
 
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
 #include "util/port.h"
+
+enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 }; /* AF_INET, AF_INET6 */
 
 /* Of the rows: live it takes the owner of the socket, which every kernel with cgroup v2 hooks gives. */
 #define KERNELS                                                                                   \
@@ -102,7 +103,7 @@ static bool tell_upstream(struct text *text, const struct lookup *lookup, struct
 		party->netns = lookup->netns;
 		memcpy(party->tuple.remote, upstream->server, sizeof(party->tuple.remote));
 		party->tuple.remote_port = PORT_DNS;
-		party->tuple.family = address_is_ipv4(upstream->server) ? AF_INET : AF_INET6;
+		party->tuple.family = address_is_ipv4(upstream->server) ? FAMILY_IPV4 : FAMILY_IPV6;
 		party->tuple.protocol = IPPROTO_UDP;
 	}
 	return true;
