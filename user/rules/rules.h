@@ -166,7 +166,7 @@ bool rules_facts_decide(const struct verdict *verdict);
 /* ---- telling ---- */
 
 struct check {
-	char on[8]; /* "local", "remote"; of a capture "client", "remote" */
+	char on[48]; /* "local", "remote"; of a capture "client", "remote"; else an address */
 	char run[200];
 	char why[160];
 };

@@ -290,6 +290,15 @@ struct words_check words_check_remote(struct finding *finding)
 	return begin_check(finding, "remote");
 }
 
+struct words_check words_check_at(struct finding *finding, const __u8 *address)
+{
+	char where[48];
+	struct text text = text_of(where);
+
+	address_print(&text, address);
+	return begin_check(finding, where);
+}
+
 void words_check_end(struct words_check *check, const char *why, ...)
 {
 	struct finding *finding = check->finding;

@@ -62,6 +62,8 @@ struct words_check {
 
 struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns);
 struct words_check words_check_remote(struct finding *finding);
+/* On another machine that is neither end. */
+struct words_check words_check_at(struct finding *finding, const __u8 *address);
 void words_check_end(struct words_check *check, const char *why, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -264,8 +264,12 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 			text_add(&text, "on its network: ");
 		} else if (strcmp(check->on, "local") != 0) {
 			text_add(&text, "on ");
-			address_print(&text, strcmp(check->on, "client") ? finding->tuple.remote :
-									   finding->tuple.local);
+			if (!strcmp(check->on, "remote"))
+				address_print(&text, finding->tuple.remote);
+			else if (!strcmp(check->on, "client"))
+				address_print(&text, finding->tuple.local);
+			else
+				text_add(&text, "%s", check->on);
 			text_add(&text, ": ");
 		}
 		text_add(&text, "%s", check->run);

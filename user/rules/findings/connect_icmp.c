@@ -94,11 +94,10 @@ static void tell_rejected(const struct view *view, struct finding *finding)
 		text_add(&what, "the socket got ECONNREFUSED, and no reset had reached it");
 		text_add(&why, "an ICMP port unreachable arrived, as packet filters send it");
 	}
-	check = words_check_remote(finding);
+	check = opening->icmp_in.count ? words_check_at(finding, opening->icmp_in.sender) :
+					 words_check_remote(finding);
 	text_add(&check.run, "nft list ruleset");
-	words_check_end(&check,
-			"on the machine that sent the ICMP error: which rule rejects port %u",
-			opening->tuple.remote_port);
+	words_check_end(&check, "which rule rejects port %u", opening->tuple.remote_port);
 	words_check_route(view, finding, "which way packets to it take");
 }
 
@@ -145,10 +144,10 @@ static void tell_unreachable(const struct view *view, struct finding *finding)
 		text_add(&why, " has no way to ");
 		address_print(&why, view->opening->tuple.remote);
 	}
-	check = words_check_remote(finding);
+	check = words_check_at(finding, icmp->sender);
 	text_add(&check.run, "ip %sroute get ", icmp->ipv6 ? "-6 " : "");
 	address_print(&check.run, view->opening->tuple.remote);
-	words_check_end(&check, "on the router that sent the ICMP error");
+	words_check_end(&check, "which way that router knows, if any");
 	words_check_route(view, finding, "whether that router is the right one");
 }
 

@@ -231,7 +231,14 @@ static void tell_server_down(const struct view *view, struct finding *finding)
 		text_add(&what, " from ");
 		address_print(&what, lookup->sender);
 	}
-	if (is_port_closed(lookup)) {
+	if (is_port_closed(lookup) && !address_equal(lookup->sender, lookup->server)) {
+		text_add(&why, "a packet filter at ");
+		address_print(&why, lookup->sender);
+		text_add(&why, " refuses queries to that server");
+		check = words_check_at(finding, lookup->sender);
+		text_add(&check.run, "nft list ruleset");
+		words_check_end(&check, "which rule rejects port 53");
+	} else if (is_port_closed(lookup)) {
 		text_add(&why, "no DNS server runs on port 53 of ");
 		address_print(&why, lookup->server);
 		if (!lookup->at_home)

@@ -71,9 +71,17 @@ static void tell_unreachable(const struct view *view, struct finding *finding)
 		text_add(&why, "as traceroute asks for it: the far end was reached");
 	else if (kind == DATAGRAM_ANSWER)
 		text_add(&why, "an answer to a port that its asker has closed, or too late");
+	else if (!address_equal(lookup->sender, lookup->server))
+		text_add(&why, "a packet filter there refuses for that address");
 	else
 		text_add(&why, "no program has UDP port %u open there, or a filter refuses for it",
 			 lookup->server_port);
+	if (!address_equal(lookup->sender, lookup->server)) {
+		check = words_check_at(finding, lookup->sender);
+		text_add(&check.run, "nft list ruleset");
+		words_check_end(&check, "which rule rejects UDP port %u", lookup->server_port);
+		return;
+	}
 	check = words_check_remote(finding);
 	text_add(&check.run, "ss -lunp 'sport = :%u'", lookup->server_port);
 	words_check_end(&check, "what has that port open, on which address");

@@ -99,7 +99,7 @@ struct report_entry {
 	char related[4][272], changed[4][256], facts[12][320];
 	size_t related_count, changed_count, facts_count;
 	struct check checks[4];
-	char check_on[64];
+	char remote[64]; /* where a check of the far end runs */
 	size_t checks_count;
 	char left[200], right[200]; /* who stands at the ends of the picture */
 	struct report_step steps[REPORT_STEPS_MAX];
@@ -149,6 +149,8 @@ void report_take_steps(const struct join *join, const struct finding *finding,
 struct report_entry *report_entry_new(const struct report *report, const struct join *join,
 				      const struct finding *finding);
 void report_entry_free(struct report_entry *entry);
+/* Which machine a check is for; NULL: the one that the report is of. */
+const char *report_check_on(const struct report_entry *entry, const struct check *check);
 void report_source_fill(struct report_source *source, const struct join *join,
 			const struct summary *summary, bool utc);
 /* "2 errors, 1 warning"; "no finding" */

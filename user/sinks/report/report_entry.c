@@ -83,7 +83,7 @@ static void take_ends(struct report_entry *entry, const struct finding *finding)
 
 static void take_checks(struct report_entry *entry, const struct finding *finding)
 {
-	struct text on = text_of(entry->check_on);
+	struct text on = text_of(entry->remote);
 
 	memcpy(entry->checks, finding->checks, sizeof(entry->checks));
 	entry->checks_count = finding->checks_count;
@@ -113,6 +113,14 @@ struct report_entry *report_entry_new(const struct report *report, const struct 
 	report_take_points(report, finding, entry);
 	report_take_steps(join, finding, entry);
 	return entry;
+}
+
+const char *report_check_on(const struct report_entry *entry, const struct check *check)
+{
+	if (!strcmp(check->on, "remote"))
+		return entry->remote;
+	return strcmp(check->on, "local") != 0 && strcmp(check->on, "client") != 0 ? check->on :
+										     NULL;
 }
 
 void report_entry_free(struct report_entry *entry)

@@ -328,16 +328,15 @@ static void put_checks(FILE *file, const struct report_entry *entry)
 {
 	for (size_t i = 0; i < entry->checks_count; i++) {
 		const struct check *check = &entry->checks[i];
+		const char *on = report_check_on(entry, check);
 
 		fputs("<p>", file);
-		if (!strcmp(check->on, "remote")) {
+		if (on) {
 			fputs("On ", file);
-			report_put_html(file, entry->check_on);
+			report_put_html(file, on);
 			fputs(check->why[0] ? ": " : ":", file);
 		}
-		report_put_html(file, check->why[0]		   ? check->why :
-				      !strcmp(check->on, "remote") ? "" :
-								     "Look at:");
+		report_put_html(file, check->why[0] ? check->why : on ? "" : "Look at:");
 		fputs("</p>\n", file);
 		if (check->run[0])
 			put(file, "pre", check->run);

@@ -183,12 +183,12 @@ static void put_checks(FILE *file, const struct report_entry *entry, size_t numb
 	put_heading(file, entry, number);
 	for (size_t i = 0; i < entry->checks_count; i++) {
 		const struct check *check = &entry->checks[i];
-		bool remote = !strcmp(check->on, "remote");
+		const char *on = report_check_on(entry, check);
 
-		fputs(remote ? "On " : "", file);
-		report_put_markdown(file, remote ? entry->check_on : "");
-		fputs(remote ? ": " : "", file);
-		report_put_markdown(file, check->why[0] || remote ? check->why : "Look at:");
+		fputs(on ? "On " : "", file);
+		report_put_markdown(file, on ? on : "");
+		fputs(on ? ": " : "", file);
+		report_put_markdown(file, check->why[0] || on ? check->why : "Look at:");
 		fputs("\n\n", file);
 		if (check->run[0])
 			report_put_fenced(file, check->run);
