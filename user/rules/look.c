@@ -152,6 +152,21 @@ bool look_drop_is_no_route(const struct join *join, const struct drop_seen *drop
 	return drop->count && begins(look_drop_reason(join, drop), "IP_OUTNOROUTES");
 }
 
+bool look_never_completed(const struct opening *opening)
+{
+	return opening->captured && opening->synack_in > 1 && !opening->established_ns;
+}
+
+/* Of a capture's clients each has a way of its own: what is usual for others tells nothing. */
+__u32 look_usual_handshake_us(const struct view *view)
+{
+	const struct opening *opening = view->opening;
+
+	if (opening->captured)
+		return 0;
+	return join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
+}
+
 bool look_slow(const struct view *view)
 {
 	const struct opening *opening = view->opening;
@@ -168,7 +183,7 @@ bool look_slow(const struct view *view)
 		return false;
 	if (opening->synack_in > 1)
 		return true;
-	median_us = join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
+	median_us = look_usual_handshake_us(view);
 	return median_us && took_us > view->thresholds->value[THRESHOLD_SLOW_FACTOR] * median_us;
 }
 

@@ -42,6 +42,10 @@ bool look_refused(const struct opening *opening);
 
 /* One opening of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
 bool look_slow(const struct view *view);
+/* What a handshake with that address usually takes from here; 0 not known. */
+__u32 look_usual_handshake_us(const struct view *view);
+/* Of a capture: the SYN/ACK was sent again, and never acknowledged. */
+bool look_never_completed(const struct opening *opening);
 
 /* Milliseconds that earlier openings cost before the one that worked was begun. */
 bool look_fallback(const struct view *view, const struct opening **first, __u64 *lost_ms);

@@ -71,6 +71,10 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 	bool answered = opening->synack_in || opening->ack_in || opening->reset_other_in;
 	__u64 since_ns = answered ? openings_last(join, slot)->seen_ns : opening->started_ns;
 
+	/* a SYN/ACK that is sent again says itself that time has passed */
+	if (opening->synack_in > 1 && !opening->established_ns)
+		since_ns = opening->answer_ns;
+
 	if (opening->icmp_in.count) {
 		end_opening(join, slot, END_UNSEEN, openings_last(join, slot)->seen_ns);
 	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
@@ -167,8 +171,12 @@ static void add_evidence(struct join *join, struct opening_slot *slot, const str
 	openings_add_evidence(join, slot, &sighting.evidence);
 }
 
-static void note_syn(struct opening *opening, __u64 ts_ns)
+static void note_syn(struct opening *opening, const struct event *event)
 {
+	__u64 ts_ns = event->head.ts_ns;
+
+	if (!opening->syn_sent)
+		opening->syn_timestamp = event->packet.ts_value;
 	opening->syn_sent++;
 	opening->syn_handed++;
 	if (!opening->syn_first_ns)
@@ -280,6 +288,8 @@ static void take_syn_ack(struct join *join, struct opening_slot *slot, const str
 	if (!opening_is_acked(opening->isn, packet->ack))
 		return; /* of an older connection with these ends */
 	opening->synack_in++;
+	if (opening->syn_sent > 1 && opening->synack_in == 1 && opening->syn_timestamp)
+		opening->answers_first = packet->ts_echo == opening->syn_timestamp;
 	opening->peer_isn = packet->seq;
 	opening->peer_isn_known = true;
 	note_answer(opening, event);
@@ -388,7 +398,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 		return;
 	}
 	is_copy(join, slot, packet, event->head.ts_ns);
-	note_syn(&slot->opening, event->head.ts_ns);
+	note_syn(&slot->opening, event);
 	add_evidence(join, slot, event, DIRECTION_OUT);
 }
 
@@ -400,7 +410,7 @@ static void take_repeated(struct join *join, const struct event *event, struct o
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	add_evidence(join, slot, event, DIRECTION_OUT);
 	if (slot->opening.state == OPENING_CONNECTING)
-		note_syn(&slot->opening, event->head.ts_ns);
+		note_syn(&slot->opening, event);
 }
 
 /* Whoever used these ends before is let go. */

@@ -108,6 +108,7 @@ struct stream_side {
 	__u16 last_flags; /* BIT(enum stream_flag) of the last segment */
 	__u16 state; /* enum stream_side_state */
 
+	__u64 acked_ns; /* when .acked grew last */
 	__u64 next_ns; /* when .next_seq grew last */
 	__u64 sent_ns; /* the last segment with payload, SYN or FIN */
 	__u32 copies_of[STREAM_COPIES_OF]; /* fingerprints of the last packets */

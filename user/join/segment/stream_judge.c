@@ -216,6 +216,7 @@ static void take_over(struct segment *segment, __u32 end)
 	if ((packet->tcp_flags & TCP_F_ACK) &&
 	    (!(from->state & SIDE_ACKED) || seq_before(from->acked, packet->ack))) {
 		from->acked = packet->ack;
+		from->acked_ns = segment->ts_ns;
 		from->state |= SIDE_ACKED;
 	}
 	from->last_ns = segment->ts_ns;

@@ -200,16 +200,20 @@ static void begin_burst(struct connection *connection, const struct event *event
 	};
 }
 
-/* The server's first word after the client's last one. */
+/*
+ * The server's first word after the client's last one: its application's time begins when its host has
+ * acknowledged that. What the answer itself acknowledged first says nothing about the two.
+ */
 static void note_answer(struct connection *connection, const struct stream *stream,
 			const struct event *event)
 {
 	const struct connection_side *client = &connection->side[stream->ends->client];
-	__u64 took_ns = ns_between(client->data.ts_ns, event->head.ts_ns);
+	const struct stream_side *server = &stream->side[!stream->ends->client];
+	__u64 took_ns = ns_between(server->acked_ns, event->head.ts_ns);
 
-	/* itself, and before it an acknowledgment of its own: the host was quick */
 	if (took_ns <= connection->answer_ns || client->stuck_count ||
-	    stream->side[!stream->ends->client].packets - client->peer_packets < 2)
+	    server->acked_ns < client->data.ts_ns ||
+	    !stream_has_acked(server, connection_data_end(client)))
 		return;
 	connection->answer_ns = took_ns;
 	connection->asked_class = connection->burst[0].kind;
@@ -239,7 +243,6 @@ static void take_data(struct connection *connection, const struct stream *stream
 	burst->bytes += packet->payload_bytes;
 	burst->alert = ends_with_alert(event);
 	side->data = mark_of(event);
-	side->peer_packets = (__u32)stream->side[!from].packets;
 	if (!side->first.ts_ns)
 		side->first = side->data;
 	if (packet->payload_bytes > side->longest_bytes) {

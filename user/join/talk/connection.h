@@ -52,7 +52,6 @@ struct connection_burst {
 /* What every packet with payload touches comes first, here and in struct connection. */
 struct connection_side {
 	struct connection_mark data; /* the last packet with payload that was not sent before */
-	__u32 peer_packets; /* of the other side, at .data */
 	/* the first of the longest packets: whether it arrived is seen by .ack of the other side */
 	__u32 longest_seq;
 	__u32 longest_bytes;

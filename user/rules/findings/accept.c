@@ -241,8 +241,7 @@ static bool match_unfinished(const struct view *view, struct guess *guess)
 	struct scope scope;
 
 	/* live it is the server's to tell, who sees no opening: captures only */
-	if (!opening->captured || opening->synack_in < 2 || opening->established_ns ||
-	    opening->reset_in || opening->reset_out || opening->icmp_in.count)
+	if (!look_never_completed(opening) || opening->reset_out || opening->icmp_in.count)
 		return false;
 	guess->absence = true;
 	join_scope(view->join, opening->netns, opening->tuple.remote, opening->tuple.remote_port,
@@ -267,6 +266,8 @@ static void tell_unfinished(const struct view *view, struct finding *finding)
 	text_add(&what, ", and ");
 	address_print(&what, opening->tuple.local);
 	text_add(&what, " acknowledged none of them");
+	if (opening->reset_in)
+		text_add(&what, "; then it gave up with a reset");
 	text_add(&why,
 		 "the client is gone or never asked (a spoofed source), the SYN/ACK or its ACK is "
 		 "lost or takes another way, or the client's own host drops the SYN/ACK");
@@ -289,7 +290,7 @@ const struct rule rule_accept_unfinished = {
 	.tell = tell_unfinished,
 	.means = "a SYN/ACK is sent again and again and never acknowledged",
 	.evidence =
-		"two SYN/ACKs or more of one handshake, no ACK, reset or ICMP error of the client's side to the end; so far of captures only",
+		"two SYN/ACKs or more of one handshake, no ACK, reset or ICMP error of the client's side to the end, or to the reset with which the server gives up; so far of captures only",
 	.gate = "an info where at most 5 % of the connects to that port fail; one SYN/ACK alone, and a client that resets, is connect-failed",
 	.general_check = "a capture at the client: does the SYN/ACK arrive, does its ACK leave",
 	.kernels = "captures only so far",

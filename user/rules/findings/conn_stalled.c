@@ -460,7 +460,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	words_side(&what, view, !client);
 	text_add(&what, " spoke ");
 	words_duration(&what, view->outcome->answer_ns);
-	text_add(&what, " after the client's last word, which its host had acknowledged");
+	text_add(&what, " after its host had acknowledged the client's last word");
 	if (rtt_us) {
 		text_add(&what, "; round trips take ");
 		words_duration(&what, rtt_us * 1000ull);
@@ -482,7 +482,7 @@ const struct rule rule_conn_slow_peer = {
 	.tell = tell_slow,
 	.means = "the server's host acknowledges quickly, its application answers slowly",
 	.evidence =
-		"the longest time from the client's last word to the server's next one, with an acknowledgment between; so far of captures only",
+		"the longest time from the acknowledgment of the client's last word to the server's next one; so far of captures only",
 	.gate = "threshold slow-answer; where nothing tells that the server answered rather than spoke by itself it is an info, at most possible",
 	.general_check = "the server application's log",
 	.kernels = "captures only so far",

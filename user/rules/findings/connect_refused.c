@@ -348,7 +348,7 @@ static bool match_reset_in_handshake(const struct view *view, struct guess *gues
 	guess->confidence = CONFIDENCE_LIKELY;
 	if (!opening->established_ns) /* RFC 9293 3.10.7.3: SYN/ACK first, the reset in its place */
 		return opening->synack_in && look_refused(opening) && !opening->refused_here &&
-		       !look_reply_dropped(opening);
+		       !look_never_completed(opening) && !look_reply_dropped(opening);
 	if (!opening->reset_seen && !opening->reset_in && opening->error != ECONNRESET)
 		return false;
 	return !opening->bytes_sent && !opening->bytes_received &&
@@ -368,7 +368,8 @@ static void tell_reset_in_handshake(const struct view *view, struct finding *fin
 	struct text why = text_of(finding->cause);
 
 	words_host(&what, view, opening);
-	text_add(&what, " completed the handshake");
+	text_add(&what, opening->established_ns ? " completed the handshake" :
+						  " answered the SYN with a SYN/ACK");
 	if (opening->established_ns > opening->started_ns) {
 		text_add(&what, " in ");
 		words_duration(&what, opening->established_ns - opening->started_ns);

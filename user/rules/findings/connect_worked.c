@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* connect_worked.c - it worked, but slowly or only at another address */
 
+#include <errno.h>
+
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
@@ -13,11 +15,72 @@ static bool match_slow(const struct view *view, struct guess *guess)
 	return look_slow(view);
 }
 
+/*
+ * The answer echoes the first SYN, and came after the second had to be sent. So does a SYN/ACK that
+ * was lost and sent again: the two look the same until the next round trip.
+ */
+static bool long_path(const struct opening *opening)
+{
+	__u64 took_ns = ns_between(opening->started_ns, opening->established_ns);
+
+	return opening->syn_sent > 1 &&
+	       (opening->answers_first ||
+		(opening->srtt_us && opening->srtt_us * NS_PER_US > took_ns - took_ns / 8));
+}
+
+/*
+ * The first SYN waited on this host, and nothing was dropped: for the answer of the next hop, of which
+ * newer kernels say so (EBUSY of what is sent again meanwhile: it still waits).
+ */
+static bool waited_for_neighbor(const struct opening *opening)
+{
+	return !opening->captured && !opening->blind_wire && opening->syn_handed &&
+	       opening->syn_sent > opening->syn_handed && !opening->drop_out.count &&
+	       ns_between(opening->started_ns, opening->syn_first_ns) > 500 * NS_PER_MS;
+}
+
+static void add_why_slow(struct text *why, const struct view *view)
+{
+	const struct opening *opening = view->opening;
+
+	if (opening->full.seen)
+		text_add(why, "the SYN met a full accept queue on this machine (%u of %u)",
+			 opening->full.backlog, opening->full.backlog_max);
+	else if (look_drop_is_filter(view->join, &opening->drop_out))
+		text_add(why, "this host dropped a SYN of it");
+	else if (waited_for_neighbor(opening)) {
+		text_add(why, "the first SYN reached no interface for ");
+		words_duration(why, ns_between(opening->started_ns, opening->syn_first_ns));
+		text_add(why, opening->retransmit_error == EBUSY ?
+				      ": it waited on this host for the answer of the next hop "
+				      "(ARP, neighbor discovery)" :
+				      ": it waited on this host, for the next hop's answer (ARP, "
+				      "neighbor discovery) or in a queue");
+	} else if (opening->stale_in)
+		text_add(why, "the far end still held an old connection with these two ports and "
+			      "challenged the first SYN; the client's reset ended that, and the "
+			      "SYN was sent again");
+	else if (opening->captured &&
+		 (opening->reset_other_in || opening->ack_in || opening->icmp_in.count))
+		text_add(why,
+			 "what answered before did not end the wait, and the SYN was sent again");
+	else if (long_path(opening))
+		text_add(why, "the answer echoes the first SYN: a round trip takes longer than the "
+			      "first time-out of a SYN (1 s), or the first SYN/ACK was lost");
+	else if (opening->syn_sent > 1 && opening->synack_in > 1)
+		text_add(why, "SYN/ACKs were lost or dropped, or this host did not take them");
+	else if (opening->syn_sent > 1)
+		text_add(
+			why,
+			"a SYN or its answer was lost on the way, or the far end ignored it (full queue)");
+	else
+		text_add(why, "the path or the far end is slow");
+}
+
 static void tell_slow(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
-	__u32 median_us =
-		join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
+	__u32 median_us = look_usual_handshake_us(view);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -34,24 +97,10 @@ static void tell_slow(const struct view *view, struct finding *finding)
 		text_add(&what, "; to that address it usually takes ");
 		words_duration(&what, median_us * NS_PER_US);
 	}
-	if (opening->full.seen)
-		text_add(&why, "the SYN met a full accept queue on this machine (%u of %u)",
-			 opening->full.backlog, opening->full.backlog_max);
-	else if (look_drop_is_filter(view->join, &opening->drop_out))
-		text_add(&why, "this host dropped a SYN of it");
-	else if (opening->captured &&
-		 (opening->reset_other_in || opening->ack_in || opening->icmp_in.count))
-		text_add(&why,
-			 "what answered before did not end the wait, and the SYN was sent again");
-	else if (opening->syn_sent > 1 && opening->synack_in > 1)
-		text_add(&why, "SYN/ACKs were lost or dropped, or this host did not take them");
-	else if (opening->syn_sent > 1)
-		text_add(
-			&why,
-			"a SYN or its answer was lost on the way, or the far end ignored it (full queue)");
-	else
-		text_add(&why, "the path or the far end is slow");
+	add_why_slow(&why, view);
 	words_check_route(view, finding, "whether this is the right way there");
+	if (waited_for_neighbor(opening))
+		return;
 	check = words_check_remote(finding);
 	text_add(&check.run, "nstat -az TcpExtListenOverflows TcpExtListenDrops");
 	words_check_end(&check, "whether the far end ignores SYNs");
@@ -69,7 +118,7 @@ const struct rule rule_connect_slow = {
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
 	.means = "established, but slowly",
 	.evidence =
-		"the SYN was repeated before the answer; or the handshake took longer than slow-handshake and slow-factor times this destination's median",
+		"the SYN was repeated before the answer, and why as far as it shows (a full queue, a drop, a next hop that answered late, a challenge, the first SYN echoed by the answer); or the handshake took longer than slow-handshake and slow-factor times this destination's median",
 	.gate = "a long path is silent until its own median says that this handshake was unusual",
 	.general_check =
 		"losses on the path; the far end's accept queue (nstat -az TcpExtListenOverflows)",
