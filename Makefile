@@ -5,8 +5,9 @@
 # make demo       ten real connections, eight of them broken, explained live (root)
 # make check      what to run before a commit: builds what it needs, no root, minutes
 # make test       every test that this machine can run, what CI runs; also one suite: test-unit test-replay
-#                 test-cli test-check test-agree test-fuzz test-bpf test-lab test-live
+#                 test-cli test-check test-agree test-fuzz test-bpf test-lab test-live test-faults
 # make fuzz       a long hunt: MINUTES=10 for each fuzzer
+# make faults     plays every fault and healthy load beside a live agent, writes docs/accuracy.md (root)
 # make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
@@ -251,14 +252,14 @@ check:
 test:
 	$(Q)$(MAKE) setup
 	$(Q)$(MAKE) $(JOBS) root-build
-	$(Q)tests/run.sh tests-build unit replay check fuzz cli agree tidy + bpf live lab
+	$(Q)tests/run.sh tests-build unit replay check fuzz cli agree tidy + bpf live lab faults
 
 MINUTES ?= 10
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_RUNS=-1 FUZZ_SECONDS=$$(($(MINUTES) * 60)) tests/run.sh fuzz
 
 # One suite, with what it needs.
-.PHONY: test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live
+.PHONY: test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live test-faults
 test-unit: $(UNIT_TESTS)
 test-replay: all $(TOOLS) $(BUILD)/san/tests/unit/replay_test
 test-cli: all $(TOOLS) $(ENDLESS)
@@ -266,10 +267,16 @@ test-check test-agree test-lab: all
 test-fuzz: $(FUZZERS)
 test-bpf: all $(BPF_TESTS)
 test-live: all static $(LIVE_APPS)
-test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live:
+test-faults: all $(LIVE_APPS)
+test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live test-faults:
 	$(Q)tests/run.sh $(@:test-%=%)
 
-.PHONY: demo bench agree
+.PHONY: demo bench agree faults
+# every scenario of tests/faults, and docs/accuracy.md; ONLY='dns-* refused': these, the page keeps the rest (root)
+faults:
+	$(Q)$(MAKE) setup
+	$(Q)$(MAKE) all $(LIVE_APPS)
+	$(Q)/usr/bin/python3 -B tests/faults/faults.py $(ONLY)
 agree: all
 	$(Q)/usr/bin/python3 -B tests/agree/agree.py
 demo:

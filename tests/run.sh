@@ -163,7 +163,7 @@ suite_run()
 	case $1 in
 	unit | replay | fuzz) "suite_$1" ;;
 	cli | check | agree) suite_pytest "$1" ;;
-	bpf | lab | live) suite_root "$1" ;;
+	bpf | lab | live | faults) suite_root "$1" ;;
 	tests-build | tidy) suite_make "$1" ;;
 	esac
 	echo "== $1: $((SECONDS - began)) s"
@@ -174,7 +174,7 @@ suite_run()
 lane_run()
 {
 	local suite
-	[[ " $* " =~ \ (bpf|lab|live)\  ]] || renice -n 10 "$BASHPID" >/dev/null
+	[[ " $* " =~ \ (bpf|lab|live|faults)\  ]] || renice -n 10 "$BASHPID" >/dev/null
 	for suite in "$@"; do
 		suite_run "$suite" >"$log/$suite.log" 2>&1
 		flock "$log/counts" cat "$log/$suite.log"
@@ -187,7 +187,7 @@ rm -f "$log/absent"
 lane=()
 for suite in "$@" +; do
 	case $suite in
-	unit | replay | fuzz | cli | check | agree | bpf | lab | live | tests-build | tidy) lane+=("$suite") ;;
+	unit | replay | fuzz | cli | check | agree | bpf | lab | live | faults | tests-build | tidy) lane+=("$suite") ;;
 	+)
 		if [[ $* != *+* ]]; then
 			for suite in "${lane[@]}"; do

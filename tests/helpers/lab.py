@@ -91,9 +91,10 @@ class Namespace:
 class Process:
     """A program that prints JSON lines and goes on until its standard input ends."""
 
-    def __init__(self, argv):
+    def __init__(self, argv, env=None):
         self.argv = argv
-        self.popen = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.popen = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      env={**os.environ, **(env or {})})
         self.pid = self.popen.pid
         self.buffer = b""
 

@@ -18,7 +18,7 @@ from program import SOCKWHY
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 
-PEER = pathlib.Path(__file__).with_name("peer.py")
+PEER = pathlib.Path(__file__).parents[1] / "helpers/peer.py"
 START = re.compile(r"sockwhy: (\d+) connections? open already.*on Ctrl-C$")
 
 

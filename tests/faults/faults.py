@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""faults.py [--short] [--keep] [GLOB…] - play scenarios, judge what is said of them, write docs/accuracy.md.
+
+Without GLOB all of them; with it the page keeps the rows of the others. --short: those of make test, the page stays as it
+is. --keep: the page stays as it is. Exit 1 if something was right on the page and is wrong now, or did not happen.
+"""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import os
+import pathlib
+import sys
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / folder) for folder in ("helpers", "live")]
+
+# pylint: disable=wrong-import-position
+import form
+import page
+from harness import Agent
+from net import Net
+from play import DidNotHappen, Play, Said
+
+AT_A_TIME = 10  # most of it is waiting
+TRIES = 2      # a fault that did not happen is tried again
+
+
+class Watch(Agent):
+    """The agent, and when each of its lines came."""
+
+    def __init__(self, lab, *args):
+        self.came = []
+        super().__init__(lab, *args)
+
+    def _read_stdout(self):
+        for line in self.popen.stdout:
+            with self.changed:
+                self.came.append(time.time())
+                self.lines.append(line)
+                self.changed.notify_all()
+
+    def said(self, play):
+        """What it said of a play; only after the end of what was played."""
+        found = [(self.came[i], obj) for i, obj in enumerate(self.objects()) if obj["type"] == "finding" and play.concerns(obj)]
+        first = round(1000 * (found[0][0] - play.began)) if found else None
+        return Said([obj for _, obj in found], first)
+
+
+class Outcome:
+    """A variant in a mode: what was said, or why nothing could be judged."""
+
+    def __init__(self, variant, mode):
+        self.variant, self.mode, self.said, self.missed, self.play = variant, mode, None, None, None
+
+    @property
+    def verdict(self):
+        return "did not happen" if self.missed else self.said.verdict(self.variant, self.mode)
+
+
+class Round:
+    """All that is played, in one network."""
+
+    def __init__(self, variants, tell=lambda outcome: None):
+        self.outcomes = [Outcome(v, mode) for v in variants for mode in v.modes]
+        self.net = Net(len(self.outcomes) * TRIES)
+        self.numbers = iter(range(len(self.outcomes) * TRIES))
+        self.tell, self.began = tell, time.monotonic()
+
+    def play(self, outcome):
+        """Plays it once, or again when the fault did not happen."""
+        for _ in range(TRIES):
+            outcome.play = Play(self.net, outcome.variant, outcome.mode, next(self.numbers))
+            try:
+                outcome.play.play()
+                outcome.missed = None
+                break
+            except DidNotHappen as fault:
+                outcome.missed = str(fault)
+                print(f"again: {outcome.mode} {outcome.variant.name}: {outcome.missed[:300]}", flush=True)
+        if outcome.mode == "run" and not outcome.missed:
+            outcome.said = Said(outcome.play.run_findings(), None)
+        return outcome
+
+    def watched(self, outcomes, *args):
+        """Plays them beside one agent."""
+        watch = Watch(self.net.lab, *args)
+        with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+            list(pool.map(self.play, outcomes))
+        watch.quiesce()
+        watch.stop()
+        for outcome in outcomes:
+            if not outcome.missed:
+                outcome.said = watch.said(outcome.play)
+
+    def run(self):
+        together = [o for o in self.outcomes if o.mode == "watch" and not o.variant.get("args")]
+        if together:
+            self.watched(together)
+        for outcome in self.outcomes:
+            if outcome.mode == "watch" and outcome.variant.get("args"):
+                self.watched([outcome], *outcome.variant.get("args"))
+        print(f"the watch is over after {time.monotonic() - self.began:.0f} s", flush=True)
+        with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+            list(pool.map(self.play, [o for o in self.outcomes if o.mode == "run"]))
+        for outcome in self.outcomes:
+            if outcome.said:
+                outcome.said.operations = outcome.play.operations
+            self.tell(outcome)
+        return self.outcomes
+
+    def close(self):
+        self.net.close()
+
+
+def tell(outcome):
+    said = outcome.missed or ", ".join(outcome.said.finals) or "nothing"
+    want = " or ".join(outcome.variant.right(outcome.mode)) or "nothing"
+    print(f"{outcome.verdict:6} {outcome.mode:5} {outcome.variant.name}: expected {want}, said {said}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("globs", nargs="*", metavar="GLOB")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    variants = form.load()
+    chosen = [v for v in variants if (not args.short or v.get("short"))
+              and (not args.globs or any(fnmatch.fnmatch(v.name, g) or fnmatch.fnmatch(v.scenario, g) for g in args.globs))]
+    began = time.monotonic()
+    rounds = Round(chosen, tell)
+    try:
+        outcomes = rounds.run()
+    finally:
+        rounds.close()
+    before = page.Page.read()
+    fallen = [o for o in outcomes if o.verdict != "right" and before.verdict(o.variant.name, o.mode) == "right"]
+    absent = [o for o in outcomes if o.missed]
+    if not args.keep and not args.short:
+        before.update(outcomes, {v.name for v in variants})
+        before.write(os.uname().release)
+    count = sum(o.verdict == "right" for o in outcomes)
+    print(f"{len(outcomes)} played in {time.monotonic() - began:.0f} s: {count} right, "
+          f"{len(outcomes) - count - len(absent)} wrong, {len(absent)} did not happen")
+    for outcome in fallen:
+        print(f"was right: {outcome.mode} {outcome.variant.name}")
+    return 1 if fallen or absent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

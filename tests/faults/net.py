@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""client - router - server: all scenarios share them, each with addresses of its own.
+
+The agent lives at the client. A scenario's findings are known by its addresses, so many of them run at a time, and one
+watch hears all.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+
+from lab import PATIENCE_S, Lab, Process, sh
+
+HELPERS = pathlib.Path(__file__).parents[1] / "helpers"
+PEER = HELPERS / "peer.py"
+WIRE = pathlib.Path(__file__).with_name("wire.py")
+EACH = 3  # addresses that a variant has
+
+
+class Net:
+    def __init__(self, count):
+        self.lab = Lab()
+        self.dir = self.lab.dir
+        self.client = self.lab.host
+        self.certificates()
+        self.router = self.lab.namespace()
+        self.wire, self.wire_lock = self.wired(), threading.Lock()
+        self.to_client = (self.router.v4, self.router.v6)
+        self.server = self.lab.link(self.router)
+        to_server = (self.router.v4, self.router.v6)
+        for ns, via in ((self.client, self.to_client), (self.server, to_server)):
+            ns.ip(f"route add default via {via[0]}", f"route add ::/0 via {via[1]}")
+        for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+            self.router.sysctl(key, 1)
+        for key in ("net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit"):
+            self.router.sysctl(key, 0)
+            self.server.sysctl(key, 0)
+        number = self.lab.number
+        self.router.ip(f"route add 10.{number}.128.0/18 via {self.server.v4}", f"route add fd00:{number:x}:80::/64 via {self.server.v6}")
+        self.server.ip(*(f"addr add {self.address(f, n)}/{32 if f == 4 else 128} dev lo" + (" nodad" if f == 6 else "")
+                         for n in range(count * EACH) for f in (4, 6)))
+
+    def address(self, family, n):
+        """The nth of the servers' addresses."""
+        number = self.lab.number
+        return f"10.{number}.{128 + n // 250}.{n % 250 + 1}" if family == 4 else f"fd00:{number:x}:80::{n + 1:x}"
+
+    def certificates(self):
+        """Two that do not know each other: {cert} is the servers' own, with its key; {other} trusts somebody else."""
+        for name in ("cert", "other"):
+            path = self.dir / f"{name}.pem"
+            sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=example.test",
+               "-addext", "subjectAltName=DNS:example.test", "-keyout", self.dir / f"{name}.key", "-out", path)
+            path.write_text(path.read_text() + (self.dir / f"{name}.key").read_text())
+        self.dir.chmod(0o755)
+
+    def wired(self):
+        """The client's link to the router is a wire that no kernel looks into: to it the packets have left the host."""
+        ns4, ns6 = f"10.{self.lab.number}.250", f"fd00:{self.lab.number:x}:250:"
+        wire = Process([sys.executable, WIRE, self.client.path, "eth0", self.router.path, "eth0"], env={"PYTHONPATH": str(HELPERS)})
+        self.lab.processes.append(wire)
+        wire.line()
+        for ns, host in ((self.client, 1), (self.router, 2)):
+            ns.v4, ns.v6, ns.device = f"{ns4}.{host}", f"{ns6}:{host}", "eth0"
+            ns.ip(f"addr add {ns.v4}/24 dev eth0", f"addr add {ns.v6}/64 dev eth0 nodad", "link set eth0 up txqueuelen 10000")
+        return wire
+
+    def on_wire(self, **command):
+        """A command for the wire: see wire.py."""
+        with self.wire_lock:
+            assert self.wire.popen.poll() is None, self.wire.popen.stderr.read().decode()
+            told = self.wire.ask(**command)
+        assert "error" not in told, told
+        return told
+
+    def peer(self, who, wrap=(), prefix=()):
+        """A peer at the client or the server, ready for commands."""
+        ns = self.client if who == "client" else self.server
+        proc = Process(ns.command(*prefix, *wrap, sys.executable, PEER))
+        self.lab.processes.append(proc)
+        return proc
+
+    def router_to_client(self, family):
+        return self.to_client[family == 6]
+
+    def named(self, who):
+        return {"client": self.client, "router": self.router, "server": self.server}[who]
+
+    def rule(self, who, table, chain, text):
+        """An nftables rule in a table of the scenario."""
+        sh(*self.named(who).command("nft", "-f", "-"), input=f"add table inet {table}\n"
+           f"add chain inet {table} {chain} {{ type filter hook {chain} priority 0; }}\nadd rule inet {table} {chain} {text}\n")
+
+    def wait_packets(self, who, table, count):
+        """Returns when the rules of a scenario there have met so many packets."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            if who == "wire":
+                met = self.on_wire(do="met", id=table)["met"]
+            else:
+                met = self.packets(who, table)
+            if met >= count:
+                return
+            assert time.monotonic() < end, f"{table}: not {count} packets at the {who}"
+
+    def packets(self, who, table):
+        rules = json.loads(sh(*self.named(who).command("nft", "-j", "list", "table", "inet", table)))["nftables"]
+        return sum(e["counter"]["packets"] for r in rules for e in r.get("rule", {}).get("expr", []) if "counter" in e)
+
+    def heal(self, table):
+        self.on_wire(do="heal", id=table)
+        for ns in (self.client, self.router, self.server):
+            subprocess.run(ns.command("nft", "delete", "table", "inet", table), stderr=subprocess.DEVNULL, check=False)
+
+    def close(self):
+        self.lab.close()

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays a variant: its steps, one after the other, at the client, the server and the router between them."""
+
+import json
+import subprocess
+import time
+
+import form
+from lab import PATIENCE_S, free_port
+from net import EACH
+from program import SOCKWHY, Schema
+
+LOUD = ("error", "warning")
+RUN = [SOCKWHY, "run", "--json"]
+PEER_PATIENCE_S = 15
+
+
+class DidNotHappen(Exception):
+    """A step came to something else than the scenario says: no verdict can be right or wrong."""
+
+
+class Said:
+    """What the agent said of a variant in a mode."""
+
+    def __init__(self, findings, first_ms):
+        self.finals = sorted({f["finding"] for f in findings if f["state"] == "final"})
+        self.first_ms = first_ms  # from the first step to the first word; None when there was none
+        self.operations = 0
+
+    def verdict(self, variant, mode):
+        right = set(variant.right(mode))
+        if set(self.finals) - variant.allowed(mode):
+            return "wrong"
+        return "right" if not right or right & set(self.finals) else "wrong"
+
+
+class Play:
+    """One variant in one mode. `words` are what its braces stand for."""
+
+    def __init__(self, net, variant, mode, number):
+        self.net, self.variant, self.mode, self.number = net, variant, mode, number
+        self.table, self.rules, self.operations = f"f{number}", 0, 0
+        self.dir = net.dir / self.table
+        self.dir.mkdir()
+        self.dir.chmod(0o755)
+        family = variant.family
+        self.addresses = [net.address(family, number * EACH + i) for i in range(EACH)]
+        port, port2 = free_port(), free_port()
+        self.began = None
+        self.words = {"server": self.addresses[0], "server2": self.addresses[1], "server3": self.addresses[2], "port": port,
+                      "port2": port2, "client": net.client.address(family), "ip": "ip" if family == 4 else "ip6",
+                      "host": f"[{self.addresses[0]}]" if family == 6 else self.addresses[0], "dir": self.dir,
+                      "cert": net.dir / "cert.pem", "other": net.dir / "other.pem",
+                      "f": family, "icmp": "icmp" if family == 4 else "icmpv6",
+                      "unreachable": 3 if family == 4 else 1, "port-code": 3 if family == 4 else 4,
+                      "admin-code": 13 if family == 4 else 1, "too-big": 3 if family == 4 else 2,
+                      "too-big-code": 4 if family == 4 else 0, "ip-level": 0 if family == 4 else 41,
+                      "mtu-discover": 10 if family == 4 else 23,
+                      "router": net.router_to_client(family)}
+        self.peers, self.owed = {}, {}
+        self.pids = set()
+
+    def peer(self, who):
+        """The client's or the server's program, started when it is first asked for something."""
+        if who not in self.peers:
+            wrap, prefix = (), ()
+            if who == "client":
+                wrap = self.private_etc()
+                if self.mode == "run":
+                    prefix = [*RUN, "-o", self.dir / "run.json", *self.variant.get("args", ()), "--"]
+            self.peers[who] = self.net.peer(who, wrap=wrap, prefix=prefix)
+            self.pids.add(self.peers[who].pid)
+            self.tell(who, {"do": "setting", "address": self.words["server"], "port": self.words["port"]})
+            self.hear(who, "ok")
+        return self.peers[who]
+
+    def private_etc(self):
+        resolv = self.variant.get("resolv")
+        if resolv is None:
+            return ()
+        for name, text in (("resolv.conf", form.fill(resolv, self.words)), ("nsswitch.conf", "hosts: dns\n")):
+            (self.dir / name).write_text(text + "\n")
+        binds = "".join(f"mount --bind {self.dir}/{name} /etc/{name}; " for name in ("resolv.conf", "nsswitch.conf"))
+        return "unshare", "-m", "sh", "-ec", binds + 'exec "$@"', "-"
+
+    def tell(self, who, command):
+        self.peers[who].popen.stdin.write(json.dumps(command).encode() + b"\n")
+        self.peers[who].popen.stdin.flush()
+
+    def hear(self, who, result, line=""):
+        told = self.peers[who].line(PEER_PATIENCE_S)
+        self.operations += told.get("operations", 0)
+        if result != "any" and told["result"] != result:
+            raise DidNotHappen(f"{line or who}: {told}")
+
+    def settle(self, who):
+        """Hears what a step of this one that was not waited for came to."""
+        if who in self.owed:
+            result, line = self.owed.pop(who)
+            self.hear(who, result, line)
+
+    def step(self, step):
+        if step.verb == "seen":
+            self.net.wait_packets(step.who, self.table, int(step.words[0]))
+        elif step.verb == "heal":
+            self.net.heal(self.table)
+        elif step.who == "wire":
+            self.net.on_wire(do="rule", id=self.table, action=step.verb, words=step.words)
+            self.rules += 1
+        elif step.verb in ("drop", "rule"):
+            chain, text = ("forward", step.words[0]) if step.who == "router" else step.words[0].split(None, 1)
+            self.net.rule(step.who, self.table, chain, text + (" counter drop" if step.verb == "drop" else ""))
+            self.rules += 1
+        elif step.verb == "sh":
+            {"client": self.net.client, "server": self.net.server, "router": self.net.router}[step.who].run(step.words[0])
+        else:
+            self.peer(step.who)
+            self.settle(step.who)
+            self.tell(step.who, {"do": step.verb, "words": step.words})
+            line = f"{step.who} {step.verb} {' '.join(step.words)}"
+            if step.waits:
+                self.hear(step.who, step.result, line)
+            else:
+                self.owed[step.who] = (step.result, line)
+
+    def play(self):
+        """All steps; afterwards the programs have ended. Raises DidNotHappen."""
+        for name, text in self.variant.get("files", {}).items():
+            (self.dir / name).write_text(form.fill(text, self.words))
+        try:
+            steps = self.variant.steps(self.words)
+            if self.mode == "run":
+                self.peer("client")
+            self.began = time.time()
+            for step in steps:
+                self.step(step)
+            for who in list(self.owed):
+                self.settle(who)
+        except (AssertionError, BrokenPipeError, subprocess.SubprocessError) as fault:
+            raise DidNotHappen(str(fault)) from fault
+        finally:
+            for who in ("client", "server"):
+                if who in self.peers:
+                    self.leave(self.peers[who])
+            if self.rules:
+                self.net.heal(self.table)
+
+    def leave(self, proc):
+        try:
+            proc.popen.stdin.close()
+            proc.popen.wait(PATIENCE_S)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            pass
+        proc.close()
+        self.net.lab.processes.remove(proc)
+
+    def run_findings(self):
+        """What run wrote of it."""
+        path, check = self.dir / "run.json", Schema()
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        for line in lines:
+            check.validate(line)
+        return [line for line in lines if line["type"] == "finding"]
+
+    def concerns(self, finding):
+        """Is this finding of the watch about this variant?"""
+        connection = finding.get("connection", {})
+        ends = (connection.get(side, {}).get("address") for side in ("local", "remote", "asked"))
+        return bool(set(ends) & set(self.addresses)) or finding.get("process", {}).get("pid") in self.pids
