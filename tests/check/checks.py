@@ -16,7 +16,7 @@ STAGES = ("attach", "collect", "decode", "join", "rules", "sinks")
 # stands in the stage's folder itself; that may see every room.
 ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "attempt")}
 # Open as long as rooms are being rebuilt: (who, whom).
-ROOM_EXCEPTIONS = {("conn", "attempt"), ("talk", "attempt")}
+ROOM_EXCEPTIONS = {("conn", "attempt")}
 # A product of its own has a folder of its name in each stage, with a public header of that name. No
 # room sees it; it sees the rooms that stand here.
 PRODUCTS = {"compare": ("segment", "conn")}

@@ -20,6 +20,7 @@ struct claims;
 struct conn;
 struct conns;
 struct datagrams;
+struct full_queue;
 struct host;
 struct listeners;
 struct lookup_slot;

@@ -144,6 +144,12 @@ static void tell_claims(struct join *join, __u64 now_ns)
 		claims_told(join, claims);
 }
 
+static void tell_connection(struct join *join, const struct connection *over)
+{
+	if (over)
+		attempt_connection(join, over);
+}
+
 static void handle_tick(struct join *join, const struct event *event)
 {
 	if (join_is_capture(join))
@@ -247,6 +253,22 @@ static bool is_nobodys(const struct join *join, const struct packet *packet)
 	       !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST));
 }
 
+static void handle_wire(struct join *join, const struct event *event)
+{
+	struct full_queue full;
+
+	if (wire_event(join, event, &full))
+		attempt_overflow(join, &full);
+}
+
+static void handle_listener(struct join *join, const struct event *event)
+{
+	struct full_queue full;
+
+	if (wire_listener(join, event, &full))
+		attempt_overflow(join, &full);
+}
+
 static void handle_packet(struct join *join, const struct event *event)
 {
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
@@ -256,7 +278,7 @@ static void handle_packet(struct join *join, const struct event *event)
 		return;
 	}
 	if (!is_nobodys(join, &event->packet))
-		wire_event(join, event);
+		handle_wire(join, event);
 }
 
 static void handle_segment(struct join *join, const struct event *event)
@@ -284,9 +306,11 @@ static void handle_segment(struct join *join, const struct event *event)
 	join->conn = conn;
 	if (!join->talks)
 		return;
-	connection_leave(join);
+	/* of any frame: also one that is too short to be followed makes a conn */
+	tell_connection(join, connection_leave(join, conns_gone(join->conns)));
+	tell_connection(join, connection_leave(join, join->look.replaced));
 	if (join->look.stream)
-		connection_packet(join, event);
+		tell_connection(join, connection_packet(join, event));
 }
 
 /* An ICMP error is the matter of what it quotes. */
@@ -329,12 +353,12 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_ERROR] = opening_socket,
 	[EVENT_RETRANSMIT] = opening_socket,
 	[EVENT_RESET_RECEIVED] = opening_socket,
-	[EVENT_SYNACK_RETRANSMIT] = wire_listener,
-	[EVENT_LISTEN_FULL] = wire_listener,
-	[EVENT_RESET_SENT] = wire_event,
-	[EVENT_DROP] = wire_event,
+	[EVENT_SYNACK_RETRANSMIT] = handle_listener,
+	[EVENT_LISTEN_FULL] = handle_listener,
+	[EVENT_RESET_SENT] = handle_wire,
+	[EVENT_DROP] = handle_wire,
 	[EVENT_PACKET] = handle_packet,
-	[EVENT_ICMP_SENT] = wire_event,
+	[EVENT_ICMP_SENT] = handle_wire,
 	[EVENT_SYSCALL] = handle_syscall,
 	[EVENT_SOCKET] = handle_snapshot,
 	[EVENT_TICK] = handle_tick,

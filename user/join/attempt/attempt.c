@@ -449,11 +449,13 @@ void attempt_finish(struct join *join)
 struct attempt *join_due(struct join *join)
 {
 	struct attempt_slot *slot = TAILQ_FIRST(&join->attempts->due);
+	const struct connection *over;
 
-	if (!slot &&
-	    join->finished) /* one by one: however many were open, no table holds them all */
-		while (!slot && join->talks && connection_finish_next(join))
-			slot = TAILQ_FIRST(&join->attempts->due);
+	/* at the end one by one: however many were open, no table holds them all */
+	while (!slot && join->finished && join->talks && (over = connection_finish_next(join))) {
+		attempt_connection(join, over);
+		slot = TAILQ_FIRST(&join->attempts->due);
+	}
 	if (!slot)
 		return NULL;
 	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++)

@@ -96,8 +96,7 @@ void attempt_note_established(struct join *join, struct opening_slot *slot);
 void attempt_note_pending(struct join *join, struct opening_slot *slot, __u64 now_ns);
 void attempt_call(struct join *join, const struct event *event); /* bind, listen */
 void attempt_later_open(struct join *join, const struct event *event);
-void attempt_overflow(struct join *join, const struct evidence *evidence,
-		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack);
+void attempt_overflow(struct join *join, const struct full_queue *full);
 bool attempt_lookup(struct join *join, struct lookup_slot *lookup); /* judges it now */
 void attempt_lookup_early(struct join *join, struct lookup_slot *lookup); /* while it waits */
 void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now_ns);

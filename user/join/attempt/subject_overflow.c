@@ -46,11 +46,12 @@ static void note_listener(struct episode *episode, const struct listener *listen
 	episode->overflow.listener = &episode->listener;
 }
 
-void attempt_overflow(struct join *join, const struct evidence *evidence,
-		      const struct event_tuple *tuple, __u64 cookie, __u32 isn, bool at_ack)
+void attempt_overflow(struct join *join, const struct full_queue *full)
 {
-	const struct listener *listener = listener_by_cookie(join, cookie);
-	struct attempt_slot *slot = episode_of(join, listener, evidence, tuple, cookie);
+	const struct listener *listener = listener_by_cookie(join, full->cookie);
+	const struct evidence *evidence = &full->evidence;
+	const struct event_tuple *tuple = &full->tuple;
+	struct attempt_slot *slot = episode_of(join, listener, evidence, tuple, full->cookie);
 	struct overflow *overflow;
 	struct episode *episode;
 
@@ -60,19 +61,19 @@ void attempt_overflow(struct join *join, const struct evidence *evidence,
 	overflow = &episode->overflow;
 	note_listener(episode, listener);
 	overflow->tuple = *tuple;
-	overflow->cookie = cookie;
+	overflow->cookie = full->cookie;
 	overflow->count++;
 	overflow->backlog = evidence->count;
 	overflow->backlog_max = evidence->limit;
-	overflow->at_ack |= at_ack;
+	overflow->at_ack |= full->at_ack;
 	slot->attempt.ended_ns = evidence->ts_ns;
 	evidence_add(join->evidence, &slot->seen, evidence);
-	if (!at_ack && episode->clients_count < ATTEMPT_CLIENTS_MAX) {
+	if (!full->at_ack && episode->clients_count < ATTEMPT_CLIENTS_MAX) {
 		struct client *client = &episode->clients[episode->clients_count++];
 
 		memcpy(client->address, tuple->remote, sizeof(client->address));
 		client->port = tuple->remote_port;
-		client->isn = isn;
+		client->isn = full->isn;
 	}
 }
 

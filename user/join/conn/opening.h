@@ -122,8 +122,18 @@ void strays_forget(struct sighting *stray);
 
 /* ---- wire.c: packets, drops, resets, ICMP ---- */
 
-void wire_event(struct join *join, const struct event *event);
-void wire_listener(struct join *join, const struct event *event);
+/* A client met the full accept queue of a listener. */
+struct full_queue {
+	struct evidence evidence; /* .count and .limit: of the queue */
+	struct event_tuple tuple; /* from the listener's side */
+	__u64 cookie; /* the listener's */
+	__u32 isn; /* of the client's SYN */
+	bool at_ack; /* the last segment of the handshake met it: the client believes it is connected */
+};
+
+/* Both return whether they fill @full: the listener has to hear of it. */
+bool wire_event(struct join *join, const struct event *event, struct full_queue *full);
+bool wire_listener(struct join *join, const struct event *event, struct full_queue *full);
 void wire_find_strays(struct join *join, struct opening_slot *slot);
 void wire_find_rewritten(struct join *join, struct opening_slot *slot);
 void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "util/address.h"
@@ -486,37 +485,49 @@ static bool is_overflow_at_ack(const struct event *event)
 	       event->drop.backlog > event->drop.backlog_max;
 }
 
-void wire_event(struct join *join, const struct event *event)
+static void note_at_ack(struct full_queue *full, const struct event *event,
+			const struct evidence *evidence)
+{
+	const struct packet *packet = &event->packet;
+
+	*full = (struct full_queue){
+		.evidence = *evidence,
+		.tuple = { .local_port = packet->destination_port,
+			   .remote_port = packet->source_port,
+			   .protocol = IPPROTO_TCP },
+		.cookie = event->drop.rx_cookie,
+		.isn = packet->seq - 1,
+		.at_ack = true,
+	};
+	memcpy(full->tuple.local, packet->destination, sizeof(full->tuple.local));
+	memcpy(full->tuple.remote, packet->source, sizeof(full->tuple.remote));
+}
+
+bool wire_event(struct join *join, const struct event *event, struct full_queue *full)
 {
 	struct sighting sighting;
 
 	sight(&sighting, event);
 	if (is_overflow_at_ack(event)) {
-		struct event_tuple tuple = { .local_port = event->packet.destination_port,
-					     .remote_port = event->packet.source_port,
-					     .protocol = IPPROTO_TCP };
-
-		memcpy(tuple.local, event->packet.destination, sizeof(tuple.local));
-		memcpy(tuple.remote, event->packet.source, sizeof(tuple.remote));
-		attempt_overflow(join, &sighting.evidence, &tuple, event->drop.rx_cookie,
-				 event->packet.seq - 1, true);
-		return;
+		note_at_ack(full, event, &sighting.evidence);
+		return true;
 	}
 	if (sighting.evidence.packet_what != PACKET_TCP && !sighting.quoted &&
 	    !(sighting.provoking && sighting.source_port))
-		return;
+		return false;
 	if (place_by_cookie(join, &sighting))
-		return;
+		return false;
 	if (!place_by_tuple(join, &sighting))
 		join->counters.strays_overwritten +=
 			strays_keep(join->strays, &sighting, is_syn(&sighting.evidence));
+	return false;
 }
 
-void wire_listener(struct join *join, const struct event *event)
+bool wire_listener(struct join *join, const struct event *event, struct full_queue *full)
 {
 	const struct ev_listener *listener = &event->listener;
 	const struct event_tuple *tuple = &listener->tuple;
-	bool full = listener->backlog > listener->backlog_max;
+	bool is_full = listener->backlog > listener->backlog_max;
 	bool at_ack = event->head.kind == EVENT_SYNACK_RETRANSMIT;
 	struct evidence evidence = evidence_of(event);
 	struct ends ends =
@@ -529,10 +540,18 @@ void wire_listener(struct join *join, const struct event *event)
 	while ((conn = conns_walk_next(join->conns, &walk)))
 		if (conn->opening && (!conn->isn_known || conn->isn == listener->isn))
 			break;
-	if (conn && full)
+	if (conn && is_full)
 		wire_note_full(join, conn->opening, &evidence, event->head.cookie, at_ack);
 	else if (conn)
 		openings_add_evidence(join, conn->opening, &evidence);
-	if (full && (at_ack || !conn))
-		attempt_overflow(join, &evidence, tuple, event->head.cookie, listener->isn, at_ack);
+	if (!is_full || (conn && !at_ack))
+		return false;
+	*full = (struct full_queue){
+		.evidence = evidence,
+		.tuple = *tuple,
+		.cookie = event->head.cookie,
+		.isn = listener->isn,
+		.at_ack = at_ack,
+	};
+	return true;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/attempt/attempt.h"
 #include "join/talk/talk.h"
 #include "util/address.h"
 #include "util/array.h"
@@ -86,37 +85,40 @@ static bool is_established(const struct connection *connection, const struct str
 	       (connection->syn_ack.ts_ns && stream_has_acked(client, connection->syn_ack.seq + 1));
 }
 
-/* The first judgement is the last. */
-static void end(struct join *join, struct connection *connection, const struct stream *stream)
+/* The first judgement is the last. Returns it where there is one to be judged, else NULL. */
+static const struct connection *end(struct join *join, struct connection *connection,
+				    const struct stream *stream)
 {
 	if (connection->told)
-		return;
+		return NULL;
 	connection->told = true;
 	handshake_over(join, connection);
 	if (!is_established(connection, stream))
-		return;
+		return NULL;
 	connection->stream = stream;
 	if (connection->ended_ns < stream->last_ns)
 		connection->ended_ns = stream->last_ns;
-	attempt_connection(join, connection);
+	return connection;
 }
 
-bool connection_finish_next(struct join *join)
+const struct connection *connection_finish_next(struct join *join)
 {
 	const struct conn *conn;
 
-	for (; (conn = conns_at(join->conns, join->talks->finished)); join->talks->finished++) {
+	while ((conn = conns_at(join->conns, join->talks->finished))) {
 		struct connection *connection = &join->talks->connections[join->talks->finished];
+		const struct connection *over;
 
+		join->talks->finished++;
 		if (!conn->queue || !conn->stream || !connection->begun || connection->told ||
 		    connection->number != (__u32)conn->stream->number)
 			continue;
 		connection->ended_ns = join->now_ns;
-		end(join, connection, conn->stream);
-		join->talks->finished++;
-		return true;
+		over = end(join, connection, conn->stream);
+		if (over)
+			return over;
 	}
-	return false;
+	return NULL;
 }
 
 /* ---- packets ---- */
@@ -340,18 +342,6 @@ static struct connection *connection_of(struct join *join, const struct conn *co
 	return connection;
 }
 
-/* What had to leave the table for this packet, or lost its ports to it. */
-static void end_other(struct join *join, const struct conn *conn)
-{
-	struct connection *connection;
-
-	if (!conn || !conn->stream)
-		return;
-	connection = slot_of(join, conn);
-	if (connection->begun && connection->number == (__u32)conn->stream->number)
-		end(join, connection, conn->stream);
-}
-
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
 static bool is_over(const struct connection *connection, const struct stream *stream,
 		    const struct packet *packet)
@@ -377,13 +367,19 @@ static bool is_first(const struct connection *connection, const struct event *ev
 	return connection->side[from].first.frame == event->frame.frame;
 }
 
-void connection_leave(struct join *join)
+const struct connection *connection_leave(struct join *join, const struct conn *conn)
 {
-	end_other(join, conns_gone(join->conns));
-	end_other(join, join->look.replaced);
+	struct connection *connection;
+
+	if (!conn || !conn->stream)
+		return NULL;
+	connection = slot_of(join, conn);
+	if (!connection->begun || connection->number != (__u32)conn->stream->number)
+		return NULL;
+	return end(join, connection, conn->stream);
 }
 
-void connection_packet(struct join *join, const struct event *event)
+const struct connection *connection_packet(struct join *join, const struct event *event)
 {
 	const struct stream_look *look = &join->look;
 	const struct packet *packet = &event->packet;
@@ -391,14 +387,14 @@ void connection_packet(struct join *join, const struct event *event)
 	struct connection *connection;
 
 	if (look->copy || !says_something(packet, look))
-		return;
+		return NULL;
 	connection = connection_of(join, join->conn);
 	if (join->claimed && !connection->told) {
 		connection->told = true;
 		handshake_over(join, connection);
 	}
 	if (connection->told)
-		return;
+		return NULL;
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(connection, stream, event, look->from);
 	if (packet->payload_bytes && (look->flags & SENT_AGAIN))
@@ -411,8 +407,7 @@ void connection_packet(struct join *join, const struct event *event)
 		handshake_packet(join, connection, stream, event, look->from);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);
-	if (is_over(connection, stream, packet))
-		end(join, connection, stream);
+	return is_over(connection, stream, packet) ? end(join, connection, stream) : NULL;
 }
 
 /* ---- evidence ---- */

@@ -20,15 +20,13 @@ struct talks {
 int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
 void talks_free(struct talks *talks);
 
-/*
- * connection.c. Judges who had to leave the table for the last frame or lost its ports to it: of any
- * frame, because also one that is too short to be followed makes a conn.
- */
-void connection_leave(struct join *join);
+/* connection.c: each returns the connection that is over with it and to be judged, NULL none. */
+/* @conn: it had to leave the table for the last frame or lost its ports to it, NULL none did. */
+const struct connection *connection_leave(struct join *join, const struct conn *conn);
 /* The packet of the last frame, whose conn and look are known. */
-void connection_packet(struct join *join, const struct event *event);
-/* The capture is over: judges the next one that was still open. False: there is none left. */
-bool connection_finish_next(struct join *join);
+const struct connection *connection_packet(struct join *join, const struct event *event);
+/* The capture is over: the next one that was still open. */
+const struct connection *connection_finish_next(struct join *join);
 
 /* handshake.c */
 /* The first packet of a side that has payload: may begin a handshake. */
