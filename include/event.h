@@ -435,6 +435,8 @@ struct ev_snapshot { /* header: cookie, netns */
  * capability   pid, name: CAP_…, number: 1 has it in effect
  * bpf-program  name: program, text: where it is attached
  * done         the last one of a request
+ * resolver     pid, address: a name server in the resolv.conf of its mount namespace, number: the how
+ *              manieth, from 1, limit: of how many
  */
 #define EVENT_FACTS(X)                \
 	X(ROUTE, "route")             \
@@ -449,7 +451,8 @@ struct ev_snapshot { /* header: cookie, netns */
 	X(TASK_STATE, "task-state")   \
 	X(CAPABILITY, "capability")   \
 	X(BPF_PROGRAM, "bpf-program") \
-	X(DONE, "done")
+	X(DONE, "done")               \
+	X(RESOLVER, "resolver")
 
 enum event_fact {
 	FACT_NONE,

@@ -194,9 +194,36 @@ static void test_icmp_errors(void **state)
 		assert_null(see(lab, WAYS[i], ETH_P_IP,
 				IPV4("1c", "00 00", "01") "08 00 00 00 00 00 00 00"));
 		assert_null(see(lab, WAYS[i], ETH_P_IP,
-				IPV4("1c", "00 00", "11") "30 39 00 35 00 08 00 00"));
+				IPV4("1c", "00 00", "11") "30 39 00 50 00 08 00 00"));
 		assert_null(
-			see(lab, WAYS[i], ETH_P_IPV6, IPV6("08", "11") "30 39 00 35 00 08 00 00"));
+			see(lab, WAYS[i], ETH_P_IPV6, IPV6("08", "11") "30 39 00 50 00 08 00 00"));
+	}
+	lab_leave(lab);
+}
+
+#define TCP_DNS(flags) "30 39 00 35 01 02 03 04 00 00 00 00 50" flags "04 00 00 00 00 00"
+
+/* Datagrams and segments with data, of port 53 on either side. */
+static void test_dns_messages(void **state)
+{
+	struct lab *lab = lab_enter();
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(WAYS); i++) {
+		check_packet(see(lab, WAYS[i], ETH_P_IP,
+				 IPV4("1c", "00 00", "11") "30 39 00 35 00 08 00 00"),
+			     0, 28);
+		check_packet(see(lab, WAYS[i], ETH_P_IPV6,
+				 IPV6("08", "11") "00 35 30 39 00 08 00 00"),
+			     EVENT_F_IPV6, 48);
+		check_packet(see(lab, WAYS[i], ETH_P_IP,
+				 IPV4("2a", "00 00", "06") TCP_DNS("10") "00 1d"),
+			     0, 42);
+		assert_null(see(lab, WAYS[i], ETH_P_IP, IPV4("28", "00 00", "06") TCP_DNS("10")));
+		/* a later fragment has no ports */
+		assert_null(see(lab, WAYS[i], ETH_P_IP,
+				IPV4("1c", "00 01", "11") "30 39 00 35 00 08 00 00"));
 	}
 	lab_leave(lab);
 }
@@ -378,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_payload_is_not_kept),
 		cmocka_unit_test(test_header_extensions),
 		cmocka_unit_test(test_icmp_errors),
+		cmocka_unit_test(test_dns_messages),
 		cmocka_unit_test(test_what_cannot_be_read_is_told),
 		cmocka_unit_test(test_whole_packets),
 		cmocka_unit_test(test_strangers_have_no_payload),

@@ -114,6 +114,7 @@ def test_no_answer(names, watch, family):
     if found:
         early = agent.findings(state="pending")
         assert [f["finding"] for f in early] == ["dns-no-answer"] and early[0]["attempt"] == found["attempt"], describe(early)
+        assert "it is name server 1 of 1 in that process's resolv.conf" in early[0]["cause"], describe(early)
 
 
 def test_no_answer_to_a_socket_that_is_not_connected(names, watch, family):
@@ -121,8 +122,10 @@ def test_no_answer_to_a_socket_that_is_not_connected(names, watch, family):
     names.serve(there)
     names.place.ns.nft("input", "udp dport 53 drop")
     agent = watch()
-    assert names.client(RAW, there, "both.test", 2, 1) == 0
-    told(agent, "dns-no-answer", confidence="likely")
+    assert names.client(RAW, there, "both.test", 2, 1, wrap=names.etc("192.0.2.9")) == 0
+    if told(agent, "dns-no-answer", confidence="likely"):
+        early = agent.findings(state="pending")
+        assert "resolv.conf does not name it, but 192.0.2.9" in early[0]["cause"], describe(early)
 
 
 @pytest.mark.parametrize("name, finding, severity", [("nosuch.test", "dns-nxdomain", "warning"), ("mail.test", "dns-no-data", "warning"),

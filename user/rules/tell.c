@@ -195,7 +195,7 @@ static void tell_facts(const struct view *view, struct finding *finding)
 		    attempt_fact_netns(view->join, fact) == finding->netns)
 			finding->path[finding->path_count++] = *fact;
 	}
-	for (int what = FACT_NONE + 1; what < FACT_DONE; what++) {
+	for (int what = FACT_NONE + 1; what < FACT_COUNT; what++) {
 		if (what == FACT_ROUTE || what == FACT_NEIGHBOR || !quotes(finding, what))
 			continue;
 		for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, what, i)); i++)

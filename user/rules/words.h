@@ -105,3 +105,15 @@ void words_hello(struct text *text, const struct handshake *handshake);
 void words_check_certificate(const struct view *view, struct finding *finding, const char *why);
 void words_check_server_port(const struct view *view, struct finding *finding, const char *why);
 void words_check_hello(const struct view *view, struct finding *finding, const char *why);
+
+/*
+ * What became of the query that the server asked made of its own, where that one forwards on this
+ * host: "dnsmasq[812] asked 10.0.0.1 for it and got no answer". False: none was seen.
+ */
+bool words_upstream(struct text *text, const struct lookup *lookup, struct finding *finding);
+
+/*
+ * The server that was asked beside the resolv.conf of the process: a resolver of its own, or a file
+ * that changed since it was read, asks another one.
+ */
+void words_place_of_server(const struct view *view, struct text *text);

@@ -14,6 +14,7 @@
 #define FACT_DESTINATIONS_MAX 4
 #define FACT_RULES_MAX 16 /* and chains */
 #define FACT_PROGRAMS_MAX 6
+#define FACT_RESOLVERS_MAX 8 /* glibc and musl take three */
 
 /* One request on its way: the calling thread is in the namespace asked for. */
 struct fetch {
@@ -55,6 +56,9 @@ void fact_fetch_ruleset(struct fetch *fetch);
 /* fact_process.c: anywhere */
 void fact_fetch_task_state(struct fetch *fetch);
 void fact_fetch_capability(struct fetch *fetch);
+
+/* fact_resolver.c: anywhere */
+void fact_fetch_resolvers(struct fetch *fetch);
 
 /* fact_program.c: in the namespace */
 void fact_fetch_programs(struct fetch *fetch);

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* dns.c - a name could not be looked up, or late */
 
-#include <netinet/in.h>
 #include <string.h>
 
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
-#include "util/port.h"
-
-enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 }; /* AF_INET, AF_INET6 */
 
 /* Of the rows: live it takes the owner of the socket, which every kernel with cgroup v2 hooks gives. */
 #define KERNELS                                                                                   \
@@ -72,43 +68,6 @@ static void check_resolvers(const struct view *view, struct finding *finding, co
 	words_check_end(&check, "%s", why);
 }
 
-/*
- * What became of the query that the server asked made of its own, where that one forwards on this
- * host: "dnsmasq[812] asked 10.0.0.1 for it and got no answer". False: none was seen.
- */
-static bool tell_upstream(struct text *text, const struct lookup *lookup, struct finding *finding)
-{
-	const struct lookup_upstream *upstream = &lookup->upstream;
-	const struct event_owner *owner = &upstream->owner;
-	const char *rcode = dns_rcode_name(upstream->rcode);
-	struct party *party;
-
-	if (!upstream->how)
-		return false;
-	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
-			 sizeof(owner->leader));
-	text_add(text, "[%u] asked ", owner->tgid);
-	address_print(text, upstream->server);
-	text_add(text, " for it and got ");
-	if (upstream->how == LOOKUP_UPSTREAM_UNREACHABLE)
-		text_add(text, "ICMP destination unreachable");
-	else if (upstream->how == LOOKUP_UPSTREAM_ASKED)
-		text_add(text, "no answer");
-	else
-		text_add(text, "the answer %s", rcode ? rcode : "with an error");
-	party = words_party(finding, "resolver");
-	if (party) {
-		party->owner_known = true;
-		party->owner = *owner;
-		party->netns = lookup->netns;
-		memcpy(party->tuple.remote, upstream->server, sizeof(party->tuple.remote));
-		party->tuple.remote_port = PORT_DNS;
-		party->tuple.family = address_is_ipv4(upstream->server) ? FAMILY_IPV4 : FAMILY_IPV6;
-		party->tuple.protocol = IPPROTO_UDP;
-	}
-	return true;
-}
-
 /* A lookup that failed. */
 static bool is_lookup(const struct lookup *lookup)
 {
@@ -161,7 +120,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 	if (lookup->blind_wire)
 		text_add(&what, lookup->live ? ", and not all packets to it are in sight" :
 					       ", and the capture shows no packet to the client");
-	if (tell_upstream(&why, lookup, finding)) {
+	if (words_upstream(&why, lookup, finding)) {
 		text_add(&why, ": the trouble is there, or on the way to it");
 	} else if (lookup->too_big) {
 		text_add(&why, "the answer is too big for the path: ICMP errors about it tell so");
@@ -170,6 +129,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 		address_print(&why, lookup->server);
 		text_add(&why, " is off, serves no DNS or waits in vain for another server");
 	}
+	words_place_of_server(view, &why);
 	check_server(view, finding, "whether that server answers at all");
 	check_resolvers(view, finding, "whether that server is the one meant");
 }
@@ -180,6 +140,7 @@ const struct rule rule_dns_no_answer = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,
+	.facts = BIT(FACT_RESOLVER),
 	.match = match_no_answer,
 	.tell = tell_no_answer,
 	.means = "queries for a name got no answer",
@@ -255,6 +216,7 @@ static void tell_server_down(const struct view *view, struct finding *finding)
 		address_print(&check.run, lookup->server);
 		words_check_end(&check, "which way queries take");
 	}
+	words_place_of_server(view, &why);
 	check_resolvers(view, finding, "whether that server is the one meant");
 }
 
@@ -264,6 +226,7 @@ const struct rule rule_dns_server_down = {
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
+	.facts = BIT(FACT_RESOLVER),
 	.match = match_server_down,
 	.tell = tell_server_down,
 	.means = "the DNS server's port is closed, or there is no way to it",
@@ -302,7 +265,7 @@ static void tell_servfail(const struct view *view, struct finding *finding)
 	add_queries(&what, lookup);
 	text_add(&what, " after ");
 	words_duration(&what, ns_between(lookup->started_ns, lookup->answer_ns));
-	if (tell_upstream(&why, lookup, finding))
+	if (words_upstream(&why, lookup, finding))
 		text_add(&why, "; ");
 	/* RFC 1035 4.1.1; RFC 4035 5.5: a bad signature is told as SERVFAIL */
 	switch (lookup->rcode) {
@@ -491,8 +454,9 @@ static void tell_slow(const struct view *view, struct finding *finding)
 		text_add(&why, " is slow, or waits for other servers");
 		if (lookup->upstream.how)
 			text_add(&why, ": ");
-		tell_upstream(&why, lookup, finding);
+		words_upstream(&why, lookup, finding);
 	}
+	words_place_of_server(view, &why);
 	check_server(view, finding, "how long that server takes");
 	check_resolvers(view, finding, "which server is asked first; timeout and attempts");
 }
@@ -503,6 +467,7 @@ const struct rule rule_dns_slow = {
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,
+	.facts = BIT(FACT_RESOLVER),
 	.match = match_slow,
 	.tell = tell_slow,
 	.means = "a name was looked up, but slowly",
