@@ -74,12 +74,13 @@ def connect(name="c", address=None, port=None, wait=True, timeout=None):
         return {"result": "timeout"}
     if err and err != errno.EINPROGRESS:
         return {"errno": errno.errorcode[err], "result": errno.errorcode[err]}
-    return {"port": sock.getsockname()[1]}
+    return {"port": sock.getsockname()[1], "operations": 1}
 
 
 def visit(host, port=None, timeout=None):
     """As create_connection() does: a lookup, then every address in turn until one works."""
     sockets["c"] = socket.create_connection((host, place(None, port)[1]), timeout)
+    return {"operations": 1}
 
 
 def socket_for(name="c", address=None):
@@ -125,6 +126,15 @@ def fill(name="c"):
         pass
     sock.setblocking(True)
     return {"bytes": sent}
+
+
+def trade(bytes, name="c"):  # pylint: disable=redefined-builtin
+    """Sends so many and receives so many, both at once."""
+    sender = threading.Thread(target=send, args=(bytes, name), daemon=True)
+    sender.start()
+    told = receive(bytes, name)
+    sender.join()
+    return told
 
 
 def error(name="c"):
@@ -342,6 +352,20 @@ def start(command, until=None, address=None):
     return None
 
 
+def serve_apart(address=None, port=None):
+    """A process of its own that echoes every connection, until it is stopped."""
+    address, port = place(address, port)
+    proc = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    started.append(proc)
+    for command in ({"do": "listen", "address": address, "port": port}, {"do": "serve"}):
+        proc.stdin.write(json.dumps(command).encode() + b"\n")
+        proc.stdin.flush()
+        told = json.loads(proc.stdout.readline())
+        if told["result"] != "ok":
+            return told
+    return None
+
+
 def port_open(address, port):
     wanted = socket.inet_pton(family(address), address)
     for table in ("tcp", "tcp6", "udp", "udp6"):
@@ -374,8 +398,9 @@ def pause(seconds):
 
 
 VERBS = {"setting": setting, "listen": listen, "accept": accept, "connect": connect, "visit": visit, "socket": socket_for,
-         "send": send, "receive": receive, "end": end, "fill": fill, "error": error, "close": close, "reset": reset,
+         "send": send, "receive": receive, "end": end, "fill": fill, "trade": trade, "error": error, "close": close, "reset": reset,
          "shutdown": shutdown, "option": option, "rounds": rounds, "echo": echo, "again": again, "serve": serve,
+         "serve-apart": serve_apart,
          "bind": bind, "ask": ask, "hear": hear, "lookup": lookup, "names": names,
          "hello": hello, "secure": secure, "secured": secured,
          "run": run, "start": start, "stop": stop, "limit-files": limit_files, "pause": pause}
