@@ -15,8 +15,6 @@ STAGES = ("attach", "collect", "decode", "join", "rules", "sinks")
 # The rooms of a stage, in order: a file of a room may see its own and those before it, and what
 # stands in the stage's folder itself; that may see every room.
 ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "attempt")}
-# Open as long as rooms are being rebuilt: (who, whom).
-ROOM_EXCEPTIONS = {("conn", "attempt")}
 # A product of its own has a folder of its name in each stage, with a public header of that name. No
 # room sees it; it sees the rooms that stand here.
 PRODUCTS = {"compare": ("segment", "conn")}
@@ -143,8 +141,6 @@ def room_allowed(stage, room, seen):
     if room is None:
         return True
     rooms = ROOMS[stage]
-    if (room, seen) in ROOM_EXCEPTIONS:
-        return True
     return room in rooms and seen in rooms and rooms.index(seen) < rooms.index(room)
 
 

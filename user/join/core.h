@@ -26,6 +26,7 @@ struct listeners;
 struct lookup_slot;
 struct lookups;
 struct loss;
+struct opening_news;
 struct opening_slot;
 struct openings;
 struct scopes;

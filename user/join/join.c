@@ -99,23 +99,73 @@ void join_free(struct join *join)
 	free(join);
 }
 
-/* An opening whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
-static void expire_openings(struct join *join)
+/* ---- openings ---- */
+
+static bool tell_news(struct join *join, __u64 now_ns)
+{
+	struct opening_news news;
+	bool begun = false;
+
+	while (openings_news_next(join, &news)) {
+		begun |= news.notes & NOTE_BEGUN;
+		attempt_opening(join, &news, now_ns);
+	}
+	return begun;
+}
+
+/*
+ * A record takes at most one opening, and here a place is made for the next one: where few are left
+ * by judging early what only settles, or by letting go of what waits; where none is left by giving
+ * up the oldest. So one is free at every record, but while whoever has to leave waits to be told.
+ */
+static void make_room(struct join *join)
+{
+	if (!openings_are_scarce(join))
+		return;
+	if (!attempt_hurry(join) && capture_end_oldest(join)) {
+		tell_news(join, join->now_ns);
+		attempt_hurry(join);
+	}
+	if (openings_left(join))
+		return;
+	join->counters.evicted++;
+	attempt_give_up(join, conns_first(join->conns, CONN_OPENING)->opening);
+}
+
+static void tell_openings(struct join *join, __u64 now_ns)
+{
+	if (tell_news(join, now_ns))
+		make_room(join);
+}
+
+typedef bool end_fn(struct join *join, struct opening_slot *slot, __u64 now_ns);
+
+/* Every opening, the oldest first, until @end says of one that it is too young. */
+static void end_openings(struct join *join, end_fn *end, __u64 now_ns)
 {
 	struct conn *conn = conns_first(join->conns, CONN_OPENING), *next;
 
-	for (; conn && conn->opening->opening.started_ns + join->limits.expire_ns < join->now_ns;
-	     conn = next) {
-		struct opening_slot *slot = conn->opening;
-
+	for (; conn && end(join, conn->opening, now_ns); conn = next) {
 		next = conns_next(conn);
-		if (slot->opening.state != OPENING_CONNECTING)
-			continue;
-		join->counters.expired++;
-		openings_end_unseen(join, slot, join->now_ns);
-		next = openings_still(join, next);
+		tell_openings(join, now_ns);
+		if (next && !next->opening) /* it ended with the one before */
+			next = conns_first(join->conns, CONN_OPENING);
 	}
 }
+
+/* An opening whose end is never seen (lost records, a socket the kernel keeps) must not stay for ever. */
+static bool expire(struct join *join, struct opening_slot *slot, __u64 now_ns)
+{
+	if (slot->opening.started_ns + join->limits.expire_ns >= now_ns)
+		return false;
+	if (slot->opening.state == OPENING_CONNECTING) {
+		join->counters.expired++;
+		openings_end_unseen(join, slot, now_ns);
+	}
+	return true;
+}
+
+/* ---- records ---- */
 
 typedef void handle_fn(struct join *join, const struct event *event);
 
@@ -153,14 +203,14 @@ static void tell_connection(struct join *join, const struct connection *over)
 static void handle_tick(struct join *join, const struct event *event)
 {
 	if (join_is_capture(join))
-		capture_expire(join, event->head.ts_ns);
+		end_openings(join, capture_expire, event->head.ts_ns);
 	lookup_run_timers(join, event->head.ts_ns);
 	datagram_run_timers(join, event->head.ts_ns);
 	tell_lookups(join);
 	tell_lookups_early(join);
 	tell_claims(join, event->head.ts_ns);
 	attempt_run_timers(join, event->head.ts_ns);
-	expire_openings(join);
+	end_openings(join, expire, join->now_ns);
 }
 
 /* Where sockets are told as flows nobody asks why one failed: an opening of each would be kept in vain. */
@@ -294,8 +344,11 @@ static void handle_segment(struct join *join, const struct event *event)
 		tell_lookups(join);
 	}
 	/* nearly every packet is of a connection that has been told to have begun */
-	if (!conn || conn->watched || conn->mirror || (packet->tcp_flags & (TCP_F_SYN | TCP_F_RST)))
+	if (!conn || conn->watched || conn->mirror ||
+	    (packet->tcp_flags & (TCP_F_SYN | TCP_F_RST))) {
 		conn = capture_segment(join, event, &ends, conn, &join->look);
+		tell_openings(join, event->head.ts_ns); /* before what is said on it */
+	}
 	if (join->limits.segments && stream_is_segment(packet)) {
 		if (!conn)
 			conn = conns_add_packet(join->conns, &ends, netns);
@@ -393,6 +446,7 @@ void join_event(struct join *join, const struct event *event)
 		loss_note(join, &event->head);
 	if (handlers[event->head.kind])
 		handlers[event->head.kind](join, event);
+	tell_openings(join, event->head.ts_ns);
 	if (join->flows)
 		flow_event(join, event);
 	if (join->whose)
@@ -429,7 +483,7 @@ const struct stream_look *join_look(const struct join *join)
 
 void join_finish(struct join *join)
 {
-	capture_finish(join);
+	end_openings(join, capture_over, join->now_ns);
 	lookup_finish(join);
 	datagram_finish(join);
 	tell_lookups(join);

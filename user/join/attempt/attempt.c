@@ -230,8 +230,9 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 	return (after_failure || overlapping) && (other_family || attempt->owner.tid == owner->tid);
 }
 
-struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot *opening,
-					 const struct event_owner *owner, bool owner_known)
+/* False: there is no room for another attempt. */
+static bool take_up(struct join *join, struct opening_slot *opening,
+		    const struct event_owner *owner, bool owner_known)
 {
 	__u64 key = owner_key(owner, opening->opening.tuple.remote_port);
 	struct attempt_slot *slot = owner_known ? attempt_first(join, key) : NULL;
@@ -240,11 +241,13 @@ struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot 
 	for (int i = 0; slot && !belongs(join, slot, &opening->opening, owner); i++)
 		slot = i < ATTEMPT_FALLBACK_LOOKS ? attempt_next(join, slot) : NULL;
 	if (!slot) {
-		slot = attempt_take(join, &subject_connect, owner, owner_known,
+		/* of a capture the owner only tells attempts apart */
+		slot = attempt_take(join, &subject_connect, owner,
+				    owner_known && !opening->opening.captured,
 				    opening->opening.netns, opening->opening.cookie,
 				    opening->opening.started_ns);
 		if (!slot)
-			return NULL;
+			return false;
 		if (owner_known)
 			attempt_set_key(join, slot, key);
 	}
@@ -254,10 +257,11 @@ struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot 
 	slot->last_begin_ns = opening->opening.started_ns;
 	slot->live++;
 	opening->attempt = slot;
-	opening->seen = &slot->seen;
 	opening->index = slot->attempt.openings_count;
+	evidence_move(join->evidence, &opening->own, &slot->seen, opening->index);
+	opening->seen = &slot->seen;
 	slot->attempt.openings[slot->attempt.openings_count++] = &opening->opening;
-	return slot;
+	return true;
 }
 
 const struct opening *attempt_decider(const struct attempt *attempt)
@@ -285,7 +289,17 @@ static bool any_established(const struct attempt *attempt)
 	return false;
 }
 
-void attempt_note_failure(struct join *join, struct opening_slot *opening)
+static void learn_owner(struct opening_slot *opening, const struct event_owner *owner)
+{
+	struct attempt_slot *slot = opening->attempt;
+
+	if (!slot || slot->attempt.owner_known)
+		return;
+	slot->attempt.owner = *owner;
+	slot->attempt.owner_known = true;
+}
+
+static void note_failure(struct join *join, struct opening_slot *opening)
 {
 	struct attempt_slot *slot = opening->attempt;
 
@@ -307,7 +321,7 @@ void attempt_note_failure(struct join *join, struct opening_slot *opening)
 			  opening->opening.ended_ns + join->limits.settle_ns);
 }
 
-void attempt_note_established(struct join *join, struct opening_slot *opening)
+static void note_established(struct join *join, struct opening_slot *opening)
 {
 	struct attempt_slot *slot = opening->attempt;
 
@@ -316,7 +330,7 @@ void attempt_note_established(struct join *join, struct opening_slot *opening)
 				  opening->opening.established_ns + join->limits.proven_ns);
 }
 
-void attempt_note_pending(struct join *join, struct opening_slot *opening, __u64 now_ns)
+static void note_pending(struct join *join, struct opening_slot *opening, __u64 now_ns)
 {
 	struct attempt_slot *slot = opening->attempt;
 
@@ -368,7 +382,8 @@ static void prove(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 	attempt_judge(join, slot, now_ns);
 }
 
-void attempt_evict(struct join *join, struct attempt_slot *slot)
+/* Its end will not be seen: what settles is judged now, what was told of is told to be unknown. */
+static void give_up(struct join *join, struct attempt_slot *slot)
 {
 	if (slot->is_due)
 		return;
@@ -391,20 +406,47 @@ void attempt_evict(struct join *join, struct attempt_slot *slot)
 		attempt_release(join, slot);
 }
 
-void attempt_hurry(struct join *join)
+void attempt_give_up(struct join *join, struct opening_slot *opening)
+{
+	if (opening->attempt)
+		give_up(join, opening->attempt);
+	else
+		openings_retire(join, opening);
+}
+
+void attempt_opening(struct join *join, const struct opening_news *news, __u64 now_ns)
+{
+	struct opening_slot *opening = news->slot;
+
+	if ((news->notes & NOTE_BEGUN) && !take_up(join, opening, news->owner, news->owner_known)) {
+		openings_retire(join, opening);
+		return;
+	}
+	if (news->notes & NOTE_OWNER)
+		learn_owner(opening, news->owner);
+	if (news->notes & NOTE_ESTABLISHED)
+		note_established(join, opening);
+	if (news->notes & NOTE_SENT_AGAIN)
+		note_pending(join, opening, now_ns);
+	if (news->notes & NOTE_FAILED)
+		note_failure(join, opening);
+	else if (news->notes & NOTE_UNSEEN)
+		attempt_give_up(join, opening);
+}
+
+bool attempt_hurry(struct join *join)
 {
 	struct attempt_slot *slot = TAILQ_FIRST(&join->attempts->timers[TIMER_SETTLE]);
 
 	if (!slot)
 		slot = TAILQ_FIRST(&join->attempts->timers[TIMER_PROVEN]);
 	if (!slot)
-		slot = capture_end_oldest(join);
-	if (!slot)
-		return;
+		return false;
 	if (slot->timer == TIMER_PROVEN)
 		prove(join, slot, join->now_ns);
 	else
 		attempt_judge(join, slot, join->now_ns);
+	return true;
 }
 
 /* ---- time ---- */
@@ -441,7 +483,7 @@ void attempt_finish(struct join *join)
 	attempt_run_timers(join, UINT64_MAX);
 	for (size_t i = 0; i < table->touched; i++)
 		if (table->slots[i].used)
-			attempt_evict(join, &table->slots[i]);
+			give_up(join, &table->slots[i]);
 }
 
 /* ---- what the outside asks ---- */

@@ -89,11 +89,10 @@ void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer 
 void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns); /* it is final */
 void attempt_release(struct join *join, struct attempt_slot *slot); /* and its openings */
 
-struct attempt_slot *attempt_for_opening(struct join *join, struct opening_slot *slot,
-					 const struct event_owner *owner, bool owner_known);
-void attempt_note_failure(struct join *join, struct opening_slot *slot);
-void attempt_note_established(struct join *join, struct opening_slot *slot);
-void attempt_note_pending(struct join *join, struct opening_slot *slot, __u64 now_ns);
+/* What has become of an opening; that may end it, and others of its attempt. @now_ns: the record's */
+void attempt_opening(struct join *join, const struct opening_news *news, __u64 now_ns);
+/* No more is to come of it: its attempt is given up with all its openings, or it waits to be told. */
+void attempt_give_up(struct join *join, struct opening_slot *opening);
 void attempt_call(struct join *join, const struct event *event); /* bind, listen */
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct full_queue *full);
@@ -103,8 +102,8 @@ void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now
 void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
 /* Likewise; false: no slot was free. */
 bool attempt_claims(struct join *join, const struct address_claims *claims);
-void attempt_evict(struct join *join, struct attempt_slot *slot);
-void attempt_hurry(struct join *join); /* judges the oldest settling one early */
+bool attempt_hurry(
+	struct join *join); /* judges the oldest settling one early; false: none settles */
 void attempt_run_timers(struct join *join, __u64 now_ns);
 void attempt_take_fact(struct join *join, const struct event *event);
 void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 now_ns);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
 #include "join/host/sight.h"
 #include "join/lookup/lookup.h"
@@ -57,7 +56,7 @@ static void end_opening(struct join *join, struct opening_slot *slot, enum openi
 	opening->ended_ns = now_ns > opening->started_ns ? now_ns : opening->started_ns;
 	if (opening->established_ns)
 		join->claimed = true;
-	attempt_note_failure(join, slot);
+	openings_note(join, slot, NOTE_FAILED);
 }
 
 /*
@@ -89,20 +88,18 @@ static bool waits(const struct opening_slot *slot)
 	return (slot->conn->sources & CONN_CAPTURE) && slot->opening.state == OPENING_CONNECTING;
 }
 
-void capture_expire(struct join *join, __u64 now_ns)
+bool capture_expire(struct join *join, struct opening_slot *slot, __u64 now_ns)
 {
-	struct conn *conn = conns_first(join->conns, CONN_OPENING), *next;
+	__u64 until_ns = slot->opening.started_ns + GIVEN_UP_NS;
 
-	for (; conn && conn->opening->opening.started_ns + GIVEN_UP_NS < now_ns; conn = next) {
-		next = conns_next(conn);
-		if (waits(conn->opening))
-			let_go(join, conn->opening,
-			       conn->opening->opening.started_ns + GIVEN_UP_NS);
-		next = openings_still(join, next);
-	}
+	if (until_ns >= now_ns)
+		return false;
+	if (waits(slot))
+		let_go(join, slot, until_ns);
+	return true;
 }
 
-struct attempt_slot *capture_end_oldest(struct join *join)
+bool capture_end_oldest(struct join *join)
 {
 	enum { LOOKS = 16 }; /* where none waits, as live, a full table must not cost a walk */
 	struct conn *conn = conns_first(join->conns, CONN_OPENING);
@@ -110,24 +107,19 @@ struct attempt_slot *capture_end_oldest(struct join *join)
 	for (int looks = 0; conn && looks < LOOKS; conn = conns_next(conn), looks++) {
 		struct opening_slot *slot = conn->opening;
 
-		if (!waits(slot) || !slot->attempt)
+		if (!waits(slot) || !slot->seen)
 			continue;
 		let_go(join, slot, join->now_ns);
-		return slot->attempt;
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
-void capture_finish(struct join *join)
+bool capture_over(struct join *join, struct opening_slot *slot, __u64 now_ns)
 {
-	struct conn *conn = conns_first(join->conns, CONN_OPENING), *next;
-
-	for (; conn; conn = next) {
-		next = conns_next(conn);
-		if (waits(conn->opening))
-			let_go(join, conn->opening, join->now_ns);
-		next = openings_still(join, next);
-	}
+	if (waits(slot))
+		let_go(join, slot, now_ns);
+	return true;
 }
 
 /* ---- copies ---- */
@@ -190,7 +182,7 @@ static void establish(struct join *join, struct opening_slot *slot, __u64 ts_ns)
 
 	opening->state = OPENING_ESTABLISHED;
 	opening->established_ns = ts_ns > opening->started_ns ? ts_ns : opening->started_ns;
-	attempt_note_established(join, slot);
+	openings_note(join, slot, NOTE_ESTABLISHED);
 }
 
 /*
@@ -348,19 +340,14 @@ static void take_icmp(struct join *join, struct opening_slot *slot, const struct
 /* ---- whose it is ---- */
 
 /* On loopback both families are one host's, and a failure of the one leads to the other. */
-static bool attach(struct join *join, struct opening_slot *slot)
+static void note_begun(struct join *join, struct opening_slot *slot)
 {
 	const struct event_tuple *tuple = &slot->opening.tuple;
 	bool loopback = address_is_loopback(tuple->local);
 	__u64 h = hash_mix(hash_bytes(slot->opening.isn, tuple, sizeof(*tuple)), loopback);
 	const struct event_owner owner = { .start_ns = loopback, .tid = (__u32)h };
-	struct attempt_slot *attempt;
 
-	attempt = attempt_for_opening(join, slot, &owner, loopback);
-	if (!attempt)
-		return false;
-	attempt->attempt.owner_known = false; /* it only tells attempts apart */
-	return true;
+	openings_note_owner(join, slot, NOTE_BEGUN, &owner, loopback);
 }
 
 static void open_opening(struct join *join, const struct event *event, const struct ends *ends,
@@ -393,10 +380,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	tuple->remote_port = packet->destination_port;
 	tuple->family = address_is_ipv4(packet->source) ? AF_INET : AF_INET6;
 	tuple->protocol = IPPROTO_TCP;
-	if (!attach(join, slot)) {
-		openings_retire(join, slot);
-		return;
-	}
+	note_begun(join, slot);
 	is_copy(join, slot, packet, event->head.ts_ns);
 	note_syn(&slot->opening, event);
 	add_evidence(join, slot, event, DIRECTION_OUT);

@@ -6,7 +6,6 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "join/host/loss.h"
@@ -129,10 +128,8 @@ void opening_open(struct join *join, const struct event *event)
 		slot->opening.asked_port = open->asked_port;
 		memcpy(slot->opening.asked, open->asked, sizeof(open->asked));
 	}
-	if (!attempt_for_opening(join, slot, &open->owner, event->head.known & EVENT_K_OWNER)) {
-		openings_retire(join, slot);
-		return;
-	}
+	openings_note_owner(join, slot, NOTE_BEGUN, &open->owner,
+			    event->head.known & EVENT_K_OWNER);
 	evidence.old_state = TCP_STATE_CLOSE;
 	evidence.new_state = TCP_STATE_SYN_SENT;
 	openings_add_evidence(join, slot, &evidence);
@@ -148,10 +145,7 @@ static struct opening_slot *late_opening(struct join *join, const struct event *
 
 	if (!slot)
 		return NULL;
-	if (!attempt_for_opening(join, slot, owner, event->head.known & EVENT_K_OWNER)) {
-		openings_retire(join, slot);
-		return NULL;
-	}
+	openings_note_owner(join, slot, NOTE_BEGUN, owner, event->head.known & EVENT_K_OWNER);
 	learn_tuple(join, slot, tuple);
 	return slot;
 }
@@ -161,14 +155,10 @@ void opening_snapshot(struct join *join, const struct event *event)
 	struct opening_slot *slot = openings_by_cookie(join, event->head.cookie);
 	bool owner_known = event->head.known & EVENT_K_OWNER;
 
-	if (!slot) {
+	if (!slot)
 		late_opening(join, event, &event->snapshot.tuple, &event->snapshot.owner);
-		return;
-	}
-	if (slot->attempt && owner_known && !slot->attempt->attempt.owner_known) {
-		slot->attempt->attempt.owner = event->snapshot.owner;
-		slot->attempt->attempt.owner_known = true;
-	}
+	else if (owner_known)
+		openings_note_owner(join, slot, NOTE_OWNER, &event->snapshot.owner, true);
 }
 
 static void note_counters(struct join *join, struct opening_slot *slot, const struct event *event)
@@ -236,7 +226,7 @@ static void end_opening(struct join *join, struct opening_slot *slot, const stru
 	if (opening->tcp_state == TCP_STATE_SYN_SENT &&
 	    socket->flow.again_in_row + 1 > opening->syn_sent)
 		opening->syn_sent = socket->flow.again_in_row + 1;
-	attempt_note_failure(join, slot);
+	openings_note(join, slot, NOTE_FAILED);
 }
 
 void opening_prove(struct opening_slot *slot, __u64 now_ns)
@@ -288,7 +278,7 @@ static void state_changed(struct join *join, struct opening_slot *slot, const st
 		opening->established_ns = event->head.ts_ns;
 		if (socket->flow.retransmits + 1 > opening->syn_sent)
 			opening->syn_sent = socket->flow.retransmits + 1;
-		attempt_note_established(join, slot);
+		openings_note(join, slot, NOTE_ESTABLISHED);
 	}
 	opening->tcp_state = socket->new_state;
 }
@@ -302,7 +292,7 @@ static void retransmitted(struct join *join, struct opening_slot *slot, const st
 	if (opening->state != OPENING_CONNECTING)
 		return;
 	opening->syn_sent++;
-	attempt_note_pending(join, slot, event->head.ts_ns);
+	openings_note(join, slot, NOTE_SENT_AGAIN);
 }
 
 /* A record of a socket we know nothing of speaks of an opening only while it is connecting. */
@@ -421,17 +411,15 @@ void opening_syscall(struct join *join, const struct event *event)
 	slot->opening.bound_port = tuple.local_port || (call->socket_flags & SOCKET_F_BOUND_PORT);
 	slot->opening.syn_sent = 0;
 	slot->opening.tcp_state = call->state;
-	if (!attempt_for_opening(join, slot, &call->owner, event->head.known & EVENT_K_OWNER)) {
-		openings_retire(join, slot);
-		return;
-	}
+	openings_note_owner(join, slot, NOTE_BEGUN, &call->owner,
+			    event->head.known & EVENT_K_OWNER);
 	openings_add_evidence(join, slot, &evidence);
 	slot->opening.state = OPENING_FAILED;
 	slot->opening.ended_ns = event->head.ts_ns;
 	slot->opening.end = END_ERRNO;
 	slot->opening.error = call->error;
 	slot->opening.call_error = call->error;
-	attempt_note_failure(join, slot);
+	openings_note(join, slot, NOTE_FAILED);
 }
 
 bool opening_call_alone(const struct opening *opening)

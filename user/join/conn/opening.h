@@ -9,6 +9,10 @@
  * An opening is taken from a pool when a SYN, a call or a record of a socket in SYN_SENT tells of a
  * connect, and given back (*retired*) when its attempt was told. Its conn stays: what comes late of
  * it (the call's own return, a packet) finds the conn without an opening and is known to be late.
+ *
+ * This room knows no attempt. What one has to hear of an opening is *noted*, and the openings with
+ * notes stand in a queue that join.c empties within the same record, before anybody is told of a
+ * verdict. It has no bound of its own: an opening stands in it once, and leaves it when it is retired.
  */
 
 #define OPENING_COPIES_OF 4 /* of so many last packets of an opening a copy is recognised */
@@ -21,12 +25,33 @@ struct captured_last {
 	__u64 seen_ns; /* the latest packet of the opening */
 };
 
+/* Of one record and one opening they are to be heard in this order. */
+enum opening_note {
+	NOTE_BEGUN = 1 << 0, /* by the owner of the news */
+	NOTE_OWNER = 1 << 1, /* whose it is was learned later */
+	NOTE_ESTABLISHED = 1 << 2,
+	NOTE_SENT_AGAIN = 1 << 3, /* its SYN */
+	NOTE_FAILED = 1 << 4,
+	NOTE_UNSEEN = 1 << 5, /* it is over, and how it ended was not seen */
+};
+
 struct opening_slot {
 	struct opening opening; /* first: a struct opening * of ours is a slot */
 	struct conn *conn;
-	struct attempt_slot *attempt; /* NULL: a loser that nobody waits for */
-	struct evidence_list *seen; /* what is seen of it goes there, NULL while .attempt is */
+	/* what is seen of it goes there: to .own, then to its attempt's; NULL: nobody waits for it */
+	struct evidence_list *seen;
+	struct evidence_list own;
+	struct attempt_slot *attempt; /* the attempt's own mark; NULL: none has taken it */
 	__u8 index; /* in its attempt */
+	__u8 notes; /* private: enum opening_note, not heard yet */
+	TAILQ_ENTRY(opening_slot) by_news;
+};
+
+struct opening_news {
+	struct opening_slot *slot;
+	__u8 notes; /* enum opening_note */
+	bool owner_known;
+	const struct event_owner *owner; /* with NOTE_BEGUN and NOTE_OWNER */
 };
 
 /* Something seen on the way of a packet, before it is known whose it is. */
@@ -57,20 +82,28 @@ struct openings;
 int openings_new(struct openings **out, __u32 room);
 void openings_free(struct openings *openings);
 
+/* Places that are free; scarce: less than a sixteenth of all. A record takes at most one. */
+size_t openings_left(const struct join *join);
+bool openings_are_scarce(const struct join *join);
 /* An opening of a new conn; NULL: none can be had. */
 struct opening_slot *openings_take(struct join *join);
 /* The same, as a part of @conn: one that it has is over, and waits to be told. NULL: none can be had. */
 struct opening_slot *openings_take_for(struct join *join, struct conn *conn);
 void openings_retire(struct join *join, struct opening_slot *slot);
-/* It is over, and how it ended was not seen: given up with its attempt. @now_ns: when that is known. */
+/* Puts it into the queue of news. */
+void openings_note(struct join *join, struct opening_slot *slot, enum opening_note note);
+/* NOTE_BEGUN or NOTE_OWNER, one a record; @owner is copied. */
+void openings_note_owner(struct join *join, struct opening_slot *slot, enum opening_note note,
+			 const struct event_owner *owner, bool owner_known);
+/* Takes the next one out of it, whose notes are heard with that. False: there is none. */
+bool openings_news_next(struct join *join, struct opening_news *news);
+/* It is over, and how it ended was not seen. @now_ns: when that is known. */
 void openings_end_unseen(struct join *join, struct opening_slot *slot, __u64 now_ns);
 void openings_let_go(struct opening_slot *slot); /* nobody waits for its end any more */
 void openings_add_evidence(struct join *join, const struct opening_slot *slot,
 			   const struct evidence *evidence);
 /* The opening of a socket; NULL: it has none, or it was told. */
 struct opening_slot *openings_by_cookie(struct join *join, __u64 cookie);
-/* @next, in a walk over conns that wait; where what was done to the one before ended it, too, the first. */
-struct conn *openings_still(const struct join *join, struct conn *next);
 struct captured_last *openings_last(struct join *join, const struct opening_slot *slot);
 
 /* A first flight is bounded by the window of the SYN, which is never scaled (RFC 7323 2.2). */
@@ -154,8 +187,9 @@ struct conn *capture_segment(struct join *join, const struct event *event, const
 /* An ICMP error about a segment: counts where the opening whose SYN it quotes still waits. */
 void capture_quoted(struct join *join, const struct event *event);
 void capture_see_whole(struct join *join, struct opening_slot *slot);
-void capture_expire(struct join *join, __u64 now_ns); /* lets go of who must have given up */
-/* Lets go of the opening that waits the longest, to make room. Its attempt, NULL: none waits. */
-struct attempt_slot *capture_end_oldest(struct join *join);
-void capture_finish(
-	struct join *join); /* the capture ends: so does what was seen of every opening */
+/* Lets go of an opening whose client must have given up. False: it, and any younger one, has not. */
+bool capture_expire(struct join *join, struct opening_slot *slot, __u64 now_ns);
+/* Lets go of the opening that waits the longest, to make room. False: none of the oldest waits. */
+bool capture_end_oldest(struct join *join);
+/* The capture ends: so does what was seen of the opening. Returns true, as capture_expire(). */
+bool capture_over(struct join *join, struct opening_slot *slot, __u64 now_ns);

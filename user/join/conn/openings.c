@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+
+TAILQ_HEAD(opening_queue, opening_slot);
 
 struct openings {
 	struct opening_slot *slots;
@@ -15,6 +16,9 @@ struct openings {
 	size_t room;
 	size_t touched; /* slots that were ever used */
 	size_t free_count;
+	struct opening_queue news; /* those with .notes, by the first of them */
+	struct event_owner owner; /* whose the last one is that has an owner to be told */
+	bool owner_known;
 };
 
 int openings_new(struct openings **out, __u32 room)
@@ -24,6 +28,7 @@ int openings_new(struct openings **out, __u32 room)
 	if (!openings)
 		return -ENOMEM;
 	openings->room = room;
+	TAILQ_INIT(&openings->news);
 	openings->slots = calloc(room, sizeof(*openings->slots));
 	openings->free = calloc(room, sizeof(struct opening_slot *));
 	openings->last = calloc(room, sizeof(*openings->last));
@@ -45,41 +50,61 @@ void openings_free(struct openings *openings)
 	free(openings);
 }
 
-static size_t left(const struct openings *openings)
+size_t openings_left(const struct join *join)
 {
+	const struct openings *openings = join->openings;
+
 	return openings->room - openings->touched + openings->free_count;
 }
 
-/* No more is to come of it: whoever waits for it is told so, else its place is free. */
-static void give_up(struct join *join, struct opening_slot *slot)
+bool openings_are_scarce(const struct join *join)
 {
-	if (slot->attempt)
-		attempt_evict(join, slot->attempt);
-	else
-		openings_retire(join, slot);
+	return openings_left(join) <= join->openings->room / 16;
+}
+
+void openings_note(struct join *join, struct opening_slot *slot, enum opening_note note)
+{
+	if (!slot->notes)
+		TAILQ_INSERT_TAIL(&join->openings->news, slot, by_news);
+	slot->notes |= note;
+}
+
+void openings_note_owner(struct join *join, struct opening_slot *slot, enum opening_note note,
+			 const struct event_owner *owner, bool owner_known)
+{
+	join->openings->owner = *owner;
+	join->openings->owner_known = owner_known;
+	openings_note(join, slot, note);
+}
+
+static void forget_notes(struct join *join, struct opening_slot *slot)
+{
+	if (slot->notes)
+		TAILQ_REMOVE(&join->openings->news, slot, by_news);
+	slot->notes = 0;
+}
+
+bool openings_news_next(struct join *join, struct opening_news *news)
+{
+	struct opening_slot *slot = TAILQ_FIRST(&join->openings->news);
+
+	if (!slot)
+		return false;
+	*news = (struct opening_news){
+		.slot = slot,
+		.notes = slot->notes,
+		.owner = &join->openings->owner,
+		.owner_known = join->openings->owner_known,
+	};
+	forget_notes(join, slot);
+	return true;
 }
 
 void openings_end_unseen(struct join *join, struct opening_slot *slot, __u64 now_ns)
 {
 	slot->opening.state = OPENING_UNKNOWN;
 	slot->opening.ended_ns = now_ns;
-	give_up(join, slot);
-}
-
-/* Where every place is taken the oldest is given up, with its attempt, and counted. */
-static bool make_room(struct join *join)
-{
-	struct openings *openings = join->openings;
-	struct opening_slot *oldest;
-
-	if (left(openings) <= openings->room / 16)
-		attempt_hurry(join);
-	if (left(openings))
-		return true;
-	oldest = conns_first(join->conns, CONN_OPENING)->opening;
-	join->counters.evicted++;
-	give_up(join, oldest);
-	return left(openings); /* else its attempt waits to be told */
+	openings_note(join, slot, NOTE_UNSEEN);
 }
 
 static struct opening_slot *take(struct join *join, struct conn *conn)
@@ -89,6 +114,7 @@ static struct opening_slot *take(struct join *join, struct conn *conn)
 							   &openings->slots[openings->touched++];
 
 	memset(slot, 0, sizeof(*slot));
+	slot->seen = &slot->own;
 	slot->conn = conn;
 	conn->opening = slot;
 	conn->opened = true;
@@ -98,14 +124,14 @@ static struct opening_slot *take(struct join *join, struct conn *conn)
 
 struct opening_slot *openings_take(struct join *join)
 {
-	struct conn *conn = make_room(join) ? conns_add(join->conns) : NULL;
+	struct conn *conn = openings_left(join) ? conns_add(join->conns) : NULL;
 
 	return conn ? take(join, conn) : NULL;
 }
 
 struct opening_slot *openings_take_for(struct join *join, struct conn *conn)
 {
-	return make_room(join) ? take(join, conn) : NULL;
+	return openings_left(join) ? take(join, conn) : NULL;
 }
 
 void openings_let_go(struct opening_slot *slot)
@@ -121,6 +147,8 @@ void openings_retire(struct join *join, struct opening_slot *slot)
 	struct conn *conn = slot->conn;
 	bool lives = slot->opening.state == OPENING_WORKED || conn->stream;
 
+	forget_notes(join, slot);
+	evidence_release(join->evidence, &slot->own);
 	openings_let_go(slot);
 	openings->free[openings->free_count++] = slot;
 	if (conn->opening != slot)
@@ -137,11 +165,6 @@ struct opening_slot *openings_by_cookie(struct join *join, __u64 cookie)
 	struct conn *conn = conns_by_cookie(join->conns, cookie);
 
 	return conn ? conn->opening : NULL;
-}
-
-struct conn *openings_still(const struct join *join, struct conn *next)
-{
-	return !next || next->opening ? next : conns_first(join->conns, CONN_OPENING);
 }
 
 struct captured_last *openings_last(struct join *join, const struct opening_slot *slot)

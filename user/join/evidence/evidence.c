@@ -78,6 +78,23 @@ void evidence_add(struct evidence_pool *pool, struct evidence_list *list,
 		list->middle = slot;
 }
 
+void evidence_move(struct evidence_pool *pool, struct evidence_list *from, struct evidence_list *to,
+		   __u8 index)
+{
+	to->count += from->count - from->kept;
+	while (from->first) {
+		struct evidence_slot *slot = from->first;
+		struct evidence evidence = slot->evidence;
+
+		from->first = slot->next;
+		slot->next = pool->free;
+		pool->free = slot;
+		evidence.opening_index = index;
+		evidence_add(pool, to, &evidence);
+	}
+	*from = (struct evidence_list){ 0 };
+}
+
 void evidence_release(struct evidence_pool *pool, struct evidence_list *list)
 {
 	if (list->last) {

@@ -34,6 +34,10 @@ void evidence_pool_free(struct evidence_pool *pool);
 void evidence_add(struct evidence_pool *pool, struct evidence_list *list,
 		  const struct evidence *evidence);
 
+/* Moves what @from keeps to the end of @to, as of the opening @index, and empties @from. */
+void evidence_move(struct evidence_pool *pool, struct evidence_list *from, struct evidence_list *to,
+		   __u8 index);
+
 /* Gives back what the list keeps. */
 void evidence_release(struct evidence_pool *pool, struct evidence_list *list);
 
