@@ -429,7 +429,8 @@ struct ev_snapshot { /* header: cookie, netns */
  * listener     the same, the header's netns tells where
  * port-use     name: state or "total", number: sockets, address2 and port: destination, if any,
  *              limit: size of the ephemeral range, on "total"
- * ruleset      name: "table/chain", text: hook and policy, or a rule that drops, as dumped
+ * ruleset      name: "table/chain", text: hook and policy, or a rule that drops, as dumped,
+ *              limit: FILTER_HOOK_* where a packet can meet it, 0 unknown
  * counter      name: as in /proc/net/netstat, number: value now
  * task-state   pid, name: comm, text: "running", "sleeping", "stopped", "zombie" …
  * capability   pid, name: CAP_…, number: 1 has it in effect
@@ -463,6 +464,20 @@ enum event_fact {
 };
 
 enum { FACT_F_ABSENT = 1 << 0 };
+
+#define FACT_RULES_MAX \
+	16 /* rules and chains of a ruleset, the likeliest first: more are not told */
+
+/* Where packet filters look at a packet. */
+enum {
+	FILTER_HOOK_INGRESS = 1 << 0,
+	FILTER_HOOK_PREROUTING = 1 << 1,
+	FILTER_HOOK_INPUT = 1 << 2,
+	FILTER_HOOK_FORWARD = 1 << 3,
+	FILTER_HOOK_OUTPUT = 1 << 4,
+	FILTER_HOOK_POSTROUTING = 1 << 5,
+	FILTER_HOOK_EGRESS = 1 << 6,
+};
 
 struct ev_fact { /* header: netns */
 	__u64 request; /* the attempt it was fetched for */

@@ -27,13 +27,15 @@
 
 /*
  * Drops of healthy TCP that say nothing of a failed connect: duplicates, probes of a closed window,
- * queues of a socket that closes. Every other reason is wanted, whatever number it has here.
+ * queues of a socket that closes; and those of copies. Every other reason is wanted, whatever number it has here.
  */
 static const char *const unwanted_reasons[] = {
-	"SKB_NOT_DROPPED_YET", "SKB_CONSUMED",	"SOCKET_CLOSE",	    "QUEUE_PURGE",
-	"TCP_OFOMERGE",	       "TCP_OLD_DATA",	"TCP_OLD_SEQUENCE", "TCP_OVERWINDOW",
-	"TCP_ZEROWINDOW",      "TCP_OLD_ACK",	"TCP_TOO_OLD_ACK",  "TCP_FASTOPEN",
-	"UNIX_DISCONNECT",     "UNIX_SKIP_OOB",
+	"SKB_NOT_DROPPED_YET", "SKB_CONSUMED",	  "SOCKET_CLOSE",
+	"QUEUE_PURGE",	       "TCP_OFOMERGE",	  "TCP_OLD_DATA",
+	"TCP_OLD_SEQUENCE",    "TCP_OVERWINDOW",  "TCP_ZEROWINDOW",
+	"TCP_OLD_ACK",	       "TCP_TOO_OLD_ACK", "TCP_FASTOPEN",
+	"UNIX_DISCONNECT",     "UNIX_SKIP_OOB",	  /* of copies: */ "OTHERHOST",
+	"PACKET_SOCK_ERROR",
 };
 
 /* ---- what the user asked for ---- */

@@ -152,6 +152,59 @@ bool look_drop_is_no_route(const struct join *join, const struct drop_seen *drop
 	return drop->count && begins(look_drop_reason(join, drop), "IP_OUTNOROUTES");
 }
 
+/* An older recording tells of a chain's hook in the chain's own line alone. */
+static __u32 hooks_of_chain(const struct view *view, const char *chain)
+{
+	static const char *const names[] = { "ingress", "prerouting",  "input", "forward",
+					     "output",	"postrouting", "egress" };
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RULESET, i)); i++) {
+		const char *hook = strstr(fact->text, " hook ");
+
+		if (strncmp(fact->text, "type ", 5) != 0 || !hook || strcmp(fact->name, chain) != 0)
+			continue;
+		for (size_t name = 0; name < ARRAY_SIZE(names); name++)
+			if (begins(hook + 6, names[name]))
+				return 1U << name;
+	}
+	return 0;
+}
+
+const struct ev_fact *look_ruleset(const struct view *view, __u32 hooks)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RULESET, i)); i++) {
+		__u32 at = (__u32)fact->limit;
+
+		/* .port: it drops or rejects; a chain that lets pass explains nothing */
+		if ((fact->flags & FACT_F_ABSENT) || !fact->port)
+			continue;
+		if (!at)
+			at = hooks_of_chain(view, fact->name);
+		if (at & hooks)
+			return fact;
+	}
+	return NULL;
+}
+
+bool look_no_rule(const struct view *view, __u32 hooks)
+{
+	const struct ev_fact *fact;
+	size_t i = 0;
+
+	for (; (fact = attempt_fact(view->join, view->attempt, FACT_RULESET, i)); i++) {
+		bool is_chain = !strncmp(fact->text, "type ", 5);
+
+		/* a legacy table, or what of the call or chain is not known */
+		if ((fact->flags & FACT_F_ABSENT) || (!is_chain && !fact->port) ||
+		    (fact->port && !fact->limit && !hooks_of_chain(view, fact->name)))
+			return false;
+	}
+	return i && i < FACT_RULES_MAX && !look_ruleset(view, hooks);
+}
+
 bool look_never_completed(const struct opening *opening)
 {
 	return opening->captured && opening->synack_in > 1 && !opening->established_ns;

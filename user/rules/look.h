@@ -41,6 +41,10 @@ const char *look_drop_place(const struct join *join, const struct drop_seen *dro
 bool look_refused(const struct opening *opening);
 
 /* One opening of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
+/* What drops or rejects at @hooks (FILTER_HOOK_*), the likeliest; NULL: nothing that was fetched. */
+const struct ev_fact *look_ruleset(const struct view *view, __u32 hooks);
+/* The whole ruleset was fetched, and nothing in it drops or rejects at @hooks. */
+bool look_no_rule(const struct view *view, __u32 hooks);
 bool look_slow(const struct view *view);
 /* What a handshake with that address usually takes from here; 0 not known. */
 __u32 look_usual_handshake_us(const struct view *view);

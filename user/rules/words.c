@@ -339,13 +339,10 @@ void words_check_listener(const struct view *view, struct finding *finding,
 	words_check_end(&check, "%s", why);
 }
 
-void words_ruleset(struct text *text, const struct view *view)
+void words_ruleset(struct text *text, const struct view *view, __u32 hooks)
 {
-	const struct ev_fact *fact;
+	const struct ev_fact *fact = look_ruleset(view, hooks);
 
-	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RULESET, i)); i++)
-		if (!(fact->flags & FACT_F_ABSENT) && fact->port)
-			break; /* .port: it drops or rejects; a chain that lets pass explains nothing */
 	if (!fact)
 		return;
 	text_add(text, "; its ruleset has ");

@@ -72,7 +72,14 @@ void words_check_listener(const struct view *view, struct finding *finding,
 			  const struct opening *opening, const char *why);
 
 /* "; its ruleset has inet filter/input: policy drop": quoted; which of it matched is not known. */
-void words_ruleset(struct text *text, const struct view *view);
+/* Those that a packet passes: that this namespace sent, that came for it, that it passed on. */
+#define WORDS_HOOKS_OUT (FILTER_HOOK_OUTPUT | FILTER_HOOK_POSTROUTING | FILTER_HOOK_EGRESS)
+#define WORDS_HOOKS_IN (FILTER_HOOK_INGRESS | FILTER_HOOK_PREROUTING | FILTER_HOOK_INPUT)
+#define WORDS_HOOKS_FORWARD                                                   \
+	(FILTER_HOOK_INGRESS | FILTER_HOOK_PREROUTING | FILTER_HOOK_FORWARD | \
+	 FILTER_HOOK_POSTROUTING | FILTER_HOOK_EGRESS)
+/* A rule or policy that the packet can have met at @hooks (FILTER_HOOK_*), if one is known. */
+void words_ruleset(struct text *text, const struct view *view, __u32 hooks);
 
 /* Adds "ip route get …" as the socket's route look-up would ask. */
 void words_check_route(const struct view *view, struct finding *finding, const char *why);

@@ -12,7 +12,6 @@
 #define FACT_SOCKETS_MAX 8 /* holders, and as many listeners */
 #define FACT_STATES_MAX 12
 #define FACT_DESTINATIONS_MAX 4
-#define FACT_RULES_MAX 16 /* and chains */
 #define FACT_PROGRAMS_MAX 6
 #define FACT_RESOLVERS_MAX 8 /* glibc and musl take three */
 

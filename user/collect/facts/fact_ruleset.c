@@ -17,6 +17,7 @@
 #include "util/own.h"
 
 #define CHAINS_MAX 128 /* base chains: hooks */
+#define CALLS_MAX 512 /* rules that jump or go to another chain */
 #define NAME_SIZE 48
 
 struct chain {
@@ -24,6 +25,7 @@ struct chain {
 	char hook[16];
 	char type[16];
 	unsigned int ways;
+	unsigned int hooks; /* FILTER_HOOK_* */
 	bool drops; /* by policy */
 	__s32 priority;
 };
@@ -38,6 +40,11 @@ enum score {
 	SCORE_HOOKED, /* the same in a chain at a hook */
 };
 
+struct call {
+	char from[NAME_SIZE], to[NAME_SIZE];
+	unsigned int hooks; /* of .from, and with it of .to */
+};
+
 struct quoted {
 	enum score score;
 	struct ev_fact fact;
@@ -48,6 +55,8 @@ struct ruleset {
 	size_t chain_count;
 	struct chain chains[CHAINS_MAX];
 	struct quoted quoted[FACT_RULES_MAX];
+	size_t call_count;
+	struct call calls[CALLS_MAX];
 	bool any;
 };
 
@@ -71,28 +80,30 @@ static const char *family_name(unsigned int family)
 	}
 }
 
-static const char *hook_name(unsigned int family, __u32 hook, unsigned int *ways)
+struct hook {
+	const char *name;
+	unsigned int ways; /* NFT_WAY_* */
+	unsigned int bit; /* FILTER_HOOK_* */
+};
+
+static const struct hook *hook_of(unsigned int family, __u32 number)
 {
-	static const struct {
-		const char *name;
-		unsigned int ways;
-	} hooks[] = {
-		{ "prerouting", NFT_WAY_IN },
-		{ "input", NFT_WAY_IN },
-		{ "forward", NFT_WAY_IN | NFT_WAY_OUT },
-		{ "output", NFT_WAY_OUT },
-		{ "postrouting", NFT_WAY_OUT },
-		{ "ingress", NFT_WAY_IN },
+	static const struct hook hooks[] = {
+		{ "prerouting", NFT_WAY_IN, FILTER_HOOK_PREROUTING },
+		{ "input", NFT_WAY_IN, FILTER_HOOK_INPUT },
+		{ "forward", NFT_WAY_IN | NFT_WAY_OUT, FILTER_HOOK_FORWARD },
+		{ "output", NFT_WAY_OUT, FILTER_HOOK_OUTPUT },
+		{ "postrouting", NFT_WAY_OUT, FILTER_HOOK_POSTROUTING },
+		{ "ingress", NFT_WAY_IN, FILTER_HOOK_INGRESS },
+	};
+	static const struct hook of_device[] = {
+		{ "ingress", NFT_WAY_IN, FILTER_HOOK_INGRESS },
+		{ "egress", NFT_WAY_OUT, FILTER_HOOK_EGRESS },
 	};
 
-	if (family == NFPROTO_NETDEV) {
-		*ways = hook ? NFT_WAY_OUT : NFT_WAY_IN;
-		return hook ? "egress" : "ingress";
-	}
-	if (hook >= ARRAY_SIZE(hooks))
-		return NULL;
-	*ways = hooks[hook].ways;
-	return hooks[hook].name;
+	if (family == NFPROTO_NETDEV)
+		return &of_device[!!number];
+	return number < ARRAY_SIZE(hooks) ? &hooks[number] : NULL;
 }
 
 /* "inet filter/output"; false: the message lacks a name. */
@@ -115,7 +126,7 @@ static int take_chain(void *ctx, struct nlmsghdr *message)
 	struct nfgenmsg *head = nlmsg_data(message);
 	struct nlattr *table[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
 	struct chain *chain = &ruleset->chains[ruleset->chain_count];
-	const char *name;
+	const struct hook *at;
 
 	if (netlink_attributes(message, sizeof(*head), table, NFTA_CHAIN_MAX))
 		return 0;
@@ -125,12 +136,13 @@ static int take_chain(void *ctx, struct nlmsghdr *message)
 	    nla_parse_nested(hook, NFTA_HOOK_MAX, table[NFTA_CHAIN_HOOK], NULL) < 0)
 		return 0;
 	*chain = (struct chain){ 0 };
-	name = hook_name(head->nfgen_family, ntohl(netlink_u32(hook[NFTA_HOOK_HOOKNUM], 0)),
-			 &chain->ways);
-	if (!name || !chain_name(chain->name, head->nfgen_family, table[NFTA_CHAIN_TABLE],
-				 table[NFTA_CHAIN_NAME]))
+	at = hook_of(head->nfgen_family, ntohl(netlink_u32(hook[NFTA_HOOK_HOOKNUM], 0)));
+	if (!at || !chain_name(chain->name, head->nfgen_family, table[NFTA_CHAIN_TABLE],
+			       table[NFTA_CHAIN_NAME]))
 		return 0;
-	tell_copy(chain->hook, name, sizeof(chain->hook));
+	chain->ways = at->ways;
+	chain->hooks = at->bit;
+	tell_copy(chain->hook, at->name, sizeof(chain->hook));
 	if (table[NFTA_CHAIN_TYPE])
 		nla_strlcpy(chain->type, table[NFTA_CHAIN_TYPE], sizeof(chain->type));
 	chain->priority = ntohl(netlink_u32(hook[NFTA_HOOK_PRIORITY], 0));
@@ -145,6 +157,48 @@ static const struct chain *find_chain(const struct ruleset *ruleset, const char 
 		if (!strcmp(ruleset->chains[i].name, name))
 			return &ruleset->chains[i];
 	return NULL;
+}
+
+/* Where packets come to a chain: at its own hook, or through the chains that call it. */
+static unsigned int hooks_of(const struct ruleset *ruleset, const char *name)
+{
+	const struct chain *chain = find_chain(ruleset, name);
+	unsigned int hooks = chain ? chain->hooks : 0;
+
+	for (size_t i = 0; !chain && i < ruleset->call_count; i++)
+		if (!strcmp(ruleset->calls[i].to, name))
+			hooks |= ruleset->calls[i].hooks;
+	return hooks;
+}
+
+/* Chains call chains: until nothing new is learned. The kernel allows 16 of them in a row. */
+static void follow_calls(struct ruleset *ruleset)
+{
+	bool learned = true;
+
+	for (int round = 0; learned && round < 16; round++) {
+		learned = false;
+		for (size_t i = 0; i < ruleset->call_count; i++) {
+			struct call *call = &ruleset->calls[i];
+			unsigned int hooks = hooks_of(ruleset, call->from);
+
+			learned |= hooks != call->hooks;
+			call->hooks = hooks;
+		}
+	}
+}
+
+/* Of the same table as the rule at @from. */
+static void keep_call(struct ruleset *ruleset, const char *from, unsigned int family,
+		      const struct nlattr *table, const struct nlattr *to)
+{
+	struct call *call = &ruleset->calls[ruleset->call_count];
+
+	if (ruleset->call_count == CALLS_MAX)
+		return;
+	*call = (struct call){ 0 };
+	tell_copy(call->from, from, sizeof(call->from));
+	ruleset->call_count += chain_name(call->to, family, table, to);
 }
 
 /* Keeps the best, best first, and among equals the order of the dump. */
@@ -198,6 +252,9 @@ static int take_rule(void *ctx, struct nlmsghdr *message)
 	rule = nft_rule_read(table[NFTA_RULE_EXPRESSIONS], head->nfgen_family,
 			     &ruleset->fetch->request->tuple,
 			     chain ? chain->ways : NFT_WAY_IN | NFT_WAY_OUT, &text);
+	if (rule.calls)
+		keep_call(ruleset, fact.name, head->nfgen_family, table[NFTA_RULE_TABLE],
+			  rule.calls);
 	if (rule.end == NFT_END_OTHER)
 		return 0;
 	fact.number = handle;
@@ -274,8 +331,13 @@ void fact_fetch_ruleset(struct fetch *fetch)
 	netlink_close(&netlink);
 	if (!err) {
 		keep_chains(ruleset);
-		for (size_t i = 0; i < FACT_RULES_MAX && ruleset->quoted[i].score; i++)
-			fact_tell(fetch, &ruleset->quoted[i].fact);
+		follow_calls(ruleset);
+		for (size_t i = 0; i < FACT_RULES_MAX && ruleset->quoted[i].score; i++) {
+			struct ev_fact *fact = &ruleset->quoted[i].fact;
+
+			fact->limit = hooks_of(ruleset, fact->name);
+			fact_tell(fetch, fact);
+		}
 	}
 	legacy = tell_legacy(fetch, "/proc/thread-self/net/ip_tables_names", "ip");
 	legacy |= tell_legacy(fetch, "/proc/thread-self/net/ip6_tables_names", "ip6");

@@ -222,6 +222,7 @@ static void read_immediate(struct reading *reading, const struct nlattr *data)
 		text_add(reading->text, "accept");
 	} else if (code == NFT_JUMP || code == NFT_GOTO) {
 		text_add(reading->text, code == NFT_JUMP ? "jump " : "goto ");
+		reading->rule.calls = verdict[NFTA_VERDICT_CHAIN];
 		if (verdict[NFTA_VERDICT_CHAIN])
 			text_add_foreign(reading->text, nla_data(verdict[NFTA_VERDICT_CHAIN]),
 					 nla_len(verdict[NFTA_VERDICT_CHAIN]));

@@ -21,6 +21,7 @@ struct nft_rule {
 	enum nft_end end;
 	unsigned int ways; /* NFT_WAY_*: in which direction a packet of the tuple could match */
 	bool whole; /* every condition was understood */
+	const struct nlattr *calls; /* the chain that it jumps or goes to, NULL none */
 };
 
 /*

@@ -428,6 +428,21 @@ bool opening_call_alone(const struct opening *opening)
 	return opening->call_error && !opening->syn_sent;
 }
 
+/*
+ * The next hop for which a namespace of this machine dropped the SYN that it was to pass on, maybe
+ * translated: its failure and the drop are one step of the kernel's.
+ */
+static const struct neighbor_failure *failure_behind_drop(const struct join *join,
+							  const struct drop_seen *drop)
+{
+	const char *reason =
+		drop->reason_known ? join_name(join, NAME_DROP_REASON, drop->reason) : NULL;
+
+	if (!drop->count || !reason || strncmp(reason, "NEIGH_", strlen("NEIGH_")) != 0)
+		return NULL;
+	return host_neighbor_failure_near(join, drop->netns, drop->first_ns);
+}
+
 void opening_see_whole(struct join *join, struct opening_slot *slot)
 {
 	const struct netns_slot *netns = host_netns(join, slot->opening.netns);
@@ -453,6 +468,8 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 		(opening->error == EHOSTUNREACH || opening->retransmit_error == -EBUSY);
 	failure = host_neighbor_failure(join, opening->netns, opening->tuple.remote,
 					opening->started_ns, stuck);
+	if (!failure)
+		failure = failure_behind_drop(join, &opening->drop_out);
 	if (failure && !opening->neighbor_failed) {
 		opening->neighbor_failed = true;
 		opening->neighbor_netns = failure->netns;

@@ -222,6 +222,14 @@ static bool drop_is(const struct join *join, const struct sighting *sighting, co
 	return text && !strcmp(text, name);
 }
 
+/* A copy was freed: for another host's address (promiscuous bridges), or at a packet socket. */
+static bool is_copy_dropped(const struct join *join, const struct sighting *sighting)
+{
+	return sighting->evidence.kind == EVENT_DROP &&
+	       (drop_is(join, sighting, "OTHERHOST") ||
+		drop_is(join, sighting, "PACKET_SOCK_ERROR"));
+}
+
 static void note_refused(struct opening *opening, const struct sighting *sighting, bool by_drop)
 {
 	opening->refused_here = true;
@@ -296,6 +304,8 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 {
 	struct evidence evidence = sighting->evidence;
 
+	if (is_copy_dropped(join, sighting))
+		return; /* the packet's own fate is another */
 	if (sighting->quoted)
 		apply_quoted(&slot->opening, sighting);
 	else if (out)

@@ -256,6 +256,25 @@ const struct neighbor_failure *host_neighbor_failure(const struct join *join, __
 	return NULL;
 }
 
+const struct neighbor_failure *host_neighbor_failure_near(const struct join *join, __u32 netns,
+							  __u64 ts_ns)
+{
+	enum { ONE_STEP_NS = 50 * 1000 * 1000 }; /* a virtual CPU may stand still in between */
+	const struct neighbor_failure *found = NULL;
+
+	for (size_t i = 0; i < NEIGHBORS_MAX && i < join->host->neighbors_next; i++) {
+		const struct neighbor_failure *failure = &join->host->neighbors[i];
+
+		if (failure->netns != netns || failure->ts_ns > ts_ns + ONE_STEP_NS ||
+		    ts_ns > failure->ts_ns + ONE_STEP_NS)
+			continue;
+		if (found && !address_equal(found->address, failure->address))
+			return NULL; /* which of them is not known */
+		found = failure;
+	}
+	return found;
+}
+
 /* ---- changes ---- */
 
 void host_note_change(struct join *join, __u32 netns, __u64 ts_ns, __u16 what, bool removed,

@@ -42,6 +42,10 @@ const struct neighbor_failure *host_neighbor_failure(const struct join *join, __
 						     const __u8 *remote, __u64 since_ns,
 						     bool stuck);
 
+/* The one that failed in @netns at that time, in the same step; NULL: none, or several. */
+const struct neighbor_failure *host_neighbor_failure_near(const struct join *join, __u32 netns,
+							  __u64 ts_ns);
+
 /* Does what is handed to this interface leave the machine? */
 bool host_interface_leaves(const struct join *join, __u32 netns, __u32 ifindex);
 

@@ -304,7 +304,7 @@ static void tell_reply_dropped(const struct view *view, struct finding *finding)
 	words_end(&what, view);
 	if (look_drop_is_filter(view->join, drop)) {
 		text_add(&why, "a rule or policy of this host's packet filter drops the answer");
-		words_ruleset(&why, view);
+		words_ruleset(&why, view, WORDS_HOOKS_IN);
 	} else if (seen) {
 		text_add(&why, "this host's network stack refuses the answer for the reason given");
 	} else {

@@ -79,6 +79,31 @@ static bool looped_back(const struct view *view)
 	return interface && (interface->flags & INTERFACE_F_LOOPBACK);
 }
 
+static bool is_reason(const struct view *view, const char *with)
+{
+	const char *reason = look_drop_reason(view->join, &view->opening->drop_out);
+
+	return reason && !strncmp(reason, with, strlen(with));
+}
+
+/* Over lo what is sent comes in, too. */
+static __u32 hooks_passed(const struct view *view, __u32 place)
+{
+	const struct opening *opening = view->opening;
+
+	if (place == opening->netns)
+		return look_remote_is_own(view) ? WORDS_HOOKS_OUT | WORDS_HOOKS_IN :
+						  WORDS_HOOKS_OUT;
+	switch (look_address(view, place, opening->tuple.remote)) {
+	case KNOWN_YES:
+		return WORDS_HOOKS_IN;
+	case KNOWN_NO:
+		return WORDS_HOOKS_FORWARD;
+	default:
+		return WORDS_HOOKS_IN | WORDS_HOOKS_FORWARD;
+	}
+}
+
 /* In the socket's own namespace: the kernel said so, or nothing else explains what was seen. */
 static bool filtered_in_own(const struct view *view, struct guess *guess)
 {
@@ -87,6 +112,9 @@ static bool filtered_in_own(const struct view *view, struct guess *guess)
 
 	if (look_drop_is_filter(view->join, &opening->drop_out) &&
 	    (!opening->drop_out.netns || opening->drop_out.netns == opening->netns)) {
+		if (is_reason(view, "NETFILTER_DROP") &&
+		    look_no_rule(view, hooks_passed(view, opening->netns)))
+			guess->confidence = CONFIDENCE_POSSIBLE; /* the hooks have other users */
 		/* some SYNs were dropped and others not: then the others had their own fate */
 		if (left && opening->drop_out.count < opening->syn_sent)
 			guess->confidence = CONFIDENCE_LIKELY;
@@ -133,13 +161,6 @@ static bool match_firewall(const struct view *view, struct guess *guess)
 		guess->confidence = CONFIDENCE_POSSIBLE;
 		return true;
 	}
-}
-
-static bool is_reason(const struct view *view, const char *with)
-{
-	const char *reason = look_drop_reason(view->join, &view->opening->drop_out);
-
-	return reason && !strncmp(reason, with, strlen(with));
 }
 
 /* More than dropped: the socket was told at once; a time-out and ss -K only say how waiting ended. */
@@ -264,10 +285,21 @@ static void add_filter_check(const struct view *view, struct finding *finding, _
 	}
 }
 
+static void add_conntrack_check(const struct view *view, struct finding *finding, __u32 netns)
+{
+	struct words_check check = words_check(view, finding, netns);
+
+	text_add(&check.run,
+		 "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max");
+	words_check_end(&check, "whether the table of connections is full");
+}
+
 static void tell_firewall(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
 	__u32 place = place_of(opening) ? place_of(opening) : opening->netns;
+	bool unexplained =
+		is_reason(view, "NETFILTER_DROP") && look_no_rule(view, hooks_passed(view, place));
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
@@ -280,6 +312,10 @@ static void tell_firewall(const struct view *view, struct finding *finding)
 		text_add(&why, "the queueing discipline of the interface is full");
 	else if (is_reason(view, "SECURITY_HOOK"))
 		text_add(&why, "a security module denies the packet");
+	else if (unexplained)
+		text_add(&why, "the packet filter's hooks dropped it, and no rule or policy there "
+			       "matches: a full table of connections (conntrack), or another "
+			       "kernel module");
 	else
 		text_add(&why, "a rule or policy of the packet filter matches it");
 	words_in_netns(&why, view->join, place);
@@ -289,7 +325,9 @@ static void tell_firewall(const struct view *view, struct finding *finding)
 	if (is_reason(view, "BPF_CGROUP") || is_reason(view, "TC_"))
 		add_program(&why, view);
 	else
-		words_ruleset(&why, view);
+		words_ruleset(&why, view, hooks_passed(view, place));
+	if (unexplained)
+		add_conntrack_check(view, finding, place);
 	add_filter_check(view, finding, place);
 	words_check_route(view, finding, "interface and source that rules may match");
 }
@@ -428,11 +466,41 @@ static void add_why_not_forwarded(struct text *text, const struct view *view)
 		text_add(text, ": a route of type %s matches there", type);
 	else if (look_drop_is_filter(view->join, &opening->drop_out) ||
 		 is_filter_icmp(&opening->icmp_here)) {
-		text_add(text, ": a rule or policy of its packet filter on forwarding matches");
-		words_ruleset(text, view);
+		text_add(text,
+			 look_no_rule(view, WORDS_HOOKS_FORWARD) ?
+				 ": its packet filter's hooks dropped it, and no rule or policy "
+				 "there matches (a full table of connections, another module)" :
+				 ": a rule or policy of its packet filter on forwarding matches");
+		words_ruleset(text, view, WORDS_HOOKS_FORWARD);
 	} else {
 		text_add(text, ": it has no route for it, or does not accept where it came from");
 	}
+}
+
+/* Dropped on the way in, whether it was to be forwarded or had arrived: by its source alone. */
+static void tell_reverse_path(const struct view *view, struct finding *finding, struct text *why,
+			      __u32 place)
+{
+	const struct opening *opening = view->opening;
+	struct words_check check;
+
+	text_add(why, "the reverse path filter (rp_filter)");
+	if (opening->drop_out.ifindex) {
+		text_add(why, " of ");
+		words_interface(why, view->join, place, opening->drop_out.ifindex);
+	}
+	words_in_netns(why, view->join, place);
+	text_add(why, " refuses the source ");
+	address_print(why, opening->tuple.local);
+	text_add(why, ": the way back to it does not lead out where the SYN came in");
+	check = words_check(view, finding, place);
+	text_add(&check.run, "ip route get ");
+	address_print(&check.run, opening->tuple.local);
+	words_check_end(&check, "the way back: another interface than the one it came in at");
+	check = words_check(view, finding, place);
+	text_add(&check.run, "sysctl -ar 'net.ipv4.conf..*.rp_filter'");
+	words_check_end(&check,
+			"the larger of all and the interface's is in effect; 2 takes any way");
 }
 
 static void tell_forward_dropped(const struct view *view, struct finding *finding)
@@ -454,6 +522,10 @@ static void tell_forward_dropped(const struct view *view, struct finding *findin
 		words_netns(&what, view->join, place);
 		text_add(&what, " and did not leave it");
 		words_end(&what, view);
+	}
+	if (is_reason(view, "IP_RPFILTER")) {
+		tell_reverse_path(view, finding, &why, place);
+		return;
 	}
 	if (place == join_netns_own(view->join))
 		text_add(&why, "this host");

@@ -248,16 +248,30 @@ static void want_neighbor_failed(const struct view *view, struct wanted_facts *w
 	wanted->wanted = 0;
 }
 
+/* Where nobody answered: as the neighbour's own record says, else where the SYN was dropped for it. */
+static __u32 neighbor_netns(const struct view *view)
+{
+	const struct opening *opening = view->opening;
+
+	if (opening->neighbor_failed)
+		return opening->neighbor_netns;
+	if (look_drop_is_neighbor(view->join, &opening->drop_out) && opening->drop_out.netns)
+		return opening->drop_out.netns;
+	return opening->netns;
+}
+
 static void tell_neighbor_failed(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
 	const struct ev_fact *fact = attempt_fact(view->join, view->attempt, FACT_NEIGHBOR, 0);
-	__u32 netns = opening->neighbor_failed ? opening->neighbor_netns : opening->netns;
+	__u32 netns = neighbor_netns(view);
+	bool elsewhere = netns != opening->netns;
 	const __u8 *who = opening->neighbor_failed ? opening->neighbor :
-			  fact			   ? fact->address :
+			  fact && !elsewhere	   ? fact->address :
 						     NULL;
-	const struct interface *interface =
-		join_interface(view->join, netns, opening->neighbor_ifindex);
+	__u32 ifindex =
+		opening->neighbor_failed ? opening->neighbor_ifindex : opening->drop_out.ifindex;
+	const struct interface *interface = join_interface(view->join, netns, ifindex);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -267,21 +281,31 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 	if (opening->neighbor_failed) {
 		address_print(&what, who);
 		text_add(&what, " did not answer %s", question);
-		if (opening->neighbor_ifindex) {
+		if (ifindex) {
 			text_add(&what, " on ");
-			words_interface(&what, view->join, netns, opening->neighbor_ifindex);
+			words_interface(&what, view->join, netns, ifindex);
 		}
 		words_in_netns(&what, view->join, netns);
 		text_add(&what, netns == opening->netns ? "; no SYN went out" :
 							  "; the SYN went no further");
 	} else if (look_drop_is_neighbor(view->join, &opening->drop_out)) {
-		text_add(&what, "the kernel dropped the SYN: the next hop did not answer %s",
-			 question);
+		text_add(&what, "the kernel dropped the SYN");
+		if (elsewhere && ifindex) {
+			text_add(&what, " on ");
+			words_interface(&what, view->join, netns, ifindex);
+		}
+		words_in_netns(&what, view->join, netns);
+		text_add(&what, ": the next hop did not answer %s", question);
 	} else {
 		text_add(&what, "no SYN reached an interface, the first one still waits here");
 	}
 	words_end(&what, view);
-	if (who && address_equal(who, opening->tuple.remote))
+	if (elsewhere && !(who && address_equal(who, opening->tuple.remote)))
+		text_add(
+			&why,
+			"the SYN was passed on there, and where it was sent to (as translated, if it "
+			"was) does not answer on that link: switched off, gone, or a wrong address");
+	else if (who && address_equal(who, opening->tuple.remote))
 		text_add(
 			&why,
 			"the host itself does not answer on that link: switched off, another network, or a wrong address");
@@ -293,7 +317,7 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 		text_add(&why, "the next hop does not answer %s", question);
 	if (interface && interface->type[0])
 		text_add(&why, " (the link is a %s)", interface->type);
-	if (look_route(view) && look_route(view)->text[0]) {
+	if (!elsewhere && look_route(view) && look_route(view)->text[0]) {
 		text_add(&why, "; the route is ");
 		words_route(&why, view);
 	}
@@ -304,7 +328,8 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 		address_print(&check.run, who);
 	}
 	words_check_end(&check, "the neighbour's state");
-	words_check_route(view, finding, "whether that next hop is the right one");
+	if (!elsewhere)
+		words_check_route(view, finding, "whether that next hop is the right one");
 }
 
 const struct rule rule_local_neighbor_failed = {
