@@ -22,8 +22,7 @@ from harness import Agent
 from net import Net
 from play import DidNotHappen, Play, Said
 
-AT_A_TIME = 10  # most of it is waiting
-TRIES = 2      # a fault that did not happen is tried again
+TRIES = 2  # a fault that did not happen is tried again
 
 
 class Watch(Agent):
@@ -44,7 +43,7 @@ class Watch(Agent):
         """What it said of a play; only after the end of what was played."""
         found = [(self.came[i], obj) for i, obj in enumerate(self.objects()) if obj["type"] == "finding" and play.concerns(obj)]
         first = round(1000 * (found[0][0] - play.began)) if found else None
-        return Said([obj for _, obj in found], first)
+        return Said([obj for _, obj in found], first, play.variant.right("watch"))
 
 
 class Outcome:
@@ -79,13 +78,13 @@ class Round:
                 outcome.missed = str(fault)
                 print(f"again: {outcome.mode} {outcome.variant.name}: {outcome.missed[:300]}", flush=True)
         if outcome.mode == "run" and not outcome.missed:
-            outcome.said = Said(outcome.play.run_findings(), None)
+            outcome.said = Said(outcome.play.run_findings(), None, outcome.variant.right("run"))
         return outcome
 
     def watched(self, outcomes, *args):
         """Plays them beside one agent."""
         watch = Watch(self.net.lab, *args)
-        with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        with concurrent.futures.ThreadPoolExecutor(page.AT_A_TIME) as pool:
             list(pool.map(self.play, outcomes))
         watch.quiesce()
         watch.stop()
@@ -101,7 +100,7 @@ class Round:
             if outcome.mode == "watch" and outcome.variant.get("args"):
                 self.watched([outcome], *outcome.variant.get("args"))
         print(f"the watch is over after {time.monotonic() - self.began:.0f} s", flush=True)
-        with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        with concurrent.futures.ThreadPoolExecutor(page.AT_A_TIME) as pool:
             list(pool.map(self.play, [o for o in self.outcomes if o.mode == "run"]))
         for outcome in self.outcomes:
             if outcome.said:

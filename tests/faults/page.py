@@ -8,6 +8,7 @@ import form
 from program import ROOT
 
 PATH = ROOT / "docs/accuracy.md"
+AT_A_TIME = 10  # scenarios that are played together: most of it is waiting
 CONNECTIONS_A_DAY = 86_400  # of a simulated host: one a second
 HEAD = "| scenario | expected | watch said | | run said | | first word |"
 
@@ -25,8 +26,10 @@ a mode when one of its findings is final and nothing else was said.
 
 The client, a router and the server are network namespaces of one kernel: in none of the scenarios the other end is another
 machine, and the server's own words are those of this host, too. The wire between client and router is a program, so what is
-lost on it no kernel knows. `watch` is one agent for all of them; `run` starts the client and hears what is its own. The first word is the time from
-the scenario's first step, waits of its own included, to the first finding about it, pending or final.
+lost on it no kernel knows. `watch` is one agent for all of them; `run` starts the client and hears what is its own: {at_a_time}
+of them at a time, each an agent of its own. It tells of its command also what is normal but worth knowing (severity info):
+that counts only where it is expected. The first word is the time from the scenario's first step, waits of its own included,
+to the first finding about it, pending or final.
 
 ## Findings
 
@@ -114,7 +117,7 @@ class Page:
         variants = {v.name: v for v in form.load()}
         rows = [self.rows[name] for name in variants if name in self.rows]
         path.write_text(TEXT.format(
-            count=len(rows), kinds=len({variants[r.name].scenario for r in rows}), kernel=kernel, head=HEAD,
+            count=len(rows), kinds=len({variants[r.name].scenario for r in rows}), kernel=kernel, head=HEAD, at_a_time=AT_A_TIME,
             modes="\n".join(mode_line(mode, rows) for mode in form.MODES),
             findings="\n".join(finding_lines(rows, variants)), rows="\n".join(r.text() for r in rows),
             **self.healthy(rows, variants)))

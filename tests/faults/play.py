@@ -20,10 +20,11 @@ class DidNotHappen(Exception):
 
 
 class Said:
-    """What the agent said of a variant in a mode."""
+    """What the agent said of a variant in a mode. Information that nobody expects is no complaint: see the page's text."""
 
-    def __init__(self, findings, first_ms):
-        self.finals = sorted({f["finding"] for f in findings if f["state"] == "final"})
+    def __init__(self, findings, first_ms, right=()):
+        self.finals = sorted({f["finding"] for f in findings if f["state"] == "final"
+                              and (f["severity"] != "info" or f["finding"] in right)})
         self.first_ms = first_ms  # from the first step to the first word; None when there was none
         self.operations = 0
 
