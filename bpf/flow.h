@@ -70,11 +70,40 @@ static __always_inline __u32 flow_flight_packets(const struct tcp_sock *tp, bool
 	return has_syn || !mss ? 1 : (flight + mss - 1) / mss;
 }
 
+/* @stamp: in jiffies, of a segment with payload or an acknowledgment; it wraps after 49 days and more. */
+static __always_inline __u64 flow_time(__u32 stamp, __u32 now_jiffies, __u64 now_ns)
+{
+	__u64 age_ns = (__u64)(now_jiffies - stamp) * knobs.tick_ns;
+
+	return age_ns < now_ns ? now_ns - age_ns : 0;
+}
+
+/* Returns what is known. */
+static __always_inline __u32 flow_fill_times(struct event_flow *flow, const struct tcp_sock *tp)
+{
+	__u32 now_jiffies = bpf_jiffies64();
+	__u64 now_ns = bpf_ktime_get_ns();
+
+	flow->sent_ns = 0;
+	flow->received_ns = 0;
+	flow->heard_ns = 0;
+	if (!knobs.tick_ns)
+		return 0;
+	if (tp->data_segs_out)
+		flow->sent_ns = flow_time(tp->lsndtime, now_jiffies, now_ns);
+	if (tp->data_segs_in)
+		flow->received_ns = flow_time(tp->inet_conn.icsk_ack.lrcvtime, now_jiffies, now_ns);
+	if (tp->rcv_tstamp)
+		flow->heard_ns = flow_time(tp->rcv_tstamp, now_jiffies, now_ns);
+	return EVENT_K_TIMES;
+}
+
 /* Behind the first part. Returns what is known. */
 static __always_inline __u32 flow_fill_rest(struct event_flow *flow, const struct tcp_sock *tp,
 					    __u8 state, bool peer_fin)
 {
 	__u32 least_us = tp->rtt_min.s[0].v;
+	__u32 known = EVENT_K_FLOW;
 
 	flow->packets_out = tp->segs_out;
 	flow->bytes_sent = tp->bytes_sent;
@@ -96,7 +125,9 @@ static __always_inline __u32 flow_fill_rest(struct event_flow *flow, const struc
 		flow->how |= FLOW_F_PEER_FIN;
 	flow_fill_options(flow, tp, state);
 	__builtin_memset(flow->pad2, 0, sizeof(flow->pad2));
-	return compat_counts_timeouts(tp) ? EVENT_K_FLOW | EVENT_K_TIMEOUTS : EVENT_K_FLOW;
+	if (compat_counts_timeouts(tp))
+		known |= EVENT_K_TIMEOUTS;
+	return known | flow_fill_times(flow, tp);
 }
 
 /*

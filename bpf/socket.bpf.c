@@ -149,8 +149,9 @@ static __always_inline struct socket_record *socket_reserve(struct emit_cpu *cpu
 	return record;
 }
 
+/* @whole: a constant, because the ring wants one. */
 static __always_inline void socket_emit_state(const struct sock *sk, const struct tcp_sock *tp,
-					      __u8 old_state, __u8 new_state)
+					      __u8 old_state, __u8 new_state, bool whole)
 {
 	struct emit_cpu *cpu = emit_cpu();
 	struct socket_record *record;
@@ -160,11 +161,10 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	if (!cpu)
 		return;
 	is_reset = knobs.has_reset_hook && socket_take_reset(cpu, sk);
-	record = socket_reserve(cpu, EVENT_STATE, sk,
-				knobs.flows ? sizeof(*record) : SOCKET_RECORD_SIZE);
+	record = socket_reserve(cpu, EVENT_STATE, sk, whole ? sizeof(*record) : SOCKET_RECORD_SIZE);
 	if (!record)
 		return;
-	known = socket_fill(&record->body, sk, tp, old_state, new_state, knobs.flows);
+	known = socket_fill(&record->body, sk, tp, old_state, new_state, whole);
 	if (knobs.has_reset_hook)
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
@@ -180,11 +180,44 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	emit_submit(cpu, &record->head);
 }
 
+/* Its handshake was over: what it has counted tells something. */
+static __always_inline bool socket_stood(int state)
+{
+	return state != TCP_SYN_SENT && state != TCP_SYN_RECV && state != TCP_LISTEN;
+}
+
+/* So much was sent again that the rule for it may have something to say. */
+static __always_inline bool socket_is_lossy(const struct tcp_sock *tp)
+{
+	return tp->total_retrans > 1 &&
+	       (__u64)tp->total_retrans * 100 > (__u64)tp->data_segs_out * knobs.loss_floor_percent;
+}
+
 /*
- * What is told beside openings: how an active opening ends, and every end with an error; for flows
- * every end and the begin of a connection that comes in.
+ * An end of a connection that stood, without an error: is there anything to say of it? What closes
+ * without a FIN of its own sends a reset; what closes behind the peer's and never heard a word was
+ * turned away.
  */
-static __always_inline bool socket_is_told(const struct sock *sk, int old_state, int new_state)
+static __always_inline bool socket_is_end_notable(const struct tcp_sock *tp, int old_state)
+{
+	bool own_fin =
+		old_state == TCP_FIN_WAIT1 || old_state == TCP_CLOSING || old_state == TCP_LAST_ACK;
+
+	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT)
+		return true;
+	if (old_state == TCP_LAST_ACK && !tp->data_segs_in)
+		return true;
+	return tp->inet_conn.icsk_probes_out || tp->write_seq - tp->snd_una > own_fin ||
+	       socket_is_lossy(tp);
+}
+
+/*
+ * What is told beside openings: how an active opening ends, every end with an error, and that of a
+ * connection where something was notable; for flows every end and the begin of a connection that
+ * comes in.
+ */
+static __always_inline bool socket_is_told(const struct sock *sk, const struct tcp_sock *tp,
+					   int old_state, int new_state)
 {
 	if (old_state == TCP_SYN_SENT)
 		return true;
@@ -192,7 +225,8 @@ static __always_inline bool socket_is_told(const struct sock *sk, int old_state,
 		return new_state == TCP_CLOSE ||
 		       (old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED);
 	if (new_state == TCP_CLOSE)
-		return old_state == TCP_LISTEN || sk->sk_err;
+		return old_state == TCP_LISTEN || sk->sk_err ||
+		       (old_state != TCP_SYN_RECV && socket_is_end_notable(tp, old_state));
 	/* simultaneous opening: a passive one has no struct socket before accept() */
 	return old_state == TCP_SYN_RECV && sk->sk_socket;
 }
@@ -206,15 +240,17 @@ int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
 	if (sk->sk_protocol != IPPROTO_TCP) /* the parent of an MPTCP connection is no tcp_sock */
 		return 0;
 	opens = old_state == TCP_CLOSE && (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN);
-	if (!opens && !socket_is_told(sk, old_state, new_state))
-		return 0;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
 		return 0;
 	if (opens)
 		socket_emit_open(sk, tp, new_state == TCP_LISTEN ? OPEN_LISTEN : OPEN_CONNECT);
+	else if (!socket_is_told(sk, tp, old_state, new_state))
+		return 0;
+	else if (knobs.flows || (new_state == TCP_CLOSE && socket_stood(old_state)))
+		socket_emit_state(sk, tp, old_state, new_state, true);
 	else
-		socket_emit_state(sk, tp, old_state, new_state);
+		socket_emit_state(sk, tp, old_state, new_state, false);
 	return 0;
 }
 
@@ -250,11 +286,31 @@ static __always_inline bool socket_is_retransmit_told(const struct tcp_sock *tp,
 	       tp->inet_conn.icsk_retransmits >= knobs.retransmit_floor;
 }
 
+/* @whole: a constant. */
+static __always_inline int socket_emit_retransmit(const __u64 *ctx, struct emit_cpu *cpu,
+						  const struct sock *sk, const struct tcp_sock *tp,
+						  bool whole)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct socket_record *record = socket_reserve(cpu, EVENT_RETRANSMIT, sk,
+						      whole ? sizeof(*record) : SOCKET_RECORD_SIZE);
+
+	if (!record)
+		return 0;
+	record->head.known = socket_fill(&record->body, sk, tp, state, state, whole);
+	record->body.error = 0;
+	if (compat_tells_retransmit_error()) {
+		record->body.error = (int)ctx[2];
+		record->head.known |= EVENT_K_ERROR;
+	}
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit, const struct sock *sk)
 {
 	__u8 state = sk->__sk_common.skc_state;
-	struct socket_record *record;
 	struct emit_cpu *cpu;
 	struct tcp_sock *tp;
 
@@ -264,17 +320,9 @@ int BPF_PROG(on_retransmit, const struct sock *sk)
 	cpu = emit_cpu();
 	if (!cpu)
 		return 0;
-	record = socket_reserve(cpu, EVENT_RETRANSMIT, sk, SOCKET_RECORD_SIZE);
-	if (!record)
-		return 0;
-	record->head.known = socket_fill(&record->body, sk, tp, state, state, false);
-	record->body.error = 0;
-	if (compat_tells_retransmit_error()) {
-		record->body.error = (int)ctx[2];
-		record->head.known |= EVENT_K_ERROR;
-	}
-	emit_submit(cpu, &record->head);
-	return 0;
+	if (socket_stood(state))
+		return socket_emit_retransmit(ctx, cpu, sk, tp, true);
+	return socket_emit_retransmit(ctx, cpu, sk, tp, false);
 }
 
 SEC("tp_btf/tcp_receive_reset")

@@ -163,6 +163,7 @@ enum {
 	 */
 	EVENT_K_FLOW = 1 << 14,
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
+	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 };
 
 enum event_open_how {
@@ -568,7 +569,7 @@ EVENT_ASSERT_SIZE(event_header, 40);
 EVENT_ASSERT_SIZE(event_tuple, 40);
 EVENT_ASSERT_SIZE(event_owner, 96);
 EVENT_ASSERT_SIZE(ev_open, 168);
-EVENT_ASSERT_SIZE(ev_socket, 184);
+EVENT_ASSERT_SIZE(ev_socket, 208);
 EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
@@ -587,7 +588,7 @@ EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
 EVENT_ASSERT_SIZE(ev_process, 400);
-EVENT_ASSERT_SIZE(ev_snapshot, 280);
+EVENT_ASSERT_SIZE(ev_snapshot, 304);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);
 EVENT_ASSERT_SIZE(ev_lost, 256);

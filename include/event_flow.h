@@ -58,12 +58,16 @@ struct event_flow {
 	__u8 wscale_remote;
 	__u8 how; /* FLOW_F_* */
 	__u8 pad2[3];
+	/* EVENT_K_TIMES: CLOCK_MONOTONIC, to a tick of the kernel; 0: never */
+	__u64 sent_ns; /* payload went last, also what was sent again */
+	__u64 received_ns; /* payload came last */
+	__u64 heard_ns; /* the peer acknowledged something last */
 };
 
 #pragma GCC diagnostic pop
 
 #define EVENT_FLOW_COUNTERS 44 /* bytes of its first part */
 
-_Static_assert(sizeof(struct event_flow) == 128, "struct event_flow is in recordings");
+_Static_assert(sizeof(struct event_flow) == 152, "struct event_flow is in recordings");
 _Static_assert(__builtin_offsetof(struct event_flow, packets_out) == EVENT_FLOW_COUNTERS,
 	       "the rest begins behind the first part");

@@ -33,6 +33,11 @@ struct knobs {
 	 * followed connections. More than EVENT_PACKET_MAX: the rest in piece records.
 	 */
 	__u32 snap_bytes;
+	__u32 tick_ns; /* of the kernel's clock that counts jiffies; 0 unknown: no times are told */
+	/*
+	 * The end of a connection is told where so many percent of its segments were sent again.
+	 */
+	__u32 loss_floor_percent;
 };
 
 #define FOLLOWED_PROCESSES_MAX 16384

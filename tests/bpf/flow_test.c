@@ -11,6 +11,7 @@
 #define UP_BYTES 3000
 #define DOWN_BYTES 70
 #define WHOLE(body) (sizeof(struct event_header) + sizeof(struct body))
+#define SOON_NS 5000000000ull
 #define CUT(body) (sizeof(struct event_header) + offsetof(struct body, flow) + EVENT_FLOW_COUNTERS)
 
 static void move(int from, int to, size_t bytes)
@@ -164,9 +165,13 @@ static void test_a_fin_is_no_byte(void **state_)
 	signal(SIGPIPE, SIG_IGN);
 	lab_run(close_and_reset);
 	lab_drain(lab);
-	end = state(lab, 8, 7, &head); /* CLOSE_WAIT */
-	assert_int_equal(head->size, CUT(ev_socket));
+	end = state(lab, 8, 7, &head); /* CLOSE_WAIT: with an error, so all is told, and when what came */
+	assert_int_equal(head->size, WHOLE(ev_socket));
 	assert_true(head->known & EVENT_K_COUNTERS);
+	assert_true(head->known & EVENT_K_FLOW && head->known & EVENT_K_TIMES);
+	assert_true(end->flow.sent_ns && end->flow.received_ns && end->flow.heard_ns);
+	assert_true(end->flow.sent_ns <= head->ts_ns && head->ts_ns - end->flow.sent_ns < SOON_NS);
+	assert_true(head->ts_ns - end->flow.received_ns < SOON_NS);
 	head = lab_find(lab, EVENT_RESET_RECEIVED, 0);
 	assert_non_null(head);
 	reset = (const void *)(head + 1);

@@ -178,6 +178,7 @@ static const struct flag_name known_flags[] = {
 	{ "state", EVENT_K_STATE },
 	{ "flow", EVENT_K_FLOW },
 	{ "timeouts", EVENT_K_TIMEOUTS },
+	{ "times", EVENT_K_TIMES },
 	{ "none", 0 },
 	{ 0 },
 };

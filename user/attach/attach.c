@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -33,6 +34,8 @@
 
 /* design.md, promise 3: data is told of as pending after its third retransmission timeout */
 #define RETRANSMIT_FLOOR 3
+/* As the threshold loss-percent: what is below no rule tells. */
+#define LOSS_FLOOR_PERCENT 2
 
 struct hook {
 	struct bpf_program *programs[HOOK_PROGRAMS_MAX];
@@ -158,6 +161,14 @@ static bool is_hook_usable(const struct attach *attach, const char *name)
 	return is_usable(&attach->list[hooks_find(name)]);
 }
 
+/* The coarse clocks go on with every jiffy. 0: not known. */
+static __u32 tick_ns(void)
+{
+	struct timespec tick;
+
+	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || tick.tv_sec ? 0 : (__u32)tick.tv_nsec;
+}
+
 static void set_knobs(struct attach *attach, const struct features *features)
 {
 	struct knobs *knobs = (struct knobs *)&attach->skeleton->rodata->knobs;
@@ -175,6 +186,8 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->fins = options->all_packets || options->fins;
 	knobs->flows = options->flows;
 	knobs->retransmit_floor = options->retransmits ? 0 : RETRANSMIT_FLOOR;
+	knobs->tick_ns = tick_ns();
+	knobs->loss_floor_percent = LOSS_FLOOR_PERCENT;
 	knobs->snap_bytes =
 		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
 }

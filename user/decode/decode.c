@@ -136,7 +136,7 @@ EVENT_KINDS(X)
  */
 static bool is_cut_honestly(const struct layout *layout, size_t length, __u32 known)
 {
-	const __u32 all = EVENT_K_COUNTERS | EVENT_K_FLOW | EVENT_K_TIMEOUTS;
+	const __u32 all = EVENT_K_COUNTERS | EVENT_K_FLOW | EVENT_K_TIMEOUTS | EVENT_K_TIMES;
 
 	if (!layout->flow)
 		return false;

@@ -92,7 +92,10 @@ static const struct field open_fields[] = {
 		ROW(body, flow.mss_remote, FIELD_U16, EVENT_K_FLOW, NULL),   \
 		ROW(body, flow.wscale_local, FIELD_U8, EVENT_K_FLOW, NULL),  \
 		ROW(body, flow.wscale_remote, FIELD_U8, EVENT_K_FLOW, NULL), \
-		ROW(body, flow.how, FIELD_FLAGS, EVENT_K_FLOW, NULL)
+		ROW(body, flow.how, FIELD_FLAGS, EVENT_K_FLOW, NULL),        \
+		ROW(body, flow.sent_ns, FIELD_U64, EVENT_K_TIMES, NULL),     \
+		ROW(body, flow.received_ns, FIELD_U64, EVENT_K_TIMES, NULL), \
+		ROW(body, flow.heard_ns, FIELD_U64, EVENT_K_TIMES, NULL)
 
 /* All of it, of a snapshot. */
 #define FLOW(body)                                                                 \
