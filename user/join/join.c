@@ -33,6 +33,8 @@ const struct join_limits join_limits_default = {
 	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
 	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
 	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
+	.stuck = 3,
+	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
 };
 
 static int new_parties(struct join *join)
@@ -51,7 +53,9 @@ int join_new(struct join **out, const struct join_limits *limits)
 		return -ENOMEM;
 	join->limits = *limits;
 	join->limits.connections = n;
-	if (conns_new(&join->conns, limits->connections, limits->segments ? CONNS_STREAMS : 0) ||
+	if (new_parties(join) ||
+	    conns_new(&join->conns, limits->connections, limits->segments ? CONNS_STREAMS : 0,
+		      join->owners) ||
 	    openings_new(&join->openings, conns_slots(join->conns) - 1) ||
 	    strays_new(&join->strays, limits->strays)) {
 		join_free(join);
@@ -67,7 +71,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
 	    datagrams_new(&join->datagrams) ||
 	    (limits->segments && limits->established && !join->talks) ||
-	    (limits->flows && !join->flows) || new_parties(join)) {
+	    (limits->flows && !join->flows)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -228,9 +232,18 @@ static void handle_open(struct join *join, const struct event *event)
 	lookup_open(join, event);
 	if (event->open.how == OPEN_LOOKUP)
 		return;
+	if (event->open.how == OPEN_ACCEPT)
+		standing_accepted(join, event);
 	if (event->open.how == OPEN_CONNECT)
 		opening_open(join, event);
 	attempt_later_open(join, event);
+}
+
+/* What an opening does not take for itself is said of a connection that stands. */
+static void handle_socket(struct join *join, const struct event *event)
+{
+	opening_socket(join, event);
+	attempt_standing(join, event);
 }
 
 static void handle_state(struct join *join, const struct event *event)
@@ -238,7 +251,7 @@ static void handle_state(struct join *join, const struct event *event)
 	if (event->socket.old_state == TCP_STATE_LISTEN)
 		listener_close(join, event);
 	else if (judges(join))
-		opening_socket(join, event);
+		handle_socket(join, event);
 }
 
 static void handle_syscall(struct join *join, const struct event *event)
@@ -255,6 +268,8 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		listener_snapshot(join, event);
 	else if (event->snapshot.state == TCP_STATE_SYN_SENT && judges(join))
 		opening_snapshot(join, event);
+	else if (judges(join))
+		standing_snapshot(join, event);
 }
 
 /*
@@ -309,6 +324,14 @@ static void handle_wire(struct join *join, const struct event *event)
 
 	if (wire_event(join, event, &full))
 		attempt_overflow(join, &full);
+}
+
+/* Resets that are sent, and drops. */
+static void handle_act(struct join *join, const struct event *event)
+{
+	handle_wire(join, event);
+	if (judges(join))
+		attempt_standing_act(join, event);
 }
 
 static void handle_listener(struct join *join, const struct event *event)
@@ -404,12 +427,12 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_OPEN] = handle_open,
 	[EVENT_STATE] = handle_state,
 	[EVENT_ERROR] = opening_socket,
-	[EVENT_RETRANSMIT] = opening_socket,
+	[EVENT_RETRANSMIT] = handle_socket,
 	[EVENT_RESET_RECEIVED] = opening_socket,
 	[EVENT_SYNACK_RETRANSMIT] = handle_listener,
 	[EVENT_LISTEN_FULL] = handle_listener,
-	[EVENT_RESET_SENT] = handle_wire,
-	[EVENT_DROP] = handle_wire,
+	[EVENT_RESET_SENT] = handle_act,
+	[EVENT_DROP] = handle_act,
 	[EVENT_PACKET] = handle_packet,
 	[EVENT_ICMP_SENT] = handle_wire,
 	[EVENT_SYSCALL] = handle_syscall,

@@ -15,6 +15,7 @@
 #include "join/conn/flow.h"
 #include "join/conn/whose.h"
 #include "join/conn/conn.h"
+#include "join/conn/standing.h"
 
 /*
  * Theory of operation
@@ -71,6 +72,8 @@ struct join_limits {
 	__u64 unanswered_ns; /* a SYN of a capture is unanswered when nothing came for so long */
 	__u64 expire_ns; /* an opening whose end was never seen is let go after so long */
 	__u64 slow_lookup_ns; /* lookups of a capture that work sooner are forgotten */
+	__u32 stuck; /* data hangs when it was sent again or dropped so often in a row */
+	__u64 stalled_ns; /* .. and goes on when that was not repeated for so long */
 };
 
 /* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, slow lookup 1 s, 65536 openings */
@@ -156,20 +159,6 @@ enum opening_end {
 	/* of a capture, where no errno is known: */
 	END_ANSWERED, /* a packet of the far end ended it */
 	END_UNSEEN, /* not seen: .ended_ns is how long it was watched */
-};
-
-/* One place where packets of the opening were dropped or refused by this machine's own kernel. */
-struct drop_seen {
-	__u32 count;
-	__u32 reason; /* NAME_DROP_REASON, valid with .reason_known */
-	__u32 netns; /* where */
-	__u32 ifindex;
-	__u64 location;
-	__u64 first_ns;
-	bool reason_known;
-	bool ours; /* the kernel named our socket as sender (out) or receiver (in) */
-	bool tcp_reset; /* what was dropped was a RST (else SYN, SYN/ACK …: see syn_ack) */
-	bool syn_ack;
 };
 
 struct icmp_seen {
@@ -335,6 +324,7 @@ struct attempt {
 		const struct lookup *lookup;
 		const struct connection *connection;
 		const struct address_claims *claims;
+		const struct standing *standing;
 	};
 };
 

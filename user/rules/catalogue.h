@@ -57,6 +57,7 @@
 	X(tls_rejected)                                                             \
 	X(tls_no_server_hello)                                                      \
 	/* what went on below the two applications */                               \
+	X(conn_local_drop)                                                          \
 	X(conn_mtu_blackhole)                                                       \
 	X(conn_keepalive_timeout)                                                   \
 	/* who closed or reset it, and over what */                                 \
@@ -68,6 +69,7 @@
 	X(conn_closed_early)                                                        \
 	X(conn_timed_out)                                                           \
 	X(conn_reset_by_peer)                                                       \
+	X(conn_reset_by_us)                                                         \
 	/* what made it slow, however it ended */                                   \
 	X(conn_peer_window_zero)                                                    \
 	X(conn_loss)                                                                \

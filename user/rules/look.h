@@ -84,6 +84,8 @@ bool look_begin_seen(const struct view *view);
 /* ---- look_connection.c: about an established connection ---- */
 
 const struct outcome_side *look_side(const struct view *view, int side);
+/* NULL: no socket of this host tells of it. Else side FIGURES_LOCAL is that socket. */
+const struct standing *look_standing(const struct view *view);
 const struct figures_side *look_figures(const struct view *view, int side);
 
 __u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */

@@ -10,6 +10,11 @@ const struct outcome_side *look_side(const struct view *view, int side)
 	return &view->outcome->side[side];
 }
 
+const struct standing *look_standing(const struct view *view)
+{
+	return view->outcome->known & OUTCOME_SOCKET ? view->outcome->standing : NULL;
+}
+
 const struct figures_side *look_figures(const struct view *view, int side)
 {
 	return &view->outcome->figures.side[side];
@@ -22,7 +27,13 @@ __u8 look_client(const struct view *view)
 
 __u32 look_connection_holes(const struct view *view)
 {
+	const struct standing *standing = look_standing(view);
 	__u32 holes = 0;
+
+	if (standing) {
+		holes = view->outcome->unseen ? BLIND_LOST_RECORDS : 0;
+		return standing->before ? holes | BLIND_STARTED_LATE : holes;
+	}
 
 	if (view->outcome->unseen || join_counters(view->join)->lost)
 		holes |= BLIND_LOST_RECORDS;

@@ -43,6 +43,9 @@ struct rule {
 	__u32 needs; /* OUTCOME_* without which it is not asked */
 	bool (*match)(const struct view *view, struct guess *guess);
 	void (*tell)(const struct view *view, struct finding *finding);
+	/* The same of what a socket tells (look_standing()), without .needs; NULL: it cannot say that. */
+	bool (*match_socket)(const struct view *view, struct guess *guess);
+	void (*tell_socket)(const struct view *view, struct finding *finding);
 
 	__u32 facts; /* BIT(FACT_*) it quotes */
 	bool (*decide)(const struct verdict *verdict); /* facts may change the verdict; NULL never */

@@ -175,21 +175,31 @@ static void weigh(struct verdict *verdict, const struct guess *guess)
 	verdict->severity = guess->severity;
 }
 
+static bool is_asked(const struct rule *rule, __u32 known)
+{
+	if (known & OUTCOME_SOCKET)
+		return rule->match_socket;
+	return rule->match && !(rule->needs & ~known);
+}
+
 /* The first that matches; NULL: none. */
 static const struct rule *first_match(const struct view *view, struct guess *guess)
 {
 	__u32 known = view->outcome ? view->outcome->known : 0;
 	__u32 holes = view->outcome ? look_connection_holes(view) : 0;
 
+	if (view->outcome && view->outcome->mirrored)
+		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct rule *rule = table[i];
 
-		if (!(rule->wakes & view->wake) || (rule->needs & ~known))
+		if (!(rule->wakes & view->wake) || !is_asked(rule, known))
 			continue;
 		*guess = (struct guess){ .severity = rule->severity,
 					 .confidence = rule->cap,
 					 .blind = holes };
-		if (rule->match(view, guess))
+		if (known & OUTCOME_SOCKET ? rule->match_socket(view, guess) :
+					     rule->match(view, guess))
 			return rule;
 	}
 	return NULL;
@@ -300,7 +310,10 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		tell_cleared(&view, finding);
 		return;
 	}
-	verdict->rule->tell(&view, finding);
+	if (view.outcome && look_standing(&view))
+		verdict->rule->tell_socket(&view, finding);
+	else
+		verdict->rule->tell(&view, finding);
 	add_others(&view, verdict, finding);
 }
 

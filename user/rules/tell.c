@@ -254,7 +254,10 @@ void tell_cleared(const struct view *view, struct finding *finding)
 	finding->end = END_NONE;
 	if (view->attempt->worked) {
 		text_add(&what, "what had been waiting worked after all");
-		text_add(&why, "another try of the same attempt was answered");
+		if (view->outcome)
+			text_add(&why, "what hung was not sent again for two minutes");
+		else
+			text_add(&why, "another try of the same attempt was answered");
 	} else {
 		text_add(&what, "what had been waiting was not watched to its end");
 		text_add(&why, "the agent ended first, or had to make room");

@@ -119,7 +119,7 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 	}
 	memset(slot, 0, sizeof(*slot));
 	slot->used = true;
-	if (!subject->captured)
+	if (!subject->captured && !subject->uncounted)
 		join->counters.attempts++;
 	slot->attempt.subject = subject;
 	slot->attempt.netns = netns;
@@ -330,13 +330,18 @@ static void note_established(struct join *join, struct opening_slot *opening)
 				  opening->opening.established_ns + join->limits.proven_ns);
 }
 
+void attempt_tell_pending(struct join *join, struct attempt_slot *slot, __u64 now_ns)
+{
+	if (!slot->attempt.pending_told)
+		make_due(join, slot, now_ns);
+}
+
 static void note_pending(struct join *join, struct opening_slot *opening, __u64 now_ns)
 {
 	struct attempt_slot *slot = opening->attempt;
 
-	if (slot && slot->attempt.state == ATTEMPT_OPEN && slot->timer == TIMER_NONE &&
-	    !slot->attempt.pending_told)
-		make_due(join, slot, now_ns);
+	if (slot && slot->attempt.state == ATTEMPT_OPEN && slot->timer == TIMER_NONE)
+		attempt_tell_pending(join, slot, now_ns);
 }
 
 /* A loser of a race that another opening won was given up, not refused: it counts for nothing. */
@@ -353,7 +358,8 @@ void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	attempt->state = ATTEMPT_FINAL;
-	if (!attempt->worked && !attempt->unknown && !attempt->subject->captured)
+	if (!attempt->worked && !attempt->unknown && !attempt->subject->captured &&
+	    !attempt->subject->uncounted)
 		join->counters.failures++;
 	for (size_t i = 0; i < attempt_openings(attempt); i++) {
 		const struct opening *opening = attempt->openings[i];
@@ -451,6 +457,18 @@ bool attempt_hurry(struct join *join)
 
 /* ---- time ---- */
 
+/* What hung was not repeated for so long: it goes on, unless the agent ended before that was seen. */
+static void go_on(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool unseen)
+{
+	slot->attempt.worked = !unseen;
+	slot->attempt.unknown = unseen;
+	slot->attempt.ended_ns = now_ns;
+	if (slot->attempt.pending_told)
+		attempt_judge(join, slot, now_ns);
+	else
+		attempt_release(join, slot);
+}
+
 void attempt_run_timers(struct join *join, __u64 now_ns)
 {
 	for (;;) {
@@ -471,6 +489,8 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 			prove(join, first, deadline_ns);
 		else if (first->timer == TIMER_EPISODE)
 			attempt_overflow_due(join, first, deadline_ns);
+		else if (first->timer == TIMER_STALLED)
+			go_on(join, first, deadline_ns, now_ns == UINT64_MAX);
 		else
 			attempt_judge(join, first, deadline_ns);
 	}

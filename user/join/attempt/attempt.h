@@ -8,7 +8,15 @@
 /* Of an overflow, kept to see whether they are openings of this machine. */
 #define ATTEMPT_CLIENTS_MAX 4
 
-enum timer { TIMER_NONE, TIMER_SETTLE, TIMER_PROVEN, TIMER_BIND, TIMER_EPISODE, TIMER_COUNT };
+enum timer {
+	TIMER_NONE,
+	TIMER_SETTLE,
+	TIMER_PROVEN,
+	TIMER_BIND,
+	TIMER_EPISODE,
+	TIMER_STALLED,
+	TIMER_COUNT
+};
 
 struct client {
 	__u8 address[EVENT_ADDRESS_SIZE];
@@ -28,6 +36,7 @@ struct episode {
 union attempt_extra {
 	struct failed_call failed;
 	struct episode episode;
+	struct standing standing;
 };
 
 struct attempt_slot {
@@ -88,6 +97,7 @@ void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer 
 		       __u64 deadline_ns);
 void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns); /* it is final */
 void attempt_release(struct join *join, struct attempt_slot *slot); /* and its openings */
+void attempt_tell_pending(struct join *join, struct attempt_slot *slot, __u64 now_ns); /* once */
 
 /* What has become of an opening; that may end it, and others of its attempt. @now_ns: the record's */
 void attempt_opening(struct join *join, const struct opening_news *news, __u64 now_ns);
@@ -102,6 +112,9 @@ void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now
 void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
 /* Likewise; false: no slot was free. */
 bool attempt_claims(struct join *join, const struct address_claims *claims);
+/* subject_standing.c: a record of the socket of a connection that stands; a reset it sent, a drop. */
+void attempt_standing(struct join *join, const struct event *event);
+void attempt_standing_act(struct join *join, const struct event *event);
 bool attempt_hurry(
 	struct join *join); /* judges the oldest settling one early; false: none settles */
 void attempt_run_timers(struct join *join, __u64 now_ns);

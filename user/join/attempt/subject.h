@@ -20,6 +20,7 @@ struct join;
 struct opening;
 struct outcome;
 struct packet_span;
+struct standing;
 
 /* What an attempt has come to when it is judged. */
 enum wake {
@@ -31,8 +32,9 @@ enum wake {
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
 	/* a lookup of a capture failed or was late, or a datagram met trouble */
 	WAKE_LOOKUP = 1 << 5,
-	WAKE_CONNECTION = 1 << 6, /* an established connection of a capture is over */
+	WAKE_CONNECTION = 1 << 6, /* an established connection is over */
 	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
+	WAKE_STALLED = 1 << 8, /* data of an established connection hangs */
 };
 
 /* What can be said of any subject. Zeros are unknown. */
@@ -58,6 +60,7 @@ struct subject {
 	__u8 number;
 	__u16 wakes; /* WAKE_*: what it may come to */
 	bool captured; /* only captures tell of it: no process is known, nor how many work */
+	bool uncounted; /* most of what has one is no failure: the sum of attempts leaves it out */
 	/*
 	 * What it has come to, of several of .wakes, and the opening that stands for it, NULL none.
 	 * NULL: its only wake.
@@ -85,6 +88,8 @@ extern const struct subject subject_listen;
 extern const struct subject subject_overflow;
 extern const struct subject subject_lookup; /* of a name, or another datagram that nobody took */
 extern const struct subject subject_connection; /* an established one of a capture */
+extern const struct subject subject_standing; /* an established one of this host, as client */
+extern const struct subject subject_served; /* .. and as server */
 extern const struct subject subject_claims; /* of one address by two machines */
 
 /* Appends to a key; what does not fit is left out. */

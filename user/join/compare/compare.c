@@ -19,7 +19,7 @@ static int side_new(struct compare_side *side, __u32 room)
 {
 	__u32 buckets = 64;
 
-	if (conns_new(&side->table, room, CONNS_STREAMS))
+	if (conns_new(&side->table, room, CONNS_STREAMS, NULL))
 		return -ENOMEM;
 	while (buckets < 2 * room)
 		buckets *= 2;

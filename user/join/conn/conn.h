@@ -48,8 +48,10 @@ enum conn_queue {
 	CONN_QUEUE_COUNT
 };
 
+struct attempt_slot;
 struct conns;
 struct opening_slot;
+struct owners;
 struct flow_entry;
 struct conn_alias;
 
@@ -68,12 +70,18 @@ struct conn {
 	bool watched; /* of a capture: no data was acknowledged yet, any packet may tell of .opening */
 	bool failed; /* .. which failed, with .error, 0 none */
 	bool error_returned; /* and the call that began it has returned that */
+	bool before; /* it was open when the agent started */
+	bool accepted; /* a process was seen to */
+	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
 	struct stream *stream; /* NULL: its segments are not followed */
 	struct opening_slot *opening; /* NULL: none, or it was told */
 	struct flow_entry *flow; /* NULL: its socket's figures are not told */
+	struct attempt_slot *attempt; /* about it as it stands; NULL while nothing notable happens */
 	__u32 stream_netns; /* where its packets are taken */
 	__u32 isn; /* the first sequence number of .local, valid with .isn_known */
 	__s32 error;
+	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
+	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */
 	__u64 cookie; /* 0 unknown */
 	LIST_ENTRY(conn) by_cookie;
 	TAILQ_ENTRY(conn) by_age;
@@ -83,8 +91,11 @@ struct conn {
 
 enum { CONNS_STREAMS = 1 << 0 }; /* their segments are followed */
 
-/* @room: conns held at once, at least 16 are. @parts: CONNS_*. Returns 0 or -ENOMEM. */
-int conns_new(struct conns **out, __u32 room, unsigned int parts);
+/*
+ * @room: conns held at once, at least 16 are. @parts: CONNS_*. @owners: where theirs are kept, NULL
+ * where none is told. Returns 0 or -ENOMEM.
+ */
+int conns_new(struct conns **out, __u32 room, unsigned int parts, struct owners *owners);
 void conns_free(struct conns *conns);
 __u32 conns_slots(const struct conns *conns); /* indices are below; with room for who leaves */
 
@@ -111,6 +122,9 @@ __u32 conns_index(const struct conns *conns, const struct conn *conn);
 
 void conns_set_cookie(struct conns *conns, struct conn *conn, __u64 cookie);
 struct conn *conns_by_cookie(const struct conns *conns, __u64 cookie);
+
+/* Whose it is, in place of whom it was; kept until it leaves. */
+void conns_set_owner(struct conns *conns, struct conn *conn, const struct event_owner *owner);
 
 /* ---- found by its ends ---- */
 

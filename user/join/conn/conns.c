@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "join/conn/conn.h"
+#include "join/host/owner.h"
 #include "util/address.h"
 #include "util/array.h"
 
@@ -33,6 +34,7 @@ struct conn_alias {
 };
 
 struct conns {
+	struct owners *owners; /* NULL: none is kept */
 	struct conn *slots;
 	struct conn_alias *aliases;
 	struct stream *streams; /* one a slot; NULL: none is followed */
@@ -58,13 +60,14 @@ static __u32 aliases_room(const struct conns *conns)
 	return conns->room / ALIAS_SHARE;
 }
 
-int conns_new(struct conns **out, __u32 room, unsigned int parts)
+int conns_new(struct conns **out, __u32 room, unsigned int parts, struct owners *owners)
 {
 	struct conns *conns = calloc(1, sizeof(*conns));
 	__u32 buckets = 64;
 
 	if (!conns)
 		return -ENOMEM;
+	conns->owners = owners;
 	conns->room = room < ROOM_LEAST ? ROOM_LEAST : room;
 	while (buckets < 2 * (__u64)conns->room && buckets < 1u << 31)
 		buckets *= 2;
@@ -323,6 +326,15 @@ struct conn *conns_by_cookie(const struct conns *conns, __u64 cookie)
 	return NULL;
 }
 
+void conns_set_owner(struct conns *conns, struct conn *conn, const struct event_owner *owner)
+{
+	__u32 number = conns->owners ? owners_take(conns->owners, owner) : 0;
+
+	if (conn->owner)
+		owners_drop(conns->owners, conn->owner);
+	conn->owner = number;
+}
+
 /* ---- slots ---- */
 
 /* Nobody finds it any more, and no line holds it. */
@@ -331,6 +343,9 @@ static void detach(struct conns *conns, struct conn *conn)
 	conns_unlink(conns, conn);
 	conns_set_cookie(conns, conn, 0);
 	free_alias(conns, conn);
+	if (conn->owner)
+		owners_drop(conns->owners, conn->owner);
+	conn->owner = 0;
 	conns_move(conns, conn, CONN_NOWHERE);
 	if (conn->mirror)
 		conn->mirror->mirror = NULL;

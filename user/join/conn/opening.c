@@ -275,7 +275,7 @@ static void state_changed(struct join *join, struct opening_slot *slot, const st
 		   socket->old_state == TCP_STATE_SYN_SENT) {
 		opening->state =
 			OPENING_ESTABLISHED; /* SYN_RECV from SYN_SENT: simultaneous open */
-		opening->established_ns = event->head.ts_ns;
+		opening->established_ns = slot->conn->established_ns = event->head.ts_ns;
 		if (socket->flow.retransmits + 1 > opening->syn_sent)
 			opening->syn_sent = socket->flow.retransmits + 1;
 		openings_note(join, slot, NOTE_ESTABLISHED);

@@ -139,6 +139,14 @@ void opening_see_whole(struct join *join, struct opening_slot *slot);
 void opening_set_ends(struct join *join, struct opening_slot *slot);
 void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire);
 
+/* ---- standing.c: connections that stand ---- */
+
+bool standing_is(__u8 state); /* the kernel's, of a full socket whose handshake is over */
+/* That of a socket, a new one where none is known yet; NULL: there is no room, or no cookie. */
+struct conn *standing_conn(struct join *join, __u64 cookie, __u32 netns);
+void standing_accepted(struct join *join, const struct event *event); /* OPEN_ACCEPT */
+void standing_snapshot(struct join *join, const struct event *event);
+
 /* ---- strays.c ---- */
 
 struct strays;

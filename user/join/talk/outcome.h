@@ -20,6 +20,8 @@
  * Sides have the indexes that they have in the figures.
  */
 
+struct standing;
+
 enum outcome_known {
 	OUTCOME_ENDED = 1 << 0, /* .closed_first, .reset_by */
 	OUTCOME_ESTABLISHED = 1 << 1, /* .established_ns */
@@ -38,6 +40,8 @@ enum outcome_known {
 	OUTCOME_ORDER = 1 << 12, /* what a host had heard when it spoke, closed or reset */
 	OUTCOME_REPEATS = 1 << 13, /* .stuck_*, .again_ns, .probes_ns */
 	OUTCOME_HOPS = 1 << 14, /* .hops* */
+	/* what the socket itself tells, of this host: side [0] is it */
+	OUTCOME_SOCKET = 1 << 15, /* .standing, .mirrored; .figures' .error */
 };
 
 /* What one side sends without a word from the other and without a pause. */
@@ -110,7 +114,7 @@ struct outcome_side {
 
 struct outcome {
 	__u32 known; /* OUTCOME_*: of either side or of the connection */
-	bool unseen; /* a side acknowledged what was not seen */
+	bool unseen; /* a side acknowledged what was not seen; of a socket: records were lost */
 	/*
 	 * Who sent the first FIN, or the reset that ended it; FIGURES_NEITHER: nobody did. Where every
 	 * packet came, a reset out of the window ends nothing (RFC 9293 3.5.3), though it is in the
@@ -130,6 +134,8 @@ struct outcome {
 	__u64 answer_ns;
 	bool answer_owed;
 
+	const struct standing *standing; /* NULL: no socket of this host tells it */
+	bool mirrored; /* its other end is on this host, too, and tells what both met with */
 	const struct handshake *tls; /* NULL: none, or both sides were content. By the same indexes */
 	struct figures figures;
 	struct outcome_side side[2];

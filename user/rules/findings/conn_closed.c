@@ -2,6 +2,7 @@
 /* conn_closed.c - an established connection was closed or reset before it had done its work */
 
 #include "rules/look.h"
+#include "rules/standing.h"
 #include "rules/words.h"
 
 /* Who closes right behind its own words does not wait for an answer to them. */
@@ -129,12 +130,14 @@ const struct rule rule_conn_broken_pipe = {
 	.needs = OUTCOME_WORDS | OUTCOME_ORDER,
 	.match = match_pipe,
 	.tell = tell_pipe,
+	.match_socket = standing_match_pipe,
+	.tell_socket = standing_tell_pipe,
 	.means = "one side wrote after the other had closed",
 	.evidence =
-		"data that acknowledges the other side's FIN, answered with a reset; so far of captures only, where EPIPE and SIGPIPE are not seen",
+		"data that acknowledges the other side's FIN, answered with a reset; live: EPIPE with more unacknowledged than a goodbye has",
 	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none",
 	.general_check = "ss -tnp state close-wait on the side that wrote",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-app-timeout, conn-client-gave-up ---- */

@@ -2,6 +2,7 @@
 /* conn_stalled.c - an established connection that came to a halt, or moved with trouble */
 
 #include "rules/look.h"
+#include "rules/standing.h"
 #include "rules/words.h"
 #include "util/address.h"
 
@@ -176,12 +177,14 @@ const struct rule rule_conn_keepalive_timeout = {
 	.needs = OUTCOME_PROBES | OUTCOME_REPEATS,
 	.match = match_keepalive,
 	.tell = tell_keepalive,
+	.match_socket = standing_match_keepalive,
+	.tell_socket = standing_tell_keepalive,
 	.means = "keep-alive probes were never answered",
 	.evidence =
-		"threshold keepalive-probes probes in a row without a packet of the other side, to the end; so far of captures only, where it is at most likely",
+		"threshold keepalive-probes probes in a row without a packet of the other side, to the end; live: ETIMEDOUT with probes unanswered and nothing unacknowledged",
 	.gate = "any packet of the other side after the first of them refutes it",
 	.general_check = "ping HOST; idle time-outs of NATs and firewalls on the way",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-timed-out ---- */
@@ -228,16 +231,18 @@ const struct rule rule_conn_timed_out = {
 	.stage = "established",
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_CONNECTION,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
 	.needs = OUTCOME_STUCK | OUTCOME_REPEATS | OUTCOME_UNACKED,
 	.match = match_timed_out,
 	.tell = tell_timed_out,
+	.match_socket = standing_match_timed_out,
+	.tell_socket = standing_tell_timed_out,
 	.means = "data was sent again and again and never acknowledged",
 	.evidence =
-		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition; so far of captures only, where ETIMEDOUT is not seen and it is at most likely",
+		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition; live: ETIMEDOUT with bytes unacknowledged, pending from the third repetition in a row",
 	.gate = "one packet of the other side after the first repetition refutes it",
 	.general_check = "ping HOST; a capture at the other end",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-peer-window-zero ---- */
@@ -289,11 +294,14 @@ const struct rule rule_conn_peer_window_zero = {
 	.needs = OUTCOME_SEGMENTS | OUTCOME_SPOKE,
 	.match = match_window,
 	.tell = tell_window,
+	.match_socket = standing_match_window,
+	.tell_socket = standing_tell_window,
 	.means = "one side's window was closed: it was not reading",
-	.evidence = "windows of 0 and the time until the next larger one; so far of captures only",
+	.evidence =
+		"windows of 0 and the time until the next larger one; live: bytes waiting, a window of 0 and probes when the connection ends",
 	.gate = "less than threshold window-closed in all is none",
 	.general_check = "ss -tnpm on the side that does not read: Recv-Q",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-loss, conn-reordered ---- */
@@ -372,12 +380,14 @@ const struct rule rule_conn_loss = {
 	.needs = OUTCOME_SEGMENTS,
 	.match = match_loss,
 	.tell = tell_loss,
+	.match_socket = standing_match_loss,
+	.tell_socket = standing_tell_loss,
 	.means = "many segments had to be sent again",
 	.evidence =
-		"the share of segments that were sent again, and after what; needless (spurious) ones and copies do not count; so far of captures only, per connection",
+		"the share of segments that were sent again, and after what; needless (spurious) ones and copies do not count; live: the socket's own counts, less what the peer tells it got twice, at the end",
 	.gate = "thresholds loss-percent and loss-segments; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again",
 	.general_check = "ip -s link; sockwhy compare of captures at both ends",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it; 5.10 to 6.6 do not count time-outs",
 };
 
 enum { PERSISTENT = 5 }; /* a few of one burst change places on queues in parallel */

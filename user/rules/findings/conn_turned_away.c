@@ -2,6 +2,7 @@
 /* conn_turned_away.c - a server accepted a connection, then closed or reset it instead of an answer */
 
 #include "rules/look.h"
+#include "rules/standing.h"
 #include "rules/words.h"
 
 /* ---- conn-closed-early ---- */
@@ -130,12 +131,14 @@ const struct rule rule_conn_closed_early = {
 	.needs = OUTCOME_ESTABLISHED | OUTCOME_WORDS | OUTCOME_ORDER | OUTCOME_RESETS,
 	.match = match_closed_early,
 	.tell = tell_closed_early,
+	.match_socket = standing_match_closed_early,
+	.tell_socket = standing_tell_closed_early,
 	.means = "the server accepted, then closed cleanly before it answered anything",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; so far of captures only",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; live: the server's FIN first and no segment with payload of it",
 	.gate = "other HTTP answers are answers, 404 and 500 too; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request",
 	.general_check = "the server's log and its limits",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-reset-by-peer ---- */
@@ -254,10 +257,12 @@ const struct rule rule_conn_reset_by_peer = {
 	.needs = OUTCOME_ENDED | OUTCOME_RESETS | OUTCOME_UNACKED | OUTCOME_WORDS,
 	.match = match_reset,
 	.tell = tell_reset,
+	.match_socket = standing_match_reset,
+	.tell_socket = standing_tell_reset,
 	.means = "one side, or something on the way in its name, reset an established connection",
 	.evidence =
-		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; so far of captures only",
+		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; live: ECONNRESET, what was unacknowledged, and who spoke last",
 	.gate = "an error only if an answer was owed or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none",
 	.general_check = "the log of the application that reset; nstat on its host",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };

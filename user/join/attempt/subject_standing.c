@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* subject_standing.c - an established connection of this host that ends badly, or hangs */
+
+#include <string.h>
+
+#include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
+#include "join/host/host.h"
+#include "join/host/loss.h"
+#include "util/tcp.h"
+
+/* ---- whose it is ---- */
+
+static struct ends ends_of_tuple(const struct event_tuple *tuple)
+{
+	return ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
+}
+
+static const struct listener *listener_of(const struct join *join, __u32 netns,
+					  const struct event_tuple *tuple)
+{
+	struct event_tuple asked = { .remote_port = tuple->local_port };
+
+	memcpy(asked.remote, tuple->local, sizeof(asked.remote));
+	return join_listener_for(join, netns, &asked);
+}
+
+/* NULL: nobody knows. */
+static const struct event_owner *owner_of(const struct join *join, const struct conn *conn,
+					  const struct listener *listener)
+{
+	const struct attempt_slot *opened = conn->opening ? conn->opening->attempt : NULL;
+
+	if (opened && opened->attempt.owner_known)
+		return &opened->attempt.owner;
+	if (conn->owner)
+		return owners_at(join->owners, conn->owner);
+	return listener && listener->owner_known ? &listener->owner : NULL;
+}
+
+/* A guess by port where nobody was seen to open it. */
+static void take_role(struct flow *flow, const struct conn *conn, const struct listener *listener)
+{
+	flow->role_known = conn->opened || conn->accepted || listener;
+	flow->client = conn->opened || (!conn->accepted && !listener &&
+					flow->tuple.local_port > flow->tuple.remote_port);
+}
+
+static struct attempt_slot *attempt_of(struct join *join, const struct event *event, __u64 cookie,
+				       const struct event_tuple *tuple)
+{
+	static const struct event_owner nobody;
+	struct conn *conn = standing_conn(join, cookie, event->head.netns);
+	const struct listener *listener;
+	const struct event_owner *owner;
+	struct flow flow = { .cookie = cookie, .tuple = *tuple, .seen_ns = event->head.ts_ns };
+	struct attempt_slot *slot;
+
+	if (!conn || conn->attempt)
+		return conn ? conn->attempt : NULL;
+	listener = conn->opened ? NULL : listener_of(join, conn->netns, tuple);
+	owner = owner_of(join, conn, listener);
+	take_role(&flow, conn, listener);
+	flow.netns = conn->netns;
+	flow.established_ns = conn->established_ns;
+	slot = attempt_take(join, flow.client ? &subject_standing : &subject_served,
+			    owner ? owner : &nobody, owner, conn->netns, cookie,
+			    conn->established_ns ? conn->established_ns : event->head.ts_ns);
+	if (!slot)
+		return NULL;
+	attempt_extra(join, slot)->standing = (struct standing){
+		.flow = flow,
+		.before = conn->before,
+	};
+	slot->attempt.standing = &attempt_extra(join, slot)->standing;
+	slot->attempt.state = ATTEMPT_OPEN;
+	conn->attempt = slot;
+	conn->troubled = true;
+	return slot;
+}
+
+static struct standing *standing_of(struct join *join, const struct attempt_slot *slot)
+{
+	return &attempt_extra(join, slot)->standing;
+}
+
+/* ---- what its socket says ---- */
+
+static void note(struct join *join, struct attempt_slot *slot, const struct event *event)
+{
+	struct evidence evidence = evidence_of(event);
+
+	evidence.old_state = event->socket.old_state;
+	evidence.new_state = event->socket.new_state;
+	evidence.error = event->socket.error;
+	evidence.soft_error = event->socket.soft_error;
+	evidence.count = event->socket.flow.again_in_row;
+	evidence_add(join->evidence, &slot->seen, &evidence);
+}
+
+static void count(struct flow *flow, const struct event *event)
+{
+	const __u32 all = EVENT_K_FLOW | EVENT_K_COUNTERS | EVENT_K_TIMEOUTS | EVENT_K_TIMES;
+
+	if (!(event->head.known & EVENT_K_COUNTERS))
+		return;
+	flow->counts = event->socket.flow;
+	flow->known = (flow->known & ~all) | (event->head.known & all);
+	if (flow->role_known || !(flow->counts.how & FLOW_F_ROLE))
+		return;
+	flow->role_known = true;
+	flow->client = flow->counts.how & FLOW_F_CLIENT;
+}
+
+static void ended(struct join *join, const struct event *event)
+{
+	const struct ev_socket *socket = &event->socket;
+	struct attempt_slot *slot = attempt_of(join, event, event->head.cookie, &socket->tuple);
+	struct standing *standing;
+
+	if (!slot || slot->attempt.state == ATTEMPT_FINAL)
+		return;
+	standing = standing_of(join, slot);
+	count(&standing->flow, event);
+	standing->flow.known |= EVENT_K_STATE;
+	standing->flow.state = socket->old_state;
+	standing->flow.error = socket->error;
+	standing->flow.ended_ns = event->head.ts_ns;
+	standing->flow.reset_received = socket->how & SOCKET_F_RESET;
+	standing->flow.resets_told = join_hook_attached(join, "reset-sent");
+	standing->how = socket->how;
+	standing->signal = socket->signal;
+	note(join, slot, event);
+	slot->attempt.state = ATTEMPT_SETTLING;
+	slot->attempt.ended_ns = event->head.ts_ns;
+	attempt_set_timer(join, slot, TIMER_SETTLE, event->head.ts_ns + join->limits.settle_ns);
+}
+
+static void hangs(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool pending)
+{
+	struct standing *standing = standing_of(join, slot);
+
+	if (!standing->stuck_ns)
+		standing->stuck_ns = now_ns;
+	if (slot->attempt.state != ATTEMPT_OPEN)
+		return;
+	attempt_set_timer(join, slot, TIMER_STALLED, now_ns + join->limits.stalled_ns);
+	if (pending)
+		attempt_tell_pending(join, slot, now_ns);
+}
+
+static void sent_again(struct join *join, const struct event *event)
+{
+	struct attempt_slot *slot;
+
+	if (event->socket.flow.again_in_row < join->limits.stuck)
+		return;
+	slot = attempt_of(join, event, event->head.cookie, &event->socket.tuple);
+	if (!slot)
+		return;
+	count(&standing_of(join, slot)->flow, event);
+	note(join, slot, event);
+	hangs(join, slot, event->head.ts_ns, true);
+}
+
+void attempt_standing(struct join *join, const struct event *event)
+{
+	const struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+
+	if (!standing_is(event->socket.old_state))
+		return;
+	if (conn && conn->opening && conn->opening->opening.state != OPENING_ESTABLISHED &&
+	    conn->opening->opening.state != OPENING_WORKED)
+		return; /* the end of the opening, which tells it */
+	if (event->head.kind == EVENT_RETRANSMIT)
+		sent_again(join, event);
+	else if (event->head.kind == EVENT_STATE && event->socket.new_state == TCP_STATE_CLOSE)
+		ended(join, event);
+}
+
+/* ---- what the host does to it ---- */
+
+/*
+ * A reset of the application's own making follows the socket's end, one that a timer or ss -K makes
+ * comes before it.
+ */
+static void reset_sent(struct join *join, const struct event *event)
+{
+	const struct ev_reset *reset = &event->reset;
+	const struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+	struct attempt_slot *slot = conn ? conn->attempt : NULL;
+	struct evidence evidence = evidence_of(event);
+	struct standing *standing;
+
+	if (!slot && (!standing_is(reset->state) || !(event->head.known & EVENT_K_TUPLE)))
+		return;
+	if (!slot)
+		slot = attempt_of(join, event, event->head.cookie, &reset->tuple);
+	if (!slot || slot->attempt.state == ATTEMPT_FINAL)
+		return;
+	standing = standing_of(join, slot);
+	standing->flow.reset_sent = true;
+	standing->reset_reason_known = event->head.known & EVENT_K_REASON;
+	standing->reset_reason = reset->reason;
+	evidence.reason = reset->reason;
+	evidence_add(join->evidence, &slot->seen, &evidence);
+	if (!slot->timer) /* where no end follows there is nothing to tell */
+		attempt_set_timer(join, slot, TIMER_SETTLE,
+				  event->head.ts_ns + join->limits.settle_ns);
+}
+
+static void note_drop(struct standing *standing, struct drop_seen *seen, const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+
+	if (!seen->count++)
+		seen->first_ns = event->head.ts_ns;
+	standing->drop_again = standing->drop_again && packet->seq == standing->drop_seq ?
+				       standing->drop_again + 1 :
+				       1;
+	standing->drop_seq = packet->seq;
+	seen->reason = event->drop.reason;
+	seen->reason_known = event->head.known & EVENT_K_REASON;
+	seen->location = event->drop.location;
+	seen->netns = event->head.netns;
+	seen->ifindex = event->head.ifindex;
+	seen->ours = true;
+}
+
+/* What carries nothing is lost every day: only payload and the FIN are sent again until they arrive. */
+static void dropped(struct join *join, const struct event *event)
+{
+	const struct ev_drop *drop = &event->drop;
+	const struct packet *packet = &event->packet;
+	bool in = (event->head.known & EVENT_K_RX_SOCKET) && standing_is(drop->rx_state);
+	__u64 cookie = in ? drop->rx_cookie : event->head.cookie;
+	struct evidence evidence = evidence_of(event);
+	struct attempt_slot *slot;
+	struct standing *standing;
+
+	if (packet->what != PACKET_TCP || !(event->head.known & EVENT_K_TUPLE) ||
+	    !standing_is(drop->state) || !cookie ||
+	    (!packet->payload_bytes && !(packet->tcp_flags & TCP_F_FIN)))
+		return;
+	slot = attempt_of(join, event, cookie, &drop->tuple);
+	if (!slot || slot->attempt.state != ATTEMPT_OPEN)
+		return;
+	standing = standing_of(join, slot);
+	note_drop(standing, in ? &standing->drop_in : &standing->drop_out, event);
+	evidence_note_packet(&evidence, packet);
+	evidence.direction = in ? DIRECTION_IN : DIRECTION_OUT;
+	evidence.reason = drop->reason;
+	evidence.location = drop->location;
+	evidence_add(join->evidence, &slot->seen, &evidence);
+	hangs(join, slot, event->head.ts_ns, standing->drop_again >= join->limits.stuck);
+}
+
+void attempt_standing_act(struct join *join, const struct event *event)
+{
+	if (event->head.kind == EVENT_RESET_SENT)
+		reset_sent(join, event);
+	else
+		dropped(join, event);
+}
+
+/* ---- what is told of it ---- */
+
+static enum wake standing_wake(const struct attempt *attempt, const struct opening **opening)
+{
+	(void)opening;
+	if (attempt->state == ATTEMPT_OPEN)
+		return WAKE_STALLED;
+	return attempt->standing->flow.ended_ns ? WAKE_CONNECTION : WAKE_NONE;
+}
+
+static void standing_about(const struct attempt *attempt, struct subject_about *about)
+{
+	const struct flow *flow = &attempt->standing->flow;
+
+	about->tuple = flow->tuple;
+	about->cookie = flow->cookie;
+	about->error = flow->error;
+	about->lasted = flow->established_ns;
+}
+
+static void standing_key(const struct attempt *attempt, const struct opening *opening,
+			 __u8 severity, struct subject_key *key)
+{
+	const struct event_tuple *tuple = &attempt->standing->flow.tuple;
+
+	(void)opening;
+	subject_key_add(key, tuple->remote, sizeof(tuple->remote));
+	subject_key_add(key, &tuple->remote_port, sizeof(tuple->remote_port));
+	subject_key_add(key, &severity, sizeof(severity));
+}
+
+/* Its clients come from everywhere: the listener's address and port stand for them. */
+static void served_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+		       struct subject_key *key)
+{
+	const struct event_tuple *tuple = &attempt->standing->flow.tuple;
+
+	(void)opening;
+	subject_key_add(key, tuple->local, sizeof(tuple->local));
+	subject_key_add(key, &tuple->local_port, sizeof(tuple->local_port));
+	subject_key_add(key, &severity, sizeof(severity));
+}
+
+/* Of two ends on this host the client's tells what both met with. */
+static bool is_mirrored(const struct join *join, const struct flow *flow)
+{
+	struct ends ends = ends_of_tuple(&flow->tuple);
+	struct conns_walk walk;
+	const struct conn *conn;
+
+	if (flow->client)
+		return false;
+	ends.from = !ends.from;
+	walk = conns_walk(join->conns, &ends);
+	while ((conn = conns_walk_next(join->conns, &walk)))
+		if (conn->opened && conn->troubled)
+			return true;
+	return false;
+}
+
+static void standing_outcome(const struct join *join, const struct attempt *attempt,
+			     struct outcome *outcome)
+{
+	const struct standing *standing = attempt->standing;
+	struct figures figures;
+
+	figures_take_flow(&figures, &standing->flow, attempt->due_ns);
+	outcome_take_figures(outcome, &figures);
+	outcome->known |= OUTCOME_SOCKET;
+	outcome->standing = standing;
+	outcome->mirrored = is_mirrored(join, &standing->flow);
+	outcome->unseen = loss_since(join, standing->flow.seen_ns);
+}
+
+static bool standing_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+{
+	const struct flow *flow = &attempt->standing->flow;
+
+	if (index)
+		return false;
+	*span = (struct packet_span){
+		.tuple = flow->tuple,
+		.cookie = flow->cookie,
+		.netns = flow->netns,
+		.from_ns = attempt->started_ns,
+		.until_ns = attempt->due_ns,
+	};
+	return true;
+}
+
+static void standing_released(struct join *join, const struct attempt *attempt)
+{
+	struct conn *conn = conns_by_cookie(join->conns, attempt->standing->flow.cookie);
+
+	if (conn && conn->attempt == (const struct attempt_slot *)attempt)
+		conn->attempt = NULL;
+}
+
+const struct subject subject_standing = {
+	.name = "standing",
+	.role = "client",
+	.number = 7,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
+	.uncounted = true,
+	.wake = standing_wake,
+	.about = standing_about,
+	.key = standing_key,
+	.evidence = subject_listed,
+	.outcome = standing_outcome,
+	.packets = standing_packets,
+	.release = standing_released,
+};
+
+const struct subject subject_served = {
+	.name = "served",
+	.role = "server",
+	.number = 8,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
+	.uncounted = true,
+	.wake = standing_wake,
+	.about = standing_about,
+	.key = served_key,
+	.evidence = subject_listed,
+	.outcome = standing_outcome,
+	.packets = standing_packets,
+	.release = standing_released,
+};

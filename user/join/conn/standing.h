@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* standing.h - what the host tells of an established connection that meets trouble */
+#pragma once
+
+#include <stdbool.h>
+
+#include "join/conn/flow.h"
+
+/*
+ * Theory of operation
+ *
+ * A connection that stands costs nothing until its socket tells something notable: that it ended with
+ * an error, without a FIN, with data that nobody got; that the same is sent again and again; that this
+ * host drops its packets. Then it is kept as a flow, with what the flow does not count, and an attempt
+ * is about it (subject_standing.c). Its conn says whose it is: of whom connected, of whom accepted
+ * it, of whom held it when the agent started, or of the listener.
+ */
+
+/* One place where packets were dropped or refused by this machine's own kernel. */
+struct drop_seen {
+	__u32 count;
+	__u32 reason; /* NAME_DROP_REASON, valid with .reason_known */
+	__u32 netns; /* where */
+	__u32 ifindex;
+	__u64 location;
+	__u64 first_ns;
+	bool reason_known;
+	bool ours; /* the kernel named our socket as sender (out) or receiver (in) */
+	bool tcp_reset; /* what was dropped was a RST (else SYN, SYN/ACK …: see syn_ack) */
+	bool syn_ack;
+};
+
+struct standing {
+	struct flow flow; /* first */
+	__u8 how; /* SOCKET_F_* of its end */
+	__u32 signal; /* that ended the process which closed it, 0 none */
+	bool before; /* it was open when the agent started */
+	bool reset_reason_known;
+	__u32 reset_reason; /* NAME_RESET_REASON, of the reset that this side sent */
+	__u64 stuck_ns; /* the first record of what hangs */
+	struct drop_seen drop_out; /* its own packets, by this host */
+	struct drop_seen drop_in; /* those that came for it */
+	__u32 drop_seq; /* of the last of them */
+	__u32 drop_again; /* so often in a row the same */
+};

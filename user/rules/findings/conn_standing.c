@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* conn_standing.c - established connections of this host, judged by what their sockets tell */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rules/look.h"
+#include "rules/standing.h"
+#include "rules/words.h"
+#include "util/address.h"
+#include "util/tcp.h"
+
+/* A close_notify, a GOAWAY: what is said only to say no more. */
+#define GOODBYE_BYTES 128
+
+static const struct event_flow *counts_of(const struct view *view)
+{
+	return &look_standing(view)->flow.counts;
+}
+
+/* All figures were told. A kernel or recording that is older tells the first of them. */
+static bool is_counted(const struct view *view)
+{
+	return look_standing(view)->flow.known & EVENT_K_FLOW;
+}
+
+/* The kernel gave up: an errno that only a timer, or an ICMP error that it believes, can bring. */
+static bool gave_up(const struct view *view)
+{
+	__s32 error = look_standing(view)->flow.error;
+
+	return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+/* The application had closed it before: what it wrote it believes to be delivered. */
+static bool was_left(const struct view *view)
+{
+	__u8 state = look_standing(view)->flow.state;
+
+	return state != TCP_STATE_ESTABLISHED && state != TCP_STATE_CLOSE_WAIT;
+}
+
+static bool hangs(const struct view *view)
+{
+	return view->wake == WAKE_STALLED;
+}
+
+static void add_local(struct text *text, const struct view *view)
+{
+	words_side(text, view, FIGURES_LOCAL);
+}
+
+static void add_remote(struct text *text, const struct view *view)
+{
+	words_side(text, view, FIGURES_REMOTE);
+}
+
+static void check_reachable(const struct view *view, struct finding *finding)
+{
+	struct words_check check = words_check(view, finding, view->attempt->netns);
+
+	text_add(&check.run, "ping -c 3 ");
+	address_print(&check.run, look_figures(view, FIGURES_REMOTE)->address);
+	words_check_end(&check, "whether that host answers at all");
+}
+
+/* ", and was last heard 3.2 s before" */
+static void add_heard(struct text *text, const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	__u64 until_ns = flow->ended_ns ? flow->ended_ns : view->attempt->due_ns;
+
+	if (!(flow->known & EVENT_K_TIMES) || !flow->counts.heard_ns)
+		return;
+	text_add(text, "; ");
+	add_remote(text, view);
+	text_add(text, " was last heard ");
+	words_duration(text, ns_between(flow->counts.heard_ns, until_ns));
+	text_add(text, " before");
+}
+
+/* ---- conn-local-drop ---- */
+
+/* The same packet again and again, by a filter or for want of a way. */
+static const struct drop_seen *dropped(const struct view *view)
+{
+	const struct standing *standing = look_standing(view);
+	const struct drop_seen *seen =
+		standing->drop_out.count ? &standing->drop_out : &standing->drop_in;
+
+	if (standing->drop_again < view->thresholds->value[THRESHOLD_STUCK])
+		return NULL;
+	return look_drop_is_filter(view->join, seen) || look_drop_is_no_route(view->join, seen) ?
+		       seen :
+		       NULL;
+}
+
+/*
+ * The kernel probes as for a closed window, though the window is open: what it hands down never gets
+ * as far as to be on its way.
+ */
+static bool never_sent(const struct view *view)
+{
+	const struct event_flow *counts = counts_of(view);
+
+	return gave_up(view) && is_counted(view) && counts->probes && counts->unacked_bytes &&
+	       counts->snd_wnd && !counts->flight_packets;
+}
+
+static bool match_local_drop(const struct view *view, struct guess *guess)
+{
+	if (dropped(view))
+		return hangs(view) || look_standing(view)->flow.error;
+	guess->confidence = CONFIDENCE_LIKELY;
+	return never_sent(view);
+}
+
+static void tell_local_drop(const struct view *view, struct finding *finding)
+{
+	const struct drop_seen *seen = dropped(view);
+	const struct standing *standing = look_standing(view);
+	const char *reason = seen ? look_drop_reason(view->join, seen) : NULL;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check(view, finding, view->attempt->netns);
+
+	if (!seen) {
+		text_add(&what, "%u bytes to ", counts_of(view)->unacked_bytes);
+		add_remote(&what, view);
+		text_add(&what,
+			 " were never sent, though its window was open; the kernel tried %u "
+			 "times",
+			 counts_of(view)->probes);
+		text_add(&why, "this host itself drops what the connection sends: a firewall, a "
+			       "route or a link that changed");
+	} else {
+		text_add(&what, "this host dropped the same packet %s ",
+			 seen == &standing->drop_in ? "from" : "to");
+		add_remote(&what, view);
+		text_add(&what, " %u times", standing->drop_again);
+		if (reason)
+			text_add(&what, " (%s)", reason);
+		if (look_drop_is_no_route(view->join, seen)) {
+			text_add(&why, "the route that the connection used is gone");
+		} else {
+			text_add(&why, "a filter of this host drops packets of the established "
+				       "connection");
+			words_ruleset(&why, view);
+		}
+	}
+	if (seen && !look_drop_is_no_route(view->join, seen)) {
+		text_add(&check.run, "nft list ruleset");
+		words_check_end(&check, "rules that drop, also those of iptables-nft");
+	} else {
+		text_add(&check.run, "ip route get ");
+		address_print(&check.run, look_figures(view, FIGURES_REMOTE)->address);
+		words_check_end(&check, "whether there is a way to that host now");
+	}
+}
+
+static void want_local_drop(const struct view *view, struct wanted_facts *wanted)
+{
+	wanted->netns = view->attempt->netns;
+	wanted->tuple = look_standing(view)->flow.tuple;
+}
+
+const struct rule rule_conn_local_drop = {
+	.id = "conn-local-drop",
+	.stage = "established",
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
+	.match_socket = match_local_drop,
+	.tell_socket = tell_local_drop,
+	.want = want_local_drop,
+	.facts = BIT(FACT_RULESET) | BIT(FACT_ROUTE),
+	.means = "this host drops packets of an established connection",
+	.evidence =
+		"the kernel dropped the same packet of it threshold stuck times, as a filter or without a route; or it gave up on data that it never got sent, though the peer's window was open (then at most likely)",
+	.gate = "a dropped packet that gets through when it is sent again is none; acknowledgments and resets do not count",
+	.general_check = "nft list ruleset; ip route get ADDRESS",
+	.kernels = "5.17 tells the reason of a drop; without it the time-out alone tells",
+};
+
+/* ---- conn-keepalive-timeout ---- */
+
+bool standing_match_keepalive(const struct view *view, struct guess *guess)
+{
+	const struct event_flow *counts = counts_of(view);
+
+	(void)guess;
+	return look_standing(view)->flow.error == ETIMEDOUT &&
+	       (look_standing(view)->flow.known & EVENT_K_COUNTERS) && counts->probes &&
+	       !counts->unacked_bytes;
+}
+
+void standing_tell_keepalive(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_count(&what, counts_of(view)->probes, "keep-alive", "keep-alives");
+	text_add(&what, " of ");
+	add_local(&what, view);
+	text_add(&what, " in a row got no answer, and the kernel ended the connection");
+	add_heard(&what, view);
+	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
+		       "connection and drops its packets");
+	check_reachable(view, finding);
+}
+
+/* ---- conn-peer-window-zero ---- */
+
+bool standing_match_window(const struct view *view, struct guess *guess)
+{
+	const struct event_flow *counts = counts_of(view);
+
+	if (!is_counted(view) || !look_standing(view)->flow.ended_ns || !counts->probes ||
+	    !counts->unacked_bytes || counts->snd_wnd)
+		return false;
+	if (look_standing(view)->flow.error)
+		guess->severity = SEVERITY_ERROR;
+	return true;
+}
+
+void standing_tell_window(const struct view *view, struct finding *finding)
+{
+	const struct event_flow *counts = counts_of(view);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	add_remote(&what, view);
+	text_add(&what, " had no room for the last %u bytes of ", counts->unacked_bytes);
+	add_local(&what, view);
+	text_add(&what, " (window 0)");
+	if (gave_up(view))
+		text_add(&what, ", and then did not answer %u probes in a row", counts->probes);
+	else
+		text_add(&what, " when the connection ended");
+	text_add(&why, "the application there did not read what its host had received for it");
+	check = words_check_remote(finding);
+	text_add(&check.run, "ss -tnpm '%cport = :%u'",
+		 view->outcome->figures.client == FIGURES_LOCAL ? 's' : 'd',
+		 look_figures(view, !look_client(view))->port);
+	words_check_end(&check, "which process leaves data in Recv-Q, and its receive buffer");
+}
+
+/* ---- conn-timed-out ---- */
+
+bool standing_match_timed_out(const struct view *view, struct guess *guess)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	struct guess other = *guess;
+
+	if (!(flow->known & EVENT_K_COUNTERS) || !flow->counts.unacked_bytes)
+		return false;
+	if (hangs(view)) {
+		guess->absence = true;
+		guess->confidence = CONFIDENCE_LIKELY;
+		return flow->counts.again_in_row >= view->thresholds->value[THRESHOLD_STUCK];
+	}
+	if (flow->error != ETIMEDOUT) /* an ICMP error told why */
+		guess->confidence = CONFIDENCE_LIKELY;
+	return gave_up(view) && !standing_match_window(view, &other);
+}
+
+void standing_tell_timed_out(const struct view *view, struct finding *finding)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	text_add(&what, "%u bytes to ", flow->counts.unacked_bytes);
+	add_remote(&what, view);
+	if (hangs(view))
+		text_add(&what, " were sent again %u times in a row and are not acknowledged",
+			 flow->counts.again_in_row);
+	else if (flow->counts.again_in_row)
+		text_add(&what, " were sent again %u times in a row and never acknowledged",
+			 flow->counts.again_in_row);
+	else
+		text_add(&what, " were never acknowledged");
+	add_heard(&what, view);
+	text_add(&why, "that host is off or cut off, the way to it is broken, or something on it "
+		       "drops this connection");
+	if (flow->ended_ns && was_left(view))
+		text_add(&why, "; the application had closed the socket and was told of nothing");
+	check_reachable(view, finding);
+}
+
+/* ---- conn-broken-pipe ---- */
+
+bool standing_match_pipe(const struct view *view, struct guess *guess)
+{
+	(void)guess;
+	return look_standing(view)->flow.error == EPIPE &&
+	       counts_of(view)->unacked_bytes > GOODBYE_BYTES;
+}
+
+void standing_tell_pipe(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check(view, finding, view->attempt->netns);
+
+	words_who(&what, view->attempt);
+	text_add(&what, " wrote to ");
+	add_remote(&what, view);
+	text_add(&what, " after that had closed, and was reset; the last %u bytes were lost",
+		 counts_of(view)->unacked_bytes);
+	if (look_client(view) == FIGURES_LOCAL)
+		text_add(&why, "the client used a connection again that the server had closed "
+			       "(a pool that does not look before it writes); its next write "
+			       "fails with EPIPE");
+	else
+		text_add(&why, "the client closed without waiting for everything the server had to "
+			       "say; the server's next write fails with EPIPE");
+	text_add(&check.run, "ss -tnp state close-wait");
+	words_check_end(&check,
+			"connections that the other side has closed and a process still holds");
+}
+
+/* ---- conn-closed-early ---- */
+
+enum { FIRST_EXCHANGE_SEGMENTS = 3 };
+
+/*
+ * The server closed first, after the client's first words or none. How old it was is known of those
+ * alone that were seen to open: a sink that only ever listens may be stopped at any time.
+ */
+bool standing_match_closed_early(const struct view *view, struct guess *guess)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	__u64 lived_ns = ns_between(flow->established_ns, flow->ended_ns);
+	const __u64 *value = view->thresholds->value;
+
+	(void)guess;
+	if (!flow->client || !flow->role_known || !flow->established_ns || flow->error ||
+	    flow->state != TCP_STATE_LAST_ACK || !is_counted(view) || flow->counts.segments_in)
+		return false;
+	if (!flow->counts.segments_out) /* it may have waited for a word of the client */
+		return lived_ns < value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+	return flow->counts.segments_out <= FIRST_EXCHANGE_SEGMENTS &&
+	       lived_ns < value[THRESHOLD_LONG_IDLE] * NS_PER_S;
+}
+
+void standing_tell_closed_early(const struct view *view, struct finding *finding)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	add_remote(&what, view);
+	text_add(&what, " accepted the connection and closed it without a word");
+	if (flow->counts.segments_out)
+		text_add(&what, ", after %llu bytes of the client", flow->counts.bytes_sent);
+	text_add(&what, "; it lasted ");
+	words_duration(&what, ns_between(flow->established_ns, flow->ended_ns));
+	text_add(&why, "the server's application did not want it: a limit of connections or "
+		       "clients, an access list, another protocol, or a proxy without a backend");
+	words_check_server(view, finding, "what serves that port; its own log says why it closes");
+}
+
+/* ---- conn-loss ---- */
+
+/* What the peer tells that it has got twice was not lost. */
+static __u64 lost(const struct view *view)
+{
+	const struct event_flow *counts = counts_of(view);
+
+	return counts->retransmits > counts->dsacks ? counts->retransmits - counts->dsacks : 0;
+}
+
+bool standing_match_loss(const struct view *view, struct guess *guess)
+{
+	const __u64 *value = view->thresholds->value;
+
+	(void)guess;
+	return look_standing(view)->flow.ended_ns && is_counted(view) &&
+	       counts_of(view)->segments_out > value[THRESHOLD_LOSS_SEGMENTS] &&
+	       lost(view) * 100 > counts_of(view)->segments_out * value[THRESHOLD_LOSS_PERCENT];
+}
+
+void standing_tell_loss(const struct view *view, struct finding *finding)
+{
+	const struct event_flow *counts = counts_of(view);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check(view, finding, view->attempt->netns);
+
+	text_add(&what, "%llu of %u segments (%llu.%llu %%) to ", lost(view), counts->segments_out,
+		 lost(view) * 100 / counts->segments_out,
+		 lost(view) * 1000 / counts->segments_out % 10);
+	add_remote(&what, view);
+	text_add(&what, " were sent again");
+	if (look_standing(view)->flow.known & EVENT_K_TIMEOUTS)
+		text_add(&what, ", %u times after a time-out", counts->timeouts);
+	if (counts->dsacks)
+		text_add(&what, "; %u more without need", counts->dsacks);
+	text_add(&why, "packets are lost on the way to ");
+	add_remote(&why, view);
+	text_add(&why, ", or its acknowledgments on the way back");
+	text_add(&check.run, "ip -s link");
+	words_check_end(
+		&check,
+		"errors and drops of the interfaces; compare both ends with sockwhy compare");
+}

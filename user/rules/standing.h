@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* standing.h - connections that their sockets tell of, for the rows that captures feed as well; private to rules/ */
+#pragma once
+
+#include "rules/rule.h"
+
+/*
+ * What a socket counts decides the same finding as what packets show, but by other facts: the errno
+ * that the kernel gave, the states it went through, what it had sent and not seen acknowledged. These
+ * are the .match_socket and .tell_socket of such rows.
+ */
+
+bool standing_match_timed_out(const struct view *view, struct guess *guess);
+void standing_tell_timed_out(const struct view *view, struct finding *finding);
+bool standing_match_keepalive(const struct view *view, struct guess *guess);
+void standing_tell_keepalive(const struct view *view, struct finding *finding);
+bool standing_match_window(const struct view *view, struct guess *guess);
+void standing_tell_window(const struct view *view, struct finding *finding);
+bool standing_match_loss(const struct view *view, struct guess *guess);
+void standing_tell_loss(const struct view *view, struct finding *finding);
+bool standing_match_pipe(const struct view *view, struct guess *guess);
+void standing_tell_pipe(const struct view *view, struct finding *finding);
+bool standing_match_closed_early(const struct view *view, struct guess *guess);
+void standing_tell_closed_early(const struct view *view, struct finding *finding);
+bool standing_match_reset(const struct view *view, struct guess *guess);
+void standing_tell_reset(const struct view *view, struct finding *finding);
