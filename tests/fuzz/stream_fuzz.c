@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct stream *stream;
 	const struct conn *conn;
 
-	if (conns_new(&streams, ROOM, CONNS_STREAMS))
+	if (conns_new(&streams, ROOM, CONNS_STREAMS, NULL))
 		return 0;
 	for (; size >= 8; data += 8, size -= 8) {
 		struct packet packet;

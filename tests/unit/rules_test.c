@@ -24,8 +24,9 @@ static void test_table_is_sound(void **state)
 	(void)state;
 	for (; (rule = rules_row(count)); count++) {
 		assert_ptr_equal(rules_find(rule_id(rule)), rule);
-		assert_non_null(rule->match);
-		assert_non_null(rule->tell);
+		assert_true(rule->match || rule->match_socket);
+		assert_int_equal(!rule->match, !rule->tell);
+		assert_int_equal(!rule->match_socket, !rule->tell_socket);
 		assert_true(rule->wakes);
 		assert_true(rule_cap(rule) < CONFIDENCE_COUNT);
 		assert_true(rule_severity(rule) < SEVERITY_COUNT);

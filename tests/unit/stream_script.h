@@ -55,7 +55,7 @@ static inline void script_init(struct script *script, __u32 connections)
 				   .port = 40000,
 				   .client_isn = CLIENT_ISN,
 				   .server_isn = SERVER_ISN };
-	assert_int_equal(conns_new(&script->streams, connections, CONNS_STREAMS), 0);
+	assert_int_equal(conns_new(&script->streams, connections, CONNS_STREAMS, NULL), 0);
 }
 
 static inline void script_free(struct script *script)
