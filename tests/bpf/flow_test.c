@@ -165,7 +165,8 @@ static void test_a_fin_is_no_byte(void **state_)
 	signal(SIGPIPE, SIG_IGN);
 	lab_run(close_and_reset);
 	lab_drain(lab);
-	end = state(lab, 8, 7, &head); /* CLOSE_WAIT: with an error, so all is told, and when what came */
+	end = state(lab, 8, 7,
+		    &head); /* CLOSE_WAIT: with an error, so all is told, and when what came */
 	assert_int_equal(head->size, WHOLE(ev_socket));
 	assert_true(head->known & EVENT_K_COUNTERS);
 	assert_true(head->known & EVENT_K_FLOW && head->known & EVENT_K_TIMES);

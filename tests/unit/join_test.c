@@ -60,6 +60,7 @@ static void data_before_the_reset_is_a_success(void **state)
 {
 	struct join *join = *state;
 	struct event reset = state_to(5, 7, 7, ECONNRESET);
+	struct attempt *attempt;
 
 	reset.socket.old_state = 1;
 	reset.socket.flow.bytes_received = 10;
@@ -67,6 +68,10 @@ static void data_before_the_reset_is_a_success(void **state)
 	feed(join, opens(1, 7, 100, 2, 80));
 	feed(join, state_to(2, 7, 1, 0));
 	feed(join, reset);
+	tick(join, 300); /* what became of the connection is an attempt of its own */
+	attempt = only_due(join);
+	assert_ptr_equal(attempt->subject, &subject_standing);
+	join_told(join, attempt, NULL);
 	tick(join, 1300);
 	assert_true(only_due(join)->worked);
 }

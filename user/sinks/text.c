@@ -111,8 +111,7 @@ static void add_headline(struct text *text, const struct join *join, const struc
 
 	say_who(text, join, finding);
 	if (!finding->did) {
-		text_add(text, "%s%s", text->length && finding->owner_known ? ": " : "",
-			 finding->summary);
+		text_add(text, "%s%s", text->length ? ": " : "", finding->summary);
 		return;
 	}
 	text_add(text, " %s ", finding->did);

@@ -145,7 +145,8 @@ static void hangs(struct join *join, struct attempt_slot *slot, __u64 now_ns, bo
 	if (slot->attempt.state != ATTEMPT_OPEN)
 		return;
 	attempt_set_timer(join, slot, TIMER_STALLED, now_ns + join->limits.stalled_ns);
-	if (pending)
+	/* of whom nobody knows whose it is the begin was not seen: what it hangs on may be told of another */
+	if (pending && slot->attempt.owner_known)
 		attempt_tell_pending(join, slot, now_ns);
 }
 

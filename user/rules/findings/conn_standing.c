@@ -323,7 +323,13 @@ void standing_tell_pipe(const struct view *view, struct finding *finding)
 
 /* ---- conn-closed-early ---- */
 
-enum { FIRST_EXCHANGE_SEGMENTS = 3 };
+enum { FIRST_EXCHANGE_SEGMENTS = 3, CANCEL_REQUEST_BYTES = 16 };
+
+/* PostgreSQL's CancelRequest has a connection of its own and gets no answer. */
+static bool asks_for_nothing(const struct event_flow *counts)
+{
+	return counts->segments_out == 1 && counts->bytes_sent == CANCEL_REQUEST_BYTES;
+}
 
 /*
  * The server closed first, after the client's first words or none. How old it was is known of those
@@ -337,7 +343,8 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess)
 
 	(void)guess;
 	if (!flow->client || !flow->role_known || !flow->established_ns || flow->error ||
-	    flow->state != TCP_STATE_LAST_ACK || !is_counted(view) || flow->counts.segments_in)
+	    flow->state != TCP_STATE_LAST_ACK || !is_counted(view) || flow->counts.segments_in ||
+	    asks_for_nothing(&flow->counts))
 		return false;
 	if (!flow->counts.segments_out) /* it may have waited for a word of the client */
 		return lived_ns < value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
