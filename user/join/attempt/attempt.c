@@ -166,6 +166,17 @@ void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now
 	make_due(join, slot, now_ns);
 }
 
+/* Whose connection it is outlives the wish for it, where that worked. */
+static void leave_owner(struct join *join, const struct attempt_slot *slot,
+			const struct opening_slot *opening)
+{
+	struct conn *conn = opening->conn;
+
+	if (slot->attempt.owner_known && conn->opening == opening &&
+	    (opening->opening.state == OPENING_WORKED || conn->stream))
+		conns_set_owner(join->conns, conn, &slot->attempt.owner);
+}
+
 void attempt_release(struct join *join, struct attempt_slot *slot)
 {
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
@@ -177,6 +188,7 @@ void attempt_release(struct join *join, struct attempt_slot *slot)
 	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++) {
 		struct opening_slot *opening = (struct opening_slot *)slot->attempt.openings[i];
 
+		leave_owner(join, slot, opening);
 		if (opening->opening.state == OPENING_CONNECTING)
 			openings_let_go(opening); /* a loser: its end concerns nobody */
 		else

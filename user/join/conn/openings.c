@@ -147,8 +147,6 @@ void openings_retire(struct join *join, struct opening_slot *slot)
 	struct conn *conn = slot->conn;
 	bool lives = slot->opening.state == OPENING_WORKED || conn->stream;
 
-	if (lives && slot->attempt && slot->attempt->attempt.owner_known && conn->opening == slot)
-		conns_set_owner(join->conns, conn, &slot->attempt->attempt.owner);
 	forget_notes(join, slot);
 	evidence_release(join->evidence, &slot->own);
 	openings_let_go(slot);

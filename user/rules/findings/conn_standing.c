@@ -145,7 +145,9 @@ static void tell_local_drop(const struct view *view, struct finding *finding)
 		} else {
 			text_add(&why, "a filter of this host drops packets of the established "
 				       "connection");
-			words_ruleset(&why, view);
+			words_ruleset(&why, view,
+				      seen == &standing->drop_in ? WORDS_HOOKS_IN :
+								   WORDS_HOOKS_OUT);
 		}
 	}
 	if (seen && !look_drop_is_no_route(view->join, seen)) {
