@@ -147,15 +147,24 @@ static bool is_suffix(const char *whole, const char *end)
 	return !m || (m <= n && !strcmp(whole + n - m, end) && (m == n || whole[n - m - 1] == '.'));
 }
 
-/* One wish with two suffixes of a search list, or with one and without. */
-static bool are_expansions(const char *a, const char *b)
+/* Whoever goes through a search list asks for the next name when the last one was refused. */
+#define SEARCH_NEXT_NS (100 * NS_PER_MS)
+
+/*
+ * One wish with two suffixes of a search list, or with one and without: @failed was refused before
+ * @next was asked for. Suffixes that have nothing in common ("search one.test two.test") belong
+ * together only if the one follows the other at once.
+ */
+static bool are_expansions(const struct lookup_slot *failed, const struct lookup_slot *next)
 {
-	const char *left = a, *right = b;
+	const char *left = failed->lookup.name, *right = next->lookup.name;
+	__u64 asked_ns = next->lookup.started_ns;
 
 	strip_common(&left, &right);
-	if (left == a) /* not even the first label */
+	if (left == failed->lookup.name) /* not even the first label */
 		return false;
-	return is_suffix(left, right) || is_suffix(right, left);
+	return is_suffix(left, right) || is_suffix(right, left) ||
+	       (asked_ns >= failed->failed_ns && asked_ns - failed->failed_ns < SEARCH_NEXT_NS);
 }
 
 /* A name has an address: its expansions that have none were only asked on the way to it. */
@@ -174,7 +183,7 @@ static void forget_expansions(struct join *join, struct lookup_slot *mine, bool 
 		if (other == lookup || !slot->failed_ns || slot->asker != mine->asker ||
 		    (other->rcode != DNS_NXDOMAIN && !other->empty) ||
 		    (!mine->asker && !address_equal(other->client, lookup->client)) ||
-		    !are_expansions(other->name, lookup->name))
+		    !are_expansions(slot, mine))
 			continue;
 		if (!worked) {
 			lookup->expansions += !other->empty + other->expansions;
