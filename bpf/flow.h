@@ -73,7 +73,8 @@ static __always_inline __u32 flow_flight_packets(const struct tcp_sock *tp, bool
 /* @stamp: in jiffies, of a segment with payload or an acknowledgment; it wraps after 49 days and more. */
 static __always_inline __u64 flow_time(__u32 stamp, __u32 now_jiffies, __u64 now_ns)
 {
-	__u64 age_ns = (__u64)(now_jiffies - stamp) * knobs.tick_ns;
+	/* within a tick it may have been any time: the middle, which is never after the record's own */
+	__u64 age_ns = (__u64)(now_jiffies - stamp) * knobs.tick_ns + knobs.tick_ns / 2;
 
 	return age_ns < now_ns ? now_ns - age_ns : 0;
 }

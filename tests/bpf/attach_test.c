@@ -124,6 +124,20 @@ static void connect_and_close(void)
 	close(client);
 }
 
+static void ask_and_close(void)
+{
+	int listener = open_listener(OPEN_PORT, 8), client, server;
+	char byte = 'x';
+
+	must(try_connect(OPEN_PORT, 0, &client) == 0, "connect");
+	server = accept(listener, NULL, NULL);
+	must(write(client, &byte, 1) == 1 && read(server, &byte, 1) == 1, "a byte");
+	must(write(server, &byte, 1) == 1 && read(client, &byte, 1) == 1, "its answer");
+	close(server);
+	must(read(client, &byte, 1) == 0, "end of stream");
+	close(client);
+}
+
 /* Beside the listener's own two, a healthy connection costs both ends together four records. */
 static void test_healthy_connection_costs_four_records(void **state)
 {
@@ -132,7 +146,7 @@ static void test_healthy_connection_costs_four_records(void **state)
 
 	(void)state;
 	lab_start(lab, (struct attach_options){ 0 });
-	lab_run(connect_and_close);
+	lab_run(ask_and_close);
 	lab_drain(lab);
 	assert_int_equal(lab_count(lab, EVENT_OPEN), 2);
 	assert_int_equal(lab_count(lab, EVENT_STATE), 2);
@@ -275,7 +289,11 @@ static void test_reset_of_an_established_connection(void **state)
 	received = body(lab_find(lab, EVENT_RESET_RECEIVED, 0));
 	assert_int_equal(lab_find(lab, EVENT_RESET_RECEIVED, 0)->cookie, open->cookie);
 	assert_int_equal(received->old_state, 1);
-	end = body(lab_find(lab, EVENT_STATE, 1));
+	end = body(lab_find(lab, EVENT_STATE, 1)); /* of who resets */
+	assert_int_equal(end->old_state, 1);
+	assert_int_equal(end->error, 0);
+	assert_false(end->how & SOCKET_F_RESET);
+	end = body(lab_find(lab, EVENT_STATE, 2));
 	assert_int_equal(end->old_state, 1);
 	assert_int_equal(end->error, ECONNRESET);
 	assert_true(end->how & SOCKET_F_RESET);

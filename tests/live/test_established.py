@@ -10,7 +10,7 @@ import pytest
 
 from lab import free_port
 
-PEER = pathlib.Path(__file__).with_name("peer.py")
+PEER = pathlib.Path(__file__).parents[1] / "helpers/peer.py"
 
 
 class Pair:

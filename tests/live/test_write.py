@@ -251,7 +251,7 @@ def test_nearly_full(lab, option, name):
         else:
             done = subprocess.run([SOCKWHY, "read", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                   timeout=PATIENCE_S, check=False)
-            assert done.returncode == 0 and "ends early" in done.stderr and "connect-refused-local" in done.stdout
+            assert done.returncode == 1 and "ends early" in done.stderr and "connect-refused-local" in done.stdout
     finally:
         sh("umount", small)
 
