@@ -205,7 +205,7 @@ int command_doctor(const struct options *options)
 	if (!options->json)
 		printf("\n%s\n", able ? "watch and run can be used." :
 					"watch and run cannot be used: see MISSING above.");
-	if (fflush(stdout)) {
+	if (fflush(stdout) || ferror(stdout)) { /* an earlier write may have failed */
 		log_error_r(-errno, "output: writing");
 		return EXIT_FAILED;
 	}

@@ -410,7 +410,7 @@ int command_explain(const struct options *options)
 	}
 	if (!options->rest_count)
 		(options->json ? explain_catalogue_json : explain_catalogue)();
-	if (fflush(stdout)) {
+	if (fflush(stdout) || ferror(stdout)) { /* an earlier write may have failed */
 		log_error_r(-errno, "output: writing");
 		return EXIT_FAILED;
 	}

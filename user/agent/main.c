@@ -59,10 +59,10 @@ int main(int argc, char **argv)
 		if (options.help) {
 			options_help(stdout, commands,
 				     options.command_given ? options.command : COMMAND_COUNT);
-			status = fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+			status = fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
 		} else if (options.version) {
 			puts("sockwhy " SOCKWHY_VERSION);
-			status = fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+			status = fflush(stdout) || ferror(stdout) ? EXIT_FAILED : EXIT_DONE;
 		} else {
 			status = commands[options.command].run(&options);
 		}

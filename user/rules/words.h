@@ -78,6 +78,7 @@ void words_check_listener(const struct view *view, struct finding *finding,
 #define WORDS_HOOKS_FORWARD                                                   \
 	(FILTER_HOOK_INGRESS | FILTER_HOOK_PREROUTING | FILTER_HOOK_FORWARD | \
 	 FILTER_HOOK_POSTROUTING | FILTER_HOOK_EGRESS)
+#define WORDS_HOOKS_EITHER (FILTER_HOOK_INPUT | WORDS_HOOKS_FORWARD) /* of the last two */
 /* A rule or policy that the packet can have met at @hooks (FILTER_HOOK_*), if one is known. */
 void words_ruleset(struct text *text, const struct view *view, __u32 hooks);
 

@@ -117,8 +117,7 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 		join->counters.evicted++;
 		return NULL;
 	}
-	memset(slot, 0, sizeof(*slot));
-	slot->used = true;
+	*slot = (struct attempt_slot){ .used = true };
 	if (!subject->captured && !subject->uncounted)
 		join->counters.attempts++;
 	slot->attempt.subject = subject;

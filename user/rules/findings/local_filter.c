@@ -100,7 +100,7 @@ static __u32 hooks_passed(const struct view *view, __u32 place)
 	case KNOWN_NO:
 		return WORDS_HOOKS_FORWARD;
 	default:
-		return WORDS_HOOKS_IN | WORDS_HOOKS_FORWARD;
+		return WORDS_HOOKS_EITHER;
 	}
 }
 
