@@ -107,13 +107,13 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 				  __u64 cookie, __u64 started_ns)
 {
 	struct attempt_table *table = join->attempts;
-	struct attempt_slot *slot;
+	struct attempt_slot *slot = NULL;
 
-	if (table->free_count) {
+	if (table->free_count)
 		slot = table->free[--table->free_count];
-	} else if (table->touched < table->room) {
+	else if (table->touched < table->room)
 		slot = &table->slots[table->touched++];
-	} else {
+	if (!slot) {
 		join->counters.evicted++;
 		return NULL;
 	}
