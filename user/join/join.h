@@ -328,7 +328,7 @@ struct attempt {
 	};
 };
 
-/* How many openings are kept: .openings_count may be more. */
+/* How many openings it has, at most JOIN_OPENINGS_MAX. */
 size_t attempt_openings(const struct attempt *attempt);
 
 /* The opening that decides: the last to fail, or the one that worked. NULL: it is not about openings. */

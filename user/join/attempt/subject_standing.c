@@ -88,13 +88,8 @@ static struct standing *standing_of(struct join *join, const struct attempt_slot
 
 static void note(struct join *join, struct attempt_slot *slot, const struct event *event)
 {
-	struct evidence evidence = evidence_of(event);
+	struct evidence evidence = evidence_of_socket(event);
 
-	evidence.old_state = event->socket.old_state;
-	evidence.new_state = event->socket.new_state;
-	evidence.error = event->socket.error;
-	evidence.soft_error = event->socket.soft_error;
-	evidence.count = event->socket.flow.again_in_row;
 	evidence_add(join->evidence, &slot->seen, &evidence);
 }
 

@@ -13,18 +13,6 @@
 #include "util/address.h"
 #include "util/tcp.h"
 
-static struct evidence evidence_of_socket(const struct event *event)
-{
-	struct evidence evidence = evidence_of(event);
-
-	evidence.old_state = event->socket.old_state;
-	evidence.new_state = event->socket.new_state;
-	evidence.error = event->socket.error;
-	evidence.soft_error = event->socket.soft_error;
-	evidence.count = event->socket.flow.again_in_row;
-	return evidence;
-}
-
 void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire)
 {
 	slot->opening.isn = slot->conn->isn = isn;

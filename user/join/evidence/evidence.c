@@ -146,3 +146,15 @@ void evidence_note_packet(struct evidence *evidence, const struct packet *packet
 	evidence->icmp_type = packet->icmp_type;
 	evidence->icmp_code = packet->icmp_code;
 }
+
+struct evidence evidence_of_socket(const struct event *event)
+{
+	struct evidence evidence = evidence_of(event);
+
+	evidence.old_state = event->socket.old_state;
+	evidence.new_state = event->socket.new_state;
+	evidence.error = event->socket.error;
+	evidence.soft_error = event->socket.soft_error;
+	evidence.count = event->socket.flow.again_in_row;
+	return evidence;
+}

@@ -46,5 +46,7 @@ size_t evidence_copy(const struct evidence_list *list, struct evidence *evidence
 
 /* Of a record, with what every kind has. */
 struct evidence evidence_of(const struct event *event);
+/* The same, of a record of a socket: with its states, errors and what was sent again in a row. */
+struct evidence evidence_of_socket(const struct event *event);
 /* Fills in what the packet tells of itself. */
 void evidence_note_packet(struct evidence *evidence, const struct packet *packet);
