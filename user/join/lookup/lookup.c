@@ -127,14 +127,20 @@ void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 	TAILQ_INSERT_TAIL(&join->lookups->ended, slot, by_time);
 }
 
-/* Labels of both from the front as long as they are the same: what is left of each. */
-static void strip_common(const char **a, const char **b)
+/*
+ * Labels of both from the front as long as they are the same: what is left of each. True if one of
+ * those labels is a host's: nobody wishes for "_ldap._tcp" alone.
+ */
+static bool strip_common(const char **a, const char **b)
 {
+	bool host = false;
+
 	for (;;) {
 		size_t n = strcspn(*a, "."), m = strcspn(*b, ".");
 
 		if (!n || n != m || strncmp(*a, *b, n) != 0)
-			return;
+			return host;
+		host = host || **a != '_';
 		*a += n + ((*a)[n] == '.');
 		*b += m + ((*b)[m] == '.');
 	}
@@ -159,12 +165,13 @@ static bool are_expansions(const struct lookup_slot *failed, const struct lookup
 {
 	const char *left = failed->lookup.name, *right = next->lookup.name;
 	__u64 asked_ns = next->lookup.started_ns;
+	bool host = strip_common(&left, &right);
 
-	strip_common(&left, &right);
 	if (left == failed->lookup.name) /* not even the first label */
 		return false;
 	return is_suffix(left, right) || is_suffix(right, left) ||
-	       (asked_ns >= failed->failed_ns && asked_ns - failed->failed_ns < SEARCH_NEXT_NS);
+	       (host && asked_ns >= failed->failed_ns &&
+		asked_ns - failed->failed_ns < SEARCH_NEXT_NS);
 }
 
 /* A name has an address: its expansions that have none were only asked on the way to it. */
