@@ -246,86 +246,6 @@ static void refused_or_not(void **state)
 	assert_ended(&stream, CONN_OPEN, 0);
 }
 
-/* A packet that was captured twice has its flags, and is counted as a copy alone. */
-static void copies(void **state)
-{
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
-	struct row again = data;
-	struct script script;
-	const struct stream *stream;
-
-	(void)state;
-	script_init(&script, 16);
-	RUN(&script, HANDSHAKE, data);
-	again.expected = AGAIN;
-	RUN(&script, again);
-	stream = script.look.stream;
-	assert_true(script.look.copy);
-	assert_int_equal(side(stream, 'c')->copies, 1);
-	assert_int_equal(side(stream, 'c')->packets, 4);
-	assert_int_equal(side(stream, 'c')->bytes, 100);
-	assert_int_equal(stream_side_retransmissions(side(stream, 'c')), 0);
-	/* its round trip is timed from the first one */
-	RUN(&script, { 's', A, 1, 101, 0, 1000, 20000 });
-	assert_int_equal(side(stream, 'c')->rtt.most_us, 20010);
-	/* the same identification 10 ms later, or another one at once: sent again */
-	again.us = 10000;
-	again.expected = BIT(STREAM_SPURIOUS_RETRANSMISSION);
-	RUN(&script, again);
-	assert_false(script.look.copy);
-	again.us = 10;
-	again.ip_id = 778;
-	RUN(&script, again);
-	assert_false(script.look.copy);
-	assert_int_equal(side(stream, 'c')->copies, 1);
-	assert_int_equal(stream_side_retransmissions(side(stream, 'c')), 2);
-	script_free(&script);
-}
-
-static void identification_zero(void **state)
-{
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
-	struct script script;
-
-	(void)state;
-	script_init(&script, 16);
-	RUN(&script, HANDSHAKE);
-	/* nobody sends again so soon; nor is what comes a millisecond later a mirror's */
-	for (int i = 0; i < 3; i++) {
-		script.ns += i == 2 ? 1000000 : 10000;
-		script_packet(&script, &data);
-		script.packet.ip_id = 0;
-		script.look = conns_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
-		assert_true(script.look.copy == (i == 1));
-	}
-	assert_int_equal(script.look.flags, AGAIN);
-	script_free(&script);
-}
-
-/* On a short way what is lost is sent again before any mirror's copy would come: it was asked for. */
-static void asked_for(void **state)
-{
-	const struct row lost = { 'c', A, 1, 1, 100, 1000, 10 };
-	struct script script;
-
-	(void)state;
-	for (__u32 asked = 0; asked <= 3; asked++) {
-		script_init(&script, 16);
-		RUN(&script, HANDSHAKE);
-		for (int i = 0; i < 2; i++) {
-			script_packet(&script, &lost);
-			script.packet.ip_id = 0;
-			script.look =
-				conns_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
-			for (__u32 ack = 0; !i && ack < asked; ack++)
-				RUN(&script,
-				    { 's', A, 1, 1, 0, 1000, 10, BIT(STREAM_DUPLICATE_ACK) });
-		}
-		assert_true(script.look.copy == (asked < 2));
-		script_free(&script);
-	}
-}
-
 static void dsack(void **state)
 {
 	struct stream stream;
@@ -527,9 +447,6 @@ int main(void)
 		cmocka_unit_test(closed_windows),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(refused_or_not),
-		cmocka_unit_test(copies),
-		cmocka_unit_test(asked_for),
-		cmocka_unit_test(identification_zero),
 		cmocka_unit_test(dsack),
 		cmocka_unit_test(what_is_no_segment),
 		cmocka_unit_test(both_directions_one_stream),

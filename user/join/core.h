@@ -6,6 +6,7 @@
 
 #include "join/evidence/evidence.h"
 #include "join/host/owner.h"
+#include "join/segment/copy.h"
 #include "join/segment/ends.h"
 #include "join/join.h"
 #include "util/hash.h"
@@ -33,11 +34,6 @@ struct scopes;
 struct sight;
 struct strays;
 struct talks;
-
-struct captured_packet {
-	__u64 ts_ns;
-	__u32 print; /* of what tells it from every other packet but its copies */
-};
 
 struct join {
 	struct join_limits limits;

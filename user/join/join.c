@@ -362,7 +362,15 @@ static void handle_segment(struct join *join, const struct event *event)
 				   packet->destination_port);
 	struct conn *conn = conns_of_packet(join->conns, packet, &ends, netns, &join->look);
 
-	if (lookup_awaits_tcp(join)) {
+	/* judged once, before anybody asks what it means */
+	if (join->limits.segments && stream_is_segment(packet)) {
+		if (!conn)
+			conn = conns_add_packet(join->conns, &ends, netns);
+		if (conn)
+			conns_take_packet(join->conns, conn, packet, &ends, netns,
+					  event->head.ts_ns, event->frame.frame, &join->look);
+	}
+	if (lookup_awaits_tcp(join) && !join->look.copy) {
 		lookup_segment(join, event);
 		tell_lookups(join);
 	}
@@ -371,13 +379,6 @@ static void handle_segment(struct join *join, const struct event *event)
 	    (packet->tcp_flags & (TCP_F_SYN | TCP_F_RST))) {
 		conn = capture_segment(join, event, &ends, conn, &join->look);
 		tell_openings(join, event->head.ts_ns); /* before what is said on it */
-	}
-	if (join->limits.segments && stream_is_segment(packet)) {
-		if (!conn)
-			conn = conns_add_packet(join->conns, &ends, netns);
-		if (conn)
-			conns_take_packet(join->conns, conn, packet, &ends, netns,
-					  event->head.ts_ns, event->frame.frame, &join->look);
 	}
 	join->conn = conn;
 	if (!join->talks)

@@ -10,6 +10,7 @@
 #include "join/host/sight.h"
 #include "join/lookup/lookup.h"
 #include "util/address.h"
+#include "util/array.h"
 #include "util/tcp.h"
 
 /*
@@ -26,12 +27,6 @@
  * direction alone nothing can be said to be missing, so it is kept which addresses packets go to.
  */
 
-/*
- * A mirrored packet follows its twin at once, and no TCP sends a SYN again so soon (RFC 6298 2.1:
- * 1 s). An IP id tells copies apart by itself; many stacks leave it 0.
- */
-#define COPY_NS 1000000
-#define COPY_ID_NS 100000000
 /* Linux gives up 127 s after the first SYN (tcp_syn_retries 6), and it is the last to do so. */
 #define GIVEN_UP_NS (130 * 1000000000ull)
 
@@ -122,31 +117,14 @@ bool capture_over(struct join *join, struct opening_slot *slot, __u64 now_ns)
 	return true;
 }
 
-/* ---- copies ---- */
-
-/*
- * Mirror ports and "any" show a packet twice or more: the same numbers, IP id and direction.
- */
-static bool is_copy(struct join *join, const struct opening_slot *slot, const struct packet *packet,
-		    __u64 ts_ns)
+/* A mirror shows a packet twice or more. A stream has judged its segments before. */
+static bool is_copy(struct join *join, const struct opening_slot *slot, const struct event *event)
 {
 	struct captured_last *last = openings_last(join, slot);
-	__u32 seq = packet->what == PACKET_ICMP ? packet->inner.seq : packet->seq;
-	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS;
-	__u64 h = hash_mix(packet->ip_id, (__u64)seq << 32 | packet->ack);
 
-	h = hash_mix(h, (__u64)packet->ts_value << 32 | packet->tcp_flags << 8 | packet->what);
-	h = hash_bytes(h, packet->source, sizeof(packet->source));
-	for (size_t i = 0; i < OPENING_COPIES_OF; i++) {
-		const struct captured_packet *before = &last->packets[i];
-		__u64 apart = before->ts_ns > ts_ns ? before->ts_ns - ts_ns : ts_ns - before->ts_ns;
-
-		if (apart < window_ns && before->print == (__u32)h)
-			return true;
-	}
-	last->packets[last->next++ % OPENING_COPIES_OF] =
-		(struct captured_packet){ .ts_ns = ts_ns, .print = (__u32)h };
-	return false;
+	if (join->look.stream)
+		return join->look.alike;
+	return copy_of_packet(last->past, ARRAY_SIZE(last->past), &last->past_next, event);
 }
 
 /* ---- what a packet tells ---- */
@@ -381,7 +359,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	tuple->family = address_is_ipv4(packet->source) ? AF_INET : AF_INET6;
 	tuple->protocol = IPPROTO_TCP;
 	note_begun(join, slot);
-	is_copy(join, slot, packet, event->head.ts_ns);
+	is_copy(join, slot, event);
 	note_syn(&slot->opening, event);
 	add_evidence(join, slot, event, DIRECTION_OUT);
 }
@@ -389,7 +367,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 /* The SYN of a conn whose opening is known, or was. */
 static void take_repeated(struct join *join, const struct event *event, struct opening_slot *slot)
 {
-	if (!slot || is_copy(join, slot, &event->packet, event->head.ts_ns))
+	if (!slot || is_copy(join, slot, event))
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	add_evidence(join, slot, event, DIRECTION_OUT);
@@ -454,7 +432,7 @@ static void take_segment(struct join *join, const struct event *event, const str
 	struct opening_slot *slot = conn->opening;
 
 	if ((!conn->watched && !(packet->tcp_flags & TCP_F_RST)) || !is_live(slot) ||
-	    is_copy(join, slot, packet, event->head.ts_ns))
+	    is_copy(join, slot, event))
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	if (conn->local == ends->from)
@@ -498,7 +476,7 @@ void capture_quoted(struct join *join, const struct event *event)
 	slot = conn ? conn->opening : NULL;
 	if (!slot || slot->opening.state != OPENING_CONNECTING ||
 	    ((packet->flags & PACKET_F_INNER_SEQ) && packet->inner.seq != slot->opening.isn) ||
-	    is_copy(join, slot, packet, event->head.ts_ns))
+	    is_copy(join, slot, event))
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	take_icmp(join, slot, event);

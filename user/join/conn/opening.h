@@ -19,8 +19,8 @@
 
 /* The last packets of an opening of a capture, beside its slot: a live one needs no room for them. */
 struct captured_last {
-	struct captured_packet packets[OPENING_COPIES_OF];
-	__u8 next; /* the place of the next one */
+	struct copy_past past[OPENING_COPIES_OF]; /* of what is in no stream */
+	__u32 past_next;
 	bool spoke; /* the client sent data */
 	__u64 seen_ns; /* the latest packet of the opening */
 };

@@ -11,7 +11,7 @@
  */
 
 #define LOOKUP_EVIDENCE 8
-#define LOOKUP_LAST_OF 16 /* of so many last datagrams of DNS and ICMP a copy is recognised */
+#define LOOKUP_COPIES_OF 16 /* of so many last datagrams of DNS and ICMP a copy is recognised */
 
 enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM, LOOKUP_ENDED };
 
@@ -58,11 +58,6 @@ struct lookup_slot {
 TAILQ_HEAD(lookup_queue, lookup_slot);
 LIST_HEAD(lookup_list, lookup_slot);
 
-struct lookup_last {
-	__u64 ts_ns;
-	__u32 print; /* of what tells it from every other datagram but its copies */
-};
-
 struct lookups {
 	struct lookup_slot *slots;
 	size_t touched;
@@ -80,8 +75,8 @@ struct lookups {
 	size_t datagrams_count;
 	struct lookup_list truncated;
 	size_t truncated_count;
-	struct lookup_last last[LOOKUP_LAST_OF];
-	size_t last_next;
+	struct copy_past past[LOOKUP_COPIES_OF];
+	__u32 past_next;
 };
 
 /* Returns 0 or -ENOMEM. */

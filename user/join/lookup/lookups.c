@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* lookups.c - the table of lookups: slots, found by client and name; copies; evidence */
+/* lookups.c - the table of lookups: slots, found by client and name; evidence */
 
 #include "join/lookup/lookup.h"
 
@@ -8,36 +8,15 @@
 #include <string.h>
 
 #include "util/address.h"
-#include "util/time.h"
+#include "util/array.h"
 
 #define LOOKUPS_MAX 4096
-#define COPY_NS NS_PER_MS
-#define COPY_ID_NS (100 * NS_PER_MS)
-
-/* ---- copies ---- */
 
 bool lookup_is_copy(struct join *join, const struct event *event)
 {
-	const struct packet *packet = &event->packet;
-	__u64 window_ns = packet->ip_id ? COPY_ID_NS : COPY_NS, ts_ns = event->head.ts_ns;
-	__u64 h = hash_mix(packet->ip_id, (__u64)packet->source_port << 16 | packet->protocol);
+	struct lookups *lookups = join->lookups;
 
-	h = hash_bytes(h, packet->source, sizeof(packet->source));
-	h = hash_bytes(h, packet->destination, sizeof(packet->destination));
-	if (packet->payload_at && packet->payload_at < event->bytes_captured)
-		h = hash_bytes(h, event->bytes + packet->payload_at,
-			       event->bytes_captured - packet->payload_at);
-	h = hash_mix(h, packet->inner.source_port);
-	for (size_t i = 0; i < LOOKUP_LAST_OF; i++) {
-		const struct lookup_last *last = &join->lookups->last[i];
-		__u64 apart = last->ts_ns > ts_ns ? last->ts_ns - ts_ns : ts_ns - last->ts_ns;
-
-		if (apart < window_ns && last->print == (__u32)h)
-			return true;
-	}
-	join->lookups->last[join->lookups->last_next++ % LOOKUP_LAST_OF] =
-		(struct lookup_last){ .ts_ns = ts_ns, .print = (__u32)h };
-	return false;
+	return copy_of_packet(lookups->past, ARRAY_SIZE(lookups->past), &lookups->past_next, event);
 }
 
 /* ---- slots ---- */

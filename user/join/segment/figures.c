@@ -140,6 +140,7 @@ static void take_side(struct figures_side *to, const struct stream_side *from)
 		to->fin_ns = from->fin_ns;
 	}
 	memcpy(to->flagged, from->flagged, sizeof(to->flagged));
+	to->again_soon = from->again_soon;
 	to->copies = from->copies;
 	to->syns = from->syns;
 	to->resets = from->resets;

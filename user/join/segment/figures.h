@@ -92,6 +92,7 @@ struct figures_side {
 	__u64 fin_ns; /* the first FIN */
 
 	__u32 flagged[STREAM_FLAG_COUNT]; /* by enum stream_flag */
+	__u32 again_soon; /* of STREAM_OUT_OF_ORDER: sent before, and that is in the capture */
 	__u32 copies; /* the same packet captured again */
 	__u32 syns;
 	__u32 resets;

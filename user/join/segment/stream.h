@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "decode/decode.h"
+#include "join/segment/copy.h"
 #include "join/segment/ends.h"
 #include "util/seq.h"
 
@@ -55,8 +56,6 @@ enum stream_flag {
 };
 
 const char *stream_flag_name(unsigned int flag); /* "out-of-order"; NULL unknown */
-
-enum { STREAM_COPIES_OF = 4 }; /* of so many last packets of a side a copy is recognised */
 
 enum {
 	STREAM_WSCALE_UNKNOWN = 0xff, /* no SYN was seen */
@@ -111,7 +110,6 @@ struct stream_side {
 	__u64 acked_ns; /* when .acked grew last */
 	__u64 next_ns; /* when .next_seq grew last */
 	__u64 sent_ns; /* the last segment with payload, SYN or FIN */
-	__u32 copies_of[STREAM_COPIES_OF]; /* fingerprints of the last packets */
 	__u64 packets;
 	__u64 segments; /* of them with payload */
 	__u64 bytes; /* of payload, retransmitted ones too */
@@ -120,12 +118,13 @@ struct stream_side {
 	__u8 wscale;
 	__u16 mss;
 	__u32 fin_end; /* behind the FIN */
-	__u32 copies_at; /* the place of the next fingerprint */
+	struct copy_segments last_segments;
 
 	__u64 bytes_again; /* of payload, in retransmissions */
 	__u32 flagged[STREAM_FLAG_COUNT];
 	__u32 timeouts; /* of STREAM_RETRANSMISSION: after a silence that only a timer ends */
 	__u32 dsacks; /* this side told that it had got something twice (RFC 2883) */
+	__u32 again_soon; /* of STREAM_OUT_OF_ORDER: sent before, and that is in the capture */
 	__u32 copies; /* the same packet captured again */
 	__u32 syns;
 	__u32 resets;
@@ -170,6 +169,8 @@ struct stream_look {
 	const struct stream *stream; /* NULL: no TCP segment, or too little of it was captured */
 	__u8 from; /* index of the sending side */
 	bool copy; /* captured before, at another place: in .copies, and in no other figure */
+	bool alike; /* .. or says nothing new of a handshake */
+	bool sent; /* sent before in another packet of the capture, whatever .flags say of its numbers */
 	const struct conn *replaced; /* the connection whose ports are used again; NULL none */
 };
 

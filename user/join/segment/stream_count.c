@@ -15,9 +15,6 @@
  * second at least; Linux takes 200 ms (TCP_RTO_MIN), the shortest in wide use.
  */
 #define RTO_LEAST_NS 200000000
-/* Both copies of a packet pass within this; constant identifications could deceive later on. */
-#define COPY_NS 10000000
-#define COPY_NO_ID_NS 500000
 #define PAUSE_NS 1000000000
 
 static const char *const flag_names[] = {
@@ -43,41 +40,6 @@ _Static_assert(STREAM_FLAG_COUNT <= 16, "last_flags holds 16");
 const char *stream_flag_name(unsigned int flag)
 {
 	return flag < STREAM_FLAG_COUNT ? flag_names[flag] : NULL;
-}
-
-/* ---- copies ---- */
-
-/*
- * A mirror port or a capture on "any" holds packets twice. A host that sends a segment again gives
- * it another identification. RFC 6864 4.3 lets it be 0 in an atomic datagram, and IPv6 has none: then
- * only what follows its twin at once is a copy, and only if it says something: acknowledgments that
- * are alike may be meant. The TTL may differ: the copies may stand on both sides of a router.
- */
-bool stream_count_copy(struct stream_side *from, const struct packet *packet, __u64 ts_ns)
-{
-	__u64 window_ns = packet->ip_id ? COPY_NS : COPY_NO_ID_NS;
-	__u64 h;
-	__u32 print;
-
-	if (!packet->ip_id && !packet->payload_bytes &&
-	    !(packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN)))
-		return false;
-	h = hash_spread((__u64)packet->seq << 32 | packet->ack,
-			(__u64)packet->ip_id << 48 ^ (__u64)packet->tcp_flags << 40 ^
-				(__u64)packet->window << 24 ^ packet->payload_bytes,
-			packet->ts_value, 0);
-	print = (__u32)(h >> 32) | 1;
-	for (int i = 0; i < STREAM_COPIES_OF; i++) {
-		if (from->copies_of[i] != print)
-			continue;
-		if (ts_ns - from->last_ns >= window_ns)
-			return false;
-		from->packets++;
-		from->copies++;
-		return true;
-	}
-	from->copies_of[from->copies_at++ % STREAM_COPIES_OF] = print;
-	return false;
 }
 
 /* ---- round trip ---- */

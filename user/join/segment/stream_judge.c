@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* stream_judge.c - what one segment is, by what both sides sent before it */
 
+#include "join/segment/copy.h"
 #include "join/segment/stream_judge.h"
 #include "util/array.h"
 
@@ -262,18 +263,6 @@ static void look_at_syn(struct segment *segment)
 	}
 }
 
-/*
- * What the other side asks for by duplicate ACKs is sent again on purpose, however soon: RFC 5681 3.2.
- * One of them may be a copy itself. With an identification (0 none) a copy is known by that.
- */
-static bool is_asked_for(const struct segment *segment)
-{
-	const struct stream_side *to = segment->to;
-
-	return !segment->packet->ip_id && to->repeats >= 2 &&
-	       to->repeats != STREAM_REPEATS_UNSEEN && segment->packet->seq == to->ack;
-}
-
 void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
 		  __u64 ts_ns, struct stream_look *look)
 {
@@ -289,14 +278,20 @@ void stream_judge(struct stream *stream, struct conn_ends *ends, const struct pa
 	};
 	__u32 end = packet->seq + segment.length;
 
-	look->copy = !is_asked_for(&segment) && stream_count_copy(segment.from, packet, ts_ns);
+	copy_of_segment(stream, packet, ts_ns, look);
 	look_at_syn(&segment);
 	take_isn(&segment);
 	judge(&segment);
 	look->flags = segment.flags;
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))
 		end++;
-	if (!look->copy)
+	if (look->copy) {
+		segment.from->packets++;
+		segment.from->copies++;
+	} else {
+		if (look->sent && (look->flags & BIT(STREAM_OUT_OF_ORDER)))
+			segment.from->again_soon++;
 		stream_count(stream, ends, packet, ts_ns, look, end);
+	}
 	take_over(&segment, end);
 }

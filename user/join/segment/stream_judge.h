@@ -11,5 +11,3 @@ void stream_judge(struct stream *stream, struct conn_ends *ends, const struct pa
 /* stream_count.c: the figures. @end: behind the segment's last sequence number. */
 void stream_count(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
 		  __u64 ts_ns, const struct stream_look *look, __u32 end);
-/* A packet that was captured before, from another place on its way. */
-bool stream_count_copy(struct stream_side *from, const struct packet *packet, __u64 ts_ns);

@@ -317,7 +317,8 @@ static __u32 sent_again(const struct view *view, int side)
 	const struct figures_side *wire = look_figures(view, side);
 
 	return wire->flagged[STREAM_RETRANSMISSION] +
-	       (is_mirrored(view) ? 0 : wire->flagged[STREAM_FAST_RETRANSMISSION]);
+	       (is_mirrored(view) ? 0 :
+				    wire->flagged[STREAM_FAST_RETRANSMISSION] + wire->again_soon);
 }
 
 static bool is_notable(const struct view *view, int side, __u32 count)
@@ -385,18 +386,25 @@ const struct rule rule_conn_loss = {
 	.means = "many segments had to be sent again",
 	.evidence =
 		"the share of segments that were sent again, and after what; needless (spurious) ones and copies do not count; live: the socket's own counts, less what the peer tells it got twice, at the end",
-	.gate = "thresholds loss-percent and loss-segments; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again",
+	.gate = "thresholds loss-percent and loss-segments; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again; in a capture that shows packets twice, what was sent again after duplicate ACKs or within a round trip does not count",
 	.general_check = "ip -s link; sockwhy compare of captures at both ends",
 	.kernels = "every kernel tells it; 5.10 to 6.6 do not count time-outs",
 };
 
 enum { PERSISTENT = 5 }; /* a few of one burst change places on queues in parallel */
 
+/* By its numbers alone a segment that is sent again at once is out of order, too. */
+static __u32 overtaken(const struct view *view, int side)
+{
+	const struct figures_side *wire = look_figures(view, side);
+
+	return wire->flagged[STREAM_OUT_OF_ORDER] - wire->again_soon;
+}
+
 static bool disordered(const struct view *view, int side)
 {
-	return !is_mirrored(view) &&
-	       look_figures(view, side)->flagged[STREAM_OUT_OF_ORDER] >= PERSISTENT &&
-	       is_notable(view, side, look_figures(view, side)->flagged[STREAM_OUT_OF_ORDER]);
+	return !is_mirrored(view) && overtaken(view, side) >= PERSISTENT &&
+	       is_notable(view, side, overtaken(view, side));
 }
 
 static bool match_reordered(const struct view *view, struct guess *guess)
@@ -408,12 +416,11 @@ static bool match_reordered(const struct view *view, struct guess *guess)
 static void tell_reordered(const struct view *view, struct finding *finding)
 {
 	int side = which(view, disordered);
-	const struct figures_side *wire = look_figures(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
 
-	add_share(&what, wire->flagged[STREAM_OUT_OF_ORDER], wire->segments);
+	add_share(&what, overtaken(view, side), look_figures(view, side)->segments);
 	text_add(&what, " of ");
 	words_side(&what, view, side);
 	text_add(&what, " were out of order; ");
