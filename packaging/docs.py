@@ -18,12 +18,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Stages as a reader meets them, and what a finding's row calls them.
-STAGES = (
-    ("before anything leaves", ("local",)),
+# Families as a reader meets them, and how the ids of their findings begin.
+FAMILIES = (
+    ("before anything leaves", ("local", "bind")),
     ("connecting", ("connect",)),
     ("being connected to", ("accept",)),
-    ("established", ("established",)),
+    ("established", ("conn",)),
+    ("closing", ("close",)),
     ("names and datagrams", ("dns", "udp")),
     ("addresses", ("host",)),
     ("TLS handshakes", ("tls",)),
@@ -90,15 +91,21 @@ def captures_only(row):
     return row["kernels"].startswith("captures only")
 
 
-def staged(program):
-    """(title, findings) of each stage."""
+def family(row):
+    return row["name"].partition("-")[0]
+
+
+def families(program):
+    """(title, findings) of each family that has some."""
     rows = explained(program, "finding")
-    known = {stage for _title, stages in STAGES for stage in stages}
-    homeless = [row["name"] for row in rows if row["stage"] not in known]
+    known = {begin for _title, begins in FAMILIES for begin in begins}
+    homeless = [row["name"] for row in rows if family(row) not in known]
     if homeless:
-        raise SystemExit(f"docs.py: no stage for {', '.join(homeless)}")
-    for title, stages in STAGES:
-        yield title, [row for row in rows if row["stage"] in stages]
+        raise SystemExit(f"docs.py: no family for {', '.join(homeless)}")
+    for title, begins in FAMILIES:
+        members = [row for row in rows if family(row) in begins]
+        if members:
+            yield title, members
 
 
 # ---- Markdown ----
@@ -122,11 +129,16 @@ def overview_part(program):
                     for row in explained(program, "finding")]
 
 
+def stage(row):
+    """Where it follows from how far the connection came, a row has none."""
+    return f", stage {row['stage']}" if "stage" in row else ""
+
+
 def details_part(program):
     lines = []
     for row in explained(program, "finding"):
         lines += ["", f"### {row['name']}", "",
-                  f"{sentence(row['means'])} *{row['severity']}, at most {row['most_confident']}*", ""]
+                  f"{sentence(row['means'])} *{row['severity']}, at most {row['most_confident']}{stage(row)}*", ""]
         lines += [f"- **{label}**: {row[key]}" for label, key in
                   (("decides", "decides"), ("keeps it silent", "silent"), ("check", "check"), ("kernels", "kernels"))
                   if row.get(key)]
@@ -141,7 +153,7 @@ def thresholds_part(program):
 
 def stages_part(program):
     lines = ["| when | findings |", "|---|---|"]
-    for title, rows in staged(program):
+    for title, rows in families(program):
         live = [f"`{row['name']}`" for row in rows if not captures_only(row)]
         captured = [f"`{row['name']}`" for row in rows if captures_only(row)]
         if not live:
@@ -204,7 +216,7 @@ def options_part(program, by_hand):
 
 def findings_part(program, _by_hand):
     lines = []
-    for title, rows in staged(program):
+    for title, rows in families(program):
         none_live = all(captures_only(row) for row in rows)
         lines.append(f'.SS "{title[0].upper()}{title[1:]}"')
         lines += ["All of these are told of captures only so far."] if none_live else []

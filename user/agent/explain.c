@@ -154,7 +154,7 @@ static void explain_rule_json(const struct rule *rule)
 
 	json_pair(&json, "severity", severity_name(rule_severity(rule)));
 	json_pair(&json, "most_confident", confidence_name(rule_cap(rule)));
-	json_pair(&json, "stage", rule_stage(rule));
+	json_pair(&json, "stage", stage_name(rule_stage(rule)));
 	json_pair(&json, "means", rule_means(rule));
 	json_pair(&json, "decides", rule_evidence(rule));
 	json_pair(&json, "silent", rule_gate(rule));
@@ -223,8 +223,10 @@ static void explain_catalogue_json(void)
 
 static void explain_rule(const struct rule *rule)
 {
-	printf("%s  (%s, at most %s)\n", rule_id(rule), severity_name(rule_severity(rule)),
-	       confidence_name(rule_cap(rule)));
+	const char *stage = stage_name(rule_stage(rule));
+
+	printf("%s  (%s, at most %s%s%s)\n", rule_id(rule), severity_name(rule_severity(rule)),
+	       confidence_name(rule_cap(rule)), stage ? ", stage " : "", stage ? stage : "");
 	print_wrapped("means", rule_means(rule));
 	print_wrapped("decides", rule_evidence(rule));
 	print_wrapped("silent", rule_gate(rule));

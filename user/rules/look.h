@@ -90,6 +90,9 @@ const struct figures_side *look_figures(const struct view *view, int side);
 
 __u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
 
+/* How far it had come; never STAGE_REACHED or STAGE_EXCHANGED. @closing: the last stage is asked for, too. */
+enum stage look_stage(const struct view *view, bool closing);
+
 /* What was not seen of it: BLIND_*. */
 __u32 look_connection_holes(const struct view *view);
 

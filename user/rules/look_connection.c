@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* look_connection.c - questions about an established connection that several rules ask */
 
+#include <stdint.h>
+
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
+#include "util/tcp.h"
 
 const struct outcome_side *look_side(const struct view *view, int side)
 {
@@ -23,6 +26,54 @@ const struct figures_side *look_figures(const struct view *view, int side)
 __u8 look_client(const struct view *view)
 {
 	return view->outcome->figures.client;
+}
+
+/* When it was reset, or what was sent again in vain began to be. UINT64_MAX: neither is known. */
+static __u64 trouble_ns(const struct outcome *outcome)
+{
+	__u64 first_ns = UINT64_MAX;
+
+	for (int i = 0; i < 2; i++) {
+		const struct outcome_side *side = &outcome->side[i];
+		const __u64 times[] = { side->reset_ns, side->stuck_ns, side->probes_ns };
+
+		for (size_t k = 0; k < ARRAY_SIZE(times); k++)
+			if (times[k] && times[k] < first_ns)
+				first_ns = times[k];
+	}
+	return first_ns;
+}
+
+/* A side had sent its FIN before: to the socket that was reset or gave up, its state tells. */
+static bool had_closed(const struct view *view)
+{
+	const struct standing *standing = look_standing(view);
+	__u64 before_ns = trouble_ns(view->outcome);
+
+	if (standing)
+		return (standing->flow.known & EVENT_K_STATE) &&
+		       standing->flow.state != TCP_STATE_ESTABLISHED;
+	for (int i = 0; i < 2; i++)
+		if (look_side(view, i)->fin_ns && look_side(view, i)->fin_ns < before_ns)
+			return true;
+	return false;
+}
+
+/* That a side said nothing must be known. */
+static bool is_mute(const struct outcome_side *side)
+{
+	return (side->known & OUTCOME_SPOKE) && !side->spoke && !side->acked_bytes &&
+	       !side->unacked_bytes;
+}
+
+enum stage look_stage(const struct view *view, bool closing)
+{
+	if (view->outcome->tls)
+		return STAGE_TLS;
+	if (closing && had_closed(view))
+		return STAGE_CLOSE;
+	return is_mute(look_side(view, 0)) || is_mute(look_side(view, 1)) ? STAGE_REQUEST :
+									    STAGE_TRANSFER;
 }
 
 __u32 look_connection_holes(const struct view *view)

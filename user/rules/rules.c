@@ -40,9 +40,9 @@ enum confidence rule_cap(const struct rule *rule)
 	return rule->cap;
 }
 
-const char *rule_stage(const struct rule *rule)
+enum stage rule_stage(const struct rule *rule)
 {
-	return rule->stage;
+	return (enum stage)rule->stage;
 }
 
 const char *rule_means(const struct rule *rule)
@@ -84,6 +84,18 @@ const char *confidence_name(enum confidence confidence)
 	_Static_assert(ARRAY_SIZE(names) == CONFIDENCE_COUNT, "a name for every confidence");
 
 	return names[confidence < CONFIDENCE_COUNT ? confidence : CONFIDENCE_POSSIBLE];
+}
+
+const char *stage_name(enum stage stage)
+{
+	static const char *const names[] = {
+		[STAGE_LOOKUP] = "lookup",     [STAGE_LOCAL] = "local", [STAGE_CONNECT] = "connect",
+		[STAGE_ACCEPT] = "accept",     [STAGE_TLS] = "tls",	[STAGE_REQUEST] = "request",
+		[STAGE_TRANSFER] = "transfer", [STAGE_CLOSE] = "close",
+	};
+	_Static_assert(ARRAY_SIZE(names) == STAGE_COUNT, "a name for every stage");
+
+	return stage < STAGE_COUNT ? names[stage] : NULL;
 }
 
 const char *finding_state_name(enum finding_state state)

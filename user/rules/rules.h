@@ -37,6 +37,26 @@ enum blind {
 };
 #define BLIND_COUNT 5
 
+/*
+ * How far the wish had come when it failed. A datagram is a request. The first two stand in rows alone:
+ * the finding of such a row says how far that very connection had come. A row whose connection's end
+ * is what it tells has the first: the stage that was cut off is never the closing.
+ */
+enum stage {
+	STAGE_EXCHANGED, /* TLS, request or transfer */
+	STAGE_REACHED, /* .. or close */
+	STAGE_LOOKUP, /* of a name */
+	STAGE_LOCAL, /* a socket call, or what this host or its link does below it */
+	STAGE_CONNECT,
+	STAGE_ACCEPT, /* the same at the listener's side */
+	STAGE_TLS, /* its handshake */
+	STAGE_REQUEST, /* until both sides have spoken */
+	STAGE_TRANSFER, /* after that */
+	STAGE_CLOSE, /* a side had closed in order before it */
+	STAGE_COUNT
+};
+
+const char *stage_name(enum stage stage); /* "lookup"; NULL of the first two */
 const char *severity_name(enum severity severity); /* "error" */
 const char *confidence_name(enum confidence confidence); /* "likely" */
 const char *finding_state_name(enum finding_state state); /* "final" */
@@ -115,7 +135,7 @@ const struct rule *rules_find(const char *id); /* NULL unknown */
 const char *rule_id(const struct rule *rule);
 enum severity rule_severity(const struct rule *rule);
 enum confidence rule_cap(const struct rule *rule);
-const char *rule_stage(const struct rule *rule); /* "connect", "local", "accept" */
+enum stage rule_stage(const struct rule *rule);
 const char *rule_means(const struct rule *rule); /* explain: what it means */
 const char *rule_evidence(const struct rule *rule); /* explain: what decides */
 const char *rule_gate(const struct rule *rule); /* explain: what keeps it silent; may be "" */
@@ -194,6 +214,7 @@ struct finding {
 	__u8 severity;
 	__u8 confidence;
 	__u8 state;
+	__u8 stage; /* enum stage, none of rows alone */
 	__u8 end; /* enum opening_end; END_NONE: absent */
 	__s32 error; /* positive errno, 0 absent */
 	__u32 signal;

@@ -218,6 +218,14 @@ static const char *headline(const struct view *view, const struct verdict *verdi
 	return view->wake == WAKE_WORKED ? "connected to" : subject->failed;
 }
 
+static enum stage stage_of(const struct view *view, const struct rule *rule)
+{
+	if (rule->stage > STAGE_REACHED)
+		return (enum stage)rule->stage;
+	/* a connection whose end nobody saw is still a connection */
+	return view->outcome ? look_stage(view, rule->stage == STAGE_REACHED) : STAGE_TRANSFER;
+}
+
 void tell_frame(const struct view *view, const struct verdict *verdict, struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
@@ -233,6 +241,7 @@ void tell_frame(const struct view *view, const struct verdict *verdict, struct f
 	finding->severity = verdict->severity;
 	finding->confidence = verdict->confidence;
 	finding->state = verdict->state;
+	finding->stage = (__u8)stage_of(view, verdict->rule);
 	finding->blind = verdict->blind;
 	tell_times(view, verdict, finding);
 	tell_who(view, verdict, finding);

@@ -319,6 +319,7 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 	json_put_time(json, "started", join, finding->started_ns);
 	json_put_host(json, join);
 	json_pair(json, "finding", rule_id(finding->rule));
+	json_pair(json, "stage", stage_name((enum stage)finding->stage));
 	json_pair(json, "severity", severity_name(finding->severity));
 	json_pair(json, "confidence", confidence_name(finding->confidence));
 	json_pair(json, "state", finding_state_name(finding->state));

@@ -211,7 +211,7 @@ static void want_queue_full(const struct view *view, struct wanted_facts *wanted
 
 const struct rule rule_accept_queue_full = {
 	.id = "accept-queue-full",
-	.stage = "accept",
+	.stage = STAGE_ACCEPT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_OVERFLOW,
@@ -281,7 +281,7 @@ static void tell_unfinished(const struct view *view, struct finding *finding)
 
 const struct rule rule_accept_unfinished = {
 	.id = "accept-unfinished",
-	.stage = "accept",
+	.stage = STAGE_ACCEPT,
 	.did = "did not complete its connection to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,

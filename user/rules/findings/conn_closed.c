@@ -57,7 +57,7 @@ static void tell_race(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_keepalive_race = {
 	.id = "conn-keepalive-race",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -123,7 +123,7 @@ static void tell_pipe(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_broken_pipe = {
 	.id = "conn-broken-pipe",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
@@ -271,7 +271,7 @@ static void tell_gave_up(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_app_timeout = {
 	.id = "conn-app-timeout",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -288,7 +288,7 @@ const struct rule rule_conn_app_timeout = {
 
 const struct rule rule_conn_client_gave_up = {
 	.id = "conn-client-gave-up",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
@@ -356,7 +356,7 @@ static void tell_idle_dropped(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_idle_dropped = {
 	.id = "conn-idle-dropped",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,

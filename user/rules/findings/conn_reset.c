@@ -209,7 +209,7 @@ static void tell_reset_by_us(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_reset_by_us = {
 	.id = "conn-reset-by-us",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,

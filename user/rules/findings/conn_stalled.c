@@ -114,7 +114,7 @@ static void tell_mtu(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_mtu_blackhole = {
 	.id = "conn-mtu-blackhole",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -170,7 +170,7 @@ static void tell_keepalive(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_keepalive_timeout = {
 	.id = "conn-keepalive-timeout",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
@@ -228,7 +228,7 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_timed_out = {
 	.id = "conn-timed-out",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION | WAKE_STALLED,
@@ -287,7 +287,7 @@ static void tell_window(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_peer_window_zero = {
 	.id = "conn-peer-window-zero",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION,
@@ -374,7 +374,7 @@ static void tell_loss(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_loss = {
 	.id = "conn-loss",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -436,7 +436,7 @@ static void tell_reordered(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_reordered = {
 	.id = "conn-reordered",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -490,7 +490,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_slow_peer = {
 	.id = "conn-slow-peer",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -535,7 +535,7 @@ static void tell_silent(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_silent = {
 	.id = "conn-silent",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,

@@ -168,7 +168,7 @@ static void want_local_drop(const struct view *view, struct wanted_facts *wanted
 
 const struct rule rule_conn_local_drop = {
 	.id = "conn-local-drop",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_CONNECTION | WAKE_STALLED,

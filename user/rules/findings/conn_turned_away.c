@@ -124,7 +124,7 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_closed_early = {
 	.id = "conn-closed-early",
-	.stage = "established",
+	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -250,7 +250,7 @@ static void tell_reset(const struct view *view, struct finding *finding)
 
 const struct rule rule_conn_reset_by_peer = {
 	.id = "conn-reset-by-peer",
-	.stage = "established",
+	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,

@@ -141,7 +141,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_no_answer = {
 	.id = "connect-no-answer",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
@@ -333,7 +333,7 @@ static void want_reply_dropped(const struct view *view, struct wanted_facts *wan
 
 const struct rule rule_connect_reply_dropped = {
 	.id = "connect-reply-dropped",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
@@ -393,7 +393,7 @@ static void tell_canceled(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_canceled = {
 	.id = "connect-canceled",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.did = "gave up connecting to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
@@ -461,7 +461,7 @@ static void tell_stale_peer(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_stale_peer = {
 	.id = "connect-stale-peer",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED | WAKE_PENDING,

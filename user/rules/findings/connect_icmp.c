@@ -103,7 +103,7 @@ static void tell_rejected(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_rejected = {
 	.id = "connect-rejected",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
@@ -153,7 +153,7 @@ static void tell_unreachable(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_unreachable = {
 	.id = "connect-unreachable",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED | WAKE_PENDING,

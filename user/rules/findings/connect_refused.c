@@ -81,7 +81,7 @@ static void tell_refused(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_refused = {
 	.id = "connect-refused",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED,
@@ -320,7 +320,7 @@ static void want_refused_local(const struct view *view, struct wanted_facts *wan
 
 const struct rule rule_connect_refused_local = {
 	.id = "connect-refused-local",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED,
@@ -391,7 +391,7 @@ static void tell_reset_in_handshake(const struct view *view, struct finding *fin
 
 const struct rule rule_connect_reset_in_handshake = {
 	.id = "connect-reset-in-handshake",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED,

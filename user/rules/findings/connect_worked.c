@@ -108,7 +108,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_slow = {
 	.id = "connect-slow",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.did = "connected slowly to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
@@ -218,7 +218,7 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 
 const struct rule rule_connect_fallback = {
 	.id = "connect-fallback",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.did = "was late, for an address failed before it connected to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,

@@ -136,7 +136,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_no_answer = {
 	.id = "dns-no-answer",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,
@@ -222,7 +222,7 @@ static void tell_server_down(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_server_down = {
 	.id = "dns-server-down",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
@@ -286,7 +286,7 @@ static void tell_servfail(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_servfail = {
 	.id = "dns-servfail",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
@@ -345,7 +345,7 @@ static void tell_nxdomain(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_nxdomain = {
 	.id = "dns-nxdomain",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
@@ -394,7 +394,7 @@ static void tell_no_data(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_no_data = {
 	.id = "dns-no-data",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
@@ -463,7 +463,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_slow = {
 	.id = "dns-slow",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,
@@ -535,7 +535,7 @@ static void tell_truncated(const struct view *view, struct finding *finding)
 
 const struct rule rule_dns_truncated = {
 	.id = "dns-truncated",
-	.stage = "dns",
+	.stage = STAGE_LOOKUP,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,

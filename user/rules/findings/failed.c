@@ -201,7 +201,7 @@ static void tell_connect_failed(const struct view *view, struct finding *finding
 
 const struct rule rule_connect_failed = {
 	.id = "connect-failed",
-	.stage = "connect",
+	.stage = STAGE_CONNECT,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_POSSIBLE,
 	.wakes = WAKE_FAILED,
@@ -271,7 +271,7 @@ static void want_bind_failed(const struct view *view, struct wanted_facts *wante
 
 const struct rule rule_bind_failed = {
 	.id = "bind-failed",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_POSSIBLE,
 	.wakes = WAKE_BIND,

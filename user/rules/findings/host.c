@@ -60,7 +60,7 @@ static void tell_duplicate(const struct view *view, struct finding *finding)
 
 const struct rule rule_host_duplicate_address = {
 	.id = "host-duplicate-address",
-	.stage = "host",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CLAIMS,

@@ -368,7 +368,7 @@ static bool decide_firewall(const struct verdict *verdict)
 
 const struct rule rule_local_firewall = {
 	.id = "local-firewall",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
@@ -554,7 +554,7 @@ static void tell_forward_dropped(const struct view *view, struct finding *findin
 
 const struct rule rule_local_forward_dropped = {
 	.id = "local-forward-dropped",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED | WAKE_PENDING,

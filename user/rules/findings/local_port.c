@@ -143,7 +143,7 @@ static void tell_ports_exhausted(const struct view *view, struct finding *findin
 
 const struct rule rule_local_ports_exhausted = {
 	.id = "local-ports-exhausted",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_BIND,
@@ -262,7 +262,7 @@ static void tell_tuple_in_use(const struct view *view, struct finding *finding)
 
 const struct rule rule_local_tuple_in_use = {
 	.id = "local-tuple-in-use",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED,
@@ -369,7 +369,7 @@ static void tell_port_in_use(const struct view *view, struct finding *finding)
 
 const struct rule rule_local_port_in_use = {
 	.id = "local-port-in-use",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_BIND,
@@ -501,7 +501,7 @@ static void tell_address_absent(const struct view *view, struct finding *finding
 
 const struct rule rule_local_address_absent = {
 	.id = "local-address-absent",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_BIND,
@@ -568,7 +568,7 @@ static void tell_port_privileged(const struct view *view, struct finding *findin
 
 const struct rule rule_local_port_privileged = {
 	.id = "local-port-privileged",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_BIND,

@@ -102,7 +102,7 @@ static void tell_no_route(const struct view *view, struct finding *finding)
 
 const struct rule rule_local_no_route = {
 	.id = "local-no-route",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_PENDING,
@@ -173,7 +173,7 @@ static void tell_route_rejects(const struct view *view, struct finding *finding)
 
 const struct rule rule_local_route_rejects = {
 	.id = "local-route-rejects",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED,
@@ -334,7 +334,7 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 
 const struct rule rule_local_neighbor_failed = {
 	.id = "local-neighbor-failed",
-	.stage = "local",
+	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_FAILED | WAKE_PENDING,

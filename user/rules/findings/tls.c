@@ -121,7 +121,7 @@ static void tell_not_tls(const struct view *view, struct finding *finding)
 
 const struct rule rule_tls_not_tls = {
 	.id = "tls-not-tls",
-	.stage = "tls",
+	.stage = STAGE_TLS,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -275,7 +275,7 @@ static void tell_alert(const struct view *view, struct finding *finding)
 
 const struct rule rule_tls_alert = {
 	.id = "tls-alert",
-	.stage = "tls",
+	.stage = STAGE_TLS,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,

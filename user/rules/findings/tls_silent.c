@@ -249,7 +249,7 @@ static void tell_rejected(const struct view *view, struct finding *finding)
 
 const struct rule rule_tls_rejected = {
 	.id = "tls-rejected",
-	.stage = "tls",
+	.stage = STAGE_TLS,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,
@@ -379,7 +379,7 @@ static void tell_no_server_hello(const struct view *view, struct finding *findin
 
 const struct rule rule_tls_no_server_hello = {
 	.id = "tls-no-server-hello",
-	.stage = "tls",
+	.stage = STAGE_TLS,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_CONNECTION,

@@ -89,7 +89,7 @@ static void tell_unreachable(const struct view *view, struct finding *finding)
 
 const struct rule rule_udp_port_unreachable = {
 	.id = "udp-port-unreachable",
-	.stage = "udp",
+	.stage = STAGE_REQUEST,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,
@@ -154,7 +154,7 @@ static void tell_too_big(const struct view *view, struct finding *finding)
 
 const struct rule rule_udp_too_big = {
 	.id = "udp-too-big",
-	.stage = "udp",
+	.stage = STAGE_REQUEST,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_LOOKUP,
@@ -220,7 +220,7 @@ static void tell_other_address(const struct view *view, struct finding *finding)
 
 const struct rule rule_udp_reply_from_other_address = {
 	.id = "udp-reply-from-other-address",
-	.stage = "udp",
+	.stage = STAGE_REQUEST,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_LOOKUP,
