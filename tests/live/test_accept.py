@@ -43,6 +43,20 @@ def test_full_client_gives_up(lab, watch, place, family):
         named(found, server.pid, saw["pid"])
 
 
+def test_full_before_the_port_is_known(lab, watch, family):
+    """The agent is in the listener's namespace; the client's one SYN comes by before its socket says what port it has."""
+    server_ns, port = lab.link(), free_port()
+    there = server_ns.address(family)
+    server = lab.serve(there, port, "never", "-b", 1, ns=server_ns)
+    assert lab.fault("-k", "-n", 2, "-t", 2000, "fill", there, port)["in"] == 2
+    agent = watch(ns=server_ns)
+    saw = lab.fault("-N", "-t", 700, "connect", there, port)
+    assert saw["gave_up"]
+    found = agent.assert_only("accept-queue-full", pid=saw["pid"])
+    if found:
+        named(found, server.pid, saw["pid"])
+
+
 def test_full_seen_while_it_fills(lab, watch, place, family):
     """The agent sees the listener from its beginning."""
     port, there = free_port(), place.address(family)

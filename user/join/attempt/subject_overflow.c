@@ -97,7 +97,8 @@ void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 no
 				break;
 		if (!conn || !overflow->count)
 			continue;
-		if (slot->seen.first && conn->opening) /* NULL: the pool was empty; it was told */
+		/* NULL: the pool was empty; it was told */
+		if (slot->seen.first && conn->opening && !conn->opening->opening.full.seen)
 			wire_note_full(join, conn->opening, &slot->seen.first->evidence,
 				       overflow->cookie, false);
 		overflow->count--;

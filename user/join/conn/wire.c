@@ -306,6 +306,10 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 
 	if (is_copy_dropped(join, sighting))
 		return; /* the packet's own fate is another */
+	if (evidence.kind == EVENT_LISTEN_FULL) {
+		wire_note_full(join, slot, &evidence, sighting->cookie, false);
+		return;
+	}
 	if (sighting->quoted)
 		apply_quoted(&slot->opening, sighting);
 	else if (out)
@@ -478,7 +482,14 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 		    stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS >= slot->opening.started_ns)
 			found[n++] = stray;
 	while (n--) {
+		struct ends ends;
+
 		stray = found[n];
+		ends = ends_of(stray->source, stray->source_port, stray->destination,
+			       stray->destination_port);
+		if (!conns_has_ends(slot->conn,
+				    &ends)) /* what is still to come of it passes there */
+			conns_set_alias(join->conns, slot->conn, &ends);
 		strays_forget(stray);
 		apply(join, slot, stray, true, false);
 	}
@@ -533,6 +544,24 @@ bool wire_event(struct join *join, const struct event *event, struct full_queue 
 	return false;
 }
 
+/* A SYN met a full queue, and whose it was is not known yet: who sent it has no port so far. */
+static void keep_full(struct join *join, const struct event *event, const struct evidence *evidence)
+{
+	const struct event_tuple *tuple = &event->listener.tuple;
+	struct sighting sighting = {
+		.evidence = *evidence,
+		.source_port = tuple->remote_port,
+		.destination_port = tuple->local_port,
+		.cookie = event->head.cookie,
+		.seq = event->listener.isn,
+		.seq_known = true,
+	};
+
+	memcpy(sighting.source, tuple->remote, sizeof(sighting.source));
+	memcpy(sighting.destination, tuple->local, sizeof(sighting.destination));
+	join->counters.strays_overwritten += strays_keep(join->strays, &sighting, true);
+}
+
 bool wire_listener(struct join *join, const struct event *event, struct full_queue *full)
 {
 	const struct ev_listener *listener = &event->listener;
@@ -554,6 +583,8 @@ bool wire_listener(struct join *join, const struct event *event, struct full_que
 		wire_note_full(join, conn->opening, &evidence, event->head.cookie, at_ack);
 	else if (conn)
 		openings_add_evidence(join, conn->opening, &evidence);
+	else if (is_full && !at_ack)
+		keep_full(join, event, &evidence);
 	if (!is_full || (conn && !at_ack))
 		return false;
 	*full = (struct full_queue){

@@ -137,7 +137,10 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 	const struct listener *listener = listener_of(view);
 	const struct ev_fact *state = attempt_fact(view->join, attempt, FACT_TASK_STATE, 0);
 	const struct ev_fact *counter = overflows(view);
-	__u16 port = opening ? opening->tuple.remote_port : attempt->overflow->tuple.local_port;
+	__u16 port = listener ?
+			     listener->tuple.local_port : /* behind a published port another one */
+			     opening ? opening->tuple.remote_port :
+				       attempt->overflow->tuple.local_port;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
