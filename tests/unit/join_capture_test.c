@@ -81,7 +81,7 @@ static void who_waits_too_long_is_let_go(void **state)
 	tick(join, 130000);
 	assert_null(join_due(join));
 	tick(join, 132000);
-	assert_int_equal(only_due(join)->openings[0]->end, END_UNSEEN);
+	assert_int_equal(only_due(join)->openings[0]->end, WAIT_UNSEEN);
 	assert_int_equal(only_due(join)->openings[0]->ended_ns, 131000 * MS);
 }
 
@@ -95,7 +95,7 @@ static void an_answer_before_its_question_is_one(void **state)
 	frame_of(join, 400, FROM_SERVER, 20000, TCP_F_RST | TCP_F_ACK, 0, 8);
 	tick(join, 2000);
 	opening = only_due(join)->openings[0];
-	assert_int_equal(opening->end, END_ANSWERED);
+	assert_int_equal(opening->end, WAIT_ANSWERED);
 	assert_int_equal(opening->error, 0);
 	assert_true(opening->ended_ns >= opening->started_ns);
 }

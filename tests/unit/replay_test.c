@@ -255,9 +255,9 @@ static void print_blind(struct text *out, __u32 blind)
 static const char *end_name(__u8 end)
 {
 	static const char *const names[] = {
-		[END_NONE] = "-",	 [END_ERRNO] = "errno",	  [END_CANCELED] = "canceled",
-		[END_KILLED] = "killed", [END_EXITED] = "exited", [END_ANSWERED] = "answered",
-		[END_UNSEEN] = "unseen"
+		[WAIT_NONE] = "-",	 [WAIT_ERRNO] = "errno",	  [WAIT_CANCELED] = "canceled",
+		[WAIT_KILLED] = "killed", [WAIT_EXITED] = "exited", [WAIT_ANSWERED] = "answered",
+		[WAIT_UNSEEN] = "unseen"
 	};
 
 	return names[end];

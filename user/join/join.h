@@ -150,15 +150,19 @@ enum opening_state {
 	OPENING_UNKNOWN, /* evicted, destroyed unseen, or the agent's end: not a failure */
 };
 
-enum opening_end {
-	END_NONE,
-	END_ERRNO, /* the socket got .error, or the call returned it */
-	END_CANCELED, /* the application closed it while connecting, .error 0 */
-	END_KILLED, /* closed by the exit of a process that a signal ended (.signal) */
-	END_EXITED, /* closed by the exit of the process, no signal */
+/*
+ * What ended somebody's wait for a connect or another call, for whom it waited. What became of the
+ * connection is enum conn_end: one that was refused may have ended a wait by an errno or by a packet.
+ */
+enum wait_end {
+	WAIT_NONE, /* nothing yet */
+	WAIT_ERRNO, /* the socket got .error, or the call returned it */
+	WAIT_CANCELED, /* the application closed it while connecting, .error 0 */
+	WAIT_KILLED, /* closed by the exit of a process that a signal ended (.signal) */
+	WAIT_EXITED, /* closed by the exit of the process, no signal */
 	/* of a capture, where no errno is known: */
-	END_ANSWERED, /* a packet of the far end ended it */
-	END_UNSEEN, /* not seen: .ended_ns is how long it was watched */
+	WAIT_ANSWERED, /* a packet of the far end ended it */
+	WAIT_UNSEEN, /* not seen: .ended_ns is how long it was watched */
 };
 
 struct icmp_seen {
@@ -188,7 +192,7 @@ struct opening {
 	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
 	__u8 state; /* enum opening_state */
-	__u8 end; /* enum opening_end */
+	__u8 end; /* enum wait_end */
 	__u8 tcp_state; /* the kernel's last word */
 	__s32 error; /* positive errno, 0 none */
 	__s32 soft_error;

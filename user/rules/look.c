@@ -54,9 +54,9 @@ bool look_unanswered(const struct view *view)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->established_ns || opening->end == END_ANSWERED)
+	if (opening->established_ns || opening->end == WAIT_ANSWERED)
 		return false;
-	if (view->wake == WAKE_PENDING || opening->end != END_ERRNO)
+	if (view->wake == WAKE_PENDING || opening->end != WAIT_ERRNO)
 		return true;
 	if (opening_call_alone(opening))
 		return false;
@@ -248,7 +248,7 @@ static bool failed_before(const struct opening *failed, const struct opening *wo
 {
 	if (failed->state != OPENING_FAILED || failed == worked)
 		return false;
-	if (failed->end == END_ERRNO || failed->end == END_ANSWERED)
+	if (failed->end == WAIT_ERRNO || failed->end == WAIT_ANSWERED)
 		return failed->ended_ns <= worked->established_ns + JOIN_CLOCK_SLACK_NS;
 	/* no slack: the thread that gave one up and began the next saw one clock */
 	return failed->ended_ns <= worked->started_ns;

@@ -215,7 +215,7 @@ struct finding {
 	__u8 confidence;
 	__u8 state;
 	__u8 stage; /* enum stage, none of rows alone */
-	__u8 end; /* enum opening_end; END_NONE: absent */
+	__u8 end; /* enum wait_end; WAIT_NONE: absent */
 	__s32 error; /* positive errno, 0 absent */
 	__u32 signal;
 	__u32 blind;

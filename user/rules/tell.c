@@ -58,7 +58,7 @@ static void tell_subject(const struct view *view, struct finding *finding)
 	finding->tuple = about.tuple;
 	finding->cookie = about.cookie;
 	if (about.error) {
-		finding->end = END_ERRNO;
+		finding->end = WAIT_ERRNO;
 		finding->error = about.error;
 	}
 	if (!finding->owner_known && about.owner) {
@@ -83,7 +83,7 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 	finding->netns = attempt->netns;
 	if (view->opening) {
 		tell_connection(view, finding);
-		finding->end = verdict->state == FINDING_CLEARED ? END_NONE : view->opening->end;
+		finding->end = verdict->state == FINDING_CLEARED ? WAIT_NONE : view->opening->end;
 		finding->error = view->opening->error;
 		finding->signal = view->opening->signal;
 	} else {
@@ -260,7 +260,7 @@ void tell_cleared(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	finding->end = END_NONE;
+	finding->end = WAIT_NONE;
 	if (view->attempt->worked) {
 		text_add(&what, "what had been waiting worked after all");
 		if (view->outcome)

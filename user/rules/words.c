@@ -175,7 +175,7 @@ void words_end(struct text *text, const struct view *view)
 	const char *signal = decode_signal_name(opening->signal);
 
 	text_add(text, "; ");
-	if (opening->end == END_UNSEEN) {
+	if (opening->end == WAIT_UNSEEN) {
 		text_add(text, "watched for ");
 		words_duration(text, look_lasted_ns(view));
 		return;
@@ -188,20 +188,20 @@ void words_end(struct text *text, const struct view *view)
 	}
 	words_who(text, view->attempt);
 	switch (opening->end) {
-	case END_ERRNO:
+	case WAIT_ERRNO:
 		text_add(text, " got ");
 		if (name)
 			text_add(text, "%s", name);
 		else
 			text_add(text, "error %d", opening->error);
 		break;
-	case END_KILLED:
+	case WAIT_KILLED:
 		if (signal)
 			text_add(text, " was ended by %s", signal);
 		else
 			text_add(text, " was ended by signal %u", opening->signal);
 		break;
-	case END_EXITED:
+	case WAIT_EXITED:
 		text_add(text, " exited");
 		break;
 	default:

@@ -142,17 +142,17 @@ const char *say_ended(const struct finding *finding)
 {
 	if (finding->state == FINDING_CLEARED)
 		return "cleared";
-	switch ((enum opening_end)finding->end) {
-	case END_ERRNO:
+	switch ((enum wait_end)finding->end) {
+	case WAIT_ERRNO:
 		return "errno";
-	case END_CANCELED:
-	case END_EXITED:
+	case WAIT_CANCELED:
+	case WAIT_EXITED:
 		return "canceled";
-	case END_KILLED:
+	case WAIT_KILLED:
 		return "killed";
-	case END_ANSWERED:
-	case END_UNSEEN:
-	case END_NONE:
+	case WAIT_ANSWERED:
+	case WAIT_UNSEEN:
+	case WAIT_NONE:
 		break;
 	}
 	return NULL;
@@ -165,11 +165,11 @@ void say_end(struct text *text, const struct finding *finding)
 
 	if (finding->state == FINDING_PENDING) {
 		text_add(text, "waiting");
-	} else if (finding->end == END_KILLED) {
+	} else if (finding->end == WAIT_KILLED) {
 		text_add(text, "killed%s%s", signal ? " by " : "", signal ? signal : "");
-	} else if (finding->end == END_CANCELED) {
+	} else if (finding->end == WAIT_CANCELED) {
 		text_add(text, "canceled");
-	} else if (finding->end == END_EXITED) {
+	} else if (finding->end == WAIT_EXITED) {
 		text_add(text, "process exited");
 	} else if (name) {
 		text_add(text, "%s", name);

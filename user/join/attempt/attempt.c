@@ -360,7 +360,7 @@ static bool counts(const struct attempt *attempt, const struct opening *opening)
 {
 	return opening->state == OPENING_WORKED ||
 	       (opening->state == OPENING_FAILED &&
-		!(attempt->worked && opening->end == END_CANCELED));
+		!(attempt->worked && opening->end == WAIT_CANCELED));
 }
 
 void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)

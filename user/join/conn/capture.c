@@ -41,7 +41,7 @@ void capture_see_whole(struct join *join, struct opening_slot *slot)
 
 /* ---- the end ---- */
 
-static void end_opening(struct join *join, struct opening_slot *slot, enum opening_end end,
+static void end_opening(struct join *join, struct opening_slot *slot, enum wait_end end,
 			__u64 now_ns)
 {
 	struct opening *opening = &slot->opening;
@@ -70,9 +70,9 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 		since_ns = opening->answer_ns;
 
 	if (opening->icmp_in.count) {
-		end_opening(join, slot, END_UNSEEN, openings_last(join, slot)->seen_ns);
+		end_opening(join, slot, WAIT_UNSEEN, openings_last(join, slot)->seen_ns);
 	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
-		end_opening(join, slot, END_UNSEEN, now_ns);
+		end_opening(join, slot, WAIT_UNSEEN, now_ns);
 	} else {
 		openings_end_unseen(join, slot, now_ns);
 	}
@@ -191,7 +191,7 @@ static void take_from_client(struct join *join, struct opening_slot *slot,
 		opening->reset_out++;
 		/* the reset of a challenge has the number of that: the client will ask again */
 		if (!established && (opening->synack_in || packet->seq - opening->isn <= 1))
-			end_opening(join, slot, END_CANCELED, event->head.ts_ns);
+			end_opening(join, slot, WAIT_CANCELED, event->head.ts_ns);
 		return;
 	}
 	if (packet->payload_bytes)
@@ -246,7 +246,7 @@ static void take_reset(struct join *join, struct opening_slot *slot, const struc
 	/* what comes after data, or after the client's own reset, is not a matter of connecting */
 	if (!opening->bytes_sent && !opening->bytes_received && !opening->reset_out &&
 	    !openings_last(join, slot)->spoke)
-		end_opening(join, slot, END_ANSWERED, event->head.ts_ns);
+		end_opening(join, slot, WAIT_ANSWERED, event->head.ts_ns);
 }
 
 static void take_syn_ack(struct join *join, struct opening_slot *slot, const struct event *event)

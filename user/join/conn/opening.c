@@ -206,11 +206,11 @@ static void end_opening(struct join *join, struct opening_slot *slot, const stru
 	if (socket->how & SOCKET_F_RESET)
 		opening->reset_seen = true;
 	if (opening->error)
-		opening->end = END_ERRNO;
+		opening->end = WAIT_ERRNO;
 	else if (socket->how & SOCKET_F_EXITING)
-		opening->end = socket->signal ? END_KILLED : END_EXITED;
+		opening->end = socket->signal ? WAIT_KILLED : WAIT_EXITED;
 	else
-		opening->end = END_CANCELED;
+		opening->end = WAIT_CANCELED;
 	if (opening->tcp_state == TCP_STATE_SYN_SENT &&
 	    socket->flow.again_in_row + 1 > opening->syn_sent)
 		opening->syn_sent = socket->flow.again_in_row + 1;
@@ -362,7 +362,7 @@ static void note_returned(struct join *join, struct conn *conn, __s32 error,
 	slot->opening.call_error = error;
 	if (!slot->opening.error) {
 		slot->opening.error = error;
-		slot->opening.end = END_ERRNO;
+		slot->opening.end = WAIT_ERRNO;
 	}
 	openings_add_evidence(join, slot, evidence);
 }
@@ -404,7 +404,7 @@ void opening_syscall(struct join *join, const struct event *event)
 	openings_add_evidence(join, slot, &evidence);
 	slot->opening.state = OPENING_FAILED;
 	slot->opening.ended_ns = event->head.ts_ns;
-	slot->opening.end = END_ERRNO;
+	slot->opening.end = WAIT_ERRNO;
 	slot->opening.error = call->error;
 	slot->opening.call_error = call->error;
 	openings_note(join, slot, NOTE_FAILED);

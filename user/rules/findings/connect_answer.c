@@ -49,7 +49,7 @@ static bool match_silence(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->end != END_UNSEEN)
+	if (opening->end != WAIT_UNSEEN)
 		return false;
 	guess->absence = true;
 	guess->confidence = opening->syn_sent > 1 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
@@ -357,7 +357,7 @@ static bool match_canceled(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->captured || opening->end == END_ERRNO || opening->end == END_NONE ||
+	if (opening->captured || opening->end == WAIT_ERRNO || opening->end == WAIT_NONE ||
 	    opening->established_ns || opening->syn_sent != 1 || !look_nothing_back(opening) ||
 	    held_here(opening))
 		return false;
@@ -381,7 +381,7 @@ static void tell_canceled(const struct view *view, struct finding *finding)
 		words_duration(&why, opening->answer_ns - opening->ended_ns);
 		text_add(&why, " too late: ");
 	}
-	if (opening->end == END_CANCELED)
+	if (opening->end == WAIT_CANCELED)
 		text_add(
 			&why,
 			"its time-out for connecting is shorter than one retransmission of the SYN (1 s, RFC 6298)");

@@ -165,10 +165,10 @@ static void add_opening(struct text *text, const struct opening *opening)
 	const char *name = decode_errno_name(opening->error);
 
 	address_print_port(text, opening->tuple.remote, opening->tuple.remote_port);
-	if (opening->end == END_ANSWERED)
+	if (opening->end == WAIT_ANSWERED)
 		text_add(text, " refused");
 	else
-		text_add(text, " %s", opening->end == END_ERRNO && name ? name : "given up");
+		text_add(text, " %s", opening->end == WAIT_ERRNO && name ? name : "given up");
 	if (opening->ended_ns > opening->started_ns) {
 		text_add(text, " (");
 		words_duration(text, opening->ended_ns - opening->started_ns);

@@ -116,7 +116,7 @@ static void add_ended(struct text *text, const struct view *view)
 	} else {
 		text_add(text, " came to nothing");
 	}
-	if (opening->end == END_UNSEEN)
+	if (opening->end == WAIT_UNSEEN)
 		words_end(text, view);
 }
 
