@@ -197,7 +197,7 @@ static void feed(struct replay *replay, const struct record *record)
 }
 
 static void feed_fact(struct replay *replay, struct record *record, const struct attempt *attempt,
-		      const struct wanted_facts *wanted)
+		      const struct fact_request *wanted)
 {
 	struct ev_fact *fact = (struct ev_fact *)(head_of(record) + 1);
 
@@ -218,7 +218,7 @@ static bool fetch(struct replay *replay, const struct attempt *attempt,
 		  const struct verdict *verdict)
 {
 	size_t question = replay->questions++;
-	struct wanted_facts wanted;
+	struct fact_request wanted;
 	size_t from;
 
 	if (!rules_want(replay->join, attempt, verdict, &wanted))
@@ -255,7 +255,7 @@ static void print_blind(struct text *out, __u32 blind)
 static const char *end_name(__u8 end)
 {
 	static const char *const names[] = {
-		[WAIT_NONE] = "-",	 [WAIT_ERRNO] = "errno",	  [WAIT_CANCELED] = "canceled",
+		[WAIT_NONE] = "-",	  [WAIT_ERRNO] = "errno",   [WAIT_CANCELED] = "canceled",
 		[WAIT_KILLED] = "killed", [WAIT_EXITED] = "exited", [WAIT_ANSWERED] = "answered",
 		[WAIT_UNSEEN] = "unseen"
 	};

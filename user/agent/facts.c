@@ -25,8 +25,8 @@ static int take_fact(const struct facts_replay *replay, const void *record, size
 	return replay->sink->take(replay->sink->ctx, copy, size);
 }
 
-int facts_replay_fetch(void *ctx, const struct wanted_facts *wanted,
-		       const struct wanted_facts *path)
+int facts_replay_fetch(void *ctx, const struct fact_request *wanted,
+		       const struct fact_request *path)
 {
 	__u64 attempt = wanted ? wanted->attempt : path->attempt;
 	struct facts_replay *replay = ctx;

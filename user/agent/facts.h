@@ -23,7 +23,7 @@ struct facts {
 	 * Delivers facts to the pipeline, one FACT_DONE last: those that a rule wants (NULL: none)
 	 * and those of the connection's path (NULL: among the former). 0 or negative errno.
 	 */
-	int (*fetch)(void *ctx, const struct wanted_facts *wanted, const struct wanted_facts *path);
+	int (*fetch)(void *ctx, const struct fact_request *wanted, const struct fact_request *path);
 	/* Says what else is known of what the record names (process, symbol); NULL: nothing. */
 	void (*learn)(void *ctx, const struct event *event);
 	void *ctx;
@@ -35,5 +35,5 @@ struct facts_replay {
 	const struct record_sink *sink;
 };
 
-int facts_replay_fetch(void *ctx, const struct wanted_facts *wanted,
-		       const struct wanted_facts *path);
+int facts_replay_fetch(void *ctx, const struct fact_request *wanted,
+		       const struct fact_request *path);

@@ -153,39 +153,18 @@ static int iterate(void *ctx, bool owners)
 	return attach_iterate(live->attach, owners ? ITERATOR_OWNERS : ITERATOR_TCP);
 }
 
-static int fetch(struct live *live, const struct wanted_facts *wanted)
-{
-	struct fact_request request = {
-		.attempt = wanted->attempt,
-		.wanted = wanted->wanted,
-		.netns = wanted->netns,
-		.pid = wanted->pid,
-		.tuple = wanted->tuple,
-		.mark = wanted->mark,
-		.uid = wanted->uid,
-		.bound_ifindex = wanted->bound_ifindex,
-		.capability = wanted->capability,
-	};
-
-	_Static_assert(sizeof(request.sysctls) == sizeof(wanted->sysctls), "one list");
-	_Static_assert(sizeof(request.counters) == sizeof(wanted->counters), "one list");
-	memcpy(request.sysctls, wanted->sysctls, sizeof(request.sysctls));
-	memcpy(request.counters, wanted->counters, sizeof(request.counters));
-	return host_fetch(live->host, &request, iterate, live);
-}
-
-static int fetch_facts(void *ctx, const struct wanted_facts *wanted,
-		       const struct wanted_facts *path)
+static int fetch_facts(void *ctx, const struct fact_request *wanted,
+		       const struct fact_request *path)
 {
 	struct live *live = ctx;
 	int err = 0;
 
 	if (path) {
 		live->more_facts = wanted;
-		err = fetch(live, path);
+		err = host_fetch(live->host, path, iterate, live);
 		live->more_facts = false;
 	}
-	return wanted ? fetch(live, wanted) : err;
+	return wanted ? host_fetch(live->host, wanted, iterate, live) : err;
 }
 
 static void learn_symbol(struct live *live, __u64 address)

@@ -158,7 +158,7 @@ static bool budget_take(struct pipeline *pipeline, __u32 *spent, __u32 limit)
  * namespace where the rule asks elsewhere, or for something else. Returns false if it need not be.
  */
 static bool want_path(const struct attempt *attempt, const struct verdict *verdict,
-		      const struct wanted_facts *asked, struct wanted_facts *path)
+		      const struct fact_request *asked, struct fact_request *path)
 {
 	const struct opening *opening =
 		verdict->opening ? verdict->opening : attempt_decider(attempt);
@@ -167,7 +167,7 @@ static bool want_path(const struct attempt *attempt, const struct verdict *verdi
 		return false;
 	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == opening->netns)
 		return false;
-	*path = (struct wanted_facts){
+	*path = (struct fact_request){
 		.attempt = attempt->id,
 		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
 		.netns = opening->netns,
@@ -184,7 +184,7 @@ static bool want_path(const struct attempt *attempt, const struct verdict *verdi
 static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt,
 			const struct verdict *verdict)
 {
-	struct wanted_facts wanted = { 0 }, path;
+	struct fact_request wanted = { 0 }, path;
 	bool asks, asks_path;
 
 	if (!pipeline->facts.fetch)

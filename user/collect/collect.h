@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "event.h"
+#include "fact_request.h"
 
 /*
  * Theory of operation
@@ -208,22 +209,6 @@ int host_tell_clock(const struct record_sink *sink);
 int host_tell_names(const struct record_sink *sink,
 		    void (*each_drop)(void *ctx, __u32 value, const char *name), void *ctx);
 int host_tell_symbol(const struct record_sink *sink, __u64 address);
-
-/* What is to be fetched for a finding. */
-struct fact_request {
-	__u64 attempt; /* goes into ev_fact.request */
-	__u32 wanted; /* BIT(FACT_*) */
-	__u32 netns; /* whose facts */
-	__u32 pid; /* a process in that namespace, 0 unknown: found by walking /proc */
-	struct event_tuple
-		tuple; /* route: to remote, from local if set; port use, holder: local port */
-	__u32 mark;
-	__u32 uid;
-	__u32 bound_ifindex;
-	const char *sysctls[8]; /* NULL-ended names, as net.core.somaxconn */
-	const char *counters[4]; /* NULL-ended names, as TcpExt:ListenOverflows */
-	const char *capability; /* CAP_* by name, of @pid */
-};
 
 /*
  * Fetches facts in the socket's own network namespace, sending nothing on any wire, and delivers a

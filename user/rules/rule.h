@@ -50,7 +50,7 @@ struct rule {
 	__u32 facts; /* BIT(FACT_*) it quotes */
 	bool (*decide)(const struct verdict *verdict); /* facts may change the verdict; NULL never */
 	/* Refines what is wanted: another namespace, another process; NULL: the attempt's own. */
-	void (*want)(const struct view *view, struct wanted_facts *wanted);
+	void (*want)(const struct view *view, struct fact_request *wanted);
 	const char *sysctls[7]; /* NULL-ended */
 	const char *counters[3];
 	const char *capability;

@@ -257,13 +257,13 @@ bool rules_facts_decide(const struct verdict *verdict)
 }
 
 bool rules_want(const struct join *join, const struct attempt *attempt,
-		const struct verdict *verdict, struct wanted_facts *wanted)
+		const struct verdict *verdict, struct fact_request *wanted)
 {
 	const struct rule *rule = verdict->rule;
 	struct outcome outcome;
 	struct view view;
 
-	*wanted = (struct wanted_facts){ .attempt = attempt->id };
+	*wanted = (struct fact_request){ .attempt = attempt->id };
 	if (!rule || verdict->state == FINDING_CLEARED || !rule->facts ||
 	    !view_of(join, &thresholds_default, attempt, &outcome, &view))
 		return false;

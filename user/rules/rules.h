@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "event.h"
+#include "fact_request.h"
 #include "join/join.h"
 
 /*
@@ -161,24 +162,9 @@ struct verdict {
 void rules_judge(const struct join *join, const struct thresholds *thresholds,
 		 const struct attempt *attempt, struct verdict *verdict);
 
-/* Which facts are to be fetched before telling; false: none. Decides for @decide_only's sake only
- * those without which the rule cannot be chosen. */
-struct wanted_facts {
-	__u64 attempt;
-	__u32 wanted; /* BIT(FACT_*) */
-	__u32 netns;
-	__u32 pid;
-	struct event_tuple tuple;
-	__u32 mark;
-	__u32 uid;
-	__u32 bound_ifindex;
-	const char *sysctls[8];
-	const char *counters[4];
-	const char *capability;
-};
-
+/* Which facts are to be fetched before telling; false: none. */
 bool rules_want(const struct join *join, const struct attempt *attempt,
-		const struct verdict *verdict, struct wanted_facts *wanted);
+		const struct verdict *verdict, struct fact_request *wanted);
 
 /* The verdict may change with facts in hand: fetch before counting, then judge again. */
 bool rules_facts_decide(const struct verdict *verdict);

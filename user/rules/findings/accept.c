@@ -197,7 +197,7 @@ static bool decide_queue_full(const struct verdict *verdict)
 	return verdict->rule; /* certain only with that namespace's counter */
 }
 
-static void want_queue_full(const struct view *view, struct wanted_facts *wanted)
+static void want_queue_full(const struct view *view, struct fact_request *wanted)
 {
 	const struct listener *listener = listener_of(view);
 

@@ -160,7 +160,7 @@ static void tell_local_drop(const struct view *view, struct finding *finding)
 	}
 }
 
-static void want_local_drop(const struct view *view, struct wanted_facts *wanted)
+static void want_local_drop(const struct view *view, struct fact_request *wanted)
 {
 	wanted->netns = view->attempt->netns;
 	wanted->tuple = look_standing(view)->flow.tuple;

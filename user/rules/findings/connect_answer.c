@@ -85,7 +85,7 @@ static bool decide_no_answer(const struct verdict *verdict)
 	return verdict->opening && !verdict->opening->syn_left && verdict->opening->syn_elsewhere;
 }
 
-static void want_no_answer(const struct view *view, struct wanted_facts *wanted)
+static void want_no_answer(const struct view *view, struct fact_request *wanted)
 {
 	if (view->opening->syn_left || !view->opening->syn_elsewhere)
 		return;
@@ -318,7 +318,7 @@ static void tell_reply_dropped(const struct view *view, struct finding *finding)
 	check_dropper(view, finding);
 }
 
-static void want_reply_dropped(const struct view *view, struct wanted_facts *wanted)
+static void want_reply_dropped(const struct view *view, struct fact_request *wanted)
 {
 	const char *reason = look_drop_reason(view->join, &view->opening->drop_in);
 

@@ -306,7 +306,7 @@ static void tell_refused_local(const struct view *view, struct finding *finding)
 			asked.tuple.remote_port);
 }
 
-static void want_refused_local(const struct view *view, struct wanted_facts *wanted)
+static void want_refused_local(const struct view *view, struct fact_request *wanted)
 {
 	__u32 netns = refused_netns(view->opening);
 

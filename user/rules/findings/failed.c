@@ -258,7 +258,7 @@ static void tell_bind_failed(const struct view *view, struct finding *finding)
 	words_check_end(&check, "programs that may refuse bind()");
 }
 
-static void want_bind_failed(const struct view *view, struct wanted_facts *wanted)
+static void want_bind_failed(const struct view *view, struct fact_request *wanted)
 {
 	const struct ev_syscall *call = &view->attempt->call->call;
 

@@ -343,7 +343,7 @@ static void turn_round(struct event_tuple *tuple)
 	tuple->remote_port = here.local_port;
 }
 
-static void want_there(const struct view *view, struct wanted_facts *wanted)
+static void want_there(const struct view *view, struct fact_request *wanted)
 {
 	__u32 place = place_of(view->opening);
 

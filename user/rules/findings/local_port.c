@@ -41,7 +41,7 @@ static void add_call(struct text *text, const struct attempt *attempt)
 	text_add(text, " failed with %s", name ? name : "an error");
 }
 
-static void want_call(const struct view *view, struct wanted_facts *wanted)
+static void want_call(const struct view *view, struct fact_request *wanted)
 {
 	const struct attempt *attempt = view->attempt;
 

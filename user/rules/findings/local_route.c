@@ -238,7 +238,7 @@ static bool decide_neighbor_failed(const struct verdict *verdict)
 	return !verdict->opening->neighbor_failed;
 }
 
-static void want_neighbor_failed(const struct view *view, struct wanted_facts *wanted)
+static void want_neighbor_failed(const struct view *view, struct fact_request *wanted)
 {
 	if (!view->opening->neighbor_failed ||
 	    view->opening->neighbor_netns == view->opening->netns)

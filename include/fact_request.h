@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fact_request.h - what a rule wants to know of this host; struct ev_fact (event.h) is the answer */
+#pragma once
+
+#include "event.h"
+
+struct fact_request {
+	__u64 attempt; /* goes into ev_fact.request */
+	__u32 wanted; /* BIT(FACT_*) */
+	__u32 netns; /* whose facts */
+	__u32 pid; /* a process in that namespace, 0 unknown: found by walking /proc */
+	/* route: to remote, from local if set; port use, holder: local port */
+	struct event_tuple tuple;
+	__u32 mark;
+	__u32 uid;
+	__u32 bound_ifindex;
+	const char *sysctls[8]; /* NULL-ended names, as net.core.somaxconn */
+	const char *counters[4]; /* NULL-ended names, as TcpExt:ListenOverflows */
+	const char *capability; /* CAP_* by name, of .pid */
+};
