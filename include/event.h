@@ -26,6 +26,7 @@
 
 #define EVENT_ADDRESS_SIZE 16 /* IPv4 is mapped: ::ffff:a.b.c.d */
 #define EVENT_COMM_SIZE 16
+#define EVENT_PORT_DNS 53 /* who turns to it is told, and what passes from and to it */
 #define EVENT_PACKET_MAX 256 /* most bytes of one packet a record carries, from the IP header on */
 #define EVENT_SIZE_MAX 1024 /* most bytes of one record; a longer one is hostile */
 #define EVENT_PIECE_MAX 928 /* most bytes of a packet in a piece record */
@@ -74,6 +75,12 @@ enum event_kind {
 		EVENT_KIND_COUNT,
 	EVENT_KERNEL_KIND_COUNT = EVENT_START, /* kinds below are made by the kernel side */
 };
+
+/*
+ * Places of counts by kind in records. When they are all taken the number grows: a body may end
+ * sooner in older recordings (those of 31 kinds had 32 places), and what it lacks was never counted.
+ */
+#define EVENT_KINDS_MAX 64
 
 /* Where a record was taken. */
 enum event_vantage {
@@ -218,7 +225,7 @@ struct ev_listener {
 	__u32 backlog; /* connections that wait to be accepted */
 	__u32 backlog_max;
 	__u32 isn; /* of the client's SYN */
-	__u32 retransmits; /* of this SYN/ACK */
+	__u32 retransmits; /* of this SYN/ACK; listen-full: 0, none was sent */
 };
 
 /* Raw bytes of a packet, from the IP header on, stand at the end of these bodies. */
@@ -512,7 +519,7 @@ struct ev_change { /* header: netns */
 };
 
 struct ev_lost {
-	__u64 by_kind[32]; /* since the start, indexed by kind */
+	__u64 by_kind[EVENT_KINDS_MAX]; /* since the start, indexed by kind */
 };
 
 struct ev_end {
@@ -591,7 +598,7 @@ EVENT_ASSERT_SIZE(ev_process, 400);
 EVENT_ASSERT_SIZE(ev_snapshot, 304);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);
-EVENT_ASSERT_SIZE(ev_lost, 256);
+EVENT_ASSERT_SIZE(ev_lost, 512);
 EVENT_ASSERT_SIZE(ev_end, 16);
 EVENT_ASSERT_SIZE(ev_frame, 288);
-_Static_assert(EVENT_KIND_COUNT <= 32, "ev_lost.by_kind has a slot for every kind");
+_Static_assert(EVENT_KIND_COUNT <= EVENT_KINDS_MAX, "counts by kind have a place for every kind");

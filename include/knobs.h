@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #endif
 
+#include "event.h"
+
 /*
  * Read-only once loaded: the verifier takes the branches that a knob switches off out of the
  * programs, so that a knob costs nothing and an old kernel never sees what it does not know.
@@ -53,6 +55,6 @@ struct knobs {
 
 /* Counters of one CPU, by kind. The first fields of the kernel side's own record of a CPU. */
 struct cpu_counts {
-	__u64 lost[32]; /* no room in the ring */
-	__u64 suppressed[32]; /* shed while the ring was filling up */
+	__u64 lost[EVENT_KERNEL_KIND_COUNT]; /* no room in the ring */
+	__u64 suppressed[EVENT_KERNEL_KIND_COUNT]; /* shed while the ring was filling up */
 };

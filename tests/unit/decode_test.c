@@ -233,6 +233,21 @@ static void figures_may_be_cut_off(void **state)
 	assert_true(event.head.known & EVENT_K_STATE);
 }
 
+/* Records with a place for 32 kinds: of those that came later none was counted. */
+static void counts_of_fewer_kinds(void **state)
+{
+	struct record record = record_of(EVENT_LOST, 1);
+	struct event event;
+
+	(void)state;
+	memset(&event, 0xa5, sizeof(event));
+	record.head.size = sizeof(struct event_header) + 32 * sizeof(__u64);
+	assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+	assert_int_equal(event.lost.by_kind[31], 0x0101010101010101);
+	for (size_t kind = 32; kind < EVENT_KINDS_MAX; kind++)
+		assert_int_equal(event.lost.by_kind[kind], 0);
+}
+
 static void longer_bodies(void **state)
 {
 	(void)state;
@@ -477,6 +492,7 @@ int main(void)
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(truncation_clears_only_what_is_missing),
 		cmocka_unit_test(figures_may_be_cut_off),
+		cmocka_unit_test(counts_of_fewer_kinds),
 		cmocka_unit_test(longer_bodies),
 		cmocka_unit_test(choices_out_of_range),
 		cmocka_unit_test(errnos_out_of_range),

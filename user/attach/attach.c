@@ -495,7 +495,7 @@ int attach_read_lost(const struct attach *attach, struct ev_lost *lost, struct e
 	for (int cpu = 0; cpu < attach->cpus; cpu++) {
 		const struct cpu_counts *counts = (const void *)(values + cpu * size);
 
-		for (size_t kind = 0; kind < ARRAY_SIZE(lost->by_kind); kind++) {
+		for (size_t kind = 0; kind < EVENT_KERNEL_KIND_COUNT; kind++) {
 			lost->by_kind[kind] += counts->lost[kind];
 			suppressed->by_kind[kind] += counts->suppressed[kind];
 		}
