@@ -139,11 +139,14 @@ static const struct field open_fields[] = {
 static const struct field socket_fields[] = { SOCKET(0), { 0 } };
 static const struct field retransmit_fields[] = { SOCKET(EVENT_K_ERROR), { 0 } };
 
-static const struct field listener_fields[] = {
-	TUPLE(ev_listener),
-	ROW(ev_listener, backlog, FIELD_U32, EVENT_K_BACKLOG, NULL),
-	ROW(ev_listener, backlog_max, FIELD_U32, EVENT_K_BACKLOG, NULL),
-	ROW(ev_listener, isn, FIELD_U32, EVENT_K_ISN, NULL),
+#define LISTENER                                                                         \
+	TUPLE(ev_listener), ROW(ev_listener, backlog, FIELD_U32, EVENT_K_BACKLOG, NULL), \
+		ROW(ev_listener, backlog_max, FIELD_U32, EVENT_K_BACKLOG, NULL),         \
+		ROW(ev_listener, isn, FIELD_U32, EVENT_K_ISN, NULL)
+
+static const struct field listen_full_fields[] = { LISTENER, { 0 } };
+static const struct field synack_retransmit_fields[] = {
+	LISTENER,
 	ROW(ev_listener, retransmits, FIELD_U32, 0, NULL),
 	{ 0 },
 };
@@ -364,12 +367,12 @@ static const struct field *const fields_of_kind[] = {
 	[EVENT_STATE] = socket_fields,
 	[EVENT_ERROR] = socket_fields,
 	[EVENT_RETRANSMIT] = retransmit_fields,
-	[EVENT_SYNACK_RETRANSMIT] = listener_fields,
+	[EVENT_SYNACK_RETRANSMIT] = synack_retransmit_fields,
 	[EVENT_RESET_SENT] = reset_fields,
 	[EVENT_RESET_RECEIVED] = socket_fields,
 	[EVENT_DROP] = drop_fields,
 	[EVENT_SYSCALL] = syscall_fields,
-	[EVENT_LISTEN_FULL] = listener_fields,
+	[EVENT_LISTEN_FULL] = listen_full_fields,
 	[EVENT_PACKET] = packet_fields,
 	[EVENT_ICMP_SENT] = icmp_fields,
 	[EVENT_NEIGHBOR] = neighbor_fields,
