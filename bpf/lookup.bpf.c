@@ -10,11 +10,10 @@
  */
 
 #define CGROUP_PASS 1
-#define PORT_DNS 53
 
 static __always_inline bool lookup_is_wanted(const struct bpf_sock_addr *ctx)
 {
-	return ctx->type == SOCK_DGRAM && ctx->user_port == bpf_htons(PORT_DNS);
+	return ctx->type == SOCK_DGRAM && ctx->user_port == bpf_htons(EVENT_PORT_DNS);
 }
 
 /* Those of a flood are shed with its packets: see emit_is_sheddable(). */
@@ -51,7 +50,7 @@ static __always_inline void lookup_fill(struct open_record *record, struct bpf_s
 		remote[2] = ctx->user_ip6[2];
 		remote[3] = ctx->user_ip6[3];
 	}
-	open->tuple.remote_port = PORT_DNS;
+	open->tuple.remote_port = EVENT_PORT_DNS;
 	open->mark = BPF_CORE_READ(sk, sk_mark);
 	open->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	open->owner.cgroup_id = compat_read_socket_cgroup(sk);

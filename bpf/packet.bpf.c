@@ -30,8 +30,6 @@
 #define TCP_FLAG_RST_BIT 0x04
 #define TCP_FLAG_ACK_BIT 0x10
 
-#define PORT_DNS 53
-
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_ROUTING 43
 #define IPPROTO_FRAGMENT 44
@@ -76,8 +74,8 @@ static __always_inline bool packet_is_transport(__u8 protocol)
 /* Both protocols begin with their ports. */
 static __always_inline bool packet_is_dns(const struct packet_view *view)
 {
-	return (!view->transport[0] && view->transport[1] == PORT_DNS) ||
-	       (!view->transport[2] && view->transport[3] == PORT_DNS);
+	return (!view->transport[0] && view->transport[1] == EVENT_PORT_DNS) ||
+	       (!view->transport[2] && view->transport[3] == EVENT_PORT_DNS);
 }
 
 /* @header_bytes: in front of the transport header. */

@@ -2,8 +2,10 @@
 /* port.h - the ports that mean something here (IANA's registry of service names) */
 #pragma once
 
+#include "event.h"
+
 enum port {
-	PORT_DNS = 53,
+	PORT_DNS = EVENT_PORT_DNS,
 	PORT_SSDP = 1900,
 	PORT_STUN = 3478,
 	PORT_STUN_OTHER = 3479, /* RFC 5780 4: the server's second port, one above its first */

@@ -10,7 +10,6 @@
 
 #include "join/lookup/lookup.h"
 #include "util/address.h"
-#include "util/port.h"
 #include "util/time.h"
 
 /*
@@ -310,8 +309,7 @@ void datagram_event(struct join *join, const struct event *event)
 	const struct packet *packet = &event->packet;
 	__u16 from = packet->source_port, to = packet->destination_port;
 
-	if (from == PORT_DNS || to == PORT_DNS)
-		lookup_message(join, event);
+	lookup_message(join, event);
 	if (!from || !to || (packet->flags & PACKET_F_FRAGMENT))
 		return;
 	if (join->lookups->datagrams_count)

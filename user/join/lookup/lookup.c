@@ -10,7 +10,6 @@
 #include "join/host/loss.h"
 #include "join/host/sight.h"
 #include "util/address.h"
-#include "util/port.h"
 #include "util/time.h"
 
 /*
@@ -489,11 +488,12 @@ void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struc
 void lookup_message(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	bool query = packet->destination_port == PORT_DNS, answer = packet->source_port == PORT_DNS;
+	bool query = lookup_is_query(packet), answer = lookup_is_answer(packet);
 	const struct lookup_from nobody = { 0 };
 	struct dns dns;
 
-	if (query == answer || !packet->payload_at || packet->payload_at >= event->bytes_captured ||
+	if ((!query && !answer) || !packet->payload_at ||
+	    packet->payload_at >= event->bytes_captured ||
 	    !dns_parse(event->bytes + packet->payload_at,
 		       event->bytes_captured - packet->payload_at, &dns) ||
 	    dns.response != answer || lookup_is_copy(join, event))

@@ -4,6 +4,7 @@
 
 #include "join/core.h"
 #include "util/hash.h"
+#include "util/port.h"
 
 /*
  * Knows no connection and no attempt: whoever sees a segment shows it to lookup_segment(), and what
@@ -97,9 +98,20 @@ void lookups_set_failed(struct lookups *lookups, struct lookup_slot *slot,
 void lookups_forget_truncation(struct lookups *lookups, struct lookup_slot *slot);
 void lookups_unlink(struct lookups *lookups, struct lookup_slot *slot); /* from all but the ended */
 
+/* By its ports. Between two name servers' ports nobody knows who asks: neither. */
+static inline bool lookup_is_query(const struct packet *packet)
+{
+	return packet->destination_port == PORT_DNS && packet->source_port != PORT_DNS;
+}
+
+static inline bool lookup_is_answer(const struct packet *packet)
+{
+	return packet->source_port == PORT_DNS && packet->destination_port != PORT_DNS;
+}
+
 /* ---- lookup.c: names ---- */
 
-void lookup_message(struct join *join, const struct event *event); /* of port 53, over UDP */
+void lookup_message(struct join *join, const struct event *event); /* a datagram, if it is one */
 void lookup_take_query(struct join *join, const struct event *event, const struct dns *dns,
 		       const struct lookup_from *from);
 void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struct event *event,

@@ -8,7 +8,6 @@
 
 #include "join/lookup/lookup.h"
 #include "util/address.h"
-#include "util/port.h"
 
 /*
  * A query has its socket's cookie, and the socket's owner was told when it turned to port 53. An
@@ -167,10 +166,10 @@ static void take_answer(struct join *join, const struct event *event, const stru
 static void take_message(struct join *join, const struct event *event, size_t at)
 {
 	const struct packet *packet = &event->packet;
-	bool query = packet->destination_port == PORT_DNS, answer = packet->source_port == PORT_DNS;
+	bool query = lookup_is_query(packet), answer = lookup_is_answer(packet);
 	struct dns dns;
 
-	if (query == answer || at >= event->bytes_captured ||
+	if ((!query && !answer) || at >= event->bytes_captured ||
 	    !dns_parse(event->bytes + at, event->bytes_captured - at, &dns) ||
 	    dns.response != answer || lookup_is_copy(join, event))
 		return;

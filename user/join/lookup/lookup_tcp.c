@@ -5,7 +5,6 @@
 
 #include "join/lookup/lookup.h"
 #include "util/address.h"
-#include "util/port.h"
 
 bool lookup_of_segment(const struct join *join, const struct packet *packet)
 {
@@ -72,12 +71,12 @@ static void take_stream(struct join *join, struct lookup_slot *slot, const struc
 void lookup_segment(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	bool to_server = packet->destination_port == PORT_DNS;
+	bool to_server = lookup_is_query(packet);
 	const __u8 *client = to_server ? packet->source : packet->destination;
 	const __u8 *server = to_server ? packet->destination : packet->source;
 	struct lookup_slot *slot, *next;
 
-	if (to_server == (packet->source_port == PORT_DNS))
+	if (!to_server && !lookup_is_answer(packet))
 		return;
 	for (slot = LIST_FIRST(&join->lookups->truncated); slot; slot = next) {
 		next = LIST_NEXT(slot, by_truncation);
