@@ -357,32 +357,15 @@ static void standing_released(struct join *join, const struct attempt *attempt)
 		conn->attempt = NULL;
 }
 
-const struct subject subject_standing = {
-	.name = "standing",
-	.role = "client",
-	.number = 7,
-	.wakes = WAKE_CONNECTION | WAKE_STALLED,
-	.uncounted = true,
-	.wake = standing_wake,
-	.about = standing_about,
-	.key = standing_key,
-	.evidence = subject_listed,
-	.outcome = standing_outcome,
-	.packets = standing_packets,
-	.release = standing_released,
-};
+/* Both ends are told of alike, but for whose clients come from everywhere. */
+#define STANDING(of_name, of_role, of_number, of_key)                                              \
+	{                                                                                          \
+		.name = of_name, .role = of_role, .number = of_number,                             \
+		.wakes = WAKE_CONNECTION | WAKE_STALLED, .uncounted = true, .wake = standing_wake, \
+		.about = standing_about, .key = of_key, .evidence = subject_listed,                \
+		.outcome = standing_outcome, .packets = standing_packets,                          \
+		.release = standing_released,                                                      \
+	}
 
-const struct subject subject_served = {
-	.name = "served",
-	.role = "server",
-	.number = 8,
-	.wakes = WAKE_CONNECTION | WAKE_STALLED,
-	.uncounted = true,
-	.wake = standing_wake,
-	.about = standing_about,
-	.key = served_key,
-	.evidence = subject_listed,
-	.outcome = standing_outcome,
-	.packets = standing_packets,
-	.release = standing_released,
-};
+const struct subject subject_standing = STANDING("standing", "client", 7, standing_key);
+const struct subject subject_served = STANDING("served", "server", 8, served_key);
