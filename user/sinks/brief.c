@@ -42,9 +42,7 @@ void text_add_storm(const struct sink *sink, struct text *text, const struct joi
 }
 
 void text_count_storm(struct sink *sink, const struct join *join, const struct attempt *attempt,
-		      const struct verdict *verdict,
-		      void (*tell)(struct sink *sink, const struct join *join,
-				   const struct storm *storm))
+		      const struct verdict *verdict, text_storm_fn *tell)
 {
 	const struct storm *storm;
 
@@ -52,6 +50,14 @@ void text_count_storm(struct sink *sink, const struct join *join, const struct a
 		return;
 	storm = storms_count(sink->state, rules_storm(join, attempt, verdict), attempt->due_ns);
 	if (storm)
+		tell(sink, join, storm);
+}
+
+void text_tell_storms(struct sink *sink, const struct join *join, text_storm_fn *tell)
+{
+	const struct storm *storm;
+
+	while ((storm = storms_untold(sink->state)))
 		tell(sink, join, storm);
 }
 
@@ -141,10 +147,7 @@ static void brief_verdict(struct sink *sink, const struct join *join, const stru
 
 static int brief_end(struct sink *sink, const struct join *join)
 {
-	const struct storm *storm;
-
-	while ((storm = storms_untold(sink->state)))
-		brief_storm(sink, join, storm);
+	text_tell_storms(sink, join, brief_storm);
 	return 0;
 }
 

@@ -433,10 +433,7 @@ static void text_verdict(struct sink *sink, const struct join *join, const struc
 
 static int text_end(struct sink *sink, const struct join *join)
 {
-	const struct storm *storm;
-
-	while ((storm = storms_untold(sink->state)))
-		print_storm(sink, join, storm);
+	text_tell_storms(sink, join, print_storm);
 	return 0;
 }
 

@@ -35,8 +35,11 @@ int text_close_storms(struct sink *sink);
 void text_add_storm(const struct sink *sink, struct text *text, const struct join *join,
 		    const struct storm *storm);
 
+typedef void text_storm_fn(struct sink *sink, const struct join *join, const struct storm *storm);
+
 /* A failure, told or counted; @tell is called if its storm is to be told now. */
 void text_count_storm(struct sink *sink, const struct join *join, const struct attempt *attempt,
-		      const struct verdict *verdict,
-		      void (*tell)(struct sink *sink, const struct join *join,
-				   const struct storm *storm));
+		      const struct verdict *verdict, text_storm_fn *tell);
+
+/* At the end: @tell is called for each with failures that nobody was told of. */
+void text_tell_storms(struct sink *sink, const struct join *join, text_storm_fn *tell);
