@@ -27,13 +27,14 @@ def ethernet(packet, kind=0x0800):
 ARP = ethernet(bytes(28), 0x0806)
 
 
-def pcap(frames, order="<", nano=False, link=1, snaplen=65535):
-    """frames: (seconds since START, bytes)"""
-    out = struct.pack(order + "IHHiIII", 0xa1b23c4d if nano else 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)
+def pcap(frames, order="<", nano=False, link=1, snaplen=65535, version=(2, 4), changed=False):
+    """frames: (seconds since START, bytes); changed: the length on the wire first"""
+    out = struct.pack(order + "IHHiIII", 0xa1b23c4d if nano else 0xa1b2c3d4, *version, 0, 0, 65535, link)
     for offset, frame in frames:
         ns = round((START + offset) * 10**9)
-        out += struct.pack(order + "IIII", ns // 10**9, ns % 10**9 // (1 if nano else 1000), min(len(frame), snaplen),
-                           len(frame))
+        lengths = min(len(frame), snaplen), len(frame)
+        out += struct.pack(order + "IIII", ns // 10**9, ns % 10**9 // (1 if nano else 1000),
+                           *(lengths[::-1] if changed else lengths))
         out += frame[:snaplen]
     return out
 
@@ -114,9 +115,27 @@ def test_formats(capture, schema, content, name):
     assert frames[0]["time"] == "2026-11-20T10:31:07.000000000Z"
     assert frames[9]["time"] == "2026-11-20T10:31:11.500000000Z"
     assert all(line["vantage"] == "file" for line in frames) and "host" not in lines[-1]
-    assert summary == {"files": 1, "damaged": 0, "packets": 10, "outside": 0, "cut": 0, "partial": 0,
+    assert summary == {"files": 1, "damaged": 0, "packets": 10, "outside": 0, "opaque": 0, "cut": 0, "partial": 0,
                        "unread": {"link": 0, "not-ip": 0, "cut": 0, "malformed": 0, "fragment": 0}}
     assert "10 packets;" in done.err and "lost" not in done.err
+
+
+@pytest.mark.parametrize("version,changed", [((2, 2), True), ((2, 3), True), ((2, 3), False), ((543, 0), True), ((2, 4), False)])
+def test_old_versions(capture, schema, version, changed):
+    """Until 2.2 the two lengths stood the other way round, and not everybody agreed since when."""
+    frames = [(n, ethernet(tcp(0x02, source=1000 + n, payload=bytes(100)))) for n in range(3)]
+    for order in "<>":
+        lines, summary, done = read(schema, "-v", capture(pcap(frames, order, snaplen=60, version=version, changed=changed)))
+        assert summary["packets"] == 3 and not done.err.count("damaged"), done.err
+
+
+def test_tunnel_that_is_not_read(capture, schema):
+    """Counted and said, and so is none where none is."""
+    esp = bytes.fromhex("4500002c00000000403200000a0000010a000002") + bytes(range(24))
+    _, summary, done = read(schema, capture(pcap([(0, ethernet(esp)), (1, ethernet(tcp(0x02)))])))
+    assert summary["opaque"] == 1 and "1 with another inside that is not read" in done.err
+    _, summary, done = read(schema, capture(pcap([(1, ethernet(tcp(0x02)))])))
+    assert summary["opaque"] == 0 and "inside" not in done.err
 
 
 def test_standard_input(capture, schema):

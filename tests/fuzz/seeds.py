@@ -69,6 +69,10 @@ LINKS = {
     "pppd": (166, b"\0\3\0\x21" + SYN4),
     "c-hdlc": (104, b"\x0f\0\x08\0" + SYN4),
     "mpls-alone": (219, LAST + SYN4),
+    "fddi": (10, bytes([0x50]) + bytes(12) + b"\xaa\xaa\3\0\0\0\x08\0" + SYN4),
+    "token-ring": (6, b"\x10\x40" + bytes(6) + b"\x80" + bytes(5) + b"\4\0\1\2\xaa\xaa\3\0\0\0\x08\0" + SYN4),
+    "nflog": (239, struct.pack("<BB2sHHHHHH", 2, 0, b"\0\5", 8, 1, 8, 1, 4 + len(SYN4), 9) + SYN4),
+    "pktap": (258, struct.pack("<III24sI4x", 44, 1, 12, b"en0", 1) + SYN4),
 }
 
 VXLAN = bytes.fromhex("0800000000002a00")
@@ -90,6 +94,8 @@ TUNNELS = {
     "vxlan": [ipv4(17, udp(4789, VXLAN + ethernet(0x0800, SYN4)))],
     "vxlan-v6": [ipv6(17, udp(8472, VXLAN + ethernet(0x86dd, SYN6)))],
     "geneve": [ipv4(17, udp(6081, GENEVE + ethernet(0x0800, SYN4)))],
+    "gtp-u": [ipv4(17, udp(2152, struct.pack(">BBHI4sBHB", 0x34, 255, 8 + len(SYN4), 1, b"\0\0\0\x85", 1, 9, 0) + SYN4))],
+    "esp": [ipv4(50, bytes(range(24)))],
     "deep": [ipv4(4, ipv4(47, b"\0\0\x86\xdd" + ipv6(4, ipv4(17, udp(4789, VXLAN + ethernet(0x0800, SYN4))))))],
     "fragments": [ipv4(17, FIRST, 0x2000), ipv4(17, SECOND, 104 // 8)],
     "fragments-back": [ipv4(17, SECOND, 104 // 8), ipv4(17, FIRST, 0x2000)],

@@ -133,6 +133,9 @@ static void pppoe(void **state)
 	static const __u8 other_version[] = {
 		ETHERNET(0x8864), 0x21, 0, 0, 1, 0, 42, 0, 0x21, SYN4
 	};
+	static const __u8 padded[] = {
+		ETHERNET(0x8864), 0x11, 0, 0, 1, 0, 42, 0, 0x21, SYN4, 0, 0, 0, 0, 0, 0
+	};
 	static const __u8 control[] = { ETHERNET(0x8864), 0x11, 0, 0, 1, 0, 10, 0xc0, 0x21, 9, 0 };
 	struct event event;
 
@@ -142,9 +145,72 @@ static void pppoe(void **state)
 	CHECK_FRAME(LINK_ETHERNET, 60, &event, ETHERNET(0x8100), 0, 3, TYPE(0x8864), 0x11, 0, 0, 1,
 		    0, 62, 0, 0x57, SYN6);
 	CHECK_FRAME(LINK_PPP_ETHER, 40, &event, 0x11, 0, 0, 1, 0, 42, 0, 0x21, SYN4);
+	/* what fills the frame up behind PPPoE's length is no payload, even where IP tells none */
+	assert_int_equal(FRAME_OF(LINK_ETHERNET, padded, &event), UNREAD_NONE);
+	assert_int_equal(event.frame.raw.wire_bytes, 40);
+	assert_int_equal(event.packet.payload_bytes, 0);
 	assert_int_equal(FRAME_OF(LINK_ETHERNET, discovery, NULL), UNREAD_NOT_IP);
 	assert_int_equal(FRAME_OF(LINK_ETHERNET, other_version, NULL), UNREAD_MALFORMED);
 	assert_int_equal(FRAME_OF(LINK_ETHERNET, control, NULL), UNREAD_NOT_IP);
+}
+
+static void ieee_802_2(void **state)
+{
+	static const __u8 beacon[] = { 0xc2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, SYN4 };
+	struct event event;
+
+	(void)state;
+	CHECK_FRAME(LINK_FDDI, 40, &event, 0x50, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xaa, 0xaa,
+		    3, 0, 0, 0, TYPE(0x0800), SYN4);
+	CHECK_FRAME(LINK_FDDI, 60, &event, 0x54, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xaa, 0xaa,
+		    3, 0, 0, 0, TYPE(0x86dd), SYN6);
+	CHECK_FRAME(LINK_TOKEN_RING, 40, &event, 0x10, 0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+		    0xaa, 0xaa, 3, 0, 0, 0, TYPE(0x0800), SYN4);
+	CHECK_FRAME(LINK_TOKEN_RING, 60, &event, 0x10, 0x40, 1, 2, 3, 4, 5, 6, 0x87, 8, 9, 10, 11,
+		    12, 4, 0, 1, 2, 0xaa, 0xaa, 3, 0, 0, 0, TYPE(0x86dd), SYN6);
+	CHECK_FRAME(LINK_ATM_RFC1483, 40, &event, 0xaa, 0xaa, 3, 0, 0, 0, TYPE(0x0800), SYN4);
+	CHECK_FRAME(LINK_ATM_RFC1483, 40, &event, 6, 6, 3, SYN4);
+	assert_int_equal(FRAME_OF(LINK_FDDI, beacon, NULL), UNREAD_NOT_IP);
+}
+
+/* What nflog_packet, and a prefix, stand before; in both byte orders. */
+static void nflog(void **state)
+{
+	static const __u8 no_packet[] = { 2, 0, 0, 5, 8, 0, 10, 0, 'a', 'b', 'c', 0 };
+	static const __u8 other_version[] = { 2, 1, 0, 5, 44, 0, 9, 0, SYN4 };
+	struct event event;
+
+	(void)state;
+	CHECK_FRAME(LINK_NFLOG, 40, &event, 2, 0, 0, 5, 8, 0, 1, 0, 8, 0, 1, 0, 6, 0, 10, 0, 'x', 0,
+		    0, 0, 44, 0, 9, 0, SYN4);
+	CHECK_FRAME(LINK_NFLOG, 60, &event, 10, 0, 0, 5, 0, 8, 0, 1, 0x86, 0xdd, 1, 0, 0, 64, 0, 9,
+		    SYN6);
+	assert_int_equal(FRAME_OF(LINK_NFLOG, no_packet, NULL), UNREAD_NOT_IP);
+	assert_int_equal(FRAME_OF(LINK_NFLOG, other_version, NULL), UNREAD_MALFORMED);
+}
+
+#define PKTAP(length, link, way)                                                                 \
+	length, 0, 0, 0, 1, 0, 0, 0, link, 0, 0, 0, 'e', 'n', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, way, 0, 0, 0, 9, 9, 9, 9
+#define PKTAP_BIG(length, link, way)                                                             \
+	0, 0, 0, length, 0, 0, 0, 1, 0, 0, 0, link, 'e', 'n', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, way, 9, 9, 9, 9
+
+static void pktap(void **state)
+{
+	static const __u8 itself[] = { PKTAP(44, 258 & 0xff, 0), SYN4 };
+	static const __u8 short_header[] = { PKTAP(20, LINK_RAW, 0), SYN4 };
+	struct event event;
+
+	(void)state;
+	CHECK_FRAME(LINK_PKTAP, 40, &event, PKTAP(44, 1, 2), ETHERNET(0x0800), SYN4);
+	assert_int_equal(event.frame.how, FRAME_F_DIRECTION);
+	assert_true(event.head.flags & EVENT_F_OUT);
+	CHECK_FRAME(LINK_PKTAP, 60, &event, PKTAP_BIG(44, 0, 1), 30, 0, 0, 0, SYN6);
+	assert_int_equal(event.frame.how, FRAME_F_DIRECTION);
+	assert_false(event.head.flags & EVENT_F_OUT);
+	assert_int_equal(FRAME_OF(LINK_PKTAP, itself, NULL), UNREAD_LINK);
+	assert_int_equal(FRAME_OF(LINK_PKTAP, short_header, NULL), UNREAD_MALFORMED);
 }
 
 static void ppp(void **state)
@@ -304,6 +370,9 @@ int main(void)
 		cmocka_unit_test(snap),
 		cmocka_unit_test(mpls),
 		cmocka_unit_test(pppoe),
+		cmocka_unit_test(ieee_802_2),
+		cmocka_unit_test(nflog),
+		cmocka_unit_test(pktap),
 		cmocka_unit_test(ppp),
 		cmocka_unit_test(cooked),
 		cmocka_unit_test(loopback),

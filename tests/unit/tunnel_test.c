@@ -46,12 +46,12 @@ static void check_tunnel(const __u8 *bytes, size_t size, size_t before)
 	} while (0)
 
 /* What is no tunnel is told as it is. */
-static void check_outer(const __u8 *bytes, size_t size, unsigned int what)
+static void check_outer(const __u8 *bytes, size_t size, unsigned int what, unsigned int how)
 {
 	struct event event;
 
 	assert_int_equal(frame_of(LINK_RAW, bytes, size, &event), UNREAD_NONE);
-	assert_int_equal(event.frame.how, 0);
+	assert_int_equal(event.frame.how, how);
 	assert_int_equal(event.packet.what, what);
 	assert_int_equal(event.packet.ttl, 9);
 	assert_int_equal(event.frame.raw.wire_bytes, size);
@@ -60,7 +60,14 @@ static void check_outer(const __u8 *bytes, size_t size, unsigned int what)
 #define CHECK_OUTER(what, ...)                                \
 	do {                                                  \
 		static const __u8 frame_[] = { __VA_ARGS__ }; \
-		check_outer(frame_, sizeof(frame_), what);    \
+		check_outer(frame_, sizeof(frame_), what, 0); \
+	} while (0)
+
+/* A tunnel, of which nothing inside is told. */
+#define CHECK_OPAQUE(what, ...)                                            \
+	do {                                                               \
+		static const __u8 frame_[] = { __VA_ARGS__ };              \
+		check_outer(frame_, sizeof(frame_), what, FRAME_F_OPAQUE); \
 	} while (0)
 
 static void ip_in_ip(void **state)
@@ -73,7 +80,7 @@ static void ip_in_ip(void **state)
 	/* behind a destination option (RFC 2473 4.1.1) */
 	CHECK_TUNNEL(60, OUTER6(60, 68), 41, 0, 4, 1, 4, 1, 0, 0, SYN6);
 	/* no IP inside */
-	CHECK_OUTER(PACKET_OTHER, OUTER4(4, 24), 0x12, 0, 0, 0);
+	CHECK_OPAQUE(PACKET_OTHER, OUTER4(4, 24), 0x12, 0, 0, 0);
 }
 
 static void gre(void **state)
@@ -93,9 +100,9 @@ static void gre(void **state)
 		     0, ETHERNET(0x0800), SYN4);
 	CHECK_TUNNEL(40, OUTER4(47, 78), 0, 0, TYPE(0x88be), ETHERNET(0x0800), SYN4);
 	/* source routes were given up (RFC 2784), version 2 does not exist, CDP is not IP */
-	CHECK_OUTER(PACKET_OTHER, OUTER4(47, 64), 0x40, 0, TYPE(0x0800), SYN4);
-	CHECK_OUTER(PACKET_OTHER, OUTER4(47, 64), 0, 2, TYPE(0x0800), SYN4);
-	CHECK_OUTER(PACKET_OTHER, OUTER4(47, 64), 0, 0, TYPE(0x2000), SYN4);
+	CHECK_OPAQUE(PACKET_OTHER, OUTER4(47, 64), 0x40, 0, TYPE(0x0800), SYN4);
+	CHECK_OPAQUE(PACKET_OTHER, OUTER4(47, 64), 0, 2, TYPE(0x0800), SYN4);
+	CHECK_OPAQUE(PACKET_OTHER, OUTER4(47, 64), 0, 0, TYPE(0x2000), SYN4);
 	/* an acknowledgment of PPTP alone */
 	CHECK_OUTER(PACKET_OTHER, OUTER4(47, 32), 0x20, 0x81, TYPE(0x880b), 0, 0, 0, 1, 0, 0, 0, 1);
 }
@@ -110,8 +117,8 @@ static void vxlan(void **state)
 	/* ARP inside; a network number that is not valid; the port as a source */
 	CHECK_OUTER(PACKET_UDP, OUTER4(17, 54), OUTER_UDP(4789, 34), VXLAN, ETHERNET(0x0806), 0, 1,
 		    8, 0);
-	CHECK_OUTER(PACKET_UDP, OUTER4(17, 90), OUTER_UDP(4789, 70), 0, 0, 0, 0, 0, 0, 42, 0,
-		    ETHERNET(0x0800), SYN4);
+	CHECK_OPAQUE(PACKET_UDP, OUTER4(17, 90), OUTER_UDP(4789, 70), 0, 0, 0, 0, 0, 0, 42, 0,
+		     ETHERNET(0x0800), SYN4);
 	CHECK_OUTER(PACKET_UDP, OUTER4(17, 90), TYPE(4789), 0xc0, 0, 0, 70, 0, 0, VXLAN,
 		    ETHERNET(0x0800), SYN4);
 }
@@ -123,10 +130,37 @@ static void geneve(void **state)
 		     SYN4);
 	CHECK_TUNNEL(40, OUTER4(17, 84), OUTER_UDP(6081, 64), GENEVE(2, 0x0800), 1, 1, 1, 1, 0, 0,
 		     0, 0, SYN4);
-	CHECK_OUTER(PACKET_UDP, OUTER4(17, 90), OUTER_UDP(6081, 70), GENEVE(0x40, 0x6558),
-		    ETHERNET(0x0800), SYN4);
-	CHECK_OUTER(PACKET_UDP, OUTER4(17, 40), OUTER_UDP(6081, 20), GENEVE(0x3f, 0x0800), 1, 2, 3,
-		    4);
+	CHECK_OPAQUE(PACKET_UDP, OUTER4(17, 90), OUTER_UDP(6081, 70), GENEVE(0x40, 0x6558),
+		     ETHERNET(0x0800), SYN4);
+	CHECK_OPAQUE(PACKET_UDP, OUTER4(17, 40), OUTER_UDP(6081, 20), GENEVE(0x3f, 0x0800), 1, 2, 3,
+		     4);
+}
+
+static void gtp_u(void **state)
+{
+	(void)state;
+	CHECK_TUNNEL(40, OUTER4(17, 76), OUTER_UDP(2152, 56), 0x30, 255, 0, 40, 1, 2, 3, 4, SYN4);
+	CHECK_TUNNEL(60, OUTER6(17, 80), OUTER_UDP(2152, 80), 0x32, 255, 0, 64, 1, 2, 3, 4, 0, 7, 0,
+		     0, SYN6);
+	/* of 5G: the session's container (type 0x85) of one word */
+	CHECK_TUNNEL(40, OUTER4(17, 84), OUTER_UDP(2152, 64), 0x34, 255, 0, 48, 1, 2, 3, 4, 0, 0, 0,
+		     0x85, 1, 0, 9, 0, SYN4);
+	/* an echo request is of the tunnel; an extension without length leads nowhere */
+	CHECK_OUTER(PACKET_UDP, OUTER4(17, 36), OUTER_UDP(2152, 16), 0x30, 1, 0, 0, 0, 0, 0, 0);
+	CHECK_OPAQUE(PACKET_UDP, OUTER4(17, 44), OUTER_UDP(2152, 24), 0x34, 255, 0, 8, 1, 2, 3, 4,
+		     0, 0, 0, 0x85, 0, 0, 9, 0);
+}
+
+static void not_read(void **state)
+{
+	(void)state;
+	CHECK_OPAQUE(PACKET_OTHER, OUTER4(50, 28), 0, 0, 0, 1, 0, 0, 0, 1);
+	CHECK_OPAQUE(PACKET_OTHER, OUTER6(115, 8), 0, 0, 0, 1, 0, 0, 0, 1);
+	/* IPsec behind a NAT, and IKE on the same port; data and control of L2TP */
+	CHECK_OPAQUE(PACKET_UDP, OUTER4(17, 36), OUTER_UDP(4500, 16), 0, 0, 0, 1, 0, 0, 0, 1);
+	CHECK_OUTER(PACKET_UDP, OUTER4(17, 36), OUTER_UDP(4500, 16), 0, 0, 0, 0, 0, 0, 0, 1);
+	CHECK_OPAQUE(PACKET_UDP, OUTER4(17, 36), OUTER_UDP(1701, 16), 0, 2, 0, 1, 0, 0, 0, 1);
+	CHECK_OUTER(PACKET_UDP, OUTER4(17, 36), OUTER_UDP(1701, 16), 0xc8, 2, 0, 8, 0, 0, 0, 1);
 }
 
 /* What stands behind the outer packet's end is not of the inner one. */
@@ -160,7 +194,7 @@ static void nesting(void **state)
 	assert_int_equal(FRAME_OF(LINK_RAW, bytes, &event), UNREAD_NONE);
 	assert_int_equal(event.packet.what, PACKET_OTHER);
 	assert_int_equal(event.packet.protocol, IPPROTO_IPIP);
-	assert_int_equal(event.frame.how, FRAME_F_TUNNEL);
+	assert_int_equal(event.frame.how, FRAME_F_TUNNEL | FRAME_F_OPAQUE);
 	assert_int_equal(event.frame.raw.wire_bytes, sizeof(bytes) - 8 * 20);
 }
 
@@ -171,6 +205,8 @@ int main(void)
 		cmocka_unit_test(gre),
 		cmocka_unit_test(vxlan),
 		cmocka_unit_test(geneve),
+		cmocka_unit_test(gtp_u),
+		cmocka_unit_test(not_read),
 		cmocka_unit_test(padding_of_the_outer),
 		cmocka_unit_test(nesting),
 	};

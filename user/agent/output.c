@@ -163,6 +163,8 @@ static void add_frames(struct text *text, const struct join_counters *counters,
 	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
 		if (counters->unread[i])
 			text_add(text, ", %llu %s", counters->unread[i], decode_unread_meaning(i));
+	if (counters->opaque)
+		text_add(text, ", %llu with another inside that is not read", counters->opaque);
 	if (counters->cut)
 		text_add(text, ", %llu cut short in a header", counters->cut);
 	if (capture->partial)

@@ -52,6 +52,7 @@ enum {
 	PACKET_F_TIMESTAMPS = 1 << 5,
 	PACKET_F_INNER = 1 << 6, /* icmp: the packet that provoked it is in .inner */
 	PACKET_F_INNER_SEQ = 1 << 7,
+	PACKET_F_MPTCP = 1 << 13, /* tcp: a signal of MPTCP, other than of its data (RFC 8684) */
 	PACKET_F_SHORT = 1 << 14, /* tcp: not even its 20 bytes were captured */
 	PACKET_F_DSACK = 1 << 15, /* tcp: tells of something that came twice (RFC 2883) */
 };

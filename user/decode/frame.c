@@ -46,9 +46,19 @@ static enum event_unread find_innermost(struct fragments *fragments, struct link
 		case FRAGMENT_NONE:
 			break;
 		}
-		if (depth == TUNNELS_MAX || !tunnel_unwrap(link))
+		if (depth == TUNNELS_MAX) {
+			*how |= FRAME_F_OPAQUE;
 			return UNREAD_NONE;
-		*how |= FRAME_F_TUNNEL;
+		}
+		switch (tunnel_unwrap(link)) {
+		case TUNNEL_NONE:
+			return UNREAD_NONE;
+		case TUNNEL_OPAQUE:
+			*how |= FRAME_F_OPAQUE;
+			return UNREAD_NONE;
+		case TUNNEL_UNWRAPPED:
+			*how |= FRAME_F_TUNNEL;
+		}
 	}
 }
 

@@ -2,6 +2,7 @@
 /* link.c - link layers: what stands before the IP header in a frame */
 
 #include <linux/if_ether.h>
+#include <stdint.h>
 
 #include "decode/link.h"
 
@@ -12,11 +13,14 @@
 enum {
 	LINK_NULL = 0,
 	LINK_ETHERNET = 1,
+	LINK_TOKEN_RING = 6,
 	LINK_PPP = 9,
+	LINK_FDDI = 10,
 	LINK_DLT_RAW = 12,
 	LINK_DLT_RAW_OPENBSD = 14,
 	LINK_PPP_HDLC = 50,
 	LINK_PPP_ETHER = 51,
+	LINK_ATM_RFC1483 = 100, /* IEEE 802.2 at once */
 	LINK_RAW = 101,
 	LINK_C_HDLC = 104,
 	LINK_LOOP = 108,
@@ -26,6 +30,8 @@ enum {
 	LINK_MPLS = 219,
 	LINK_IPV4 = 228,
 	LINK_IPV6 = 229,
+	LINK_NFLOG = 239,
+	LINK_PKTAP = 258,
 	LINK_LINUX_SLL2 = 276,
 };
 
@@ -52,6 +58,14 @@ static bool link_skip(struct link *link, size_t bytes)
 	link->captured -= bytes;
 	link->wire -= bytes;
 	return true;
+}
+
+void link_limit(struct link *link, size_t bytes)
+{
+	if (link->wire > bytes)
+		link->wire = bytes;
+	if (link->captured > bytes)
+		link->captured = bytes;
 }
 
 /* Nothing of the link layer is left: is it an IP header, and enough of it? */
@@ -117,23 +131,36 @@ enum event_unread link_unwrap_ppp(struct link *link)
 	return UNREAD_NOT_IP;
 }
 
-/* RFC 2516 4: version and type 1, code 0 is the session, 6 bytes in all. */
+/*
+ * RFC 2516 4: version and type 1, code 0 is the session, 6 bytes in all. Behind its length stands
+ * what fills an Ethernet frame up.
+ */
 static enum event_unread unwrap_pppoe(struct link *link)
 {
+	size_t length;
 	__u8 code;
 
 	if (link->captured < 6)
 		return UNREAD_CUT;
 	code = link->at[1];
+	length = be16(link->at + 4);
 	if (link->at[0] != 0x11)
 		return UNREAD_MALFORMED;
 	link_skip(link, 6);
+	link_limit(link, length);
 	return code ? UNREAD_NOT_IP : link_unwrap_ppp(link);
 }
 
-/* IEEE 802.2: only SNAP without an organisation carries an Ethernet type (RFC 1042). */
+/*
+ * IEEE 802.2: SNAP without an organisation carries an Ethernet type (RFC 1042), service access point
+ * 6 is IP (RFC 948).
+ */
 static bool unwrap_snap(struct link *link, __u16 *ethertype)
 {
+	if (link->captured >= 3 && be16(link->at) == 0x0606 && link->at[2] == 3) {
+		*ethertype = ETH_P_IP;
+		return link_skip(link, 3);
+	}
 	if (link->captured < 8 || be16(link->at) != 0xaaaa || link->at[2] != 3 || link->at[3] ||
 	    be16(link->at + 4) != 0)
 		return false;
@@ -236,6 +263,104 @@ static enum event_unread unwrap_ethernet(struct link *link)
 	return link_unwrap_ethertype(link, ethertype);
 }
 
+static enum event_unread unwrap_802_2(struct link *link)
+{
+	return link->captured < 8 ? UNREAD_CUT : link_unwrap_ethertype(link, 0);
+}
+
+/* Frame control (LLC frames begin with 0x5), two addresses of 6 bytes, IEEE 802.2. */
+static enum event_unread unwrap_fddi(struct link *link)
+{
+	if (link->captured < 13)
+		return UNREAD_CUT;
+	if (link->at[0] >> 4 != 5)
+		return UNREAD_NOT_IP;
+	link_skip(link, 13);
+	return unwrap_802_2(link);
+}
+
+/*
+ * Access and frame control (LLC frames begin with 01), two addresses; the first bit of the source
+ * says that a route follows, whose length stands in its own first five bits (IEEE 802.5 3.2, 3.3).
+ */
+static enum event_unread unwrap_token_ring(struct link *link)
+{
+	size_t route = 0;
+
+	if (link->captured < 16)
+		return UNREAD_CUT;
+	if (link->at[1] >> 6 != 1)
+		return UNREAD_NOT_IP;
+	if (link->at[8] & 0x80)
+		route = link->at[14] & 0x1f;
+	if (link->captured < 14 + route)
+		return UNREAD_CUT;
+	link_skip(link, 14 + route);
+	return unwrap_802_2(link);
+}
+
+/* ---- headers in the byte order of the machine that captured ---- */
+
+static __u32 either16(const __u8 *at, bool big)
+{
+	return big ? (__u32)be16(at) : (__u32)(at[1] << 8 | at[0]);
+}
+
+static __u32 either32(const __u8 *at, bool big)
+{
+	return big ? either16(at, true) << 16 | either16(at + 2, true) :
+		     either16(at + 2, false) << 16 | either16(at, false);
+}
+
+#define NFLOG_HEADER 4 /* family, version 0, group */
+#define NFLOG_PAYLOAD 9 /* NFULA_PAYLOAD of linux/netfilter/nfnetlink_log.h */
+#define NFLOG_TYPES 64
+
+/* Where the attribute of the packet begins; 0: the attributes make no sense in this byte order. */
+static size_t find_nflog_payload(const struct link *link, bool big, size_t *length)
+{
+	size_t at = NFLOG_HEADER;
+
+	while (at + 4 <= link->captured) {
+		size_t size = either16(link->at + at, big);
+		__u32 type = either16(link->at + at + 2, big) & 0x7fff; /* the flag "nested" */
+
+		if (size < 4 || type > NFLOG_TYPES)
+			return 0;
+		*length = size - 4;
+		if (type == NFLOG_PAYLOAD)
+			return at + 4;
+		at += (size + 3) & ~(size_t)3;
+	}
+	return 0;
+}
+
+/* Attributes of 2 bytes length and 2 bytes type; the packet is one of them, from its IP header on. */
+static enum event_unread unwrap_nflog(struct link *link)
+{
+	size_t at, length = 0;
+	enum event_unread unread;
+
+	if (link->captured < NFLOG_HEADER)
+		return UNREAD_CUT;
+	if (link->at[1])
+		return UNREAD_MALFORMED;
+	at = find_nflog_payload(link, false, &length);
+	at = at ? at : find_nflog_payload(link, true, &length);
+	if (!at)
+		return link->captured < link->wire ? UNREAD_CUT : UNREAD_NOT_IP;
+	link_skip(link, at);
+	link_limit(link, length);
+	unread = arrive(link);
+	/* the rule may have copied only the begin (nflog-range, snaplen) */
+	if (!unread && link->at[0] >> 4 == 4 && be16(link->at + 2) > link->wire)
+		link->wire = be16(link->at + 2);
+	if (!unread && link->at[0] >> 4 == 6 &&
+	    (size_t)be16(link->at + 4) + IPV6_HEADER > link->wire)
+		link->wire = (size_t)be16(link->at + 4) + IPV6_HEADER;
+	return unread;
+}
+
 /* Cisco HDLC: address, control, Ethernet type. */
 static enum event_unread unwrap_c_hdlc(struct link *link)
 {
@@ -259,7 +384,7 @@ static enum event_unread unwrap_ppp_direction(struct link *link, bool in_place)
 	return link_unwrap_ppp(link);
 }
 
-enum event_unread link_unwrap(struct link *link, __u16 type)
+static enum event_unread unwrap_type(struct link *link, __u16 type)
 {
 	switch (type) {
 	case LINK_ETHERNET:
@@ -290,6 +415,50 @@ enum event_unread link_unwrap(struct link *link, __u16 type)
 		return unwrap_c_hdlc(link);
 	case LINK_MPLS:
 		return unwrap_mpls(link);
+	case LINK_FDDI:
+		return unwrap_fddi(link);
+	case LINK_TOKEN_RING:
+		return unwrap_token_ring(link);
+	case LINK_ATM_RFC1483:
+		return unwrap_802_2(link);
+	case LINK_NFLOG:
+		return unwrap_nflog(link);
 	}
 	return UNREAD_LINK;
+}
+
+#define PKTAP_LEAST 40 /* up to the flags */
+#define PKTAP_MOST 1024
+
+/*
+ * macOS: a header that tells its length, what follows (1 a packet), the packet's link type, the
+ * interface's name of 24 bytes, and flags: 1 inbound, 2 outbound (bsd/net/pktap.h).
+ */
+static enum event_unread unwrap_pktap(struct link *link)
+{
+	__u32 length, type, flags;
+	bool big;
+
+	if (link->captured < PKTAP_LEAST)
+		return UNREAD_CUT;
+	big = either32(link->at, false) > PKTAP_MOST;
+	length = either32(link->at, big);
+	type = either32(link->at + 8, big);
+	flags = either32(link->at + 36, big);
+	if (length < PKTAP_LEAST || length > PKTAP_MOST)
+		return UNREAD_MALFORMED;
+	if (either32(link->at + 4, big) != 1)
+		return UNREAD_NOT_IP;
+	if (length > link->captured)
+		return UNREAD_CUT;
+	link_skip(link, length);
+	link->direction_known = (flags & 3) == 1 || (flags & 3) == 2;
+	link->out = (flags & 3) == 2;
+	return type > UINT16_MAX || type == LINK_PKTAP ? UNREAD_LINK :
+							 unwrap_type(link, (__u16)type);
+}
+
+enum event_unread link_unwrap(struct link *link, __u16 type)
+{
+	return type == LINK_PKTAP ? unwrap_pktap(link) : unwrap_type(link, type);
 }

@@ -29,3 +29,6 @@ enum event_unread link_unwrap_ethertype(struct link *link, __u16 ethertype);
 
 /* The same for PPP, from its protocol field or the address field before it on. */
 enum event_unread link_unwrap_ppp(struct link *link);
+
+/* What stands behind so many bytes is padding. */
+void link_limit(struct link *link, size_t bytes);

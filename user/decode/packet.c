@@ -225,6 +225,10 @@ static void parse_tcp_option(const __u8 *option, size_t length, struct packet *p
 		    is_dsack(option + 2, (length - 2) / 8, packet->ack))
 			packet->flags |= PACKET_F_DSACK;
 		break;
+	case 30:
+		if (length >= 3 && option[2] >> 4 != 2) /* DSS */
+			packet->flags |= PACKET_F_MPTCP;
+		break;
 	case 8:
 		if (length == 10) {
 			packet->ts_value = be32(option + 2);

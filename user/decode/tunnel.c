@@ -10,7 +10,16 @@ enum {
 	PORT_VXLAN = 4789,
 	PORT_VXLAN_LINUX = 8472, /* the kernel's default, older than the number from IANA */
 	PORT_GENEVE = 6081,
+	PORT_GTP_U = 2152,
+	/* not read */
+	PORT_L2TP = 1701,
+	PORT_TEREDO = 3544,
+	PORT_ESP = 4500,
+	PORT_MPLS = 6635,
+	PORT_WIREGUARD = 51820, /* what nearly everybody gives it */
 };
+
+enum { PROTOCOL_ETHERIP = 97, PROTOCOL_L2TP = 115, PROTOCOL_MPLS = 137 };
 
 enum {
 	PROTOCOL_ETHERNET = 0x6558, /* transparent Ethernet bridging */
@@ -45,15 +54,6 @@ static bool skip(struct link *link, size_t bytes)
 	return true;
 }
 
-/* What stands behind the datagram's end is padding. */
-static void limit(struct link *link, size_t bytes)
-{
-	if (link->wire > bytes)
-		link->wire = bytes;
-	if (link->captured > bytes)
-		link->captured = bytes;
-}
-
 /* Takes the IP header off. Returns the protocol behind it; 0: a fragment, or no whole header. */
 static __u8 take_ipv4(struct link *link)
 {
@@ -63,7 +63,7 @@ static __u8 take_ipv4(struct link *link)
 	if (be16(link->at + 6) & IPV4_FRAGMENT)
 		return 0;
 	if (total) /* 0: a segment that the interface is yet to cut */
-		limit(link, total);
+		link_limit(link, total); /* behind it is padding */
 	return skip(link, header) ? protocol : 0;
 }
 
@@ -75,7 +75,7 @@ static __u8 take_ipv6(struct link *link)
 	if (!skip(link, 40))
 		return 0;
 	if (payload)
-		limit(link, payload);
+		link_limit(link, payload);
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
 		if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_DSTOPTS &&
 		    protocol != IPPROTO_ROUTING)
@@ -151,40 +151,117 @@ static bool take_geneve(struct link *link)
 	return skip(link, 8 + (size_t)(link->at[0] & 0x3f) * 4) && take_protocol(link, protocol);
 }
 
-static bool take_udp(struct link *link)
-{
-	__u16 port;
+#define GTP_EXTENSIONS_MAX 8
 
-	if (link->captured < 8)
+/*
+ * 3GPP TS 29.281 5.1: version 1 of GTP, message 255 carries a packet; four more bytes when any of
+ * three flags is set, and then extension headers, of as many words as their first byte tells.
+ */
+static bool take_gtp_u(struct link *link)
+{
+	__u8 next;
+
+	if (link->captured < 8 || (link->at[0] & 0xf0) != 0x30 || link->at[1] != 255)
 		return false;
-	port = be16(link->at + 2); /* the destination: the source is chosen to spread the load */
-	if (!skip(link, 8))
+	link_limit(link, 8 + (size_t)be16(link->at + 2));
+	if (!(link->at[0] & 7))
+		return skip(link, 8) && !link_unwrap_ethertype(link, ETH_P_IP);
+	if (link->captured < 12)
 		return false;
-	if (port == PORT_VXLAN || port == PORT_VXLAN_LINUX)
-		return take_vxlan(link);
-	return port == PORT_GENEVE && take_geneve(link);
+	next = link->at[0] & 4 ? link->at[11] : 0;
+	skip(link, 12);
+	for (int i = 0; next && i < GTP_EXTENSIONS_MAX; i++) {
+		size_t size = link->captured ? (size_t)link->at[0] * 4 : 0;
+
+		if (!size || link->captured < size)
+			return false;
+		next = link->at[size - 1];
+		skip(link, size);
+	}
+	return !next && !link_unwrap_ethertype(link, ETH_P_IP);
 }
 
-bool tunnel_unwrap(struct link *link)
+static enum tunnel as_tunnel(bool unwrapped, const struct link *inner)
+{
+	if (unwrapped)
+		return TUNNEL_UNWRAPPED;
+	return inner->captured && !inner->arp ? TUNNEL_OPAQUE : TUNNEL_NONE;
+}
+
+/* Of what is not read: is it data of the tunnel, and no word about it? */
+static enum tunnel look_into(const struct link *link, __u16 from, __u16 to)
+{
+	const __u8 *at = link->at;
+	bool data = false;
+
+	if (link->captured < 4)
+		return TUNNEL_NONE;
+	if (from == PORT_L2TP || to == PORT_L2TP) /* RFC 2661 3.1: the bit T */
+		data = !(at[0] & 0x80) && (at[1] & 0x0f) == 2;
+	else if (from == PORT_ESP || to == PORT_ESP) /* RFC 3948 2: else it is IKE */
+		data = at[0] | at[1] | at[2] | at[3];
+	else if (from == PORT_TEREDO || to == PORT_TEREDO)
+		data = at[0] >> 4 == 6;
+	else if (from == PORT_WIREGUARD ||
+		 to == PORT_WIREGUARD) /* of type 4, more than a keepalive */
+		data = at[0] == 4 && !(at[1] | at[2] | at[3]) && link->wire > 32;
+	else
+		data = to == PORT_MPLS;
+	return data ? TUNNEL_OPAQUE : TUNNEL_NONE;
+}
+
+static enum tunnel take_udp(struct link *link)
+{
+	__u16 from, to;
+
+	if (link->captured < 8)
+		return TUNNEL_NONE;
+	from = be16(link->at);
+	to = be16(link->at + 2); /* the source is chosen to spread the load */
+	link_limit(link, be16(link->at + 4) > 8 ? be16(link->at + 4) : link->wire);
+	if (!skip(link, 8))
+		return TUNNEL_NONE;
+	switch (to) {
+	case PORT_VXLAN:
+	case PORT_VXLAN_LINUX:
+		return as_tunnel(take_vxlan(link), link);
+	case PORT_GENEVE:
+		return as_tunnel(take_geneve(link), link);
+	case PORT_GTP_U:
+		if (link->captured < 2 || (link->at[0] & 0xf0) != 0x30 || link->at[1] != 255)
+			return TUNNEL_NONE; /* a word about the tunnel */
+		return as_tunnel(take_gtp_u(link), link);
+	}
+	return look_into(link, from, to);
+}
+
+enum tunnel tunnel_unwrap(struct link *link)
 {
 	struct link inner = *link;
-	bool unwrapped = false;
+	enum tunnel tunnel = TUNNEL_NONE;
 
 	switch (link->at[0] >> 4 == 6 ? take_ipv6(&inner) : take_ipv4(&inner)) {
 	case IPPROTO_UDP:
-		unwrapped = take_udp(&inner);
+		tunnel = take_udp(&inner);
 		break;
 	case IPPROTO_IPIP:
-		unwrapped = !link_unwrap_ethertype(&inner, ETH_P_IP);
+		tunnel = as_tunnel(!link_unwrap_ethertype(&inner, ETH_P_IP), &inner);
 		break;
 	case IPPROTO_IPV6:
-		unwrapped = !link_unwrap_ethertype(&inner, ETH_P_IPV6);
+		tunnel = as_tunnel(!link_unwrap_ethertype(&inner, ETH_P_IPV6), &inner);
 		break;
 	case IPPROTO_GRE:
-		unwrapped = take_gre(&inner);
+		tunnel = as_tunnel(take_gre(&inner), &inner);
+		break;
+	case IPPROTO_ESP:
+	case IPPROTO_AH:
+	case PROTOCOL_MPLS:
+	case PROTOCOL_ETHERIP:
+	case PROTOCOL_L2TP:
+		tunnel = as_tunnel(false, &inner);
 		break;
 	}
-	if (unwrapped)
+	if (tunnel == TUNNEL_UNWRAPPED)
 		*link = inner;
-	return unwrapped;
+	return tunnel;
 }

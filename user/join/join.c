@@ -411,6 +411,7 @@ static void handle_frame(struct join *join, const struct event *event)
 	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
 		return;
 	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
+	join->counters.opaque += !!(event->frame.how & FRAME_F_OPAQUE);
 	sight_note(join, packet);
 	if (packet->what == PACKET_TCP) {
 		handle_segment(join, event);

@@ -526,6 +526,7 @@ struct join_counters {
 	__u64 strays_overwritten;
 	__u64 frames; /* of capture files */
 	__u64 unread[UNREAD_COUNT]; /* those of them that say nothing, by reason */
+	__u64 opaque; /* those that carry another packet that is not read */
 	__u64 cut; /* those that end inside a header of the upper layer */
 };
 

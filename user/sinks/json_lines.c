@@ -241,6 +241,7 @@ static void put_capture(struct json *json, const struct summary *summary)
 	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
 		json_pair_unsigned(json, decode_unread_name(i), counters->unread[i]);
 	json_close(json, '}');
+	json_pair_unsigned(json, "opaque", counters->opaque);
 	json_pair_unsigned(json, "cut", counters->cut);
 	json_pair_unsigned(json, "partial", summary->capture.partial);
 	json_close(json, '}');

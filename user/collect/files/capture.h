@@ -23,6 +23,8 @@ struct capture {
 	struct capture_frame frame; /* at the front of the file */
 	size_t pending; /* bytes of it to move on over before the next */
 	bool swapped; /* the other byte order */
+	bool lengths_changed; /* the length on the wire stands first */
+	bool lengths_unsure; /* one of them does, whichever is the larger one */
 	const char *why; /* of damage, in words */
 	__u64 dropped; /* on all interfaces */
 	__u32 interface_base; /* interfaces of the sections before */

@@ -39,6 +39,11 @@ static int next_pcap(struct capture *capture)
 	at = input_at(capture->input);
 	frame->captured = capture_u32(capture, at + 8);
 	frame->wire = capture_u32(capture, at + 12);
+	if (capture->lengths_changed ||
+	    (capture->lengths_unsure && frame->captured > frame->wire)) {
+		frame->captured = frame->wire;
+		frame->wire = capture_u32(capture, at + 8);
+	}
 	if (frame->captured > CAPTURE_FRAME_MAX) {
 		capture->why = "the next packet is longer than a packet can be";
 		return -EBADMSG;
@@ -56,6 +61,7 @@ static int next_pcap(struct capture *capture)
 int capture_open_pcap(struct capture *capture)
 {
 	struct capture_interface *interface = capture_add_interface(capture);
+	__u16 major, minor;
 	const __u8 *at;
 	__u32 magic;
 
@@ -67,6 +73,14 @@ int capture_open_pcap(struct capture *capture)
 	magic = capture_u32(capture, at);
 	capture->swapped = magic != MAGIC_MICROSECONDS && magic != MAGIC_NANOSECONDS;
 	interface->factor = capture_u32(capture, at) == MAGIC_NANOSECONDS ? 1 : 1000;
+	/*
+	 * Until 2.2 the two lengths stood the other way round, those who wrote 2.3 did not agree, nor
+	 * did Digital UNIX, whose version is 543.0 (libpcap, sf-pcap.c).
+	 */
+	major = capture_u16(capture, at + 4);
+	minor = capture_u16(capture, at + 6);
+	capture->lengths_changed = major == 2 && minor < 3;
+	capture->lengths_unsure = (major == 2 && minor == 3) || (major == 543 && !minor);
 	/* above the link type stand the length of a frame check sequence, and what IETF reserved */
 	interface->link = (__u16)capture_u32(capture, at + 20);
 	capture->pending = FILE_HEADER;

@@ -99,7 +99,8 @@ static void judge_repeat(struct segment *segment)
 		segment->flags |= BIT(STREAM_KEEP_ALIVE_ACK);
 	} else if (!window && (segment->to->last_flags & BIT(STREAM_ZERO_WINDOW_PROBE))) {
 		segment->flags |= BIT(STREAM_ZERO_WINDOW_PROBE_ACK);
-	} else if (window) {
+	} else if (window && !(segment->packet->flags & PACKET_F_MPTCP)) {
+		/* RFC 8684: with an option of MPTCP other than DSS it says nothing of congestion */
 		from->repeats = from->repeats == STREAM_REPEATS_UNSEEN ? 1 : from->repeats + 1;
 		segment->flags |= BIT(STREAM_DUPLICATE_ACK);
 	}
