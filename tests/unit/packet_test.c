@@ -413,6 +413,37 @@ static void duplicate_sack(void **state)
 	}
 }
 
+/* RFC 8684 3: DSS tells by two bits whether it acknowledges, and with how many bytes. */
+static void mptcp(void **state)
+{
+	static const struct {
+		__u8 options[20];
+		__u16 flags;
+		__u32 data_ack;
+	} cases[] = {
+		{ { 30, 8, 0x20, 1, 1, 2, 3, 4 }, PACKET_F_DATA_ACK, 0x01020304 },
+		{ { 30, 12, 0x20, 3, 9, 9, 9, 9, 1, 2, 3, 4 }, PACKET_F_DATA_ACK, 0x01020304 },
+		{ { 30, 20, 0x20, 5, 1, 2, 3, 4 }, PACKET_F_DATA_ACK, 0x01020304 },
+		{ { 30, 16, 0x20, 4, 1, 2, 3, 4 }, 0, 0 }, /* says where its data is, no more */
+		{ { 30, 8, 0x20, 3, 1, 2, 3, 4 }, 0, 0 }, /* ends before its 8 bytes */
+		{ { 30, 4, 0x20, 1 }, 0, 0 },
+		{ { 30, 8, 0x30, 1, 10, 0, 0, 9 }, PACKET_F_MPTCP, 0 },
+		{ { 30, 3, 0x50 }, PACKET_F_MPTCP, 0 },
+		{ { 30, 2 }, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__u8 bytes[60] = { V4(6, 60), TCP(10, 0x10) };
+		struct packet p;
+
+		memcpy(bytes + 40, cases[i].options, 20);
+		p = PARSE(bytes);
+		assert_int_equal(p.flags, cases[i].flags);
+		assert_int_equal(p.data_ack, cases[i].data_ack);
+	}
+}
+
 /* Of a frame that ends before its datagram only what it can have held was sent in it. */
 static void frame_shorter_than_datagram(void **state)
 {
@@ -460,6 +491,7 @@ int main(void)
 		cmocka_unit_test(ipv6_chain_malformed),
 		cmocka_unit_test(print_rest),
 		cmocka_unit_test(duplicate_sack),
+		cmocka_unit_test(mptcp),
 		cmocka_unit_test(frame_shorter_than_datagram),
 		cmocka_unit_test(short_header),
 	};

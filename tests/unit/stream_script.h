@@ -37,6 +37,7 @@ struct row {
 	__u8 wscale;
 	__u16 mss;
 	__s64 back_us; /* the clock steps back before this row */
+	__u32 data_ack; /* with PACKET_F_DATA_ACK */
 };
 
 struct script {
@@ -83,6 +84,7 @@ static inline void script_packet(struct script *script, const struct row *row)
 		.flags = row->more,
 		.wscale = row->wscale,
 		.mss = row->mss,
+		.data_ack = row->data_ack,
 	};
 	if (row->flags & A)
 		script->packet.ack = (out ? script->server_isn : script->client_isn) + row->ack;

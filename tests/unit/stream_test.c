@@ -134,6 +134,12 @@ static void duplicate_ack(void **state)
 	PLAY(HANDSHAKE, { 'c', A, 1, 1, 0, 1000, 10, DUPLICATE });
 	/* a signal of MPTCP, sent for its own sake */
 	PLAY(HANDSHAKE, { 'c', A, 1, 1, 0, 1000, 10, .more = PACKET_F_MPTCP });
+	/* MPTCP acknowledges more, and then the same again */
+	PLAY(HANDSHAKE, { 'c', A, 1, 1, 0, 1000, 10, .more = PACKET_F_DATA_ACK, .data_ack = 70 },
+	     { 'c', A, 1, 1, 0, 1000, 10, .more = PACKET_F_DATA_ACK, .data_ack = 80 },
+	     { 'c', A, 1, 1, 0, 1000, 10, DUPLICATE, .more = PACKET_F_DATA_ACK, .data_ack = 80 },
+	     { 's', A, 1, 1, 10, 1000, 10, .more = PACKET_F_DATA_ACK, .data_ack = 90 },
+	     { 'c', A, 1, 1, 0, 1000, 10, DUPLICATE });
 	/* another window, another acknowledgment, payload, another number, a mark */
 	PLAY(HANDSHAKE, { 'c', A, 1, 1, 0, 999, 10, UPDATE });
 	PLAY(HANDSHAKE, { 's', A, 1, 1, 10, 1000, 10 }, { 'c', A, 1, 11, 0, 1000, 10 });

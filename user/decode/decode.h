@@ -52,6 +52,7 @@ enum {
 	PACKET_F_TIMESTAMPS = 1 << 5,
 	PACKET_F_INNER = 1 << 6, /* icmp: the packet that provoked it is in .inner */
 	PACKET_F_INNER_SEQ = 1 << 7,
+	PACKET_F_DATA_ACK = 1 << 12, /* tcp: MPTCP's own acknowledgment (RFC 8684 3.3) */
 	PACKET_F_MPTCP = 1 << 13, /* tcp: a signal of MPTCP, other than of its data (RFC 8684) */
 	PACKET_F_SHORT = 1 << 14, /* tcp: not even its 20 bytes were captured */
 	PACKET_F_DSACK = 1 << 15, /* tcp: tells of something that came twice (RFC 2883) */
@@ -72,6 +73,7 @@ struct packet {
 	__u32 payload_bytes; /* from the IP lengths, not from what was captured */
 	__u32 ts_value;
 	__u32 ts_echo;
+	__u32 data_ack; /* its last four bytes */
 	__u16 window; /* as on the wire, not scaled */
 	__u16 mss;
 	__u16 ip_id;

@@ -197,6 +197,19 @@ static bool is_dsack(const __u8 *blocks, size_t count, __u32 ack)
 	       !seq_before(be32(blocks + 12), right);
 }
 
+/* RFC 8684 3: a subtype in four bits; DSS is 2, whose flags say whether 4 or 8 bytes acknowledge. */
+static void parse_mptcp(const __u8 *option, size_t length, struct packet *packet)
+{
+	size_t last = length >= 4 && option[3] & 2 ? 8 : 4;
+
+	if (option[2] >> 4 != 2) {
+		packet->flags |= PACKET_F_MPTCP;
+	} else if (length >= last + 4 && option[3] & 1) {
+		packet->data_ack = be32(option + last);
+		packet->flags |= PACKET_F_DATA_ACK;
+	}
+}
+
 /* RFC 9293 3.1, RFC 7323, RFC 2018. */
 static void parse_tcp_option(const __u8 *option, size_t length, struct packet *packet)
 {
@@ -226,8 +239,8 @@ static void parse_tcp_option(const __u8 *option, size_t length, struct packet *p
 			packet->flags |= PACKET_F_DSACK;
 		break;
 	case 30:
-		if (length >= 3 && option[2] >> 4 != 2) /* DSS */
-			packet->flags |= PACKET_F_MPTCP;
+		if (length >= 3)
+			parse_mptcp(option, length, packet);
 		break;
 	case 8:
 		if (length == 10) {

@@ -103,6 +103,7 @@ struct stream_side {
 	__u32 timed_end;
 	__u32 isn; /* of the SYN; else one before the first byte seen */
 	__u32 repeats; /* duplicate ACKs since .ack changed, or STREAM_REPEATS_UNSEEN */
+	__u32 data_ack; /* of the last segment that had one (MPTCP) */
 	__u32 acked; /* the highest that this side acknowledged; valid with SIDE_ACKED */
 	__u16 last_flags; /* BIT(enum stream_flag) of the last segment */
 	__u16 state; /* enum stream_side_state */

@@ -83,6 +83,18 @@ static bool fills_window(const struct segment *segment)
 	return segment->packet->seq + segment->length == to->ack + window;
 }
 
+/*
+ * RFC 8684 3: with an option of MPTCP an acknowledgment that repeats the last one may be sent for
+ * the option's sake; with DSS, which every one of them has, where that acknowledges something else.
+ */
+static bool is_mptcp_word(const struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+
+	return packet->flags & PACKET_F_MPTCP ||
+	       (packet->flags & PACKET_F_DATA_ACK && packet->data_ack != segment->from->data_ack);
+}
+
 /* A segment that repeats the last one of its side: an answer to a probe, or a duplicate ACK. */
 static void judge_repeat(struct segment *segment)
 {
@@ -99,8 +111,7 @@ static void judge_repeat(struct segment *segment)
 		segment->flags |= BIT(STREAM_KEEP_ALIVE_ACK);
 	} else if (!window && (segment->to->last_flags & BIT(STREAM_ZERO_WINDOW_PROBE))) {
 		segment->flags |= BIT(STREAM_ZERO_WINDOW_PROBE_ACK);
-	} else if (window && !(segment->packet->flags & PACKET_F_MPTCP)) {
-		/* RFC 8684: with an option of MPTCP other than DSS it says nothing of congestion */
+	} else if (window && !is_mptcp_word(segment)) {
 		from->repeats = from->repeats == STREAM_REPEATS_UNSEEN ? 1 : from->repeats + 1;
 		segment->flags |= BIT(STREAM_DUPLICATE_ACK);
 	}
@@ -215,6 +226,8 @@ static void take_over(struct segment *segment, __u32 end)
 		from->whole_seq = from->next_seq;
 	from->window = packet->window;
 	from->ack = packet->ack;
+	if (packet->flags & PACKET_F_DATA_ACK)
+		from->data_ack = packet->data_ack;
 	if ((packet->tcp_flags & TCP_F_ACK) &&
 	    (!(from->state & SIDE_ACKED) || seq_before(from->acked, packet->ack))) {
 		from->acked = packet->ack;
