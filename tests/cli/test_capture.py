@@ -138,6 +138,19 @@ def test_tunnel_that_is_not_read(capture, schema):
     assert summary["opaque"] == 0 and "inside" not in done.err
 
 
+def test_names_are_escaped_once(capture, schema):
+    """A blank, a backslash and a byte that is no UTF-8 in a name that does not exist."""
+    def message(flags, ports):
+        datagram = struct.pack(">HHHHHH", 7, flags, 1, 0, 0, 0) + b"\x08my print\x02a\\\x02\xffb\0" + b"\0\1\0\1"
+        datagram = struct.pack(">HHHH", *ports, 8 + len(datagram), 0) + datagram
+        return ethernet(struct.pack(">BBHHHBBH8s", 0x45, 0, 20 + len(datagram), 7, 0, 64, 17, 0, bytes(8)) + datagram)
+    path = capture(pcap([(0, message(0x0100, (4444, 53))), (1, message(0x8183, (53, 4444)))]))
+    text = sockwhy("read", "-v", path).out
+    assert text.count(r"my\032print.a\092.\255b") == 3 and "x5c" not in text
+    lines, _, _ = read(schema, "-v", path)
+    assert lines[0]["fields"]["name"] == r"my\032print.a\092.\255b" and r" my\032print.a\092.\255b " in lines[2]["summary"]
+
+
 def test_standard_input(capture, schema):
     """Redirected and as a pipe that gives little at a time."""
     lines, _, done = read(schema, "-vv", "-", data=gzip.compress(PLAIN))

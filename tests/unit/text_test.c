@@ -127,6 +127,13 @@ static void foreign_text(void **state)
 		{ "\xe2\x86", "\\xe2\\x86" },
 		{ "\x80x", "\\x80x" },
 		{ "\xffz", "\\xffz" },
+		/* what stands for a byte already is not escaped again … */
+		{ "\\x1b[31m\\x5c\\xff", "\\x1b[31m\\x5c\\xff" },
+		{ "my\\032printer\\255", "my\\032printer\\255" },
+		/* … but what only looks like it */
+		{ "\\x41\\x1B\\x1", "\\x5cx41\\x5cx1B\\x5cx1" },
+		{ "\\256\\03\\\\", "\\x5c256\\x5c03\\x5c\\x5c" },
+		{ "\\0a0\\x", "\\x5c0a0\\x5cx" },
 	};
 
 	(void)state;

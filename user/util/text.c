@@ -151,6 +151,42 @@ size_t text_utf8_length(const char *bytes, size_t left)
 	return n;
 }
 
+/* Does it drive a terminal or a shell? */
+static bool is_active(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f || strchr("\\\"'`$", c);
+}
+
+static int digit_of(char c, int base)
+{
+	int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+
+	return digit < base ? digit : -1;
+}
+
+/*
+ * Length of what stands for a byte already: \xNN as text_add_foreign() writes it, \DDD as a DNS name
+ * has it (RFC 1035 5.1). 0: there is none.
+ */
+static size_t escape_length(const char *s, size_t left)
+{
+	const char *first = s + 1 + (left > 1 && s[1] == 'x');
+	int base = first > s + 1 ? 16 : 10, byte = 0;
+
+	if (left < 4 || s[0] != '\\')
+		return 0;
+	for (const char *at = first; at < s + 4; at++) {
+		int digit = digit_of(*at, base);
+
+		if (digit < 0)
+			return 0;
+		byte = byte * base + digit;
+	}
+	if (base == 16)
+		return byte >= 0x80 || is_active((unsigned char)byte) ? 4 : 0;
+	return byte <= 0xff ? 4 : 0;
+}
+
 const char *text_add_foreign(struct text *text, const char *foreign, size_t size)
 {
 	const unsigned char *s = (const unsigned char *)foreign;
@@ -159,8 +195,8 @@ const char *text_add_foreign(struct text *text, const char *foreign, size_t size
 	while (left) {
 		size_t n = text_utf8_length((const char *)s, left);
 
-		if (n == 1 && (s[0] < 0x20 || s[0] == 0x7f || strchr("\\\"'`$", s[0])))
-			n = 0;
+		if (n == 1 && is_active(s[0]))
+			n = escape_length((const char *)s, left);
 		if (n) {
 			text_put(text, (const char *)s, n);
 		} else {

@@ -25,7 +25,8 @@ void text_put(struct text *text, const char *bytes, size_t size);
 
 /*
  * Appends text of foreign origin (wire, process names): control characters, quotes of the shell
- * and bytes that are not UTF-8 become \xNN, so that it is safe in a terminal and in prose.
+ * and bytes that are not UTF-8 become \xNN, so that it is safe in a terminal and in prose. What has
+ * been through here, or is a name that DNS escaped, stays as it is.
  * @size: at most so many bytes are read; stops at a NUL.
  */
 const char *text_add_foreign(struct text *text, const char *foreign, size_t size);
