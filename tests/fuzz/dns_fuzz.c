@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	__u8 addresses[4][EVENT_ADDRESS_SIZE];
 	struct dns dns, cut;
 
 	memset(&dns, 0xa5, sizeof(dns));
@@ -26,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (*c <= ' ' || *c > '~' || (*c >= 'A' && *c <= 'Z'))
 			abort();
 	/* the question is whole or it is not there */
+	if (dns_addresses(&dns, addresses, 4) > (dns.answers < 4 ? dns.answers : 4))
+		abort();
 	if (!dns_parse(data, size / 2, &cut))
 		return 0;
 	if (strcmp(cut.name, dns.name) != 0)

@@ -45,7 +45,7 @@
  *     PROTO N
  * and anywhere before "of": ttl N (64), id N, len N (payload bytes), cut N (capture so many bytes),
  *     dns ID,TYPE,NAME (a query), dns ID,TYPE,RCODE,NAME (its answer), with one record of that type,
- *     or with a last word: chain (behind a CNAME), empty (a SOA and nothing), bare (nothing at all),
+ *     or with a last word: the address that it gives (10.0.0.2), chain (behind a CNAME), empty (a SOA and nothing), bare (nothing at all),
  *     alias (a CNAME that ends in nothing), alias-elsewhere (of an authoritative server, into another
  *     zone), referral, truncated. Over TCP its length stands in front.
  *     tls hello,NAME+server,VERSION+cipher+finished,N+data,N+alert,LEVEL,N (those records that are

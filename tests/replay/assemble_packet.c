@@ -218,6 +218,20 @@ static void put_record(struct build *build, unsigned int type)
 	put(build, 0xc00c, 2);
 }
 
+/* A record about the name of the question that gives this address. */
+static void put_address_record(struct build *build, unsigned int type, const __u8 *address)
+{
+	size_t size = type == DNS_TYPE_A ? 4 : EVENT_ADDRESS_SIZE;
+
+	put(build, 0xc00c, 2);
+	put(build, type, 2);
+	put(build, 1, 2);
+	put(build, 300, 4);
+	put(build, size, 2);
+	for (size_t i = EVENT_ADDRESS_SIZE - size; i < EVENT_ADDRESS_SIZE; i++)
+		put(build, address[i], 1);
+}
+
 /* What an answer brings: its flags, and the types of its records (RFC 1035 4.1). */
 struct dns_answer {
 	const char *name;
@@ -261,7 +275,10 @@ static void put_answer(struct build *build, const struct dns_answer *answer, uns
 		put_record(build, answer->authority);
 }
 
-/* "7,A,db.internal", "7,A,NXDOMAIN,db.internal", "7,A,NOERROR,db.internal,empty" */
+/*
+ * "7,A,db.internal", "7,A,NXDOMAIN,db.internal", "7,A,NOERROR,db.internal,empty",
+ * "7,A,NOERROR,db.internal,10.0.0.2"
+ */
 static const char *read_dns(char *word, struct words *words)
 {
 	char *rest = NULL, *id = word ? strtok_r(word, ",", &rest) : NULL;
@@ -271,6 +288,9 @@ static const char *read_dns(char *word, struct words *words)
 	const struct dns_answer *answer;
 	struct build build = { .length = 0 };
 	unsigned int code = 1, rcode = 0;
+	__u8 address[EVENT_ADDRESS_SIZE];
+	char *what = last ? strtok_r(NULL, ",", &rest) : NULL;
+	bool gives = what && value_address(what, address);
 	__s64 number;
 
 	if (!name || !value_number(id, &number))
@@ -280,7 +300,7 @@ static const char *read_dns(char *word, struct words *words)
 	while (last && rcode < 16 &&
 	       (!dns_rcode_name(rcode) || strcmp(dns_rcode_name(rcode), name) != 0))
 		rcode++;
-	answer = find_answer(last ? strtok_r(NULL, ",", &rest) : NULL, rcode);
+	answer = find_answer(gives ? NULL : what, rcode);
 	if (code == 256 || rcode == 16 || !answer)
 		return "dns: unknown type, rcode or kind of answer";
 	if (words->protocol == IPPROTO_TCP)
@@ -294,7 +314,9 @@ static const char *read_dns(char *word, struct words *words)
 	put_name(&build, last ? last : name);
 	put(&build, code, 2);
 	put(&build, 1, 2);
-	if (last)
+	if (gives)
+		put_address_record(&build, code, address);
+	else if (last)
 		put_answer(&build, answer, code);
 	if (build.length > sizeof(words->payload))
 		return "dns: the name is too long";

@@ -162,6 +162,60 @@ static void test_what_is_none(void **state)
 	assert_false(parse(longest, sizeof(longest), &dns));
 }
 
+#define ADDRESS_A(last) 0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 10, 0, 0, last
+#define ADDRESS_AAAA \
+	0xc0, 12, 0, 28, 0, 1, 0, 0, 1, 44, 0, 16, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
+#define QUESTION_A NAME, 0, 1, 0, 1
+
+/* So many addresses of the first @size bytes, the last one in @last. */
+static size_t addresses_of(const __u8 *bytes, size_t size, __u8 *last)
+{
+	__u8 addresses[2][EVENT_ADDRESS_SIZE], *exact = malloc(size);
+	struct dns dns;
+	size_t count;
+
+	assert_non_null(exact);
+	memcpy(exact, bytes, size);
+	assert_true(dns_parse(exact, size, &dns));
+	count = dns_addresses(&dns, addresses, 2);
+	free(exact);
+	if (count)
+		memcpy(last, addresses[count - 1], EVENT_ADDRESS_SIZE);
+	return count;
+}
+
+/* Of the type that was asked for, whole, and no more than there is room for. */
+static void test_addresses(void **state)
+{
+	static const __u8 four[] = { MESSAGE(ANSWER | RA, 4, 0),
+				     QUESTION_A,
+				     RECORD(CNAME),
+				     ADDRESS_A(2),
+				     ADDRESS_A(3),
+				     ADDRESS_A(4) };
+	static const __u8 six[] = { MESSAGE(ANSWER | RA, 2, 0), QUESTION, ADDRESS_A(2),
+				    ADDRESS_AAAA };
+	static const __u8 short_data[] = { MESSAGE(ANSWER | RA, 1, 0), QUESTION, RECORD(28) };
+	static const __u8 query[] = { MESSAGE(0x0100, 1, 0), QUESTION_A, ADDRESS_A(2) };
+	static const __u8 mail[] = { MESSAGE(ANSWER | RA, 1, 0), NAME, 0, 15, 0, 1, ADDRESS_A(2) };
+	enum { FIRST_END = QUESTION_END + RECORD_BYTES + 16 };
+	__u8 last[EVENT_ADDRESS_SIZE];
+
+	(void)state;
+	assert_int_equal(addresses_of(four, sizeof(four), last), 2);
+	assert_int_equal(last[15], 3);
+	for (size_t size = QUESTION_END; size < sizeof(four); size++)
+		assert_int_equal(addresses_of(four, size, last), size < FIRST_END      ? 0 :
+								 size < FIRST_END + 16 ? 1 :
+											 2);
+	assert_int_equal(addresses_of(six, sizeof(six), last), 1);
+	assert_int_equal(last[0], 0xfd);
+	assert_int_equal(addresses_of(six, sizeof(six) - 1, last), 0);
+	assert_int_equal(addresses_of(short_data, sizeof(short_data), last), 0);
+	assert_int_equal(addresses_of(query, sizeof(query), last), 0);
+	assert_int_equal(addresses_of(mail, sizeof(mail), last), 0);
+}
+
 static void test_code_names(void **state)
 {
 	(void)state;
@@ -178,7 +232,7 @@ int main(void)
 		cmocka_unit_test(test_query),	    cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_names),	    cmocka_unit_test(test_what_is_none),
 		cmocka_unit_test(test_code_names),  cmocka_unit_test(test_content),
-		cmocka_unit_test(test_content_cut),
+		cmocka_unit_test(test_content_cut), cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

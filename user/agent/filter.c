@@ -419,6 +419,38 @@ static bool expression_matches(const struct filter *filter, const struct attempt
 	return expression_match(filter->expression, &tuple);
 }
 
+/* Capitals are alike (RFC 4343). */
+static bool is_called(const struct filter *filter, const char *name)
+{
+	const struct words *names = &filter->options->names;
+
+	for (size_t i = 0; name && name[0] && i < names->count; i++)
+		if (!fnmatch(names->at[i], name, FNM_CASEFOLD))
+			return true;
+	return false;
+}
+
+/* The name that was looked up, that gave the address, or that TLS was asked for. */
+static bool name_matches(const struct filter *filter, const struct join *join,
+			 const struct attempt *attempt)
+{
+	struct outcome outcome;
+
+	if (!filter->options->names.count)
+		return true;
+	if (attempt->subject == &subject_lookup && is_called(filter, attempt->lookup->name))
+		return true;
+	for (size_t i = 0; i < attempt_openings(attempt); i++)
+		if (is_called(filter, attempt_remote_name(join, attempt, attempt->openings[i])))
+			return true;
+	if (attempt_openings(attempt))
+		return false;
+	if (is_called(filter, attempt_remote_name(join, attempt, NULL)))
+		return true;
+	return attempt_outcome(join, attempt, &outcome) && outcome.tls &&
+	       is_called(filter, outcome.tls->hello[outcome.tls->client].name);
+}
+
 /* Packets seen at another interface only: not of this one. Unknown is not hidden. */
 static bool interface_matches(const struct filter *filter, const struct join *join,
 			      const struct attempt *attempt)
@@ -443,7 +475,7 @@ bool filter_chooses(const struct filter *filter)
 	const struct options *o = filter->options;
 
 	return asks_owner(filter) || filter->expression || o->interfaces.count || o->units.count ||
-	       o->containers.count || o->cgroups.count;
+	       o->containers.count || o->cgroups.count || o->names.count;
 }
 
 bool filter_attempt(struct filter *filter, const struct join *join, const struct attempt *attempt)
@@ -455,7 +487,7 @@ bool filter_attempt(struct filter *filter, const struct join *join, const struct
 	if (attempt->owner_known)
 		process = join_process(join, attempt->owner.tgid, attempt->owner.start_ns);
 	return process_matches(filter, process) && interface_matches(filter, join, attempt) &&
-	       expression_matches(filter, attempt);
+	       expression_matches(filter, attempt) && name_matches(filter, join, attempt);
 }
 
 static bool listed(const struct words *ids, const struct rule *rule)

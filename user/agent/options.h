@@ -57,6 +57,7 @@ struct options {
 	const char *expression;
 	struct words pids;
 	struct words comms;
+	struct words names;
 	struct words uids;
 	struct words units;
 	struct words containers;

@@ -59,6 +59,8 @@ const struct option_row option_rows[] = {
 	  .what = "connections of this process and its descendants" },
 	{ "comm", 0, .group = GROUP_WHICH, .commands = TABLES, WORDS(comms, "NAME"),
 	  .what = "of processes with this command name (* and ? as in the shell)" },
+	{ "name", 0, .group = GROUP_WHICH, .commands = JUDGES, WORDS(names, "GLOB"),
+	  .what = "of this name, as it was looked up or as TLS asks for it (* and ?)" },
 	{ "uid", 0, .group = GROUP_WHICH, .commands = TABLES, WORDS(uids, "UID"),
 	  .what = "of processes of this user" },
 	{ "unit", 0, .group = GROUP_WHICH, .commands = TABLES, WORDS(units, "UNIT"),

@@ -206,6 +206,9 @@ static void tell(struct pipeline *pipeline, const struct finding *finding)
 {
 	if (pipeline->progress)
 		progress_clear(pipeline->progress);
+	if (pipeline->mask &&
+	    finding->name[0]) /* others may have taken its place since it was seen */
+		mask_learn_name(pipeline->mask, finding->name, strlen(finding->name));
 	outlets_finding(&pipeline->outlets, pipeline->join, finding);
 }
 

@@ -232,6 +232,8 @@ struct dns {
 	bool response;
 	bool truncated;
 	bool recursive; /* RD: the asker leaves the rest to the server; resolvers among themselves do not */
+	const __u8 *message; /* what was parsed, of .size bytes: dns_addresses() */
+	size_t size;
 	char name[DNS_NAME_SIZE]; /* of the question, without the last dot; "." is the root */
 };
 
@@ -241,6 +243,12 @@ struct dns {
  * Returns false for what is no standard query or answer with one question, or is cut in it.
  */
 bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns);
+
+/*
+ * The addresses that an answer gives for the type of its question (A, AAAA), at most @room; returns how
+ * many. Those whose owner is another name count too: aliases lead there. Reads the message again.
+ */
+size_t dns_addresses(const struct dns *dns, __u8 (*addresses)[EVENT_ADDRESS_SIZE], size_t room);
 const char *dns_rcode_name(unsigned int rcode); /* "NXDOMAIN"; NULL unknown */
 const char *dns_type_name(unsigned int type); /* "AAAA"; NULL unknown */
 

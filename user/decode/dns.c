@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "decode/decode.h"
+#include "util/address.h"
 
 enum { HEADER_BYTES = 12, LABEL_MAX = 63, WIRE_NAME_MAX = 255 }; /* RFC 1035 2.3.4 */
 
@@ -154,11 +155,49 @@ bool dns_parse(const __u8 *bytes, size_t captured, struct dns *dns)
 	end = read_name(bytes, captured, HEADER_BYTES, &name);
 	if (!end || captured - end < 4)
 		return false;
+	dns->message = bytes;
+	dns->size = captured;
 	dns->type = get_16(bytes + end);
 	reader.at = end + 4;
 	if (dns->response && dns->rcode == DNS_NOERROR)
 		read_records(&reader, dns);
 	return true;
+}
+
+/* The data of a record of that type at @at, all of it captured; NULL: it is none, or not whole. */
+static const __u8 *data_of(const struct reader *reader, const struct dns *dns, size_t bytes)
+{
+	enum { FIXED_BYTES = 10, CLASS_INTERNET = 1 };
+	size_t at = skip_name(reader);
+
+	if (!at || reader->size - at < FIXED_BYTES + bytes ||
+	    get_16(reader->bytes + at) != dns->type ||
+	    get_16(reader->bytes + at + 2) != CLASS_INTERNET ||
+	    get_16(reader->bytes + at + 8) != bytes)
+		return NULL;
+	return reader->bytes + at + FIXED_BYTES;
+}
+
+size_t dns_addresses(const struct dns *dns, __u8 (*addresses)[EVENT_ADDRESS_SIZE], size_t room)
+{
+	enum { QUESTION_BYTES = 4, IPV4_BYTES = 4, IPV6_BYTES = 16 };
+	struct reader reader = { .bytes = dns->message, .size = dns->size, .at = HEADER_BYTES };
+	size_t bytes = dns->type == DNS_TYPE_A ? IPV4_BYTES : IPV6_BYTES, count = 0;
+	const __u8 *data;
+
+	if (!dns->response || (dns->type != DNS_TYPE_A && dns->type != DNS_TYPE_AAAA))
+		return 0;
+	reader.at = skip_name(&reader) + QUESTION_BYTES;
+	for (unsigned int i = 0; i < dns->answers && count < room; i++) {
+		data = data_of(&reader, dns, bytes);
+		if (data && bytes == IPV4_BYTES)
+			address_from_ipv4(addresses[count++], data);
+		else if (data)
+			address_from_ipv6(addresses[count++], data);
+		if (next_type(&reader) < 0)
+			break;
+	}
+	return count;
 }
 
 const char *dns_rcode_name(unsigned int rcode)

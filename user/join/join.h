@@ -352,6 +352,18 @@ size_t attempt_evidence(const struct join *join, const struct attempt *attempt,
 bool attempt_outcome(const struct join *join, const struct attempt *attempt,
 		     struct outcome *outcome);
 
+/*
+ * The name by which the caller knows where it goes, as a lookup gave it before: of @opening's remote,
+ * or of what was asked for where that was rewritten; without an opening of the attempt's own. NULL:
+ * none is known, or it may be one of several.
+ */
+const char *attempt_remote_name(const struct join *join, const struct attempt *attempt,
+				const struct opening *opening);
+
+/* The same for any connection of @owner (NULL unknown) in @netns (0: a capture) that began then. */
+const char *join_looked_up(const struct join *join, const struct event_owner *owner, __u32 netns,
+			   const struct event_tuple *tuple, __u64 begun_ns);
+
 /* Facts that were fetched for the attempt, in order of arrival; NULL-terminated walk by index. */
 const struct ev_fact *attempt_fact(const struct join *join, const struct attempt *attempt,
 				   enum event_fact what, size_t index);

@@ -224,6 +224,7 @@ struct finding {
 	__u32 netns;
 	struct event_tuple tuple;
 	bool captured; /* from packets of a file alone: no process can be known */
+	char name[DNS_NAME_SIZE]; /* that a lookup gave: of what was asked for, else of the remote; "" unknown */
 	bool asked_known;
 	__u8 asked[EVENT_ADDRESS_SIZE];
 	__u16 asked_port;

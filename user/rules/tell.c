@@ -96,6 +96,14 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 		finding->process = *process;
 }
 
+static void tell_name(const struct view *view, struct finding *finding)
+{
+	struct text text = text_of(finding->name);
+	const char *name = attempt_remote_name(view->join, view->attempt, view->opening);
+
+	text_add(&text, "%s", name ? name : "");
+}
+
 /* ---- scope, changes, path ---- */
 
 /* "since 10:29:51 UTC": a zone would make two hosts tell the same recording differently. */
@@ -245,6 +253,7 @@ void tell_frame(const struct view *view, const struct verdict *verdict, struct f
 	finding->blind = verdict->blind;
 	tell_times(view, verdict, finding);
 	tell_who(view, verdict, finding);
+	tell_name(view, finding);
 	if (verdict->state == FINDING_CLEARED)
 		return;
 	tell_scope(view, finding);

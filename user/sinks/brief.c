@@ -73,7 +73,7 @@ static void brief_begin(struct sink *sink, struct text *text, const struct join 
 
 static void brief_storm(struct sink *sink, const struct join *join, const struct storm *storm)
 {
-	char buffer[1000];
+	char buffer[1600];
 	struct text text = text_of(buffer);
 
 	brief_begin(sink, &text, join, storm->last_ns, storm->severity, storm->rule);

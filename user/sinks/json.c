@@ -69,9 +69,10 @@ static void put_connection(struct json *json, const struct join *join, const cha
 	if (cookie)
 		json_pair_unsigned(json, "cookie", cookie);
 	json_put_end(json, "local", tuple->local, tuple->local_port);
-	json_put_end(json, "remote", tuple->remote, tuple->remote_port);
+	json_put_end_named(json, "remote", tuple->remote, tuple->remote_port,
+			   whole && !whole->asked_known ? whole->name : NULL);
 	if (whole && whole->asked_known)
-		json_put_end(json, "asked", whole->asked, whole->asked_port);
+		json_put_end_named(json, "asked", whole->asked, whole->asked_port, whole->name);
 	if (whole)
 		json_pair_of(json, "interface", whole->interface, sizeof(whole->interface));
 	if (tuple->local_port && tuple->remote_port && json_address_set(tuple->local) &&

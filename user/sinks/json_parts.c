@@ -89,7 +89,8 @@ void json_put_address(struct json *json, const char *key, const __u8 *address)
 	json_pair(json, key, buffer);
 }
 
-void json_put_end(struct json *json, const char *key, const __u8 *address, __u16 port)
+void json_put_end_named(struct json *json, const char *key, const __u8 *address, __u16 port,
+			const char *name)
 {
 	if (address_is_any(address) && !port)
 		return;
@@ -98,5 +99,11 @@ void json_put_end(struct json *json, const char *key, const __u8 *address, __u16
 	json_put_address(json, "address", address);
 	if (port)
 		json_pair_unsigned(json, "port", port);
+	json_pair(json, "name", name);
 	json_close(json, '}');
+}
+
+void json_put_end(struct json *json, const char *key, const __u8 *address, __u16 port)
+{
+	json_put_end_named(json, key, address, port, NULL);
 }

@@ -17,6 +17,9 @@ void json_put_host(struct json *json, const struct join *join);
 void json_put_errno(struct json *json, const char *key, __s32 error);
 void json_put_address(struct json *json, const char *key, const __u8 *address);
 void json_put_end(struct json *json, const char *key, const __u8 *address, __u16 port);
+/* @name: "" or NULL unknown */
+void json_put_end_named(struct json *json, const char *key, const __u8 *address, __u16 port,
+			const char *name);
 bool json_address_set(const __u8 *address);
 
 /* Opens the object: type, schema, time. */

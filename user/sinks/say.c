@@ -223,6 +223,35 @@ static bool is_set(const __u8 *address)
 	return !address_is_any(address);
 }
 
+/* "db.internal (10.0.0.2:8080)" */
+static void add_named(struct text *text, const char *name, const __u8 *address, __u16 port)
+{
+	if (name[0])
+		text_add(text, "%s (", name);
+	address_print_port(text, address, port);
+	text_add(text, "%s", name[0] ? ")" : "");
+}
+
+/* The name is of what was asked for, where that differs from the remote. */
+static void add_remote(struct text *text, const struct finding *finding)
+{
+	const struct event_tuple *tuple = &finding->tuple;
+
+	add_named(text, finding->asked_known ? "" : finding->name, tuple->remote,
+		  tuple->remote_port);
+}
+
+static void add_asked(struct text *text, const struct finding *finding)
+{
+	if (!finding->asked_known)
+		return;
+	text_add(text, " (asked for ");
+	if (finding->name[0])
+		text_add(text, "%s, ", finding->name);
+	address_print_port(text, finding->asked, finding->asked_port);
+	text_add(text, ")");
+}
+
 void say_connection(struct text *text, const struct finding *finding, bool ascii)
 {
 	const struct event_tuple *tuple = &finding->tuple;
@@ -235,13 +264,9 @@ void say_connection(struct text *text, const struct finding *finding, bool ascii
 		address_print_port(text, tuple->local, tuple->local_port);
 	if (remote) {
 		text_add(text, "%s", local ? arrow : arrow + 1);
-		address_print_port(text, tuple->remote, tuple->remote_port);
+		add_remote(text, finding);
 	}
-	if (finding->asked_known) {
-		text_add(text, " (asked for ");
-		address_print_port(text, finding->asked, finding->asked_port);
-		text_add(text, ")");
-	}
+	add_asked(text, finding);
 }
 
 void say_who(struct text *text, const struct join *join, const struct finding *finding)
@@ -270,13 +295,11 @@ void say_target(struct text *text, const struct finding *finding)
 	const struct event_tuple *tuple = &finding->tuple;
 	bool client = !finding->role || !strcmp(finding->role, "client");
 
-	address_print_port(text, client ? tuple->remote : tuple->local,
-			   client ? tuple->remote_port : tuple->local_port);
-	if (!finding->asked_known)
-		return;
-	text_add(text, " (asked for ");
-	address_print_port(text, finding->asked, finding->asked_port);
-	text_add(text, ")");
+	if (client)
+		add_remote(text, finding);
+	else
+		address_print_port(text, tuple->local, tuple->local_port);
+	add_asked(text, finding);
 }
 
 bool say_party_stands_above(const struct finding *finding, const struct party *party)

@@ -23,7 +23,7 @@ struct storm {
 	const char *did;
 	const char *role;
 	char who[160];
-	char shown[STORM_SHOWN][64];
+	char shown[STORM_SHOWN][320];
 	__u32 destinations;
 	bool more; /* than can be told apart */
 	bool active; /* its findings are not told one by one any more */

@@ -124,7 +124,7 @@ static void add_headline(struct text *text, const struct join *join, const struc
 static void add_head(struct sink *sink, struct text *text, const struct join *join,
 		     const struct finding *finding)
 {
-	char buffer[700];
+	char buffer[1000];
 	struct text part = text_of(buffer);
 
 	add_begin(sink, text, join, finding->time_ns, finding->severity);
@@ -293,7 +293,7 @@ static void print_scope(struct sink *sink, const struct join *join, const struct
 /* Between whom, where the first line does not say so; else the way there. */
 static void print_path(struct sink *sink, const struct finding *finding)
 {
-	char buffer[320];
+	char buffer[700];
 	struct text text = text_of(buffer);
 
 	if (!finding->did) {
@@ -374,7 +374,7 @@ static void print_again(struct sink *sink, const struct join *join, const struct
 
 static void print_block(struct sink *sink, const struct join *join, const struct finding *finding)
 {
-	char buffer[1000];
+	char buffer[1600];
 	struct text text = text_of(buffer);
 
 	add_head(sink, &text, join, finding);
@@ -415,7 +415,7 @@ static void text_finding(struct sink *sink, const struct join *join, const struc
 
 static void print_storm(struct sink *sink, const struct join *join, const struct storm *storm)
 {
-	char buffer[1000];
+	char buffer[1600];
 	struct text text = text_of(buffer);
 
 	add_begin(sink, &text, join, storm->last_ns, storm->severity);
@@ -444,12 +444,15 @@ void text_worked(struct sink *sink, const struct join *join, const struct attemp
 	const struct opening *opening = attempt_decider(attempt);
 	struct evidence evidence[JOIN_EVIDENCE_MAX];
 	struct finding shown = { .role = "client" };
-	char time[80], owner[160], connection[160], duration[32];
-	struct text text = text_of(time);
+	char time[80], owner[160], connection[480], duration[32];
+	const char *name = attempt_remote_name(join, attempt, opening);
+	struct text text = text_of(shown.name);
 	size_t count, omitted;
 
 	if (!opening)
 		return;
+	text_add(&text, "%s", name ? name : "");
+	text = text_of(time);
 	shown.owner_known = attempt->owner_known;
 	shown.owner = attempt->owner;
 	shown.tuple = opening->tuple;

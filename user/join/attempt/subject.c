@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/lookup/lookup.h"
+#include "join/lookup/names.h"
 
 void subject_key_add(struct subject_key *key, const void *bytes, size_t size)
 {
@@ -19,6 +21,41 @@ void subject_tuple(const struct attempt *attempt, struct event_tuple *tuple)
 
 	attempt->subject->about(attempt, &about);
 	*tuple = about.tuple;
+}
+
+/* ---- names ---- */
+
+static const char *looked_up(const struct join *join, const struct event_owner *owner, __u32 netns,
+			     const __u8 *client, const __u8 *address, __u64 begun_ns)
+{
+	return names_of(join->lookups->names, owner ? lookup_asker(owner) : 0,
+			netns ? names_place(netns) : names_place_of_client(client), address,
+			begun_ns + JOIN_CLOCK_SLACK_NS);
+}
+
+const char *join_looked_up(const struct join *join, const struct event_owner *owner, __u32 netns,
+			   const struct event_tuple *tuple, __u64 begun_ns)
+{
+	return looked_up(join, owner, netns, tuple->local, tuple->remote, begun_ns);
+}
+
+const char *attempt_remote_name(const struct join *join, const struct attempt *attempt,
+				const struct opening *opening)
+{
+	const struct event_owner *owner = attempt->owner_known ? &attempt->owner : NULL;
+	struct event_tuple tuple;
+
+	if (strcmp(attempt->subject->role, "client") != 0 ||
+	    (attempt->subject == &subject_lookup && attempt->lookup->name[0]))
+		return NULL; /* who answers is no place that was asked for */
+	if (opening)
+		return looked_up(join, owner, opening->captured ? 0 : opening->netns,
+				 opening->tuple.local,
+				 opening->asked_known ? opening->asked : opening->tuple.remote,
+				 opening->started_ns);
+	subject_tuple(attempt, &tuple);
+	return looked_up(join, owner, attempt->netns, tuple.local, tuple.remote,
+			 attempt->started_ns);
 }
 
 bool attempt_outcome(const struct join *join, const struct attempt *attempt,

@@ -9,6 +9,7 @@
 #include "join/host/host.h"
 #include "join/host/loss.h"
 #include "join/host/sight.h"
+#include "join/lookup/names.h"
 #include "util/address.h"
 #include "util/time.h"
 
@@ -443,6 +444,17 @@ static bool brings_nothing(const struct dns *dns)
 	return dns->content == DNS_CONTENT_NONE && asked_bit(dns->type) != LOOKUP_OTHER;
 }
 
+static void note_names(struct join *join, const struct lookup_slot *slot, const struct dns *dns,
+		       __u64 now_ns)
+{
+	const struct lookup *lookup = &slot->lookup;
+
+	names_note(join->lookups->names, slot->asker,
+		   lookup->live ? names_place(lookup->netns) :
+				  names_place_of_client(lookup->client),
+		   dns, now_ns);
+}
+
 void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struct event *event,
 			const struct dns *dns)
 {
@@ -454,6 +466,7 @@ void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struc
 	if (!slot || !(slot->lookup.asked & bit))
 		return; /* unasked, or its question was before the capture */
 	lookup = &slot->lookup;
+	note_names(join, slot, dns, now_ns);
 	if (slot->queued == LOOKUP_WORKED && ((slot->answered & bit) || is_whole(slot)))
 		return; /* a second answer to the same, or one that nobody waits for */
 	add_message(slot, event, dns);

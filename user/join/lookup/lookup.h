@@ -65,6 +65,7 @@ struct lookups {
 	struct hash by_name; /* by asker, client and name */
 	struct hash by_wish; /* by name alone: of live ones */
 	struct lookup_askers *askers;
+	struct names *names; /* what was answered, for whoever connects to it */
 	struct lookup_queue early; /* that wait for long enough to be told so */
 	struct lookup_queue waiting;
 	struct lookup_queue worked; /* those seen last at the end */
@@ -153,6 +154,7 @@ bool lookup_of_segment(const struct join *join, const struct packet *packet);
 
 struct lookup_askers;
 
+__u64 lookup_asker(const struct event_owner *owner); /* one number for a process */
 int lookup_askers_new(struct lookup_askers **out); /* 0 or -ENOMEM */
 void lookup_askers_free(struct lookup_askers *askers);
 

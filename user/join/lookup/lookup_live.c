@@ -81,14 +81,14 @@ void lookup_open(struct join *join, const struct event *event)
 }
 
 /* Several threads and sockets of a process ask for one thing. */
-static __u64 asker_of_owner(const struct event_owner *owner)
+__u64 lookup_asker(const struct event_owner *owner)
 {
 	return hash_mix(hash_mix(1, owner->start_ns), owner->tgid) | 1;
 }
 
 bool lookup_opens_tcp(const struct join *join, const struct ev_open *open)
 {
-	__u64 asker = asker_of_owner(&open->owner);
+	__u64 asker = lookup_asker(&open->owner);
 	const struct lookup_slot *slot;
 
 	if (open->tuple.remote_port != PORT_DNS)
@@ -122,7 +122,7 @@ static bool find_from(struct join *join, const struct event *event, struct looku
 		from->owner = owners_at(join->owners, asker->owner);
 	}
 	if (from->owner)
-		from->asker = asker_of_owner(from->owner);
+		from->asker = lookup_asker(from->owner);
 	else
 		from->foreign = join_hook_attached(join, "lookup");
 	return true;

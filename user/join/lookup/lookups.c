@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/lookup/names.h"
 #include "util/address.h"
 #include "util/array.h"
 
@@ -35,7 +36,8 @@ int lookups_new(struct lookups **out)
 	TAILQ_INIT(&lookups->early);
 	lookups->slots = calloc(LOOKUPS_MAX, sizeof(*lookups->slots));
 	if (!lookups->slots || hash_new(&lookups->by_name, LOOKUPS_MAX) ||
-	    hash_new(&lookups->by_wish, LOOKUPS_MAX) || lookup_askers_new(&lookups->askers)) {
+	    hash_new(&lookups->by_wish, LOOKUPS_MAX) || lookup_askers_new(&lookups->askers) ||
+	    names_new(&lookups->names)) {
 		lookups_free(lookups);
 		return -ENOMEM;
 	}
@@ -51,6 +53,7 @@ void lookups_free(struct lookups *lookups)
 	hash_free(&lookups->by_name);
 	hash_free(&lookups->by_wish);
 	lookup_askers_free(lookups->askers);
+	names_free(lookups->names);
 	free(lookups);
 }
 

@@ -94,7 +94,7 @@ struct report_entry {
 	const struct rule *rule;
 	char time[48], last_time[48];
 	bool ended; /* else .end is how long it took */
-	char owner[160], connection[200], end[80];
+	char owner[160], connection[480], end[80];
 	char summary[256], cause[512], instead[64], scope[200], path[320], blind[200];
 	char related[4][272], changed[4][256], facts[12][320];
 	size_t related_count, changed_count, facts_count;
