@@ -177,6 +177,10 @@ def test_what_people_mean(case):
     assert "1 attempt to connect or listen of those asked for, 1 failed" in sockwhy("read", "-f", "port 8080", path).err
     assert "0 attempts to connect or listen of those asked for, 0 failed" in sockwhy("read", "-f", "port 81", path).err
     assert "0 attempts to connect or listen of those asked for, 0 failed" in sockwhy("read", "--comm", "wget", path).err
+    standing = case("conn-reset-by-us")  # one connect that worked; what befell it later is no second one
+    for args in ([], ["-f", "tcp"]):
+        said = sockwhy("read", *args, standing).err
+        assert "1 attempt to connect or listen" in said and ", 0 failed; found 1 error" in said, said
     assert "-p 1" not in sockwhy("read", "-p", "4194303", path).err  # of a recording: long gone
 
 

@@ -313,7 +313,7 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 /* For the summary, as join counts those of everybody. */
 static void count_chosen(struct pipeline *pipeline, const struct attempt *attempt)
 {
-	if (attempt->subject->captured ||
+	if (attempt->subject->uncounted ||
 	    !filter_attempt(pipeline->filter, pipeline->join, attempt))
 		return;
 	pipeline->chosen++;

@@ -206,8 +206,7 @@ static void tell_connection(struct join *join, const struct connection *over)
 
 static void handle_tick(struct join *join, const struct event *event)
 {
-	if (join_is_capture(join))
-		end_openings(join, capture_expire, event->head.ts_ns);
+	end_openings(join, capture_expire, event->head.ts_ns);
 	lookup_run_timers(join, event->head.ts_ns);
 	datagram_run_timers(join, event->head.ts_ns);
 	tell_lookups(join);
@@ -354,6 +353,15 @@ static void handle_packet(struct join *join, const struct event *event)
 		handle_wire(join, event);
 }
 
+static struct conn *captured_conn(struct join *join, const struct ends *ends, __u32 netns)
+{
+	struct conn *conn = conns_add_packet(join->conns, ends, netns);
+
+	if (conn)
+		conn->sources = CONN_CAPTURE;
+	return conn;
+}
+
 static void handle_segment(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
@@ -365,7 +373,7 @@ static void handle_segment(struct join *join, const struct event *event)
 	/* judged once, before anybody asks what it means */
 	if (join->limits.segments && stream_is_segment(packet)) {
 		if (!conn)
-			conn = conns_add_packet(join->conns, &ends, netns);
+			conn = captured_conn(join, &ends, netns);
 		if (conn)
 			conns_take_packet(join->conns, conn, packet, &ends, netns,
 					  event->head.ts_ns, event->frame.frame, &join->look);
@@ -514,7 +522,6 @@ void join_finish(struct join *join)
 	tell_lookups(join);
 	tell_claims(join, UINT64_MAX);
 	attempt_finish(join);
-	join->finished = true;
 }
 
 const struct join_counters *join_counters(const struct join *join)

@@ -187,7 +187,7 @@ struct opening {
 	bool asked_known; /* and differs from the peer: something rewrote it */
 	bool bound_port; /* the application chose the source port */
 	bool mptcp;
-	bool captured; /* from packets alone: no socket, process, errno or host is known */
+	__u8 sources; /* enum conn_source, of its conn: what absence means */
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
 	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
@@ -280,6 +280,12 @@ struct opening {
 	bool blind_start; /* it began before the hooks were attached */
 	bool blind_hook; /* states or drops cannot be seen: their hooks are missing */
 };
+
+/* It is known from packets alone: no socket, process, errno or host is. */
+static inline bool opening_is_captured(const struct opening *opening)
+{
+	return opening->sources & CONN_CAPTURE;
+}
 
 /* The call itself failed, before any state change and any packet. */
 bool opening_call_alone(const struct opening *opening);
@@ -387,7 +393,7 @@ void join_event(struct join *join, const struct event *event);
 void join_event_again(struct join *join, const struct event *event);
 
 /* The next attempt that needs a judgement, NULL none. Call until NULL after every record. */
-struct attempt *join_due(struct join *join);
+struct attempt *join_due(const struct join *join);
 
 /*
  * Says that the attempt handed out by join_due() was judged; @rule: the pending finding that was

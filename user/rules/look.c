@@ -78,7 +78,7 @@ bool look_remote_is_own(const struct view *view)
 	const struct opening *opening = view->opening;
 	const struct ev_fact *route = look_route(view);
 
-	if (opening->captured)
+	if (opening_is_captured(opening))
 		return false; /* whose address it is, a capture does not tell */
 	if (address_is_loopback(opening->tuple.remote))
 		return true;
@@ -207,7 +207,7 @@ bool look_no_rule(const struct view *view, __u32 hooks)
 
 bool look_never_completed(const struct opening *opening)
 {
-	return opening->captured && opening->synack_in > 1 && !opening->established_ns;
+	return opening_is_captured(opening) && opening->synack_in > 1 && !opening->established_ns;
 }
 
 /* Of a capture's clients each has a way of its own: what is usual for others tells nothing. */
@@ -215,7 +215,7 @@ __u32 look_usual_handshake_us(const struct view *view)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->captured)
+	if (opening_is_captured(opening))
 		return 0;
 	return join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
 }

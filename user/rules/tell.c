@@ -16,7 +16,7 @@ static void tell_connection(const struct view *view, struct finding *finding)
 	struct text text = text_of(finding->interface);
 
 	finding->cookie = opening->cookie;
-	finding->captured = opening->captured;
+	finding->captured = opening_is_captured(opening);
 	finding->netns = opening->netns;
 	finding->tuple = opening->tuple;
 	finding->asked_known = opening->asked_known;
@@ -54,7 +54,7 @@ static void tell_subject(const struct view *view, struct finding *finding)
 	struct subject_about about = { .cookie = 0 };
 
 	attempt->subject->about(attempt, &about);
-	finding->captured = attempt->subject->captured && join_is_capture(view->join);
+	finding->captured = about.sources & CONN_CAPTURE;
 	finding->tuple = about.tuple;
 	finding->cookie = about.cookie;
 	if (about.error) {

@@ -41,7 +41,7 @@ void words_who(struct text *text, const struct attempt *attempt)
 		text_add_foreign(text, attempt->owner.leader, sizeof(attempt->owner.leader));
 	else if (attempt->owner_known && attempt->owner.comm[0])
 		text_add_foreign(text, attempt->owner.comm, sizeof(attempt->owner.comm));
-	else if (attempt->openings_count && attempt->openings[0]->captured)
+	else if (attempt->openings_count && opening_is_captured(attempt->openings[0]))
 		address_print(text, attempt->openings[0]->tuple.local);
 	else
 		text_add(text, "the process");
@@ -262,8 +262,7 @@ static struct words_check begin_check(struct finding *finding, const char *on)
 
 struct words_check words_check(const struct view *view, struct finding *finding, __u32 netns)
 {
-	bool captured = join_is_capture(view->join);
-	struct words_check check = begin_check(finding, captured ? "client" : "local");
+	struct words_check check = begin_check(finding, finding->captured ? "client" : "local");
 	const char *name = join_netns_name(view->join, netns);
 	__u32 pid;
 

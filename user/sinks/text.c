@@ -456,7 +456,7 @@ void text_worked(struct sink *sink, const struct join *join, const struct attemp
 	shown.owner_known = attempt->owner_known;
 	shown.owner = attempt->owner;
 	shown.tuple = opening->tuple;
-	shown.captured = opening->captured;
+	shown.captured = opening_is_captured(opening);
 	text_clock(sink, &text, join, attempt->started_ns);
 	text = text_of(owner);
 	say_owner(&text, &shown);

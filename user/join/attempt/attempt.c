@@ -118,7 +118,7 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 		return NULL;
 	}
 	*slot = (struct attempt_slot){ .used = true };
-	if (!subject->captured && !subject->uncounted)
+	if (!subject->uncounted)
 		join->counters.attempts++;
 	slot->attempt.subject = subject;
 	slot->attempt.netns = netns;
@@ -154,6 +154,8 @@ void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer 
 static void make_due(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 {
 	slot->attempt.due_ns = now_ns;
+	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++)
+		opening_see_whole(join, (struct opening_slot *)slot->attempt.openings[i]);
 	if (slot->is_due)
 		return;
 	slot->is_due = true;
@@ -236,7 +238,7 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 		slot->live && opening->started_ns >= slot->last_begin_ns + join->limits.stagger_ns;
 	other_family =
 		address_is_ipv4(last->tuple.remote) != address_is_ipv4(opening->tuple.remote);
-	if (opening->captured) /* other clients of the host are not told apart */
+	if (opening_is_captured(opening)) /* other clients of the host are not told apart */
 		overlapping = false;
 	return (after_failure || overlapping) && (other_family || attempt->owner.tid == owner->tid);
 }
@@ -254,7 +256,7 @@ static bool take_up(struct join *join, struct opening_slot *opening,
 	if (!slot) {
 		/* of a capture the owner only tells attempts apart */
 		slot = attempt_take(join, &subject_connect, owner,
-				    owner_known && !opening->opening.captured,
+				    owner_known && !opening_is_captured(&opening->opening),
 				    opening->opening.netns, opening->opening.cookie,
 				    opening->opening.started_ns);
 		if (!slot)
@@ -369,8 +371,7 @@ void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	attempt->state = ATTEMPT_FINAL;
-	if (!attempt->worked && !attempt->unknown && !attempt->subject->captured &&
-	    !attempt->subject->uncounted)
+	if (!attempt->worked && !attempt->unknown && !attempt->subject->uncounted)
 		join->counters.failures++;
 	for (size_t i = 0; i < attempt_openings(attempt); i++) {
 		const struct opening *opening = attempt->openings[i];
@@ -507,6 +508,16 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 	}
 }
 
+/* At the end connections are told one by one: however many were open, no table holds them all. */
+static void finish_next(struct join *join)
+{
+	const struct connection *over;
+
+	while (TAILQ_EMPTY(&join->attempts->due) && join->talks &&
+	       (over = connection_finish_next(join)))
+		attempt_connection(join, over);
+}
+
 void attempt_finish(struct join *join)
 {
 	struct attempt_table *table = join->attempts;
@@ -515,25 +526,17 @@ void attempt_finish(struct join *join)
 	for (size_t i = 0; i < table->touched; i++)
 		if (table->slots[i].used)
 			give_up(join, &table->slots[i]);
+	join->finished = true;
+	finish_next(join);
 }
 
 /* ---- what the outside asks ---- */
 
-struct attempt *join_due(struct join *join)
+struct attempt *join_due(const struct join *join)
 {
 	struct attempt_slot *slot = TAILQ_FIRST(&join->attempts->due);
-	const struct connection *over;
 
-	/* at the end one by one: however many were open, no table holds them all */
-	while (!slot && join->finished && join->talks && (over = connection_finish_next(join))) {
-		attempt_connection(join, over);
-		slot = TAILQ_FIRST(&join->attempts->due);
-	}
-	if (!slot)
-		return NULL;
-	for (size_t i = 0; i < attempt_openings(&slot->attempt); i++)
-		opening_see_whole(join, (struct opening_slot *)slot->attempt.openings[i]);
-	return &slot->attempt;
+	return slot ? &slot->attempt : NULL;
 }
 
 void join_told(struct join *join, struct attempt *attempt, const void *rule)
@@ -542,14 +545,16 @@ void join_told(struct join *join, struct attempt *attempt, const void *rule)
 
 	if (attempt->state == ATTEMPT_FINAL) {
 		attempt_release(join, slot);
-		return;
+	} else {
+		TAILQ_REMOVE(&join->attempts->due, slot, by_due);
+		slot->is_due = false;
+		if (rule) {
+			attempt->pending_told = true;
+			attempt->pending_rule = rule;
+		}
 	}
-	TAILQ_REMOVE(&join->attempts->due, slot, by_due);
-	slot->is_due = false;
-	if (rule) {
-		attempt->pending_told = true;
-		attempt->pending_rule = rule;
-	}
+	if (join->finished)
+		finish_next(join);
 }
 
 bool join_settling(const struct join *join)

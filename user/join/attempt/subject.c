@@ -49,7 +49,7 @@ const char *attempt_remote_name(const struct join *join, const struct attempt *a
 	    (attempt->subject == &subject_lookup && attempt->lookup->name[0]))
 		return NULL; /* who answers is no place that was asked for */
 	if (opening)
-		return looked_up(join, owner, opening->captured ? 0 : opening->netns,
+		return looked_up(join, owner, opening_is_captured(opening) ? 0 : opening->netns,
 				 opening->tuple.local,
 				 opening->asked_known ? opening->asked : opening->tuple.remote,
 				 opening->started_ns);

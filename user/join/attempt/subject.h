@@ -43,6 +43,7 @@ struct subject_about {
 	__u64 cookie;
 	__s32 error; /* errno of the call that failed, positive; 0 none */
 	const struct event_owner *owner; /* where the attempt itself has none; NULL */
+	__u8 sources; /* enum conn_source: what tells of it */
 	bool lasted; /* how long it took from its begin to its end is known */
 };
 
@@ -59,8 +60,8 @@ struct subject {
 	/* Goes into the ids of groups, which stand in output: never again another's. */
 	__u8 number;
 	__u16 wakes; /* WAKE_*: what it may come to */
-	bool captured; /* only captures tell of it: no process is known, nor how many work */
-	bool uncounted; /* most of what has one is no failure: the sum of attempts leaves it out */
+	/* how many work is not known, or most are no failures: the sum of attempts leaves it out */
+	bool uncounted;
 	/*
 	 * What it has come to, of several of .wakes, and the opening that stands for it, NULL none.
 	 * NULL: its only wake.

@@ -100,6 +100,7 @@ static void lookup_about(const struct attempt *attempt, struct subject_about *ab
 	struct event_tuple *tuple = &about->tuple;
 
 	about->cookie = lookup->cookie;
+	about->sources = lookup->live ? CONN_SOCKET : CONN_CAPTURE;
 	/* when a caller to whom nothing came gave up is not seen */
 	about->lasted = lookup->live && !lookup->unreachable &&
 			(lookup->answer_ns || attempt->state == ATTEMPT_OPEN);
@@ -186,7 +187,7 @@ const struct subject subject_lookup = {
 	.role = "client",
 	.number = 4,
 	.wakes = WAKE_LOOKUP,
-	.captured = true,
+	.uncounted = true,
 	.about = lookup_about,
 	.key = lookup_key,
 	.evidence = subject_listed,
@@ -217,6 +218,7 @@ void attempt_connection(struct join *join, const struct connection *connection)
 static void talk_about(const struct attempt *attempt, struct subject_about *about)
 {
 	connection_tuple(attempt->connection, &about->tuple);
+	about->sources = CONN_CAPTURE;
 	about->lasted = true;
 }
 
@@ -265,7 +267,7 @@ const struct subject subject_connection = {
 	.role = "client",
 	.number = 5,
 	.wakes = WAKE_CONNECTION,
-	.captured = true,
+	.uncounted = true,
 	.about = talk_about,
 	.key = talk_key,
 	.evidence = talk_evidence,
@@ -295,6 +297,7 @@ static void claims_about(const struct attempt *attempt, struct subject_about *ab
 	const struct address_claims *claims = attempt->claims;
 	bool ipv4 = address_is_ipv4(claims->address);
 
+	about->sources = CONN_CAPTURE;
 	memcpy(about->tuple.local, claims->address, sizeof(about->tuple.local));
 	about->tuple.family = ipv4 ? AF_INET : AF_INET6;
 	about->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;
@@ -353,7 +356,7 @@ const struct subject subject_claims = {
 	.role = "neighbor",
 	.number = 6,
 	.wakes = WAKE_CLAIMS,
-	.captured = true,
+	.uncounted = true,
 	.about = claims_about,
 	.key = claims_key,
 	.evidence = claims_evidence,

@@ -59,6 +59,7 @@ static void connect_about(const struct attempt *attempt, struct subject_about *a
 	about->tuple = opening->tuple;
 	about->cookie = opening->cookie;
 	about->error = opening->error;
+	about->sources = opening->sources;
 }
 
 static void connect_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
@@ -68,7 +69,7 @@ static void connect_key(const struct attempt *attempt, const struct opening *ope
 	const struct event_tuple *tuple = opening ? &opening->tuple : &nowhere;
 
 	(void)attempt;
-	if (opening && opening->captured) { /* clients are told apart by address alone */
+	if (opening && opening_is_captured(opening)) { /* clients are told apart by address alone */
 		subject_key_add(key, tuple->local, sizeof(tuple->local));
 		subject_key_add(key, &severity, sizeof(severity));
 	}

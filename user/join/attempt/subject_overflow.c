@@ -117,6 +117,7 @@ static void overflow_about(const struct attempt *attempt, struct subject_about *
 
 	about->tuple = overflow->tuple;
 	about->cookie = overflow->cookie;
+	about->sources = CONN_SOCKET;
 	if (overflow->listener && overflow->listener->owner_known)
 		about->owner = &overflow->listener->owner;
 }

@@ -80,14 +80,14 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 
 static bool waits(const struct opening_slot *slot)
 {
-	return (slot->conn->sources & CONN_CAPTURE) && slot->opening.state == OPENING_CONNECTING;
+	return opening_is_captured(&slot->opening) && slot->opening.state == OPENING_CONNECTING;
 }
 
 bool capture_expire(struct join *join, struct opening_slot *slot, __u64 now_ns)
 {
 	__u64 until_ns = slot->opening.started_ns + GIVEN_UP_NS;
 
-	if (until_ns >= now_ns)
+	if (until_ns >= now_ns || !opening_is_captured(&slot->opening))
 		return false;
 	if (waits(slot))
 		let_go(join, slot, until_ns);
@@ -339,8 +339,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 		return;
 	join->counters.openings++;
 	conn->local = ends->from;
-	conn->sources |= CONN_CAPTURE;
-	slot->opening.captured = true;
+	opening_add_source(slot, CONN_CAPTURE);
 	slot->opening.seen_whole = true;
 	slot->opening.started_ns = event->head.ts_ns;
 	*openings_last(join, slot) = (struct captured_last){ .seen_ns = event->head.ts_ns };

@@ -34,7 +34,7 @@
 /* What feeds it: what is absent is missing only if the source would have brought it. */
 enum conn_source {
 	CONN_SOCKET = 1 << 0, /* records of its socket */
-	CONN_SOME_PACKETS = 1 << 1, /* the notable ones */
+	CONN_SOME_PACKETS = 1 << 1, /* the notable ones, where its own pass */
 	CONN_ALL_PACKETS = 1 << 2, /* every one that passed the hook */
 	CONN_CAPTURE = 1 << 3, /* every one that was captured, and nothing of the host */
 };

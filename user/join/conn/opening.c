@@ -77,7 +77,7 @@ static struct opening_slot *new_opening(struct join *join, const struct event *e
 	if (!slot)
 		return NULL;
 	join->counters.openings++;
-	slot->conn->sources = CONN_SOCKET;
+	opening_add_source(slot, CONN_SOCKET);
 	slot->conn->netns = slot->opening.netns = event->head.netns;
 	slot->opening.cookie = event->head.cookie;
 	slot->opening.started_ns = event->head.ts_ns;
@@ -438,7 +438,8 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 	struct opening *opening = &slot->opening;
 	bool stuck;
 
-	if (slot->conn->sources & CONN_CAPTURE) {
+	opening->sources |= slot->conn->sources;
+	if (opening_is_captured(opening)) {
 		capture_see_whole(join, slot);
 		return;
 	}
@@ -446,9 +447,9 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 		wire_find_rewritten(join, slot);
 	opening->blind_start = !opening->seen_whole;
 	opening->blind_lost = loss_since(join, opening->started_ns);
-	opening->blind_wire =
-		!opening->syn_handed && !opening->syn_elsewhere &&
-		!(netns && netns->covered && netns->covered_since_ns <= opening->started_ns);
+	if (netns && netns->covered && netns->covered_since_ns <= opening->started_ns)
+		opening_add_source(slot, CONN_SOME_PACKETS);
+	opening->blind_wire = !(opening->sources & CONN_SOME_PACKETS);
 	opening->blind_wire_late = opening->blind_wire && netns && netns->covered;
 	opening->blind_hook = host_is_deaf(join);
 	/* a gateway's, while the SYN never reached the interface and the kernel said so */

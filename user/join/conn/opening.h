@@ -47,6 +47,13 @@ struct opening_slot {
 	TAILQ_ENTRY(opening_slot) by_news;
 };
 
+/* Something more feeds it: its conn as well. */
+static inline void opening_add_source(struct opening_slot *slot, enum conn_source source)
+{
+	slot->conn->sources |= source;
+	slot->opening.sources |= slot->conn->sources;
+}
+
 struct opening_news {
 	struct opening_slot *slot;
 	__u8 notes; /* enum opening_note */

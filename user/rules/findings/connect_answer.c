@@ -32,7 +32,7 @@ static void add_way_out(struct text *text, const struct view *view)
 {
 	const struct opening *opening = view->opening;
 
-	if (!opening->syn_ifindex || opening->captured)
+	if (!opening->syn_ifindex || opening_is_captured(opening))
 		return;
 	text_add(text, ", handed to ");
 	words_interface(text, view->join, opening->syn_netns, opening->syn_ifindex);
@@ -62,7 +62,7 @@ static bool match_no_answer(const struct view *view, struct guess *guess)
 
 	if (!look_unanswered(view) || !look_nothing_back(opening) || held_here(opening))
 		return false;
-	if (opening->captured)
+	if (opening_is_captured(opening))
 		return match_silence(view, guess);
 	if (opening->syn_sent < 2 && opening->error != ETIMEDOUT)
 		return false;
@@ -103,15 +103,16 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 
 	add_syns(&what, opening);
 	add_way_out(&what, view);
-	text_add(&what, "%s got no answer", opening->syn_ifindex && !opening->captured ? "," : "");
-	if (opening->captured && opening->blind_wire)
+	text_add(&what, "%s got no answer",
+		 opening->syn_ifindex && !opening_is_captured(opening) ? "," : "");
+	if (opening_is_captured(opening) && opening->blind_wire)
 		text_add(&what, ", and the capture shows no packet to ");
-	if (opening->captured && opening->blind_wire)
+	if (opening_is_captured(opening) && opening->blind_wire)
 		address_print(&what, opening->tuple.local);
 	else if (opening->blind_wire)
 		text_add(&what, " that the socket saw");
 	words_end(&what, view);
-	if (opening->captured) {
+	if (opening_is_captured(opening)) {
 		text_add(&why, "the SYN or its answer is lost or dropped on the way, or ");
 		address_print(&why, opening->tuple.remote);
 		text_add(&why,
@@ -167,7 +168,7 @@ static bool match_reply_dropped(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->captured || !look_unanswered(view) || held_here(opening))
+	if (opening_is_captured(opening) || !look_unanswered(view) || held_here(opening))
 		return false;
 	if (look_reply_dropped(opening))
 		return true;
@@ -357,9 +358,9 @@ static bool match_canceled(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->captured || opening->end == WAIT_ERRNO || opening->end == WAIT_NONE ||
-	    opening->established_ns || opening->syn_sent != 1 || !look_nothing_back(opening) ||
-	    held_here(opening))
+	if (opening_is_captured(opening) || opening->end == WAIT_ERRNO ||
+	    opening->end == WAIT_NONE || opening->established_ns || opening->syn_sent != 1 ||
+	    !look_nothing_back(opening) || held_here(opening))
 		return false;
 	guess->absence = true;
 	guess->confidence = CONFIDENCE_LIKELY;
@@ -438,18 +439,18 @@ static void tell_stale_peer(const struct view *view, struct finding *finding)
 	text_add(&what, " with ");
 	words_count(&what, opening->stale_in, "plain ACK", "plain ACKs");
 	text_add(&what, " of other sequence numbers");
-	if (opening->captured && opening->reset_out) {
+	if (opening_is_captured(opening) && opening->reset_out) {
 		text_add(&what, "; ");
 		words_count(&what, opening->reset_out, "reset", "resets");
 		text_add(&what, " of the client changed nothing");
-	} else if (opening->captured) {
+	} else if (opening_is_captured(opening)) {
 		text_add(&what, "; no reset of the client is to be seen");
 	}
 	words_end(&what, view);
 	text_add(&why,
 		 "the far end still has an old connection with these two ports, and challenges "
 		 "the SYN; ");
-	if (opening->captured && !opening->reset_out)
+	if (opening_is_captured(opening) && !opening->reset_out)
 		text_add(&why, "the challenge does not reach the client, whose reset would end it");
 	else
 		text_add(&why, "the reset that would end it does not arrive, or is not believed");

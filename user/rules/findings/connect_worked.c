@@ -34,7 +34,7 @@ static bool long_path(const struct opening *opening)
  */
 static bool waited_for_neighbor(const struct opening *opening)
 {
-	return !opening->captured && !opening->blind_wire && opening->syn_handed &&
+	return !opening_is_captured(opening) && !opening->blind_wire && opening->syn_handed &&
 	       opening->syn_sent > opening->syn_handed && !opening->drop_out.count &&
 	       ns_between(opening->started_ns, opening->syn_first_ns) > 500 * NS_PER_MS;
 }
@@ -60,7 +60,7 @@ static void add_why_slow(struct text *why, const struct view *view)
 		text_add(why, "the far end still held an old connection with these two ports and "
 			      "challenged the first SYN; the client's reset ended that, and the "
 			      "SYN was sent again");
-	else if (opening->captured &&
+	else if (opening_is_captured(opening) &&
 		 (opening->reset_other_in || opening->ack_in || opening->icmp_in.count))
 		text_add(why,
 			 "what answered before did not end the wait, and the SYN was sent again");
@@ -153,7 +153,7 @@ static bool match_fallback(const struct view *view, struct guess *guess)
 			return false; /* then that is what is worth a word */
 		guess->severity = SEVERITY_INFO;
 	}
-	if (view->opening->captured)
+	if (opening_is_captured(view->opening))
 		guess->confidence =
 			CONFIDENCE_LIKELY; /* of loopback: one host, but which process? */
 	return true;
@@ -206,7 +206,7 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 		text_add(&why,
 			 "the address tried before did not work%s; connections that try it first "
 			 "lose time",
-			 view->opening->captured ? "" : " from here");
+			 opening_is_captured(view->opening) ? "" : " from here");
 	if (!first)
 		return;
 	check = words_check(view, finding, first->netns);

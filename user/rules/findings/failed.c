@@ -100,7 +100,7 @@ static bool match_connect_failed(const struct view *view, struct guess *guess)
 
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	/* the client itself would not have it: a scanner, or one that no longer waits */
-	if (opening && opening->captured && opening->reset_out)
+	if (opening && opening_is_captured(opening) && opening->reset_out)
 		guess->severity = SEVERITY_INFO;
 	return opening;
 }
@@ -144,7 +144,7 @@ static void add_seen(struct text *text, const struct view *view)
 	}
 	text_add(text, "; ");
 	words_syns(text, opening);
-	if (opening->captured)
+	if (opening_is_captured(opening))
 		;
 	else if (opening->syn_handed || opening->syn_elsewhere)
 		text_add(text, ", seen on an interface");
@@ -152,7 +152,7 @@ static void add_seen(struct text *text, const struct view *view)
 		text_add(text, ", none seen on an interface");
 	if (opening->synack_in)
 		text_add(text, ", SYN/ACK seen");
-	if (opening->captured && opening->reset_other_in)
+	if (opening_is_captured(opening) && opening->reset_other_in)
 		text_add(text, ", a reset that does not acknowledge the SYN (it refuses nothing)");
 	else if (opening->reset_in || opening->reset_other_in || opening->reset_seen)
 		text_add(text, ", reset seen");
@@ -180,14 +180,14 @@ static void tell_connect_failed(const struct view *view, struct finding *finding
 	if (opening->error) {
 		text_add(&what, " failed with ");
 		add_meaning(&what, opening->error, connect_meaning(opening->error));
-	} else if (opening->captured) {
+	} else if (opening_is_captured(opening)) {
 		add_ended(&what, view);
 	} else {
 		text_add(&what, " did not end");
 		words_end(&what, view);
 	}
 	add_seen(&what, view);
-	if (opening->captured)
+	if (opening_is_captured(opening))
 		add_captured_suspects(&why, opening);
 	else
 		add_connect_suspects(&why, view);

@@ -18,8 +18,7 @@ static void take_head(struct report_entry *entry, const struct join *join,
 	struct text instead = text_of(entry->instead), scope = text_of(entry->scope);
 
 	say_time(&time, join, finding->time_ns, utc);
-	if (!join_is_capture(join) || finding->owner_known)
-		say_owner(&owner, finding);
+	say_owner(&owner, finding);
 	say_connection(&connection, finding, false);
 	say_end(&end, finding);
 	entry->ended = strncmp(entry->end, "after ", strlen("after ")) != 0;
