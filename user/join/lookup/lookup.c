@@ -27,8 +27,9 @@
  * A truncated answer (TC) is none yet: the query is to follow over TCP (RFC 7766 5), or once more
  * over UDP with more room. Nothing else that goes over TCP, TLS or HTTPS is looked at.
  *
- * Resolvers walk a search list: db.corp.example, db.example, db. Of those without an address only
- * the last one is told, and none if one of them has one.
+ * Resolvers walk a search list: db.corp.example, db.example, db. They are one wish: none is told if
+ * one of them has an address. Else that is told which decides what the caller hears: the one of which
+ * a server would not tell, or that nobody answered, and among those that do not exist the last.
  */
 
 #define WORKED_MAX 1024 /* remembered for what is still to come of them */
@@ -127,79 +128,6 @@ void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 	TAILQ_INSERT_TAIL(&join->lookups->ended, slot, by_time);
 }
 
-/*
- * Labels of both from the front as long as they are the same: what is left of each. True if one of
- * those labels is a host's: nobody wishes for "_ldap._tcp" alone.
- */
-static bool strip_common(const char **a, const char **b)
-{
-	bool host = false;
-
-	for (;;) {
-		size_t n = strcspn(*a, "."), m = strcspn(*b, ".");
-
-		if (!n || n != m || strncmp(*a, *b, n) != 0)
-			return host;
-		host = host || **a != '_';
-		*a += n + ((*a)[n] == '.');
-		*b += m + ((*b)[m] == '.');
-	}
-}
-
-static bool is_suffix(const char *whole, const char *end)
-{
-	size_t n = strlen(whole), m = strlen(end);
-
-	return !m || (m <= n && !strcmp(whole + n - m, end) && (m == n || whole[n - m - 1] == '.'));
-}
-
-/* Whoever goes through a search list asks for the next name when the last one was refused. */
-#define SEARCH_NEXT_NS (100 * NS_PER_MS)
-
-/*
- * One wish with two suffixes of a search list, or with one and without: @failed was refused before
- * @next was asked for. Suffixes that have nothing in common ("search one.test two.test") belong
- * together only if the one follows the other at once.
- */
-static bool are_expansions(const struct lookup_slot *failed, const struct lookup_slot *next)
-{
-	const char *left = failed->lookup.name, *right = next->lookup.name;
-	__u64 asked_ns = next->lookup.started_ns;
-	bool host = strip_common(&left, &right);
-
-	if (left == failed->lookup.name) /* not even the first label */
-		return false;
-	return is_suffix(left, right) || is_suffix(right, left) ||
-	       (host && asked_ns >= failed->failed_ns &&
-		asked_ns - failed->failed_ns < SEARCH_NEXT_NS);
-}
-
-/* A name has an address: its expansions that have none were only asked on the way to it. */
-static void forget_expansions(struct join *join, struct lookup_slot *mine, bool worked)
-{
-	struct lookup *lookup = &mine->lookup;
-	struct lookup_slot *slot, *next;
-
-	if (join->lookups->failed_count <= !!mine->failed_ns)
-		return;
-
-	for (slot = TAILQ_FIRST(&join->lookups->waiting); slot; slot = next) {
-		const struct lookup *other = &slot->lookup;
-
-		next = TAILQ_NEXT(slot, by_time);
-		if (other == lookup || !slot->failed_ns || slot->asker != mine->asker ||
-		    (other->rcode != DNS_NXDOMAIN && !other->empty) ||
-		    (!mine->asker && !address_equal(other->client, lookup->client)) ||
-		    !are_expansions(slot, mine))
-			continue;
-		if (!worked) {
-			lookup->expansions += !other->empty + other->expansions;
-			lookup->expansions_empty += other->empty + other->expansions_empty;
-		}
-		lookup_drop(join, slot);
-	}
-}
-
 /* What asks for addresses waits for those alone: nobody waits long for the rest (HTTPS). */
 static bool is_whole(const struct lookup_slot *slot)
 {
@@ -217,7 +145,7 @@ void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 
 	lookups_forget_truncation(join->lookups, slot);
 	if (slot->queued != LOOKUP_WORKED)
-		forget_expansions(join, slot, true);
+		lookup_forget_expansions(join, slot);
 	lookups_set_failed(join->lookups, slot, 0);
 	if (slot->attempt ||
 	    (is_whole(slot) && now_ns > lookup->started_ns + join->limits.slow_lookup_ns)) {
@@ -234,6 +162,7 @@ void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 static void fail(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	struct lookup *lookup = &slot->lookup;
+	struct lookup_slot *untold;
 
 	/*
 	 * Of AAAA alone nothing is known of A, which the asker may have in memory. And a server that
@@ -247,8 +176,12 @@ static void fail(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 		return;
 	}
 	lookups_set_failed(join->lookups, slot, now_ns);
-	if (lookup->rcode == DNS_NXDOMAIN || lookup->empty)
-		forget_expansions(join, slot, false);
+	lookup_fold_denied(join, slot);
+	untold = !slot->attempt && lookup_is_denied(lookup) ? lookup_find_untold(join, slot) : NULL;
+	if (!untold)
+		return;
+	lookups_set_failed(join->lookups, untold, now_ns);
+	lookup_fold(join, untold, slot);
 }
 
 /* When the wait for anything more is over. */
@@ -419,6 +352,8 @@ void lookup_take_query(struct join *join, const struct event *event, const struc
 	if (slot->queued == LOOKUP_WAITING) /* asked again, elsewhere or once more */
 		slot->answered &= (__u8)~asked_bit(dns->type);
 	add_message(slot, event, dns);
+	if (slot->lookup.queries == 1)
+		lookup_fold_denied(join, slot);
 	if (from->asker)
 		note_forwarded(join, slot);
 }

@@ -138,6 +138,22 @@ void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns);
 struct evidence lookup_evidence(const struct event *event, enum evidence_direction direction);
 void lookup_add_evidence(struct lookup_slot *slot, const struct evidence *evidence);
 
+/* ---- lookup_search.c: names of one search list ---- */
+
+/* The server says that there is nothing, and not that it would not tell. */
+bool lookup_is_denied(const struct lookup *lookup);
+/* @slot was asked on the way to @mine, or after it in vain: it is told with that one. */
+void lookup_fold(struct join *join, struct lookup_slot *mine, struct lookup_slot *slot);
+/* So are those that were denied before @mine is asked, or failed. */
+void lookup_fold_denied(struct join *join, struct lookup_slot *mine);
+/* @mine has an address: that its expansions have none concerns nobody. */
+void lookup_forget_expansions(struct join *join, struct lookup_slot *mine);
+/*
+ * One of which a server would not tell, asked before @mine was denied: that is what the caller hears.
+ * NULL none.
+ */
+struct lookup_slot *lookup_find_untold(struct join *join, const struct lookup_slot *mine);
+
 /* ---- lookup_tcp.c: after a truncated answer ---- */
 
 /* Is any query over TCP to be expected? Nearly never: asked of every segment. */

@@ -295,7 +295,7 @@ const struct rule rule_dns_servfail = {
 	.means = "the DNS server failed or refused to answer",
 	.evidence =
 		"every query of the lookup was answered, none without error, and no other server did better: SERVFAIL, REFUSED, NOTIMP, FORMERR; live, with what the forwarder heard that was asked (dnsmasq, a stub)",
-	.gate = "an error that another server or a repetition makes good is none; other types than A and AAAA are info",
+	.gate = "an error that another server, a repetition or another name of the search list makes good is none; other types than A and AAAA are info",
 	.general_check = "dig @SERVER NAME, then dig +trace NAME and dig +cd NAME",
 	.kernels = KERNELS,
 };
