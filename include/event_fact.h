@@ -26,6 +26,8 @@
  * done         the last one of a request
  * resolver     pid, address: a name server in the resolv.conf of its mount namespace, number: the how
  *              manieth, from 1, limit: of how many
+ * open-files   pid, name: "total", number: descriptors it has open now, limit: how many it may;
+ *              name: "CLOSE_WAIT", number: of them sockets that the peer closed and it did not
  */
 #define EVENT_FACTS(X)                \
 	X(ROUTE, "route")             \
@@ -41,7 +43,8 @@
 	X(CAPABILITY, "capability")   \
 	X(BPF_PROGRAM, "bpf-program") \
 	X(DONE, "done")               \
-	X(RESOLVER, "resolver")
+	X(RESOLVER, "resolver")       \
+	X(OPEN_FILES, "open-files")
 
 enum event_fact {
 	FACT_NONE,

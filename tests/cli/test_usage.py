@@ -132,7 +132,7 @@ def test_explain():
         assert text.startswith(id_) and re.search(r"^  means ", text, re.M) and re.search(r"^  check ", text, re.M)
         assert all(len(line) <= 100 for line in text.splitlines())
     for errno, id_ in (("ECONNREFUSED", "connect-refused"), ("etimedout", "connect-no-answer"),
-                       ("EADDRINUSE", "local-port-in-use"), ("EADDRNOTAVAIL", "local-ports-exhausted")):
+                       ("EADDRINUSE", "local-port-in-use"), ("EMFILE", "local-fd-limit"), ("EADDRNOTAVAIL", "local-ports-exhausted")):
         assert id_ in sockwhy("explain", errno).out
     for state in ("LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT", "CLOSING",
                   "LAST_ACK", "TIME_WAIT", "CLOSE"):

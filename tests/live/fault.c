@@ -350,10 +350,11 @@ static bool serve_one(const struct options *o, int fd)
 		set_linger0(fd);
 	if (!strcmp(o->mode, "hello") && send(fd, "hello", 5, MSG_NOSIGNAL) < 0)
 		return false;
-	return !strcmp(o->mode, "keep") || !strcmp(o->mode, "echo");
+	return !strcmp(o->mode, "keep") || !strcmp(o->mode, "echo") || !strcmp(o->mode, "leak");
 }
 
-/* serve ADDRESS PORT: -m never (accepts nothing), close, linger0, hello, keep, echo; ends with standard input. */
+/* serve ADDRESS PORT: -m never (accepts nothing), close, linger0, hello, keep, echo, leak (never closes); ends with
+ * standard input. */
 static int cmd_serve(struct options *o, char **argv)
 {
 	struct pollfd p[MAX_SOCKETS] = { { .fd = STDIN_FILENO, .events = POLLIN } };
@@ -379,6 +380,8 @@ static int cmd_serve(struct options *o, char **argv)
 				p[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 			else if (fd >= 0)
 				close(fd);
+			else
+				usleep(100000); /* EMFILE: the connection waits on */
 		}
 		for (i = 2; i < n; i++) {
 			char buf[4096];
@@ -389,6 +392,8 @@ static int cmd_serve(struct options *o, char **argv)
 			got = recv(p[i].fd, buf, sizeof(buf), MSG_DONTWAIT);
 			if (got > 0 && !strcmp(o->mode, "echo")) {
 				send(p[i].fd, buf, got, MSG_NOSIGNAL);
+			} else if (got <= 0 && !strcmp(o->mode, "leak")) {
+				p[i].fd = -1; /* what poll() ignores stays open */
 			} else if (got <= 0) {
 				close(p[i].fd);
 				p[i--] = p[--n];

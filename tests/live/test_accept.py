@@ -3,6 +3,7 @@
 
 import pytest
 
+from harness import describe
 from lab import free_port
 
 
@@ -103,6 +104,55 @@ def test_full_but_dropped_before(lab, watch, place, family):
     saw = lab.fault("-U", 1500, "connect", there, port)
     assert saw["errno"] == "ETIMEDOUT" and place.ns.nft_packets() >= 2
     agent.assert_only("local-firewall", pid=saw["pid"], errno="ETIMEDOUT", remote=(there, port))
+
+
+def leaking(lab, place, family, port, limit, backlog):
+    """A server that never closes a connection, and may have `limit` descriptors."""
+    server = lab.start("-m", "leak", "-b", backlog, "serve", place.address(family), port, ns=place.ns,
+                       wrap=("prlimit", f"--nofile={limit}:{limit}"))
+    server.line()
+    return server
+
+
+def test_out_of_descriptors(lab, watch, place, family):
+    """accept() fails with EMFILE: who leaks is told, and the client that met the full queue names it."""
+    port, there = free_port(), place.address(family)
+    agent = watch()
+    server = leaking(lab, place, family, port, 8, backlog=4)
+    assert lab.fault("-n", 5, "-t", 2000, "fill", there, port)["in"] == 5
+    if hasattr(agent, "pid"):
+        agent.wait_for(finding="local-fd-limit")  # four were accepted, and the fifth waits
+    saw = lab.fault("-n", 9, "-t", 1400, "fill", there, port)
+    assert saw["gave_up"] and saw["in"] < 9
+    if not hasattr(agent, "pid"):
+        return
+    own = agent.wait_for(finding="accept-queue-full", state="final")
+    named(own, server.pid, saw["pid"])
+    assert "EMFILE" in own["cause"] and "8 of at most 8 files" in own["cause"] and "CLOSE_WAIT" in own["cause"]
+    agent.quiesce()
+    finals = agent.loud_finals()
+    assert {f["finding"] for f in finals} == {"accept-queue-full", "local-fd-limit"}, describe(finals)
+    limit = next(f for f in finals if f["finding"] == "local-fd-limit")
+    assert limit["process"]["pid"] == server.pid and limit["confidence"] == "certain" and limit["errno"] == "EMFILE"
+    assert "8 of at most 8 files" in limit["cause"] and "4 of them" in limit["cause"]
+
+
+def test_descriptors_just_enough(lab, watch, place, family):
+    """Nearest miss: the last descriptor is taken, and nobody asks for another one."""
+    port, there = free_port(), place.address(family)
+    agent = watch()
+    leaking(lab, place, family, port, 8, backlog=8)
+    assert lab.fault("-n", 4, "-t", 2000, "fill", there, port)["in"] == 4
+    agent.silent()
+
+
+def test_socket_without_a_descriptor(lab, watch):
+    agent = watch()
+    lab.host.run("prlimit --nofile=16:16 python3 -c '\nimport socket\nheld = []\ntry:\n  while 1: held.append(socket.socket())\n"
+                 "except OSError as e: assert e.errno == 24'")
+    found = agent.assert_only("local-fd-limit", errno="EMFILE", confidence="certain") if hasattr(agent, "pid") else None
+    if found:
+        assert found["process"]["comm"] == "python3"
 
 
 def test_full_at_the_last_ack(lab, watch, place, family):

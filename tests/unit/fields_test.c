@@ -259,7 +259,7 @@ static void names_by_number(void **state)
 		    "cut short before the IP header", "malformed", "fragments of others");
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
-		    "bpf-program", "done", "resolver");
+		    "bpf-program", "done", "resolver", "open-files");
 	CHECK_NAMES(decode_open_name, "connect", "listen", "bind", "accept", "lookup");
 	CHECK_NAMES(decode_task_name, "fork", "exec", "exit");
 	CHECK_NAMES(decode_hook_state_name, "attached", "missing", "left-out", "detached");

@@ -253,12 +253,26 @@ static void handle_state(struct join *join, const struct event *event)
 		handle_socket(join, event);
 }
 
+/* accept() that fails for want of something: the queue is not emptied. socket() is heard of alone. */
+static void handle_starved(struct join *join, const struct event *event)
+{
+	bool files = event->syscall.error == EMFILE || event->syscall.error == ENFILE;
+
+	if (event->syscall.call == SYSCALL_ACCEPT &&
+	    (files || event->syscall.error == ENOMEM || event->syscall.error == ENOBUFS))
+		listener_accept_failed(join, event);
+	if (files)
+		attempt_starved(join, event);
+}
+
 static void handle_syscall(struct join *join, const struct event *event)
 {
 	if (event->syscall.call == SYSCALL_CONNECT)
 		opening_syscall(join, event);
 	else if (event->syscall.call == SYSCALL_BIND || event->syscall.call == SYSCALL_LISTEN)
 		attempt_call(join, event);
+	else
+		handle_starved(join, event);
 }
 
 static void handle_snapshot(struct join *join, const struct event *event)

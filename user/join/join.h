@@ -292,10 +292,11 @@ bool opening_call_alone(const struct opening *opening);
 
 /* ---- an attempt ---- */
 
-/* A bind() or listen() that failed. */
+/* A bind() or listen() that failed, or a socket() or accept() for want of a descriptor. */
 struct failed_call {
 	struct ev_syscall call;
 	bool bound_other_later; /* the process settled for another port within the settle */
+	__u32 count; /* socket, accept: how often it failed alike */
 };
 
 /* An episode of a listener whose accept queue is full, and who suffered. */
@@ -454,6 +455,10 @@ struct listener {
 	struct event_owner owner;
 	__u32 backlog_max;
 	__u64 since_ns; /* 0: open before the agent started */
+	/* the last accept() that failed for want of something (a descriptor, memory) */
+	__u64 accept_failed_ns; /* 0: none did */
+	__s32 accept_error; /* positive errno */
+	struct event_owner accept_owner; /* who called it: not always who began to listen */
 };
 
 /* Walks the listeners that listen now; @at from 0, moved on. NULL at the end. */

@@ -12,6 +12,7 @@
  */
 #define RULES(X)                                                                    \
 	/* what the call's errno alone decides */                                   \
+	X(local_fd_limit)                                                           \
 	X(local_ports_exhausted)                                                    \
 	X(local_tuple_in_use)                                                       \
 	X(local_port_in_use)                                                        \

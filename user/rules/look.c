@@ -321,6 +321,33 @@ enum nearness look_near_listener(const struct view *view, __u32 netns,
 	return best;
 }
 
+const struct listener *look_full_listener(const struct view *view)
+{
+	const struct opening *opening = view->opening;
+	__u64 cookie = opening ? opening->full.listener_cookie : view->attempt->overflow->cookie;
+	const struct listener *listener;
+
+	if (!opening && view->attempt->overflow->listener)
+		return view->attempt->overflow->listener;
+	for (__u32 at = 0; (listener = join_listener(view->join, &at));)
+		if (cookie && listener->cookie == cookie)
+			return listener;
+	if (!opening)
+		return NULL;
+	return join_listener_for(view->join,
+				 opening->full.netns ? opening->full.netns : opening->netns,
+				 &opening->tuple);
+}
+
+bool look_accept_fails(const struct view *view, const struct listener *listener)
+{
+	__u64 since_ns = view->opening ? view->opening->started_ns : view->attempt->started_ns;
+	__u64 before_ns = view->thresholds->value[THRESHOLD_ACCEPT_FAILED] * NS_PER_S;
+
+	return listener && listener->accept_failed_ns &&
+	       listener->accept_failed_ns + before_ns >= since_ns;
+}
+
 const struct ev_fact *look_sysctl(const struct view *view, const char *name)
 {
 	const struct ev_fact *fact;

@@ -63,6 +63,11 @@ enum nearness { NEAR_NONE, NEAR_V6ONLY, NEAR_ADDRESS, NEAR_NETNS };
 enum nearness look_near_listener(const struct view *view, __u32 netns,
 				 const struct listener **listener);
 
+/* The listener whose queue the opening met full, or whose own matter that is; NULL: not known. */
+const struct listener *look_full_listener(const struct view *view);
+/* Its accept() failed for want of a descriptor or memory, so that the queue is not emptied. */
+bool look_accept_fails(const struct view *view, const struct listener *listener);
+
 const struct ev_fact *look_sysctl(const struct view *view, const char *name); /* NULL absent */
 const struct ev_fact *look_route(const struct view *view); /* NULL not fetched */
 

@@ -74,6 +74,8 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 	  "a fallback that cost less than this is only worth an info")                         \
 	X(DNS_SLOW, "dns-slow", "ms", 1000,                                                    \
 	  "a lookup is slow when its last answer came later than this")                        \
+	X(ACCEPT_FAILED, "accept-failed", "s", 5,                                              \
+	  "an accept() that failed so long before a full queue is why it is full")             \
 	X(CHANGE_WINDOW, "change-window", "s", 60,                                             \
 	  "changes of the host so long before an attempt are named")                           \
 	X(RESET_YOUNG, "reset-young", "ms", 1000,                                              \

@@ -85,6 +85,17 @@ void words_ruleset(struct text *text, const struct view *view, __u32 hooks);
 /* Adds "ip route get …" as the socket's route look-up would ask. */
 void words_check_route(const struct view *view, struct finding *finding, const char *why);
 
+/* ---- words_accept.c: why an accept queue is full ---- */
+
+/* "EMFILE: it has 20 of at most 20 files open, 12 of them connections …": as far as facts tell. */
+void words_starved(struct text *text, const struct view *view, __s32 error);
+/* "python3[5034] calls accept(), which fails with EMFILE: …", or that it does not call it. */
+void words_why_full(struct text *text, const struct view *view, const struct listener *listener);
+/* Whose descriptors are to be looked at; nothing where accept() does not fail for them. */
+void words_want_starved(const struct view *view, struct fact_request *wanted);
+void words_check_starved(const struct view *view, struct finding *finding,
+			 const struct event_owner *owner, __s32 error);
+
 /* Adds a related party, as far as there is room. */
 struct party *words_party(struct finding *finding, const char *role);
 void words_party_listener(struct finding *finding, const struct listener *listener,

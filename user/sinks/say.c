@@ -437,7 +437,9 @@ void say_fact(struct text *text, const struct ev_fact *fact)
 		text_add(text, "/%lld", fact->number);
 	else if ((fact->what == FACT_HOLDER || fact->what == FACT_LISTENER) && state)
 		text_add(text, " %s", state);
-	else if (fact->what == FACT_PORT_USE)
+	else if (fact->what == FACT_OPEN_FILES && fact->limit)
+		text_add(text, ": %lld of %lld", fact->number, fact->limit);
+	else if (fact->what == FACT_PORT_USE || fact->what == FACT_OPEN_FILES)
 		text_add(text, ": %lld sockets", fact->number);
 	if (fact->text[0]) {
 		text_add(text, " ");

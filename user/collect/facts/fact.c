@@ -154,7 +154,8 @@ int host_fetch(struct host *host, const struct fact_request *request,
 		.ctx = ctx,
 	};
 	struct ev_fact done = fact_make(FACT_DONE);
-	const __u32 inside = ~(BIT(FACT_TASK_STATE) | BIT(FACT_CAPABILITY) | BIT(FACT_RESOLVER));
+	const __u32 inside = ~(BIT(FACT_TASK_STATE) | BIT(FACT_CAPABILITY) | BIT(FACT_RESOLVER) |
+			       BIT(FACT_OPEN_FILES));
 	int err = 0;
 
 	if (!asked.netns)
@@ -165,6 +166,8 @@ int host_fetch(struct host *host, const struct fact_request *request,
 		fact_fetch_task_state(&fetch);
 	if (asked.wanted & BIT(FACT_CAPABILITY))
 		fact_fetch_capability(&fetch);
+	if (asked.wanted & BIT(FACT_OPEN_FILES))
+		fact_fetch_open_files(&fetch);
 	if (asked.wanted & BIT(FACT_RESOLVER))
 		fact_fetch_resolvers(&fetch);
 	fact_tell(&fetch, &done);

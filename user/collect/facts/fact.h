@@ -55,6 +55,7 @@ void fact_fetch_ruleset(struct fetch *fetch);
 /* fact_process.c: anywhere */
 void fact_fetch_task_state(struct fetch *fetch);
 void fact_fetch_capability(struct fetch *fetch);
+void fact_fetch_open_files(struct fetch *fetch);
 
 /* fact_resolver.c: anywhere */
 void fact_fetch_resolvers(struct fetch *fetch);

@@ -104,6 +104,7 @@ void attempt_opening(struct join *join, const struct opening_news *news, __u64 n
 /* No more is to come of it: its attempt is given up with all its openings, or it waits to be told. */
 void attempt_give_up(struct join *join, struct opening_slot *opening);
 void attempt_call(struct join *join, const struct event *event); /* bind, listen */
+void attempt_starved(struct join *join, const struct event *event); /* socket, accept */
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct full_queue *full);
 bool attempt_lookup(struct join *join, struct lookup_slot *lookup); /* judges it now */

@@ -28,7 +28,8 @@ enum wake {
 	WAKE_PENDING = 1 << 0, /* connect: still open, the second SYN was sent */
 	WAKE_FAILED = 1 << 1, /* connect: the last opening failed */
 	WAKE_WORKED = 1 << 2, /* connect: an opening worked */
-	WAKE_BIND = 1 << 3, /* bind() or listen() failed */
+	WAKE_BIND =
+		1 << 3, /* bind() or listen() failed, or socket() or accept() found no descriptor */
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
 	/* a lookup of a capture failed or was late, or a datagram met trouble */
 	WAKE_LOOKUP = 1 << 5,
@@ -86,6 +87,8 @@ struct subject {
 extern const struct subject subject_connect;
 extern const struct subject subject_bind;
 extern const struct subject subject_listen;
+extern const struct subject subject_socket;
+extern const struct subject subject_accept;
 extern const struct subject subject_overflow;
 extern const struct subject subject_lookup; /* of a name, or another datagram that nobody took */
 extern const struct subject subject_connection; /* an established one of a capture */

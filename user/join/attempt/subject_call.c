@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* subject_call.c - a bind() or listen() that failed */
+/* subject_call.c - a bind() or listen() that failed, a socket() or accept() without a descriptor */
 
 #include <string.h>
 #include <sys/socket.h>
@@ -83,6 +83,43 @@ void attempt_call(struct join *join, const struct event *event)
 		hash_add(&join->attempts->undecided,
 			 undecided_key(&call->owner, call->tuple.family == AF_INET6),
 			 index_of(join, slot));
+	slot->attempt.ended_ns = event->head.ts_ns;
+	slot->attempt.state = ATTEMPT_SETTLING;
+	evidence.call = call->call;
+	evidence.error = call->error;
+	evidence_add(join->evidence, &slot->seen, &evidence);
+	attempt_set_timer(join, slot, TIMER_BIND, event->head.ts_ns + join->limits.settle_bind_ns);
+}
+
+/*
+ * A process without descriptors fails at every turn, as fast as it can: what it calls in vain within
+ * one settle time is one attempt.
+ */
+void attempt_starved(struct join *join, const struct event *event)
+{
+	const struct ev_syscall *call = &event->syscall;
+	struct evidence evidence = evidence_of(event);
+	__u64 key = hash_mix(process_key(3 + call->call, &call->owner), event->head.cookie);
+	struct attempt_slot *slot = attempt_first(join, key);
+
+	for (; slot; slot = attempt_next(join, slot)) {
+		struct failed_call *failed = &attempt_extra(join, slot)->failed;
+
+		if (slot->timer == TIMER_BIND && failed->call.call == call->call &&
+		    same_process(&slot->attempt.owner, &call->owner)) {
+			failed->count++;
+			failed->call.backlog = call->backlog;
+			return;
+		}
+	}
+	slot = attempt_take(join, call->call == SYSCALL_ACCEPT ? &subject_accept : &subject_socket,
+			    &call->owner, event->head.known & EVENT_K_OWNER, event->head.netns,
+			    event->head.cookie, event->head.ts_ns);
+	if (!slot)
+		return;
+	attempt_extra(join, slot)->failed = (struct failed_call){ .call = *call, .count = 1 };
+	slot->attempt.call = &attempt_extra(join, slot)->failed;
+	attempt_set_key(join, slot, key);
 	slot->attempt.ended_ns = event->head.ts_ns;
 	slot->attempt.state = ATTEMPT_SETTLING;
 	evidence.call = call->call;
@@ -176,5 +213,44 @@ const struct subject subject_listen = {
 	.wakes = WAKE_BIND,
 	.about = call_about,
 	.key = call_key,
+	.evidence = subject_listed,
+};
+
+static void starved_about(const struct attempt *attempt, struct subject_about *about)
+{
+	call_about(attempt, about);
+	about->tuple.remote_port = 0;
+}
+
+static void starved_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+			struct subject_key *key)
+{
+	const struct ev_syscall *call = &attempt->call->call;
+
+	(void)opening;
+	(void)severity;
+	subject_key_add(key, call->tuple.local, sizeof(call->tuple.local));
+	subject_key_add(key, &call->tuple.local_port, sizeof(call->tuple.local_port));
+}
+
+const struct subject subject_socket = {
+	.name = "socket",
+	.role = "client",
+	.number = 12,
+	.wakes = WAKE_BIND,
+	.about = starved_about,
+	.key = starved_key,
+	.evidence = subject_listed,
+};
+
+const struct subject subject_accept = {
+	.name = "accept",
+	.failed = "could not accept a connection on",
+	.role = "listener",
+	.number = 13,
+	.wakes = WAKE_BIND,
+	.uncounted = true,
+	.about = starved_about,
+	.key = starved_key,
 	.evidence = subject_listed,
 };

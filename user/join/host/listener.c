@@ -161,6 +161,18 @@ void listener_snapshot(struct join *join, const struct event *event)
 	slot->listener.backlog_max = snapshot->backlog_max;
 }
 
+void listener_accept_failed(struct join *join, const struct event *event)
+{
+	const struct ev_syscall *call = &event->syscall;
+	struct listener_slot *slot = find(join->listeners, event->head.cookie);
+
+	if (!slot || !(event->head.known & EVENT_K_OWNER))
+		return;
+	slot->listener.accept_failed_ns = event->head.ts_ns;
+	slot->listener.accept_error = call->error;
+	slot->listener.accept_owner = call->owner;
+}
+
 void listener_close(struct join *join, const struct event *event)
 {
 	struct listener_slot *slot = find(join->listeners, event->head.cookie);

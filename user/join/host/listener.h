@@ -11,6 +11,7 @@ void listeners_free(struct listeners *listeners);
 void listener_open(struct join *join, const struct event *event);
 void listener_snapshot(struct join *join, const struct event *event);
 void listener_close(struct join *join, const struct event *event);
+void listener_accept_failed(struct join *join, const struct event *event);
 
 /* Valid until the next record. NULL: none known. */
 const struct listener *listener_by_cookie(const struct join *join, __u64 cookie);

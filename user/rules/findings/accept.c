@@ -50,13 +50,24 @@ static bool aborted(const struct opening *opening)
 	       !opening->bytes_received;
 }
 
+static bool is_starved(const struct view *view)
+{
+	const struct listener *listener = look_full_listener(view);
+
+	return look_accept_fails(view, listener) &&
+	       (listener->accept_error == EMFILE || listener->accept_error == ENFILE);
+}
+
 static bool match_queue_full(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
 	guess->confidence = confidence_of(view);
-	if (view->wake == WAKE_OVERFLOW)
+	if (view->wake == WAKE_OVERFLOW) {
+		/* its own call failed: that is what is told of it (local-fd-limit) */
+		guess->silent = is_starved(view);
 		return true;
+	}
 	if (opening->refused_here)
 		return false;
 	if (opening->established_ns)
@@ -69,22 +80,6 @@ static __u32 netns_of(const struct view *view)
 	if (view->opening)
 		return view->opening->full.netns ? view->opening->full.netns : view->opening->netns;
 	return view->attempt->netns;
-}
-
-static const struct listener *listener_of(const struct view *view)
-{
-	const struct listener *listener;
-	__u64 cookie = view->opening ? view->opening->full.listener_cookie :
-				       view->attempt->overflow->cookie;
-
-	if (!view->opening && view->attempt->overflow->listener)
-		return view->attempt->overflow->listener;
-	for (__u32 at = 0; (listener = join_listener(view->join, &at));)
-		if (cookie && listener->cookie == cookie)
-			return listener;
-	if (!view->opening)
-		return NULL;
-	return join_listener_for(view->join, netns_of(view), &view->opening->tuple);
 }
 
 static void add_queue(struct text *text, const struct view *view, const struct listener *listener)
@@ -134,9 +129,10 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 {
 	const struct attempt *attempt = view->attempt;
 	const struct opening *opening = view->opening;
-	const struct listener *listener = listener_of(view);
+	const struct listener *listener = look_full_listener(view);
 	const struct ev_fact *state = attempt_fact(view->join, attempt, FACT_TASK_STATE, 0);
 	const struct ev_fact *counter = overflows(view);
+	bool fails = look_accept_fails(view, listener);
 	__u16 port = listener ?
 			     listener->tuple.local_port : /* behind a published port another one */
 			     opening ? opening->tuple.remote_port :
@@ -161,18 +157,13 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 		text_add(&what, ", the last from ");
 		address_print(&what, attempt->overflow->tuple.remote);
 	}
-	if (listener && listener->owner_known)
-		words_owner(&why, &listener->owner);
-	else if (!opening && attempt->owner_known)
-		words_owner(&why, &attempt->owner);
-	else
-		text_add(&why, "the listener");
-	text_add(&why, " does not call accept() as fast as connections come");
-	if (state && !(state->flags & FACT_F_ABSENT)) {
+	words_why_full(&why, view, listener);
+	if (!fails && state && !(state->flags & FACT_F_ABSENT)) {
 		text_add(&why, "; it is ");
 		text_add_foreign(&why, state->text, sizeof(state->text));
 	}
-	add_limit(&why, view);
+	if (!fails)
+		add_limit(&why, view);
 	if (counter)
 		text_add(&why, "; " OVERFLOWS " is %lld since that namespace began",
 			 counter->number);
@@ -182,6 +173,8 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 	}
 	if (opening && listener)
 		words_party_listener(finding, listener, "listener");
+	if (fails)
+		words_check_starved(view, finding, &listener->accept_owner, listener->accept_error);
 	check = words_check(view, finding, netns_of(view));
 	text_add(&check.run, "ss -ltnp 'sport = :%u'", port);
 	words_check_end(&check, "Recv-Q is the queue now, Send-Q its maximum");
@@ -199,7 +192,7 @@ static bool decide_queue_full(const struct verdict *verdict)
 
 static void want_queue_full(const struct view *view, struct fact_request *wanted)
 {
-	const struct listener *listener = listener_of(view);
+	const struct listener *listener = look_full_listener(view);
 
 	if (!view->opening || view->opening->netns != netns_of(view)) {
 		/* the path of a client that is not of this namespace is not ours to tell */
@@ -210,6 +203,7 @@ static void want_queue_full(const struct view *view, struct fact_request *wanted
 		wanted->pid = listener->owner.tgid;
 	else if (view->opening)
 		wanted->wanted &= ~BIT(FACT_TASK_STATE);
+	words_want_starved(view, wanted);
 }
 
 const struct rule rule_accept_queue_full = {
@@ -220,15 +214,16 @@ const struct rule rule_accept_queue_full = {
 	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_OVERFLOW,
 	.match = match_queue_full,
 	.tell = tell_queue_full,
-	.facts = BIT(FACT_SYSCTL) | BIT(FACT_COUNTER) | BIT(FACT_TASK_STATE) | BIT(FACT_ROUTE),
+	.facts = BIT(FACT_SYSCTL) | BIT(FACT_COUNTER) | BIT(FACT_TASK_STATE) | BIT(FACT_ROUTE) |
+		 BIT(FACT_OPEN_FILES),
 	.decide = decide_queue_full,
 	.want = want_queue_full,
 	.sysctls = { "net.core.somaxconn", ABORT },
 	.counters = { OVERFLOWS },
 	.means = "a listener's accept queue overflowed",
 	.evidence =
-		"a SYN met a queue above its maximum and was ignored; or the handshake's last ACK did (dropped with TCP_LISTEN_OVERFLOW, or answered with a reset). Certain only where the queue was seen above its maximum and that namespace's ListenOverflows, read afterwards, is not 0; 0 refutes it: possible",
-	.gate = "a client of this machine that fails for it has it as its own verdict; others are told once per listener and episode",
+		"a SYN met a queue above its maximum and was ignored; or the handshake's last ACK did (dropped with TCP_LISTEN_OVERFLOW, or answered with a reset). Certain only where the queue was seen above its maximum and that namespace's ListenOverflows, read afterwards, is not 0; 0 refutes it: possible. Why it fills: accept() is not called, or it is called and fails (a descriptor or memory is wanting)",
+	.gate = "a listener whose own accept() fails for want of a descriptor has that told (local-fd-limit); a client of this machine that fails for it has it as its own verdict; others are told once per listener and episode",
 	.general_check =
 		"ss -ltn: Recv-Q against Send-Q; nstat -az TcpExtListenOverflows; why the process does not accept",
 	.kernels =

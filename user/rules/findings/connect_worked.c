@@ -43,10 +43,11 @@ static void add_why_slow(struct text *why, const struct view *view)
 {
 	const struct opening *opening = view->opening;
 
-	if (opening->full.seen)
-		text_add(why, "the SYN met a full accept queue on this machine (%u of %u)",
+	if (opening->full.seen) {
+		text_add(why, "the SYN met a full accept queue on this machine (%u of %u): ",
 			 opening->full.backlog, opening->full.backlog_max);
-	else if (look_drop_is_filter(view->join, &opening->drop_out))
+		words_why_full(why, view, look_full_listener(view));
+	} else if (look_drop_is_filter(view->join, &opening->drop_out))
 		text_add(why, "this host dropped a SYN of it");
 	else if (waited_for_neighbor(opening)) {
 		text_add(why, "the first SYN reached no interface for ");
@@ -77,6 +78,31 @@ static void add_why_slow(struct text *why, const struct view *view)
 		text_add(why, "the path or the far end is slow");
 }
 
+/* Whose queue it was, and how it is looked at. */
+static void tell_full_queue(const struct view *view, struct finding *finding)
+{
+	const struct opening *opening = view->opening;
+	const struct listener *listener = look_full_listener(view);
+	struct words_check check;
+
+	if (listener)
+		words_party_listener(finding, listener, "listener");
+	if (look_accept_fails(view, listener))
+		words_check_starved(view, finding, &listener->accept_owner, listener->accept_error);
+	check = words_check(view, finding, opening->full.netns);
+	text_add(&check.run, "ss -ltnp 'sport = :%u'",
+		 listener ? listener->tuple.local_port : opening->tuple.remote_port);
+	words_check_end(&check, "Recv-Q is the queue now, Send-Q its maximum");
+}
+
+static void want_slow(const struct view *view, struct fact_request *wanted)
+{
+	if (view->opening->full.seen)
+		words_want_starved(view, wanted);
+	else
+		wanted->wanted &= ~BIT(FACT_OPEN_FILES);
+}
+
 static void tell_slow(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
@@ -98,6 +124,10 @@ static void tell_slow(const struct view *view, struct finding *finding)
 		words_duration(&what, median_us * NS_PER_US);
 	}
 	add_why_slow(&why, view);
+	if (opening->full.seen) {
+		tell_full_queue(view, finding);
+		return;
+	}
 	words_check_route(view, finding, "whether this is the right way there");
 	if (waited_for_neighbor(opening))
 		return;
@@ -115,7 +145,8 @@ const struct rule rule_connect_slow = {
 	.wakes = WAKE_WORKED,
 	.match = match_slow,
 	.tell = tell_slow,
-	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR) | BIT(FACT_OPEN_FILES),
+	.want = want_slow,
 	.means = "established, but slowly",
 	.evidence =
 		"the SYN was repeated before the answer, and why as far as it shows (a full queue, a drop, a next hop that answered late, a challenge, the first SYN echoed by the answer); or the handshake took longer than slow-handshake and slow-factor times this destination's median",

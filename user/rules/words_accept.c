@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* words_accept.c - why an accept queue is full, and a call found no descriptor */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rules/look.h"
+#include "rules/words.h"
+
+#define FILES_MAX "fs.file-max"
+#define FILES_NOW "fs.file-nr"
+
+static const struct ev_fact *open_files(const struct view *view, const char *name)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_OPEN_FILES, i));
+	     i++)
+		if (!strcmp(fact->name, name) && !(fact->flags & FACT_F_ABSENT))
+			return fact;
+	return NULL;
+}
+
+static void add_files(struct text *text, const struct view *view)
+{
+	const struct ev_fact *total = open_files(view, "total");
+	const struct ev_fact *closing = open_files(view, "CLOSE_WAIT");
+
+	if (!total) {
+		text_add(text, ": it has as many files open as it may");
+		return;
+	}
+	text_add(text, ": it has %lld of at most %lld files open", total->number, total->limit);
+	if (closing && closing->number)
+		text_add(text,
+			 ", %lld of them connections that the peer has closed and it has not "
+			 "(CLOSE_WAIT)",
+			 closing->number);
+}
+
+void words_starved(struct text *text, const struct view *view, __s32 error)
+{
+	const char *name = decode_errno_name(error);
+
+	text_add(text, "%s", name ? name : "an error");
+	if (error == EMFILE) {
+		add_files(text, view);
+	} else if (error == ENFILE) {
+		text_add(text, ": this host has as many files open as it may");
+		if (look_sysctl(view, FILES_MAX)) {
+			text_add(text, ", ");
+			words_sysctl(text, view, FILES_MAX);
+		}
+	} else {
+		text_add(text, ": the kernel had no memory for it");
+	}
+}
+
+void words_why_full(struct text *text, const struct view *view, const struct listener *listener)
+{
+	const struct attempt *attempt = view->attempt;
+
+	if (look_accept_fails(view, listener)) {
+		words_owner(text, &listener->accept_owner);
+		text_add(text, " calls accept(), which fails with ");
+		words_starved(text, view, listener->accept_error);
+		return;
+	}
+	if (listener && listener->owner_known)
+		words_owner(text, &listener->owner);
+	else if (!view->opening && attempt->owner_known)
+		words_owner(text, &attempt->owner);
+	else
+		text_add(text, "the listener");
+	text_add(text, " does not call accept() as fast as connections come");
+}
+
+void words_want_starved(const struct view *view, struct fact_request *wanted)
+{
+	const struct listener *listener = look_full_listener(view);
+
+	if (look_accept_fails(view, listener) && listener->accept_error == EMFILE)
+		wanted->pid = listener->accept_owner.tgid;
+	else
+		wanted->wanted &= ~BIT(FACT_OPEN_FILES);
+}
+
+void words_check_starved(const struct view *view, struct finding *finding,
+			 const struct event_owner *owner, __s32 error)
+{
+	struct words_check check = words_check(view, finding, 0);
+
+	if (error == EMFILE) {
+		text_add(&check.run, "ls -l /proc/%u/fd", owner->tgid);
+		words_check_end(&check, "what they are; to change: close what is over, or a larger "
+					"LimitNOFILE= in the unit");
+	} else if (error == ENFILE) {
+		text_add(&check.run, "sysctl " FILES_NOW " " FILES_MAX);
+		words_check_end(&check, "open, free and most of all processes together");
+	} else {
+		text_add(&check.run, "grep -i sock /proc/net/sockstat");
+		words_check_end(&check, "mem: pages that sockets hold, against net.ipv4.tcp_mem");
+	}
+}
