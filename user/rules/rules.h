@@ -99,6 +99,8 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 	  "more segments than this sent again, or out of order, are notable")                  \
 	X(LOSS_SEGMENTS, "loss-segments", "segments", 50,                                      \
 	  "of fewer segments than this no rate is told")                                       \
+	X(LOSS_TIME, "loss-time", "ms", 2000,                                                  \
+	  "of so much time lost in retransmission time-outs few segments are notable, too")    \
 	X(SLOW_ANSWER, "slow-answer", "ms", 1000,                                              \
 	  "an answer is slow when it came later than this")                                    \
 	X(SILENCE, "silence", "s", 60,                                                         \

@@ -133,6 +133,7 @@ static void take_side(struct figures_side *to, const struct stream_side *from)
 	to->bytes_again = from->bytes_again;
 	to->again = stream_side_retransmissions(from);
 	to->timeouts = from->timeouts;
+	to->waits_ns = from->waits_ns;
 	to->dsacks = from->dsacks;
 	to->last_ns = from->last_ns;
 	if (from->state & SIDE_FIN) {

@@ -87,6 +87,7 @@ struct figures_side {
 	__u32 unacked_bytes; /* and not; of a socket all that was written */
 	__u32 again; /* segments sent again */
 	__u32 timeouts; /* of them after a silence that only a timer ends */
+	__u64 waits_ns; /* spent in those of payload that was acknowledged later: FIGURES_SEGMENTS */
 	__u32 dsacks; /* this side told that it had got something twice (RFC 2883) */
 	__u64 last_ns; /* the last packet seen; 0 unknown */
 	__u64 fin_ns; /* the first FIN */

@@ -124,6 +124,8 @@ struct stream_side {
 	__u64 bytes_again; /* of payload, in retransmissions */
 	__u32 flagged[STREAM_FLAG_COUNT];
 	__u32 timeouts; /* of STREAM_RETRANSMISSION: after a silence that only a timer ends */
+	__u64 waits_ns; /* spent in time-outs of payload that was acknowledged since */
+	__u64 waiting_ns; /* and that was not yet */
 	__u32 dsacks; /* this side told that it had got something twice (RFC 2883) */
 	__u32 again_soon; /* of STREAM_OUT_OF_ORDER: sent before, and that is in the capture */
 	__u32 copies; /* the same packet captured again */

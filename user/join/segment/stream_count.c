@@ -259,8 +259,11 @@ void stream_count(struct stream *stream, struct conn_ends *ends, const struct pa
 			from->longest = packet->payload_bytes;
 	}
 	if ((flags & BIT(STREAM_RETRANSMISSION)) && from->sent_ns && ts_ns > from->sent_ns &&
-	    ts_ns - from->sent_ns >= RTO_LEAST_NS)
+	    ts_ns - from->sent_ns >= RTO_LEAST_NS) {
 		from->timeouts++;
+		if (packet->payload_bytes && !to->zero_since_ns)
+			from->waiting_ns += ts_ns - from->sent_ns;
+	}
 	for (__u32 left = flags; left; left &= left - 1)
 		from->flagged[__builtin_ctz(left)]++;
 	if (packet->flags & PACKET_F_DSACK)

@@ -211,6 +211,21 @@ static void take_scale(struct segment *segment)
 	}
 }
 
+/*
+ * Something new was acknowledged: had the time-out been for nothing, it would have come sooner after
+ * the repetition than any round trip takes (RFC 3522).
+ */
+static void settle_wait(struct segment *segment)
+{
+	struct stream_side *to = segment->to;
+
+	if (!to->waiting_ns)
+		return;
+	if (since(to->sent_ns, segment->ts_ns) >= to->rtt.least_us * 1000ull / 2)
+		to->waits_ns += to->waiting_ns;
+	to->waiting_ns = 0;
+}
+
 /* What the next segment will be compared with. */
 static void take_over(struct segment *segment, __u32 end)
 {
@@ -233,6 +248,7 @@ static void take_over(struct segment *segment, __u32 end)
 		from->acked = packet->ack;
 		from->acked_ns = segment->ts_ns;
 		from->state |= SIDE_ACKED;
+		settle_wait(segment);
 	}
 	from->last_ns = segment->ts_ns;
 	from->last_flags = (__u16)segment->flags;

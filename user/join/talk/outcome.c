@@ -337,14 +337,28 @@ static void take_words(struct outcome *outcome, const struct connection *connect
 	take_wait(outcome, connection);
 }
 
-/* What one side said is not to be judged without the other's: then no more than the TLS is known. */
-static void take_known(struct outcome *outcome)
+/*
+ * What went on unanswered by a side that was not captured: nobody goes on saying the same who was
+ * answered, neither with something new nor with another acknowledgment.
+ */
+static void take_unheard(struct outcome_side *side, const struct connection_side *own)
+{
+	if (!side->stuck || own->data.ts_ns > own->stuck_ns || own->again.ack != own->data.ack ||
+	    own->again.seq != own->stuck_seq)
+		return;
+	side->known = OUTCOME_STUCK | OUTCOME_REPEATS | OUTCOME_UNACKED;
+}
+
+/* What one side said is not to be judged without the other's: then little more than the TLS is known. */
+static void take_known(struct outcome *outcome, const struct connection *connection)
 {
 	const struct figures_side *side = outcome->figures.side;
 
 	outcome->known = outcome->tls ? OUTCOME_TLS : 0;
 	if (!side[0].packets || !side[1].packets) {
 		outcome->side[0].known = outcome->side[1].known = 0;
+		take_unheard(&outcome->side[!side[0].packets], &connection->side[!side[0].packets]);
+		sum_known(outcome);
 		return;
 	}
 	outcome->known |= OUTCOME_ENDED;
@@ -381,5 +395,5 @@ void outcome_take_talk(struct outcome *outcome, const struct connection *connect
 	take_side(outcome, connection, 1);
 	take_end(outcome);
 	take_words(outcome, connection);
-	take_known(outcome);
+	take_known(outcome, connection);
 }

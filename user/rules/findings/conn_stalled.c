@@ -194,11 +194,44 @@ static bool never_acked(const struct view *view, int side)
 	return is_stuck(view, side) && look_side(view, side)->stuck_silent;
 }
 
+/* The other direction was not captured: it may have been answered there. */
+static bool is_unheard(const struct view *view, int side)
+{
+	return !look_figures(view, !side)->packets;
+}
+
 static bool match_timed_out(const struct view *view, struct guess *guess)
 {
+	int side = which(view, never_acked);
+
 	guess->absence = true;
 	guess->confidence = CONFIDENCE_LIKELY;
-	return which(view, never_acked) != FIGURES_NEITHER;
+	if (side == FIGURES_NEITHER || !is_unheard(view, side))
+		return side != FIGURES_NEITHER;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	guess->blind |= BLIND_PACKETS_OUT_OF_SIGHT;
+	return true;
+}
+
+static void tell_unheard(const struct view *view, struct finding *finding, int side)
+{
+	const struct outcome_side *own = look_side(view, side);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	words_side(&what, view, side);
+	text_add(&what, " sent a segment of %u bytes again %u times in ", own->stuck_bytes,
+		 own->stuck);
+	words_duration(&what, ns_between(own->stuck_ns, own->again_ns));
+	text_add(&what, " and nothing new after it; this capture holds no packet of ");
+	words_side(&what, view, !side);
+	text_add(&why,
+		 "that host is off or cut off, or the way to it or back from it is broken: what it "
+		 "sent did not pass here, so it is not known");
+	text_add(&check.run, "ping -c 3 ");
+	address_print(&check.run, look_figures(view, !side)->address);
+	words_check_end(&check, "whether that host answers at all");
 }
 
 static void tell_timed_out(const struct view *view, struct finding *finding)
@@ -207,8 +240,13 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 	const struct outcome_side *own = look_side(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
+	struct words_check check;
 
+	if (is_unheard(view, side)) {
+		tell_unheard(view, finding, side);
+		return;
+	}
+	check = check_on(view, finding, side);
 	text_add(&what, "%u bytes of ", own->unacked_bytes);
 	words_side(&what, view, side);
 	text_add(&what, " were sent again %u times in ", own->stuck);
@@ -239,7 +277,7 @@ const struct rule rule_conn_timed_out = {
 	.tell_socket = standing_tell_timed_out,
 	.means = "data was sent again and again and never acknowledged",
 	.evidence =
-		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition; live: ETIMEDOUT with bytes unacknowledged, pending from the third repetition in a row",
+		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition (possible at most where the capture holds none of it at all: then nothing new may follow); live: ETIMEDOUT with bytes unacknowledged, pending from the third repetition in a row",
 	.gate = "one packet of the other side after the first repetition refutes it",
 	.general_check = "ping HOST; a capture at the other end",
 	.kernels = "every kernel tells it",
@@ -316,9 +354,14 @@ static __u32 sent_again(const struct view *view, int side)
 {
 	const struct figures_side *wire = look_figures(view, side);
 
-	return wire->flagged[STREAM_RETRANSMISSION] +
-	       (is_mirrored(view) ? 0 :
-				    wire->flagged[STREAM_FAST_RETRANSMISSION] + wire->again_soon);
+	__u32 count =
+		wire->flagged[STREAM_RETRANSMISSION] +
+		(is_mirrored(view) ? 0 :
+				     wire->flagged[STREAM_FAST_RETRANSMISSION] + wire->again_soon);
+	__u32 last = look_side(view, side)->stuck_silent ? look_side(view, side)->stuck : 0;
+
+	/* what was never answered to the end: the other side fell silent */
+	return count > last ? count - last : 0;
 }
 
 static bool is_notable(const struct view *view, int side, __u32 count)
@@ -330,9 +373,16 @@ static bool is_notable(const struct view *view, int side, __u32 count)
 					    thresholds->value[THRESHOLD_LOSS_PERCENT];
 }
 
-static bool loses(const struct view *view, int side)
+static bool loses_many(const struct view *view, int side)
 {
 	return is_notable(view, side, sent_again(view, side));
+}
+
+static bool loses(const struct view *view, int side)
+{
+	return loses_many(view, side) ||
+	       look_figures(view, side)->waits_ns >=
+		       view->thresholds->value[THRESHOLD_LOSS_TIME] * NS_PER_MS;
 }
 
 static bool match_loss(const struct view *view, struct guess *guess)
@@ -355,17 +405,27 @@ static void tell_loss(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
 
-	add_share(&what, sent_again(view, side), wire->segments);
-	text_add(&what, " of ");
-	words_side(&what, view, side);
-	text_add(&what, " were sent again, %u of them after a time-out, %u after duplicate ACKs",
-		 wire->timeouts, wire->flagged[STREAM_FAST_RETRANSMISSION]);
+	if (loses_many(view, side)) {
+		add_share(&what, sent_again(view, side), wire->segments);
+		text_add(&what, " of ");
+		words_side(&what, view, side);
+		text_add(&what, " were sent again");
+	} else {
+		words_duration(&what, wire->waits_ns);
+		text_add(&what, " went by in time-outs before ");
+		words_side(&what, view, side);
+		text_add(&what, " sent again what was not acknowledged: %u of its %llu segments",
+			 sent_again(view, side), wire->segments);
+	}
+	text_add(&what, ", %u of them after a time-out, %u after duplicate ACKs", wire->timeouts,
+		 wire->flagged[STREAM_FAST_RETRANSMISSION]);
 	if (wire->flagged[STREAM_SPURIOUS_RETRANSMISSION])
 		text_add(&what, "; %u more without need",
 			 wire->flagged[STREAM_SPURIOUS_RETRANSMISSION]);
 	text_add(&why, "packets are lost on the way to ");
 	words_side(&why, view, !side);
-	text_add(&why, ", or its acknowledgments on the way back");
+	text_add(&why, ", or its acknowledgments on the way back%s",
+		 loses_many(view, side) ? "" : ", or that host said nothing meanwhile");
 	text_add(&check.run, "ip -s link");
 	words_check_end(
 		&check,
@@ -385,8 +445,8 @@ const struct rule rule_conn_loss = {
 	.tell_socket = standing_tell_loss,
 	.means = "many segments had to be sent again",
 	.evidence =
-		"the share of segments that were sent again, and after what; needless (spurious) ones and copies do not count; live: the socket's own counts, less what the peer tells it got twice, at the end",
-	.gate = "thresholds loss-percent and loss-segments; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again; in a capture that shows packets twice, what was sent again after duplicate ACKs or within a round trip does not count",
+		"the share of segments that were sent again, and after what, or the time that went by in time-outs before; needless (spurious) ones, copies, and what was never answered to the end do not count; live: the socket's own counts, less what the peer tells it got twice, at the end",
+	.gate = "thresholds loss-percent and loss-segments, or loss-time; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again; in a capture that shows packets twice, what was sent again after duplicate ACKs or within a round trip does not count",
 	.general_check = "ip -s link; sockwhy compare of captures at both ends",
 	.kernels = "every kernel tells it; 5.10 to 6.6 do not count time-outs",
 };
@@ -448,103 +508,5 @@ const struct rule rule_conn_reordered = {
 		"the share of segments out of order, and the duplicate ACKs they provoke; so far of captures only, per connection",
 	.gate = "thresholds loss-percent and loss-segments, as for conn-loss, and five of them; not told of a capture that shows packets twice, where order cannot be told from loss",
 	.general_check = "nstat -az TcpExtTCPSACKReorder; the hashing of bonds and queues",
-	.kernels = "captures only so far",
-};
-
-/* ---- conn-slow-peer ---- */
-
-static bool match_slow(const struct view *view, struct guess *guess)
-{
-	if (!view->outcome->figures.client_known ||
-	    view->outcome->answer_ns < view->thresholds->value[THRESHOLD_SLOW_ANSWER] * NS_PER_MS)
-		return false;
-	if (view->outcome->answer_owed)
-		return true;
-	/* a server may speak by itself: that it answers is not known */
-	guess->severity = SEVERITY_INFO;
-	guess->confidence = CONFIDENCE_POSSIBLE;
-	return true;
-}
-
-static void tell_slow(const struct view *view, struct finding *finding)
-{
-	__u8 client = look_client(view);
-	__u32 rtt_us = stream_rtt_mean_us(&look_figures(view, client)->rtt);
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check = words_check_remote(finding);
-
-	words_side(&what, view, !client);
-	text_add(&what, " spoke ");
-	words_duration(&what, view->outcome->answer_ns);
-	text_add(&what, " after its host had acknowledged the client's last word");
-	if (rtt_us) {
-		text_add(&what, "; round trips take ");
-		words_duration(&what, rtt_us * 1000ull);
-	}
-	text_add(&why,
-		 "if that was the answer, the time is the server application's, not the network's");
-	text_add(&check.run, "ss -tnpi 'sport = :%u'", look_figures(view, !client)->port);
-	words_check_end(&check, "whether it reads (Recv-Q); its own log of slow requests");
-}
-
-const struct rule rule_conn_slow_peer = {
-	.id = "conn-slow-peer",
-	.stage = STAGE_EXCHANGED,
-	.severity = SEVERITY_WARNING,
-	.cap = CONFIDENCE_LIKELY,
-	.wakes = WAKE_CONNECTION,
-	.needs = OUTCOME_ANSWER,
-	.match = match_slow,
-	.tell = tell_slow,
-	.means = "the server's host acknowledges quickly, its application answers slowly",
-	.evidence =
-		"the longest time from the acknowledgment of the client's last word to the server's next one; so far of captures only",
-	.gate = "threshold slow-answer; where nothing tells that the server answered rather than spoke by itself it is an info, at most possible",
-	.general_check = "the server application's log",
-	.kernels = "captures only so far",
-};
-
-/* ---- conn-silent ---- */
-
-static bool match_silent(const struct view *view, struct guess *guess)
-{
-	const struct outcome *outcome = view->outcome;
-
-	(void)guess;
-	return !outcome->side[0].spoke && !outcome->side[1].spoke &&
-	       ns_between(outcome->established_ns, outcome->ended_ns) >
-		       view->thresholds->value[THRESHOLD_SILENCE] * NS_PER_S;
-}
-
-static void tell_silent(const struct view *view, struct finding *finding)
-{
-	const struct outcome *outcome = view->outcome;
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check = words_check(view, finding, 0);
-
-	text_add(&what, "connected, and neither side said a word for ");
-	words_duration(&what, ns_between(outcome->established_ns, outcome->ended_ns));
-	text_add(&why,
-		 "each side waits for the other to begin, or the connection is kept in reserve");
-	text_add(&check.run, "ss -tnpi 'dport = :%u'",
-		 look_figures(view, !look_client(view))->port);
-	words_check_end(&check, "which process holds it; in most protocols the client begins");
-}
-
-const struct rule rule_conn_silent = {
-	.id = "conn-silent",
-	.stage = STAGE_EXCHANGED,
-	.severity = SEVERITY_WARNING,
-	.cap = CONFIDENCE_LIKELY,
-	.wakes = WAKE_CONNECTION,
-	.needs = OUTCOME_ESTABLISHED | OUTCOME_SPOKE,
-	.match = match_silent,
-	.tell = tell_silent,
-	.means = "connected, then nobody said a word",
-	.evidence = "no byte either way for threshold silence; so far of captures only",
-	.gate = "on request only where it is live",
-	.general_check = "which protocol it is, and who has to begin",
 	.kernels = "captures only so far",
 };
