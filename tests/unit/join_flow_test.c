@@ -69,7 +69,7 @@ static void told_once_when_it_has_settled(void **state)
 	assert_non_null(flow);
 	assert_int_equal(flow->cookie, 1);
 	assert_int_equal(flow->counts.bytes_sent, 77);
-	assert_int_equal(flow->owner.tgid, 100);
+	assert_int_equal(flow->owner->tgid, 100);
 	figures_take_flow(&figures, flow, 0);
 	assert_int_equal(figures.end, CONN_CLOSED);
 	assert_int_equal(figures.closed_first, FIGURES_REMOTE);
@@ -110,7 +110,7 @@ static void full_of_open_ones(void **state)
 	flow = due(join);
 	assert_non_null(flow);
 	assert_int_equal(flow->cookie, ROOM + 2);
-	assert_false(flow->owner_known);
+	assert_null(flow->owner);
 	assert_int_equal(flow->counts.bytes_sent, 5);
 	assert_null(due(join));
 	/* the end of one that was makes room without waiting */
@@ -118,7 +118,7 @@ static void full_of_open_ones(void **state)
 	flow = due(join);
 	assert_non_null(flow);
 	assert_int_equal(flow->cookie, 2);
-	assert_true(flow->owner_known);
+	assert_non_null(flow->owner);
 	assert_null(due(join));
 	feed(join, opens(52, 99, 5, 2, 80));
 	assert_int_equal(join_flow_counters(join)->unkept, 2);
@@ -242,7 +242,7 @@ static void a_snapshot_overtakes_openings(void **state)
 	flow = last(join);
 	assert_int_equal(flow->opened_ns, 5 * MS);
 	assert_int_equal(flow->established_ns, 6 * MS);
-	assert_int_equal(flow->owner.tgid, 100);
+	assert_int_equal(flow->owner->tgid, 100);
 	assert_int_equal(flow->counts.bytes_sent, 30);
 	assert_int_equal(flow->state, 1);
 	flow = last(join);

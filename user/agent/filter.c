@@ -482,10 +482,10 @@ bool filter_attempt(struct filter *filter, const struct join *join, const struct
 {
 	const struct ev_process *process = NULL;
 
-	if (asks_owner(filter) && !(attempt->owner_known && owner_matches(filter, &attempt->owner)))
+	if (asks_owner(filter) && !(attempt->owner_known && owner_matches(filter, attempt->owner)))
 		return false;
 	if (attempt->owner_known)
-		process = join_process(join, attempt->owner.tgid, attempt->owner.start_ns);
+		process = join_process(join, attempt->owner->tgid, attempt->owner->start_ns);
 	return process_matches(filter, process) && interface_matches(filter, join, attempt) &&
 	       expression_matches(filter, attempt) && name_matches(filter, join, attempt);
 }

@@ -49,7 +49,7 @@ static void add_flows(struct pipeline *pipeline, bool all)
 		if (flows_full(pipeline->flows))
 			continue;
 		figures_take_flow(&figures, flow, join_now_ns(pipeline->join));
-		add(pipeline, &figures, flow->owner_known ? &flow->owner : NULL);
+		add(pipeline, &figures, flow->owner);
 	}
 }
 

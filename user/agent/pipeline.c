@@ -171,8 +171,8 @@ static bool want_path(const struct attempt *attempt, const struct verdict *verdi
 		.attempt = attempt->id,
 		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
 		.netns = opening->netns,
-		.pid = attempt->owner.tgid,
-		.uid = attempt->owner.uid,
+		.pid = attempt->owner->tgid,
+		.uid = attempt->owner->uid,
 		.tuple = opening->tuple,
 		.mark = opening->mark,
 		.bound_ifindex = opening->bound_ifindex,
@@ -284,7 +284,7 @@ static void count_verdict(struct pipeline *pipeline, const struct attempt *attem
 		.time_ns = attempt->due_ns,
 		.started_ns = attempt->started_ns,
 		.owner_known = attempt->owner_known,
-		.owner = attempt->owner,
+		.owner = *attempt->owner,
 	};
 	struct group_counts counts;
 	bool told;

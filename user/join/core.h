@@ -13,8 +13,6 @@
 
 /* Every slot is allocated by join_new() and touched only when used: memory follows the load. */
 
-#define JOIN_OWNERS_MAX 32768 /* as many as whose.c can speak of */
-
 struct attempt_slot;
 struct attempt_table;
 struct claims;

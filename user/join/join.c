@@ -37,9 +37,10 @@ const struct join_limits join_limits_default = {
 	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
 };
 
+/* As many as connections and attempts can have, each another. */
 static int new_parties(struct join *join)
 {
-	int err = owners_new(&join->owners, JOIN_OWNERS_MAX);
+	int err = owners_new(&join->owners, 2 * (size_t)join->limits.connections);
 
 	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
 }

@@ -322,7 +322,7 @@ struct attempt {
 	const void *pending_rule; /* what join_told() was given: goes into `supersedes` */
 	__u32 netns;
 	bool owner_known;
-	struct event_owner owner;
+	const struct event_owner *owner; /* never NULL: zeros while it is not known */
 	__u64 started_ns;
 	__u64 ended_ns; /* when the last opening ended, 0 open */
 	__u64 due_ns; /* the time a judgement made now carries */
@@ -450,9 +450,8 @@ struct listener {
 	__u64 cookie;
 	__u32 netns;
 	struct event_tuple tuple; /* local only */
-	bool owner_known;
 	bool v6only;
-	struct event_owner owner;
+	const struct event_owner *owner; /* NULL: not known */
 	__u32 backlog_max;
 	__u64 since_ns; /* 0: open before the agent started */
 	/* the last accept() that failed for want of something (a descriptor, memory) */

@@ -271,8 +271,8 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 		view.opening = verdict->opening;
 	wanted->wanted = rule->facts;
 	wanted->netns = attempt->netns;
-	wanted->pid = attempt->owner.tgid;
-	wanted->uid = attempt->owner.uid;
+	wanted->pid = attempt->owner->tgid;
+	wanted->uid = attempt->owner->uid;
 	wanted->capability = rule->capability;
 	memcpy(wanted->sysctls, rule->sysctls, sizeof(rule->sysctls));
 	memcpy(wanted->counters, rule->counters, sizeof(rule->counters));

@@ -79,7 +79,7 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 
 	finding->role = attempt->subject->role;
 	finding->owner_known = attempt->owner_known;
-	finding->owner = attempt->owner;
+	finding->owner = *attempt->owner;
 	finding->netns = attempt->netns;
 	if (view->opening) {
 		tell_connection(view, finding);
@@ -310,7 +310,7 @@ static __u64 hash_kind(const struct join *join, const struct attempt *attempt,
 	__u64 h = hash_text(HASH_STABLE, verdict->rule->id, 64);
 
 	if (attempt->owner_known)
-		h = hash_owner(h, join, &attempt->owner);
+		h = hash_owner(h, join, attempt->owner);
 	h = hash_stable(h, &attempt->subject->number, sizeof(attempt->subject->number));
 	/* an address means another host in another namespace */
 	return hash_stable(h, &attempt->netns, sizeof(attempt->netns));

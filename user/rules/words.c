@@ -37,10 +37,10 @@ void words_syns(struct text *text, const struct opening *opening)
 
 void words_who(struct text *text, const struct attempt *attempt)
 {
-	if (attempt->owner_known && attempt->owner.leader[0])
-		text_add_foreign(text, attempt->owner.leader, sizeof(attempt->owner.leader));
-	else if (attempt->owner_known && attempt->owner.comm[0])
-		text_add_foreign(text, attempt->owner.comm, sizeof(attempt->owner.comm));
+	if (attempt->owner_known && attempt->owner->leader[0])
+		text_add_foreign(text, attempt->owner->leader, sizeof(attempt->owner->leader));
+	else if (attempt->owner_known && attempt->owner->comm[0])
+		text_add_foreign(text, attempt->owner->comm, sizeof(attempt->owner->comm));
 	else if (attempt->openings_count && opening_is_captured(attempt->openings[0]))
 		address_print(text, attempt->openings[0]->tuple.local);
 	else
@@ -238,10 +238,10 @@ static __u32 pid_in_netns(const struct view *view, __u32 netns)
 	const struct listener *listener;
 
 	for (__u32 at = 0; (listener = join_listener(view->join, &at));)
-		if (listener->netns == netns && listener->owner_known)
-			return listener->owner.tgid;
+		if (listener->netns == netns && listener->owner)
+			return listener->owner->tgid;
 	if (view->attempt->netns == netns && view->attempt->owner_known)
-		return view->attempt->owner.tgid;
+		return view->attempt->owner->tgid;
 	return 0;
 }
 
@@ -390,8 +390,9 @@ void words_party_listener(struct finding *finding, const struct listener *listen
 
 	if (!party)
 		return;
-	party->owner_known = listener->owner_known;
-	party->owner = listener->owner;
+	party->owner_known = listener->owner;
+	if (listener->owner)
+		party->owner = *listener->owner;
 	party->netns = listener->netns;
 	party->tuple = listener->tuple;
 	party->state = 10; /* LISTEN */

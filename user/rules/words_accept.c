@@ -66,10 +66,10 @@ void words_why_full(struct text *text, const struct view *view, const struct lis
 		words_starved(text, view, listener->accept_error);
 		return;
 	}
-	if (listener && listener->owner_known)
-		words_owner(text, &listener->owner);
+	if (listener && listener->owner)
+		words_owner(text, listener->owner);
 	else if (!view->opening && attempt->owner_known)
-		words_owner(text, &attempt->owner);
+		words_owner(text, attempt->owner);
 	else
 		text_add(text, "the listener");
 	text_add(text, " does not call accept() as fast as connections come");

@@ -454,7 +454,7 @@ void text_worked(struct sink *sink, const struct join *join, const struct attemp
 	text_add(&text, "%s", name ? name : "");
 	text = text_of(time);
 	shown.owner_known = attempt->owner_known;
-	shown.owner = attempt->owner;
+	shown.owner = *attempt->owner;
 	shown.tuple = opening->tuple;
 	shown.captured = opening_is_captured(opening);
 	text_clock(sink, &text, join, attempt->started_ns);

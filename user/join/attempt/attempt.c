@@ -92,6 +92,22 @@ static __u64 attempt_id(const struct join *join, __u64 cookie, const struct even
 	return hash_mix(h, started_ns);
 }
 
+/* @number: a use of it becomes the slot's; 0: nobody is known. */
+static void set_owner(struct join *join, struct attempt_slot *slot, __u32 number)
+{
+	static const struct event_owner nobody;
+
+	owners_drop(join->owners, slot->owner);
+	slot->owner = number;
+	slot->attempt.owner_known = number;
+	slot->attempt.owner = number ? owners_at(join->owners, number) : &nobody;
+}
+
+static void set_wisher(struct attempt_slot *slot, const struct event_owner *owner)
+{
+	slot->wisher = (struct wisher){ owner->start_ns, owner->tgid, owner->tid };
+}
+
 size_t attempt_openings(const struct attempt *attempt)
 {
 	return attempt->openings_count;
@@ -122,8 +138,8 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 		join->counters.attempts++;
 	slot->attempt.subject = subject;
 	slot->attempt.netns = netns;
-	slot->attempt.owner = *owner;
-	slot->attempt.owner_known = owner_known;
+	set_owner(join, slot, owner_known ? owners_take(join->owners, owner) : 0);
+	set_wisher(slot, owner);
 	slot->attempt.started_ns = started_ns;
 	slot->attempt.id = attempt_id(join, cookie, owner, started_ns);
 	return slot;
@@ -175,7 +191,7 @@ static void leave_owner(struct join *join, const struct attempt_slot *slot,
 
 	if (slot->attempt.owner_known && conn->opening == opening &&
 	    (opening->opening.state == OPENING_WORKED || conn->stream))
-		conns_set_owner(join->conns, conn, &slot->attempt.owner);
+		conns_set_owner(join->conns, conn, slot->attempt.owner);
 }
 
 void attempt_release(struct join *join, struct attempt_slot *slot)
@@ -197,6 +213,7 @@ void attempt_release(struct join *join, struct attempt_slot *slot)
 	}
 	if (slot->attempt.subject->release)
 		slot->attempt.subject->release(join, &slot->attempt);
+	set_owner(join, slot, 0);
 	slot->used = false;
 	join->attempts->free[join->attempts->free_count++] = slot;
 }
@@ -223,8 +240,8 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 	const struct opening *last;
 	bool after_failure, overlapping, other_family;
 
-	if (attempt->subject != &subject_connect || attempt->owner.tgid != owner->tgid ||
-	    attempt->owner.start_ns != owner->start_ns || attempt->netns != opening->netns ||
+	if (attempt->subject != &subject_connect || slot->wisher.tgid != owner->tgid ||
+	    slot->wisher.start_ns != owner->start_ns || attempt->netns != opening->netns ||
 	    attempt->state == ATTEMPT_FINAL || slot->timer == TIMER_PROVEN ||
 	    attempt->openings_count >= JOIN_OPENINGS_MAX)
 		return false;
@@ -240,7 +257,7 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 		address_is_ipv4(last->tuple.remote) != address_is_ipv4(opening->tuple.remote);
 	if (opening_is_captured(opening)) /* other clients of the host are not told apart */
 		overlapping = false;
-	return (after_failure || overlapping) && (other_family || attempt->owner.tid == owner->tid);
+	return (after_failure || overlapping) && (other_family || slot->wisher.tid == owner->tid);
 }
 
 /* False: there is no room for another attempt. */
@@ -302,14 +319,15 @@ static bool any_established(const struct attempt *attempt)
 	return false;
 }
 
-static void learn_owner(struct opening_slot *opening, const struct event_owner *owner)
+static void learn_owner(struct join *join, struct opening_slot *opening,
+			const struct event_owner *owner)
 {
 	struct attempt_slot *slot = opening->attempt;
 
 	if (!slot || slot->attempt.owner_known)
 		return;
-	slot->attempt.owner = *owner;
-	slot->attempt.owner_known = true;
+	set_owner(join, slot, owners_take(join->owners, owner));
+	set_wisher(slot, owner);
 }
 
 static void note_failure(struct join *join, struct opening_slot *opening)
@@ -441,7 +459,7 @@ void attempt_opening(struct join *join, const struct opening_news *news, __u64 n
 		return;
 	}
 	if (news->notes & NOTE_OWNER)
-		learn_owner(opening, news->owner);
+		learn_owner(join, opening, news->owner);
 	if (news->notes & NOTE_ESTABLISHED)
 		note_established(join, opening);
 	if (news->notes & NOTE_SENT_AGAIN)

@@ -28,6 +28,7 @@ struct client {
 struct episode {
 	struct overflow overflow;
 	struct listener listener; /* a copy: its slot may be another's when this is told */
+	__u32 owner; /* number of the listener's, 0 not known */
 	struct client clients[ATTEMPT_CLIENTS_MAX];
 	__u32 clients_count;
 };
@@ -39,8 +40,17 @@ union attempt_extra {
 	struct standing standing;
 };
 
+/* Who wishes: of a process its owner's, of a capture numbers that tell clients apart. */
+struct wisher {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 tid;
+};
+
 struct attempt_slot {
 	struct attempt attempt; /* first: a struct attempt * of ours is a slot */
+	struct wisher wisher;
+	__u32 owner; /* number of the attempt's, 0 not known */
 	TAILQ_ENTRY(attempt_slot) by_timer;
 	TAILQ_ENTRY(attempt_slot) by_due;
 	__u64 deadline_ns;

@@ -42,7 +42,7 @@ const char *join_looked_up(const struct join *join, const struct event_owner *ow
 const char *attempt_remote_name(const struct join *join, const struct attempt *attempt,
 				const struct opening *opening)
 {
-	const struct event_owner *owner = attempt->owner_known ? &attempt->owner : NULL;
+	const struct event_owner *owner = attempt->owner_known ? attempt->owner : NULL;
 	struct event_tuple tuple;
 
 	if (strcmp(attempt->subject->role, "client") != 0 ||

@@ -49,7 +49,7 @@ static bool note_retry(struct join *join, const struct attempt_slot *again, __u6
 		struct failed_call *failed = &attempt_extra(join, slot)->failed;
 
 		if (slot->timer != TIMER_BIND ||
-		    !same_process(&slot->attempt.owner, &again->attempt.owner) ||
+		    !same_process(slot->attempt.owner, again->attempt.owner) ||
 		    failed->call.asked_port != wanted->asked_port ||
 		    !address_equal(failed->call.asked, wanted->asked))
 			continue;
@@ -106,7 +106,7 @@ void attempt_starved(struct join *join, const struct event *event)
 		struct failed_call *failed = &attempt_extra(join, slot)->failed;
 
 		if (slot->timer == TIMER_BIND && failed->call.call == call->call &&
-		    same_process(&slot->attempt.owner, &call->owner)) {
+		    same_process(slot->attempt.owner, &call->owner)) {
 			failed->count++;
 			failed->call.backlog = call->backlog;
 			return;
@@ -140,7 +140,7 @@ static void note_other_way(struct join *join, const struct ev_open *open, bool i
 		struct failed_call *failed = &join->attempts->extra[i].failed;
 
 		next = hash_next(undecided, i);
-		if (!same_process(&slot->attempt.owner, &open->owner) ||
+		if (!same_process(slot->attempt.owner, &open->owner) ||
 		    (failed->call.tuple.family == AF_INET6) != ipv6)
 			continue;
 		if (!other_family && open->tuple.local_port == failed->call.asked_port)

@@ -18,11 +18,8 @@ static struct attempt_slot *take_captured(struct join *join, const struct subjec
 					  __u64 first, __u64 second, __u64 started_ns)
 {
 	const struct event_owner nobody = { .tgid = (__u32)first, .tid = (__u32)second };
-	struct attempt_slot *slot = attempt_take(join, subject, &nobody, false, 0, 0, started_ns);
 
-	if (slot)
-		slot->attempt.owner = (struct event_owner){ 0 };
-	return slot;
+	return attempt_take(join, subject, &nobody, false, 0, 0, started_ns);
 }
 
 /* The @index-th of the frames that @evidence holds: those and no others are known to be of it. */

@@ -13,7 +13,7 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 				       const struct event_tuple *tuple, __u64 cookie)
 {
 	static const struct event_owner nobody;
-	bool owned = listener && listener->owner_known;
+	const struct event_owner *owner = listener ? listener->owner : NULL;
 	__u64 key = hash_mix(hash_mix(1, cookie), (__u64)evidence->netns << 16 | tuple->local_port);
 	struct attempt_slot *slot = attempt_first(join, key);
 	struct overflow *overflow;
@@ -26,7 +26,7 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 		    overflow->tuple.local_port == tuple->local_port)
 			return slot;
 	}
-	slot = attempt_take(join, &subject_overflow, owned ? &listener->owner : &nobody, owned,
+	slot = attempt_take(join, &subject_overflow, owner ? owner : &nobody, owner,
 			    evidence->netns, cookie, evidence->ts_ns);
 	if (!slot)
 		return NULL;
@@ -38,11 +38,20 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 	return slot;
 }
 
-static void note_listener(struct episode *episode, const struct listener *listener)
+static void set_owner(struct join *join, struct episode *episode, __u32 number)
+{
+	owners_drop(join->owners, episode->owner);
+	episode->owner = number;
+	episode->listener.owner = owners_at(join->owners, number);
+}
+
+static void note_listener(struct join *join, struct episode *episode,
+			  const struct listener *listener)
 {
 	if (!listener)
 		return;
 	episode->listener = *listener;
+	set_owner(join, episode, listener->owner ? owners_take(join->owners, listener->owner) : 0);
 	episode->overflow.listener = &episode->listener;
 }
 
@@ -59,7 +68,7 @@ void attempt_overflow(struct join *join, const struct full_queue *full)
 		return;
 	episode = &attempt_extra(join, slot)->episode;
 	overflow = &episode->overflow;
-	note_listener(episode, listener);
+	note_listener(join, episode, listener);
 	overflow->tuple = *tuple;
 	overflow->cookie = full->cookie;
 	overflow->count++;
@@ -84,7 +93,7 @@ void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 no
 	struct overflow *overflow = &episode->overflow;
 	const struct event_tuple *tuple = &overflow->tuple;
 
-	note_listener(episode, listener_by_cookie(join, overflow->cookie));
+	note_listener(join, episode, listener_by_cookie(join, overflow->cookie));
 	for (__u32 i = 0; i < episode->clients_count; i++) {
 		const struct client *client = &episode->clients[i];
 		struct ends ends =
@@ -118,8 +127,8 @@ static void overflow_about(const struct attempt *attempt, struct subject_about *
 	about->tuple = overflow->tuple;
 	about->cookie = overflow->cookie;
 	about->sources = CONN_SOCKET;
-	if (overflow->listener && overflow->listener->owner_known)
-		about->owner = &overflow->listener->owner;
+	if (overflow->listener)
+		about->owner = overflow->listener->owner;
 }
 
 static void overflow_key(const struct attempt *attempt, const struct opening *opening,
@@ -147,6 +156,11 @@ static bool overflow_packets(const struct attempt *attempt, size_t index, struct
 	return true;
 }
 
+static void overflow_released(struct join *join, const struct attempt *attempt)
+{
+	set_owner(join, &attempt_extra(join, (const struct attempt_slot *)attempt)->episode, 0);
+}
+
 const struct subject subject_overflow = {
 	.name = "overflow",
 	.role = "listener",
@@ -156,4 +170,5 @@ const struct subject subject_overflow = {
 	.key = overflow_key,
 	.evidence = subject_listed,
 	.packets = overflow_packets,
+	.release = overflow_released,
 };

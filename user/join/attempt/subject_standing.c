@@ -32,10 +32,10 @@ static const struct event_owner *owner_of(const struct join *join, const struct 
 	const struct attempt_slot *opened = conn->opening ? conn->opening->attempt : NULL;
 
 	if (opened && opened->attempt.owner_known)
-		return &opened->attempt.owner;
+		return opened->attempt.owner;
 	if (conn->owner)
-		return owners_at(join->owners, conn->owner);
-	return listener && listener->owner_known ? &listener->owner : NULL;
+		return conns_owner(join->conns, conn);
+	return listener ? listener->owner : NULL;
 }
 
 /* A guess by port where nobody was seen to open it. */

@@ -123,8 +123,9 @@ __u32 conns_index(const struct conns *conns, const struct conn *conn);
 void conns_set_cookie(struct conns *conns, struct conn *conn, __u64 cookie);
 struct conn *conns_by_cookie(const struct conns *conns, __u64 cookie);
 
-/* Whose it is, in place of whom it was; kept until it leaves. */
+/* Whose it is, in place of whom it was; kept until it leaves. NULL: nobody is known. */
 void conns_set_owner(struct conns *conns, struct conn *conn, const struct event_owner *owner);
+const struct event_owner *conns_owner(const struct conns *conns, const struct conn *conn);
 
 /* ---- found by its ends ---- */
 

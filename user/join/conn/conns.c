@@ -328,11 +328,16 @@ struct conn *conns_by_cookie(const struct conns *conns, __u64 cookie)
 
 void conns_set_owner(struct conns *conns, struct conn *conn, const struct event_owner *owner)
 {
-	__u32 number = conns->owners ? owners_take(conns->owners, owner) : 0;
+	__u32 number = conns->owners && owner ? owners_take(conns->owners, owner) : 0;
 
 	if (conn->owner)
 		owners_drop(conns->owners, conn->owner);
 	conn->owner = number;
+}
+
+const struct event_owner *conns_owner(const struct conns *conns, const struct conn *conn)
+{
+	return conn->owner ? owners_at(conns->owners, conn->owner) : NULL;
 }
 
 /* ---- slots ---- */

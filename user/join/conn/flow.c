@@ -134,23 +134,25 @@ static void remove_entry(struct flow_table *table, struct flow_entry *entry)
 
 /* ---- what records say ---- */
 
-static void set_owner(struct flow *flow, const struct event_owner *owner, bool listens)
+static void set_owner(struct flow_table *table, struct flow_entry *entry,
+		      const struct event_owner *owner, bool listens)
 {
-	flow->owner = *owner;
-	flow->owner_known = true;
-	flow->owner_listens = listens;
+	conns_set_owner(table->conns, entry->conn, owner);
+	entry->flow.owner = conns_owner(table->conns, entry->conn);
+	entry->flow.owner_listens = listens;
 }
 
 /* Until somebody accepts it, it is whose listener it came to. */
-static void set_listener(const struct join *join, struct flow *flow)
+static void set_listener(const struct join *join, struct flow_entry *entry)
 {
+	const struct flow *flow = &entry->flow;
 	struct event_tuple asked = { .remote_port = flow->tuple.local_port };
 	const struct listener *listener;
 
 	memcpy(asked.remote, flow->tuple.local, sizeof(asked.remote));
 	listener = join_listener_for(join, flow->netns, &asked);
-	if (listener && listener->owner_known)
-		set_owner(flow, &listener->owner, true);
+	if (listener && listener->owner)
+		set_owner(join->flows, entry, listener->owner, true);
 }
 
 static void learn_tuple(struct flow *flow, const struct event_tuple *tuple)
@@ -200,7 +202,7 @@ static void take_open(struct flow_table *table, const struct event *event)
 	if (open->how == OPEN_ACCEPT) {
 		entry = find(table, event->head.cookie);
 		if (entry && (event->head.known & EVENT_K_OWNER))
-			set_owner(&entry->flow, &open->owner, false);
+			set_owner(table, entry, &open->owner, false);
 		return;
 	}
 	if (open->how != OPEN_CONNECT)
@@ -216,7 +218,7 @@ static void take_open(struct flow_table *table, const struct event *event)
 	entry->flow.role_known = true;
 	entry->flow.client = true;
 	if (event->head.known & EVENT_K_OWNER)
-		set_owner(&entry->flow, &open->owner, false);
+		set_owner(table, entry, &open->owner, false);
 }
 
 static void take_established(struct join *join, const struct event *event)
@@ -233,7 +235,7 @@ static void take_established(struct join *join, const struct event *event)
 		entry->flow.client = active;
 		if (!active) {
 			entry->flow.opened_ns = event->head.ts_ns;
-			set_listener(join, &entry->flow);
+			set_listener(join, entry);
 		}
 	}
 	if (!active)
@@ -261,7 +263,7 @@ static void take_end(struct join *join, const struct event *event)
 		entry = make(table, event, &socket->tuple, table->room + 1);
 		if (!entry)
 			return;
-		set_listener(join, &entry->flow);
+		set_listener(join, entry);
 	}
 	flow = &entry->flow;
 	learn_tuple(flow, &socket->tuple);
@@ -321,8 +323,8 @@ static void take_snapshot(struct join *join, const struct event *event)
 	entry->flow.state = snapshot->state;
 	entry->flow.known |= EVENT_K_STATE;
 	if ((event->head.known & EVENT_K_OWNER) &&
-	    (!entry->flow.owner_known || entry->flow.owner_listens))
-		set_owner(&entry->flow, &snapshot->owner, false);
+	    (!entry->flow.owner || entry->flow.owner_listens))
+		set_owner(table, entry, &snapshot->owner, false);
 }
 
 void flow_event(struct join *join, const struct event *event)

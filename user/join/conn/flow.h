@@ -36,12 +36,11 @@ struct flow {
 	__u64 established_ns; /* 0: not seen */
 	__u64 ended_ns; /* 0: open */
 	struct event_tuple tuple;
-	struct event_owner owner;
+	const struct event_owner *owner; /* NULL: not known */
 	struct event_flow counts; /* valid with EVENT_K_FLOW in .known */
 	__u32 known; /* EVENT_K_FLOW, EVENT_K_COUNTERS, EVENT_K_TIMEOUTS, EVENT_K_STATE */
 	__u32 netns;
 	__s32 error; /* it ended with, positive errno, 0 none */
-	bool owner_known;
 	bool owner_listens; /* it is the listener's: nobody was seen to accept() */
 	bool role_known;
 	bool client; /* the local side opened it */

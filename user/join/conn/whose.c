@@ -176,7 +176,7 @@ static const struct event_owner *listening(const struct join *join, const struct
 	memcpy(tuple.local, packet->source, sizeof(tuple.local));
 	memcpy(tuple.remote, packet->destination, sizeof(tuple.remote));
 	listener = join_listener_for(join, event->head.netns, &tuple);
-	return listener && listener->owner_known ? &listener->owner : NULL;
+	return listener ? listener->owner : NULL;
 }
 
 struct parties join_parties(const struct join *join, const struct event *event)

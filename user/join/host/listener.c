@@ -16,6 +16,7 @@
 
 struct listener_slot {
 	struct listener listener; /* first */
+	__u32 owner; /* number of the listener's, 0 not known */
 	bool used;
 };
 
@@ -88,25 +89,35 @@ const struct listener *listener_by_cookie(const struct join *join, __u64 cookie)
 	return slot ? &slot->listener : NULL;
 }
 
-static void forget(struct listeners *listeners, struct listener_slot *slot)
+static void set_owner(struct join *join, struct listener_slot *slot, __u32 number)
 {
+	owners_drop(join->owners, slot->owner);
+	slot->owner = number;
+	slot->listener.owner = owners_at(join->owners, number);
+}
+
+static void forget(struct join *join, struct listener_slot *slot)
+{
+	struct listeners *listeners = join->listeners;
 	__u32 index = index_of(listeners, slot);
 
 	hash_remove(&listeners->by, 2 * index);
 	hash_remove(&listeners->by, 2 * index + 1);
+	set_owner(join, slot, 0);
 	slot->used = false;
 	listeners->free[listeners->free_count++] = index;
 }
 
 /* The slot of who listens with that cookie; NULL: all are in use, and this one stays unknown. */
-static struct listener_slot *take(struct listeners *listeners, __u64 cookie, __u32 netns,
+static struct listener_slot *take(struct join *join, __u64 cookie, __u32 netns,
 				  const struct event_tuple *tuple)
 {
+	struct listeners *listeners = join->listeners;
 	struct listener_slot *slot = find(listeners, cookie);
 	__u32 index;
 
 	if (slot)
-		forget(listeners, slot);
+		forget(join, slot);
 	if (listeners->free_count)
 		index = listeners->free[--listeners->free_count];
 	else if (listeners->touched < listeners->room)
@@ -128,12 +139,12 @@ void listener_open(struct join *join, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
 	struct listener_slot *slot =
-		take(join->listeners, event->head.cookie, event->head.netns, &open->tuple);
+		take(join, event->head.cookie, event->head.netns, &open->tuple);
 
 	if (!slot)
 		return;
-	slot->listener.owner = open->owner;
-	slot->listener.owner_known = event->head.known & EVENT_K_OWNER;
+	if (event->head.known & EVENT_K_OWNER)
+		set_owner(join, slot, owners_take(join->owners, &open->owner));
 	slot->listener.v6only = open->socket_flags & SOCKET_F_V6ONLY;
 	slot->listener.backlog_max = open->backlog_max;
 	slot->listener.since_ns = event->head.ts_ns;
@@ -146,17 +157,15 @@ void listener_snapshot(struct join *join, const struct event *event)
 	bool owner_known = event->head.known & EVENT_K_OWNER;
 
 	if (slot) { /* the two iterators tell of one socket: one of them knows the owner */
-		if (owner_known && !slot->listener.owner_known) {
-			slot->listener.owner = snapshot->owner;
-			slot->listener.owner_known = true;
-		}
+		if (owner_known && !slot->listener.owner)
+			set_owner(join, slot, owners_take(join->owners, &snapshot->owner));
 		return;
 	}
-	slot = take(join->listeners, event->head.cookie, event->head.netns, &snapshot->tuple);
+	slot = take(join, event->head.cookie, event->head.netns, &snapshot->tuple);
 	if (!slot)
 		return;
-	slot->listener.owner = snapshot->owner;
-	slot->listener.owner_known = owner_known;
+	if (owner_known)
+		set_owner(join, slot, owners_take(join->owners, &snapshot->owner));
 	slot->listener.v6only = snapshot->flags & SOCKET_F_V6ONLY;
 	slot->listener.backlog_max = snapshot->backlog_max;
 }
@@ -176,6 +185,7 @@ void listener_accept_failed(struct join *join, const struct event *event)
 void listener_close(struct join *join, const struct event *event)
 {
 	struct listener_slot *slot = find(join->listeners, event->head.cookie);
+	const struct event_owner *owner = slot ? slot->listener.owner : NULL;
 	char buffer[112];
 	struct text text = text_of(buffer);
 
@@ -183,15 +193,15 @@ void listener_close(struct join *join, const struct event *event)
 		return;
 	text_add(&text, "listener ");
 	address_print_port(&text, slot->listener.tuple.local, slot->listener.tuple.local_port);
-	if (slot->listener.owner_known) {
+	if (owner) {
 		text_add(&text, " of ");
-		text_add_foreign(&text, slot->listener.owner.leader, EVENT_COMM_SIZE);
-		text_add(&text, "[%u]", slot->listener.owner.tgid);
+		text_add_foreign(&text, owner->leader, EVENT_COMM_SIZE);
+		text_add(&text, "[%u]", owner->tgid);
 	}
 	text_add(&text, " closed");
 	host_note_change(join, slot->listener.netns, event->head.ts_ns, CHANGE_LISTENER, true,
-			 slot->listener.owner.tgid, buffer);
-	forget(join->listeners, slot);
+			 owner ? owner->tgid : 0, buffer);
+	forget(join, slot);
 }
 
 const struct listener *join_listener(const struct join *join, __u32 *at)

@@ -199,8 +199,8 @@ static void want_queue_full(const struct view *view, struct fact_request *wanted
 		wanted->netns = netns_of(view);
 		wanted->wanted &= ~(BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR));
 	}
-	if (listener && listener->owner_known)
-		wanted->pid = listener->owner.tgid;
+	if (listener && listener->owner)
+		wanted->pid = listener->owner->tgid;
 	else if (view->opening)
 		wanted->wanted &= ~BIT(FACT_TASK_STATE);
 	words_want_starved(view, wanted);

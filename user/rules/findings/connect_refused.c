@@ -132,9 +132,12 @@ static const struct listener *listens_since(const struct view *view)
 static bool listener_age(const struct view *view, const struct listener *listener, __u64 *age_ns)
 {
 	__u64 since_ns = join_realtime_ns(view->join, listener->since_ns);
-	__u64 start_ns = join_realtime_of_boottime_ns(view->join, listener->owner.start_ns);
+	__u64 start_ns;
 
-	if (!listener->owner_known || !start_ns || since_ns < start_ns)
+	if (!listener->owner)
+		return false;
+	start_ns = join_realtime_of_boottime_ns(view->join, listener->owner->start_ns);
+	if (!start_ns || since_ns < start_ns)
 		return false;
 	*age_ns = since_ns - start_ns;
 	return true;
@@ -179,8 +182,8 @@ static bool match_refused_local(const struct view *view, struct guess *guess)
 static void add_listener(struct text *text, const struct view *view,
 			 const struct listener *listener, __u32 netns)
 {
-	if (listener->owner_known) {
-		words_owner(text, &listener->owner);
+	if (listener->owner) {
+		words_owner(text, listener->owner);
 		text_add(text, " listens on ");
 	} else {
 		text_add(text, "a process listens on ");
@@ -220,8 +223,8 @@ static void add_since(struct text *text, const struct view *view, const struct l
 	__u64 age_ns;
 
 	text_add(text, "; ");
-	if (listener->owner_known)
-		words_owner(text, &listener->owner);
+	if (listener->owner)
+		words_owner(text, listener->owner);
 	else
 		text_add(text, "a process");
 	text_add(text, " began to listen there ");

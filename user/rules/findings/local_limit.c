@@ -41,7 +41,7 @@ static void tell_fd_limit(const struct view *view, struct finding *finding)
 	words_who(&why, attempt);
 	text_add(&why, " got ");
 	words_starved(&why, view, call->error);
-	words_check_starved(view, finding, &attempt->owner, call->error);
+	words_check_starved(view, finding, attempt->owner, call->error);
 }
 
 static void want_fd_limit(const struct view *view, struct fact_request *wanted)

@@ -306,7 +306,7 @@ static const struct listener *known_listener(const struct view *view, const stru
 
 	subject_tuple(view->attempt, &tuple);
 	for (__u32 at = 0; (listener = join_listener(view->join, &at));) {
-		if (listener->netns != view->attempt->netns || !listener->owner_known ||
+		if (listener->netns != view->attempt->netns || !listener->owner ||
 		    listener->tuple.local_port != tuple.local_port ||
 		    listener->since_ns > view->attempt->ended_ns)
 			continue;
@@ -319,7 +319,7 @@ static const struct listener *known_listener(const struct view *view, const stru
 
 static void add_listener(struct text *text, const struct listener *listener)
 {
-	words_owner(text, &listener->owner);
+	words_owner(text, listener->owner);
 	text_add(text, " has it: ");
 	address_print_port(text, listener->tuple.local, listener->tuple.local_port);
 	text_add(text, " in LISTEN");
@@ -535,7 +535,7 @@ static bool match_port_privileged(const struct view *view, struct guess *guess)
 	if (may && !(may->flags & FACT_F_ABSENT) && may->number)
 		return false; /* it has the right: somebody else denies */
 	/* root has it as a rule, others have not; else the process was gone before it was asked */
-	if (!start || (!may && !attempt->owner.uid))
+	if (!start || (!may && !attempt->owner->uid))
 		guess->confidence = CONFIDENCE_LIKELY;
 	return port < (start ? start->number : PORT_UNPRIVILEGED);
 }
@@ -550,7 +550,7 @@ static void tell_port_privileged(const struct view *view, struct finding *findin
 	add_call(&what, attempt);
 	words_who(&why, attempt);
 	text_add(&why, " (uid %u) lacks CAP_NET_BIND_SERVICE, and port %u is below ",
-		 attempt->owner.uid, port_of(attempt));
+		 attempt->owner->uid, port_of(attempt));
 	if (!words_sysctl(&why, view, UNPRIVILEGED_START))
 		text_add(&why, UNPRIVILEGED_START " (1024 unless changed)");
 	words_in_netns(&why, view->join, attempt->netns);
@@ -562,7 +562,7 @@ static void tell_port_privileged(const struct view *view, struct finding *findin
 	if (!attempt->owner_known)
 		return;
 	check = words_check(view, finding, 0);
-	text_add(&check.run, "grep CapEff /proc/%u/status", attempt->owner.tgid);
+	text_add(&check.run, "grep CapEff /proc/%u/status", attempt->owner->tgid);
 	words_check_end(&check, "bit 10 is CAP_NET_BIND_SERVICE (0x400)");
 }
 
