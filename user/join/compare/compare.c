@@ -17,23 +17,21 @@
 
 static int side_new(struct compare_side *side, __u32 room)
 {
-	__u32 buckets = 64;
+	size_t conns = (size_t)room + 1; /* and who leaves */
 
 	if (conns_new(&side->table, room, CONNS_STREAMS, NULL))
 		return -ENOMEM;
-	while (buckets < 2 * room)
-		buckets *= 2;
-	side->mask = buckets - 1;
-	side->conns = calloc((size_t)room + 1, sizeof(*side->conns)); /* and who leaves */
-	side->buckets = calloc(buckets, sizeof(*side->buckets));
-	return side->conns && side->buckets ? 0 : -ENOMEM;
+	side->conns = calloc(conns, sizeof(*side->conns));
+	if (!side->conns)
+		return -ENOMEM;
+	return hash_new(&side->by, conns * COMPARE_KEY_COUNT);
 }
 
 static void side_free(struct compare_side *side)
 {
 	conns_free(side->table);
 	free(side->conns);
-	free(side->buckets);
+	hash_free(&side->by);
 }
 
 int compare_new(struct compare **out, __u32 connections)

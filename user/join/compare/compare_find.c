@@ -26,51 +26,28 @@ enum {
 	ENOUGH_LATE = 4,
 };
 
-static __u32 link_number(const struct compare *compare, unsigned int side,
-			 const struct compare_conn *conn, unsigned int key)
+static __u32 item_of(const struct compare *compare, unsigned int side,
+		     const struct compare_conn *conn, unsigned int key)
 {
-	return compare_conn_index(compare, side, conn) * COMPARE_KEY_COUNT + key + 1;
+	return compare_conn_index(compare, side, conn) * COMPARE_KEY_COUNT + key;
 }
 
-static struct compare_link *link_at(const struct compare_side *side, __u32 number)
-{
-	return &side->conns[(number - 1) / COMPARE_KEY_COUNT].link[(number - 1) % COMPARE_KEY_COUNT];
-}
-
-static void link_remove(struct compare_side *side, struct compare_link *link)
-{
-	if (!link->hash)
-		return;
-	if (link->prev)
-		link_at(side, link->prev)->next = link->next;
-	else
-		side->buckets[link->hash & side->mask] = link->next;
-	if (link->next)
-		link_at(side, link->next)->prev = link->prev;
-	*link = (struct compare_link){ 0 };
-}
-
-/* @hash 0 stands for none. */
-static void link_add(struct compare *compare, unsigned int s, struct compare_conn *conn,
+static void link_add(struct compare *compare, unsigned int side, struct compare_conn *conn,
 		     unsigned int key, __u64 hash)
 {
-	struct compare_side *side = &compare->side[s];
-	struct compare_link *link = &conn->link[key];
-	__u32 number = link_number(compare, s, conn, key), *bucket;
+	__u32 item = item_of(compare, side, conn, key);
 
-	link_remove(side, link);
-	hash = hash_mix(hash, key) | 1ull << 63;
-	bucket = &side->buckets[hash & side->mask];
-	*link = (struct compare_link){ .hash = hash, .next = *bucket };
-	if (*bucket)
-		link_at(side, *bucket)->prev = number;
-	*bucket = number;
+	conn->key[key] = hash_mix(hash, key) | 1ull << 63;
+	hash_remove(&compare->side[side].by, item);
+	hash_add(&compare->side[side].by, conn->key[key], item);
 }
 
 void compare_conn_unlink(struct compare *compare, unsigned int side, struct compare_conn *conn)
 {
-	for (unsigned int key = 0; key < COMPARE_KEY_COUNT; key++)
-		link_remove(&compare->side[side], &conn->link[key]);
+	for (unsigned int key = 0; key < COMPARE_KEY_COUNT; key++) {
+		hash_remove(&compare->side[side].by, item_of(compare, side, conn, key));
+		conn->key[key] = 0;
+	}
 }
 
 /* ---- what a packet tells ---- */
@@ -94,7 +71,7 @@ static bool learn_segment(struct compare *compare, unsigned int side, struct com
 	unsigned int key = KEY_SEGMENT + (hash >> 61) % 4;
 
 	hash = hash_mix(hash, key) | 1ull << 63;
-	if (conn->link[key].hash && conn->link[key].hash <= hash)
+	if (conn->key[key] && conn->key[key] <= hash)
 		return false;
 	link_add(compare, side, conn, key, segment_hash(packet));
 	return true;
@@ -145,7 +122,7 @@ bool compare_conn_learn(struct compare *compare, unsigned int side, struct compa
 {
 	bool more = false;
 
-	if (!conn->link[KEY_ENDS].hash) {
+	if (!conn->key[KEY_ENDS]) {
 		link_add(compare, side, conn, KEY_ENDS, pair_hash(&conn->end));
 		more = true;
 	}
@@ -219,7 +196,7 @@ static int conn_worth(const struct compare_conn *a, const struct compare_conn *b
 	worth = ends_worth(a, b, found) + isn_worth(a, b, 0, found) + isn_worth(a, b, 1, found);
 	worth += timestamps_worth(a, b, found);
 	for (unsigned int key = KEY_SEGMENT; key <= KEY_SEGMENT_LAST; key++)
-		if (a->link[key].hash && a->link[key].hash == b->link[key].hash) {
+		if (a->key[key] && a->key[key] == b->key[key]) {
 			*found |= FOUND_SEQUENCE;
 			worth += WORTH_SEGMENT;
 			break;
@@ -240,16 +217,16 @@ struct search {
 
 static void search_bucket(struct compare_side *side, __u64 hash, struct search *search)
 {
-	__u32 number = side->buckets[hash & side->mask];
+	__u32 item = hash_first(&side->by, hash);
 
-	for (int looked = 0; number && looked < LOOK_MOST; looked++) {
-		struct compare_conn *other = &side->conns[(number - 1) / COMPARE_KEY_COUNT];
-		const struct compare_link *link = link_at(side, number);
+	for (int looked = 0; item != HASH_END && looked < LOOK_MOST; looked++) {
+		struct compare_conn *other = &side->conns[item / COMPARE_KEY_COUNT];
+		__u64 key = other->key[item % COMPARE_KEY_COUNT];
 		__u8 found;
 		int worth;
 
-		number = link->next;
-		if (link->hash != hash || other == search->best)
+		item = hash_next(&side->by, item);
+		if (key != hash || other == search->best)
 			continue;
 		worth = conn_worth(search->conn, other, &found);
 		if (worth > search->best_worth) {
@@ -269,8 +246,8 @@ struct compare_conn *compare_conn_find(struct compare *compare, unsigned int sid
 	struct search search = { .conn = conn };
 
 	for (unsigned int key = 0; key < COMPARE_KEY_COUNT; key++)
-		if (conn->link[key].hash)
-			search_bucket(&compare->side[!side], conn->link[key].hash, &search);
+		if (conn->key[key])
+			search_bucket(&compare->side[!side], conn->key[key], &search);
 	if (search.best_worth < (late ? ENOUGH_LATE : ENOUGH_AT_ONCE) ||
 	    search.best_worth == search.next_worth)
 		return NULL;

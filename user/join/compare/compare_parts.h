@@ -26,11 +26,6 @@ enum compare_key {
 	COMPARE_KEY_COUNT
 };
 
-struct compare_link { /* of a key in its bucket; numbers from 1 */
-	__u64 hash;
-	__u32 next, prev;
-};
-
 /* A packet that waits for itself on the other side. */
 struct held {
 	__u64 ts_ns;
@@ -75,7 +70,7 @@ struct compare_conn {
 	__u32 gaps[COMPARE_WAYS]; /* acknowledged, but not in this capture */
 	__u32 cut; /* packets whose options were captured in part */
 	struct compare_end end;
-	struct compare_link link[COMPARE_KEY_COUNT];
+	__u64 key[COMPARE_KEY_COUNT]; /* what it is found by, 0 none */
 	struct held_list list[COMPARE_WAYS];
 	/* this side's part of struct compare_way */
 	struct compare_conn_way {
@@ -132,8 +127,7 @@ struct clocks {
 struct compare_side {
 	struct conns *table;
 	struct compare_conn *conns;
-	__u32 *buckets;
-	__u32 mask;
+	struct hash by; /* every key of every conn */
 	__u64 latest_ns;
 	__u64 dropped;
 	bool damaged;

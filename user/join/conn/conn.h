@@ -83,7 +83,6 @@ struct conn {
 	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
 	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */
 	__u64 cookie; /* 0 unknown */
-	LIST_ENTRY(conn) by_cookie;
 	TAILQ_ENTRY(conn) by_age;
 	struct conn_alias *alias; /* NULL: its packets pass with no other ends */
 	struct conn *mirror; /* of a capture: the other end, which opened at the same time */

@@ -9,6 +9,7 @@
 #include "join/host/owner.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/hash.h"
 
 /*
  * Ends chosen so that they share a bucket must not make a look-up slow: a chain is no longer than
@@ -21,7 +22,6 @@
 /* NAT of this machine is met by some connections, not by all. */
 #define ALIAS_SHARE 4
 
-LIST_HEAD(conn_list, conn);
 TAILQ_HEAD(conn_line, conn);
 
 /* Other ends under which packets of a conn pass. */
@@ -40,8 +40,8 @@ struct conns {
 	struct stream *streams; /* one a slot; NULL: none is followed */
 	/* number of a slot, from 1, behind them those of aliases; 0 none: what is not used costs no memory */
 	__u32 *by_ends;
-	struct conn_list *by_cookie;
 	__u32 mask;
+	struct hash by_cookie;
 	__u32 room;
 	__u32 touched; /* slots that were ever used */
 	__u32 aliases_touched;
@@ -77,11 +77,11 @@ int conns_new(struct conns **out, __u32 room, unsigned int parts, struct owners 
 	conns->free = calloc((size_t)conns->room + 1, sizeof(*conns->free));
 	conns->aliases = calloc(aliases_room(conns), sizeof(*conns->aliases));
 	conns->by_ends = calloc(buckets, sizeof(*conns->by_ends));
-	conns->by_cookie = calloc(buckets, sizeof(*conns->by_cookie));
 	if (parts & CONNS_STREAMS)
 		conns->streams = calloc((size_t)conns->room + 1, sizeof(*conns->streams));
 	if (!conns->slots || !conns->free || !conns->aliases || !conns->by_ends ||
-	    !conns->by_cookie || (!conns->streams && (parts & CONNS_STREAMS))) {
+	    hash_new(&conns->by_cookie, (size_t)conns->room + 1) ||
+	    (!conns->streams && (parts & CONNS_STREAMS))) {
 		conns_free(conns);
 		return -ENOMEM;
 	}
@@ -99,7 +99,7 @@ void conns_free(struct conns *conns)
 	free(conns->free);
 	free(conns->aliases);
 	free(conns->by_ends);
-	free(conns->by_cookie);
+	hash_free(&conns->by_cookie);
 	free(conns->streams);
 	free(conns);
 }
@@ -300,29 +300,26 @@ struct conn *conns_walk_next(const struct conns *conns, struct conns_walk *walk)
 
 /* ---- by cookie ---- */
 
-static struct conn_list *cookie_bucket(const struct conns *conns, __u64 cookie)
-{
-	return &conns->by_cookie[hash_mix(0, cookie) & conns->mask];
-}
-
 void conns_set_cookie(struct conns *conns, struct conn *conn, __u64 cookie)
 {
-	if (conn->cookie)
-		LIST_REMOVE(conn, by_cookie);
+	__u32 index = conns_index(conns, conn);
+
+	hash_remove(&conns->by_cookie, index);
 	conn->cookie = cookie;
 	if (cookie)
-		LIST_INSERT_HEAD(cookie_bucket(conns, cookie), conn, by_cookie);
+		hash_add(&conns->by_cookie, hash_mix(0, cookie), index);
 }
 
 struct conn *conns_by_cookie(const struct conns *conns, __u64 cookie)
 {
-	struct conn *conn;
+	__u32 i;
 
 	if (!cookie)
 		return NULL;
-	LIST_FOREACH(conn, cookie_bucket(conns, cookie), by_cookie)
-		if (conn->cookie == cookie)
-			return conn;
+	for (i = hash_first(&conns->by_cookie, hash_mix(0, cookie)); i != HASH_END;
+	     i = hash_next(&conns->by_cookie, i))
+		if (conns->slots[i].cookie == cookie)
+			return &conns->slots[i];
 	return NULL;
 }
 

@@ -75,10 +75,6 @@ struct sighting {
 	bool quoted; /* the addresses are those an ICMP error quotes */
 	bool provoking; /* reset-sent, icmp-sent: the packet is the one that was answered */
 	__u8 state; /* of the socket that acted (reset-sent), 0 none */
-	bool used; /* in the ring of strays */
-	bool in_isn;
-	LIST_ENTRY(sighting) link;
-	LIST_ENTRY(sighting) by_isn; /* SYNs, and what was done to them */
 };
 
 /* ---- openings.c: the pool ---- */
@@ -163,10 +159,13 @@ int strays_new(struct strays **out, __u32 room);
 void strays_free(struct strays *strays);
 /* Keeps it. @syn: it can be found by its sequence number, too. Returns whether an older one had to go. */
 bool strays_keep(struct strays *strays, const struct sighting *sighting, bool syn);
-/* Walks by .link and .by_isn, the newest first; others share their buckets. */
+/* Walks, the newest first; others share their buckets. NULL at the end. */
 struct sighting *strays_between(const struct strays *strays, const struct ends *ends);
+struct sighting *strays_next_between(const struct strays *strays, const struct sighting *stray);
 struct sighting *strays_of_isn(const struct strays *strays, __u32 isn);
-void strays_forget(struct sighting *stray);
+struct sighting *strays_next_of_isn(const struct strays *strays, const struct sighting *stray);
+/* Finds it no more; it can be read until another is kept. */
+void strays_forget(struct strays *strays, const struct sighting *stray);
 
 /* ---- wire.c: packets, drops, resets, ICMP ---- */
 

@@ -6,33 +6,24 @@
 
 #include "join/conn/opening.h"
 
-LIST_HEAD(sighting_list, sighting);
-
 /* What could not be placed yet: a ring, and the ways to find something in it. */
 struct strays {
 	struct sighting *ring;
-	struct sighting_list *by_ends;
-	struct sighting_list *by_isn;
-	size_t room;
-	size_t next;
-	size_t mask;
+	struct hash by_ends;
+	struct hash by_isn; /* SYNs, and what was done to them */
+	__u32 room;
+	__u32 next;
 };
 
 int strays_new(struct strays **out, __u32 room)
 {
 	struct strays *strays = calloc(1, sizeof(*strays));
-	size_t buckets = 64;
 
 	if (!strays)
 		return -ENOMEM;
-	while (buckets < 2 * (size_t)room)
-		buckets *= 2;
-	strays->mask = buckets - 1;
 	strays->room = room;
 	strays->ring = calloc(room, sizeof(*strays->ring));
-	strays->by_ends = calloc(buckets, sizeof(*strays->by_ends));
-	strays->by_isn = calloc(buckets, sizeof(*strays->by_isn));
-	if (!strays->ring || !strays->by_ends || !strays->by_isn) {
+	if (!strays->ring || hash_new(&strays->by_ends, room) || hash_new(&strays->by_isn, room)) {
 		strays_free(strays);
 		return -ENOMEM;
 	}
@@ -44,52 +35,61 @@ void strays_free(struct strays *strays)
 {
 	if (!strays)
 		return;
+	hash_free(&strays->by_ends);
+	hash_free(&strays->by_isn);
 	free(strays->ring);
-	free(strays->by_ends);
-	free(strays->by_isn);
 	free(strays);
+}
+
+static struct sighting *at(const struct strays *strays, __u32 index)
+{
+	return index == HASH_END ? NULL : &strays->ring[index];
+}
+
+static __u32 index_of(const struct strays *strays, const struct sighting *stray)
+{
+	return (__u32)(stray - strays->ring);
 }
 
 struct sighting *strays_between(const struct strays *strays, const struct ends *ends)
 {
-	return LIST_FIRST(&strays->by_ends[ends->hash & strays->mask]);
+	return at(strays, hash_first(&strays->by_ends, ends->hash));
 }
 
-static struct sighting_list *isn_bucket(const struct strays *strays, __u32 isn)
+struct sighting *strays_next_between(const struct strays *strays, const struct sighting *stray)
 {
-	return &strays->by_isn[hash_mix(0, isn) & strays->mask];
+	return at(strays, hash_next(&strays->by_ends, index_of(strays, stray)));
 }
 
 struct sighting *strays_of_isn(const struct strays *strays, __u32 isn)
 {
-	return LIST_FIRST(isn_bucket(strays, isn));
+	return at(strays, hash_first(&strays->by_isn, hash_mix(0, isn)));
 }
 
-void strays_forget(struct sighting *stray)
+struct sighting *strays_next_of_isn(const struct strays *strays, const struct sighting *stray)
 {
-	LIST_REMOVE(stray, link);
-	if (stray->in_isn)
-		LIST_REMOVE(stray, by_isn);
-	stray->used = false;
-	stray->in_isn = false;
+	return at(strays, hash_next(&strays->by_isn, index_of(strays, stray)));
+}
+
+void strays_forget(struct strays *strays, const struct sighting *stray)
+{
+	hash_remove(&strays->by_ends, index_of(strays, stray));
+	hash_remove(&strays->by_isn, index_of(strays, stray));
 }
 
 bool strays_keep(struct strays *strays, const struct sighting *sighting, bool syn)
 {
-	struct sighting *stray = &strays->ring[strays->next];
-	bool overwritten = stray->used;
+	__u32 index = strays->next;
+	struct sighting *stray = &strays->ring[index];
+	bool overwritten = hash_has(&strays->by_ends, index);
 	struct ends ends = ends_of(sighting->source, sighting->source_port, sighting->destination,
 				   sighting->destination_port);
 
-	strays->next = (strays->next + 1) % strays->room;
-	if (overwritten)
-		strays_forget(stray);
+	strays->next = (index + 1) % strays->room;
+	strays_forget(strays, stray);
 	*stray = *sighting;
-	stray->used = true;
-	LIST_INSERT_HEAD(&strays->by_ends[ends.hash & strays->mask], stray, link);
-	if (!stray->seq_known || stray->quoted || !syn)
-		return overwritten;
-	stray->in_isn = true;
-	LIST_INSERT_HEAD(isn_bucket(strays, stray->seq), stray, by_isn);
+	hash_add(&strays->by_ends, ends.hash, index);
+	if (stray->seq_known && !stray->quoted && syn)
+		hash_add(&strays->by_isn, hash_mix(0, stray->seq), index);
 	return overwritten;
 }

@@ -452,12 +452,13 @@ void wire_find_strays(struct join *join, struct opening_slot *slot)
 	struct sighting *found[16], *stray;
 	size_t n = 0;
 
-	for (stray = strays_between(join->strays, &ends); stray; stray = LIST_NEXT(stray, link))
+	for (stray = strays_between(join->strays, &ends); stray;
+	     stray = strays_next_between(join->strays, stray))
 		if (n < sizeof(found) / sizeof(found[0]) && is_of(slot, stray))
 			found[n++] = stray;
 	while (n--) { /* the oldest was put in first and stands last */
 		stray = found[n];
-		strays_forget(stray);
+		strays_forget(join->strays, stray);
 		apply(join, slot, stray,
 		      address_equal(stray->source, tuple->local) &&
 			      stray->source_port == tuple->local_port,
@@ -478,7 +479,7 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 	if (!slot->opening.isn_known)
 		return;
 	for (stray = strays_of_isn(join->strays, slot->opening.isn); stray;
-	     stray = LIST_NEXT(stray, by_isn))
+	     stray = strays_next_of_isn(join->strays, stray))
 		if (n < sizeof(found) / sizeof(found[0]) && stray->seq == slot->opening.isn &&
 		    stray->evidence.ts_ns + JOIN_CLOCK_SLACK_NS >= slot->opening.started_ns)
 			found[n++] = stray;
@@ -491,7 +492,7 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 		if (!conns_has_ends(slot->conn,
 				    &ends)) /* what is still to come of it passes there */
 			conns_set_alias(join->conns, slot->conn, &ends);
-		strays_forget(stray);
+		strays_forget(join->strays, stray);
 		apply(join, slot, stray, true, false);
 	}
 }

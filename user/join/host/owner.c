@@ -11,13 +11,12 @@
 struct owner_slot {
 	struct event_owner owner;
 	__u32 uses; /* 0: free */
-	__u32 next; /* in its bucket, or of the free ones; 0 the last */
+	__u32 next; /* of the free ones, 0 the last */
 };
 
 struct owners {
 	struct owner_slot *slots; /* [0] is nobody */
-	__u32 *buckets;
-	__u32 bucket_count; /* a power of two */
+	struct hash by; /* number by process and start time */
 	__u32 room;
 	__u32 touched;
 	__u32 free; /* 0 none */
@@ -31,11 +30,8 @@ int owners_new(struct owners **out, size_t room)
 	if (!owners)
 		return -ENOMEM;
 	owners->room = (__u32)room;
-	for (owners->bucket_count = 64; owners->bucket_count < room;)
-		owners->bucket_count *= 2;
 	owners->slots = calloc(room + 1, sizeof(*owners->slots));
-	owners->buckets = calloc(owners->bucket_count, sizeof(*owners->buckets));
-	if (!owners->slots || !owners->buckets) {
+	if (!owners->slots || hash_new(&owners->by, room + 1)) {
 		owners_free(owners);
 		return -ENOMEM;
 	}
@@ -47,16 +43,14 @@ void owners_free(struct owners *owners)
 {
 	if (!owners)
 		return;
+	hash_free(&owners->by);
 	free(owners->slots);
-	free(owners->buckets);
 	free(owners);
 }
 
-static __u32 *bucket_of(const struct owners *owners, const struct event_owner *owner)
+static __u64 key_of(const struct event_owner *owner)
 {
-	__u64 h = hash_mix(owner->start_ns, owner->tgid);
-
-	return &owners->buckets[h & (owners->bucket_count - 1)];
+	return hash_mix(owner->start_ns, owner->tgid);
 }
 
 /* A place for another one; 0 there is none. */
@@ -73,17 +67,17 @@ static __u32 take_slot(struct owners *owners)
 
 __u32 owners_take(struct owners *owners, const struct event_owner *owner)
 {
-	__u32 *bucket = bucket_of(owners, owner), number;
+	__u32 number = hash_first(&owners->by, key_of(owner));
 
 	_Static_assert(sizeof(*owner) == 96, "compared as bytes: there is no padding in it");
-	for (number = *bucket; number; number = owners->slots[number].next)
+	for (; number != HASH_END; number = hash_next(&owners->by, number))
 		if (!memcmp(&owners->slots[number].owner, owner, sizeof(*owner)))
 			return owners_keep(owners, number);
 	number = take_slot(owners);
 	if (!number)
 		return 0;
-	owners->slots[number] = (struct owner_slot){ *owner, 1, *bucket };
-	*bucket = number;
+	owners->slots[number] = (struct owner_slot){ .owner = *owner, .uses = 1 };
+	hash_add(&owners->by, key_of(owner), number);
 	owners->used++;
 	return number;
 }
@@ -98,13 +92,10 @@ __u32 owners_keep(struct owners *owners, __u32 number)
 void owners_drop(struct owners *owners, __u32 number)
 {
 	struct owner_slot *slot = &owners->slots[number];
-	__u32 *link;
 
 	if (!number || --slot->uses)
 		return;
-	for (link = bucket_of(owners, &slot->owner); *link != number;)
-		link = &owners->slots[*link].next;
-	*link = slot->next;
+	hash_remove(&owners->by, number);
 	slot->next = owners->free;
 	owners->free = number;
 	owners->used--;
