@@ -57,9 +57,7 @@ struct join {
 	struct owners *owners;
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record */
-	struct conn *conn; /* .look's, NULL none */
 	struct talks *talks; /* NULL: what is said is not judged */
-	bool claimed; /* an opening or a lookup tells what the last record brought */
 	bool finished;
 };
 

@@ -308,28 +308,29 @@ static struct conn *followed_conn(struct join *join, const struct event *event,
 	return own->stream ? NULL : own;
 }
 
-/* Of a selection of a connection's packets every other one would look lost. */
-static void follow(struct join *join, const struct event *event)
+/*
+ * Of a selection of a connection's packets every other one would look lost. Returns the conn that the
+ * packet counts for, NULL none.
+ */
+static const struct conn *follow(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
 				   packet->destination_port);
+	struct conn *conn = stream_is_segment(packet) ? followed_conn(join, event, &ends) : NULL;
 
-	if (!stream_is_segment(packet))
-		return;
-	join->conn = followed_conn(join, event, &ends);
-	if (!join->conn)
-		return;
-	join->conn->sources |= CONN_ALL_PACKETS;
-	conns_take_packet(join->conns, join->conn, packet, &ends, event->head.netns,
-			  event->head.ts_ns, 0, &join->look);
+	if (!conn)
+		return NULL;
+	conn->sources |= CONN_ALL_PACKETS;
+	conns_take_packet(join->conns, conn, packet, &ends, event->head.netns, event->head.ts_ns, 0,
+			  &join->look);
+	return conn;
 }
 
 /* Of a socket whose opening was never told (the command accepted it) no packet waits for one. */
-static bool is_nobodys(const struct join *join, const struct packet *packet)
+static bool is_nobodys(const struct conn *followed, const struct packet *packet)
 {
-	return join->conn && (join->conn->sources & CONN_ALL_PACKETS) && !join->conn->opened &&
-	       !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST));
+	return followed && !followed->opened && !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST));
 }
 
 static void handle_wire(struct join *join, const struct event *event)
@@ -358,13 +359,15 @@ static void handle_listener(struct join *join, const struct event *event)
 
 static void handle_packet(struct join *join, const struct event *event)
 {
+	const struct conn *followed = NULL;
+
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
-		follow(join, event);
+		followed = follow(join, event);
 	if (judges(join) && lookup_packet(join, event)) {
 		tell_lookups(join);
 		return;
 	}
-	if (!is_nobodys(join, &event->packet))
+	if (!is_nobodys(followed, &event->packet))
 		handle_wire(join, event);
 }
 
@@ -394,7 +397,8 @@ static void handle_segment(struct join *join, const struct event *event)
 					  event->head.ts_ns, event->frame.frame, &join->look);
 	}
 	if (lookup_awaits_tcp(join) && !join->look.copy) {
-		lookup_segment(join, event);
+		if (lookup_segment(join, event) && conn)
+			conn->claimed = true;
 		tell_lookups(join);
 	}
 	/* nearly every packet is of a connection that has been told to have begun */
@@ -403,14 +407,13 @@ static void handle_segment(struct join *join, const struct event *event)
 		conn = capture_segment(join, event, &ends, conn, &join->look);
 		tell_openings(join, event->head.ts_ns); /* before what is said on it */
 	}
-	join->conn = conn;
 	if (!join->talks)
 		return;
 	/* of any frame: also one that is too short to be followed makes a conn */
 	tell_connection(join, connection_leave(join, conns_gone(join->conns)));
 	tell_connection(join, connection_leave(join, join->look.replaced));
 	if (join->look.stream)
-		tell_connection(join, connection_packet(join, event));
+		tell_connection(join, connection_packet(join, conn, event));
 }
 
 /* An ICMP error is the matter of what it quotes. */
@@ -482,9 +485,7 @@ void join_event(struct join *join, const struct event *event)
 {
 	join->counters.records++;
 	join->look = (struct stream_look){ 0 };
-	join->conn = NULL;
 	conns_settle(join->conns);
-	join->claimed = false;
 	if (join->talks)
 		join->talks->tls_alert = NULL;
 	join->counters.by_kind[event->head.kind]++;

@@ -41,6 +41,14 @@ void capture_see_whole(struct join *join, struct opening_slot *slot)
 
 /* ---- the end ---- */
 
+/* Nobody else tells what is said on it, from either end. */
+static void claim(struct conn *conn)
+{
+	conn->claimed = true;
+	if (conn->mirror)
+		conn->mirror->claimed = true;
+}
+
 static void end_opening(struct join *join, struct opening_slot *slot, enum wait_end end,
 			__u64 now_ns)
 {
@@ -50,7 +58,7 @@ static void end_opening(struct join *join, struct opening_slot *slot, enum wait_
 	opening->end = end;
 	opening->ended_ns = now_ns > opening->started_ns ? now_ns : opening->started_ns;
 	if (opening->established_ns)
-		join->claimed = true;
+		claim(slot->conn);
 	openings_note(join, slot, NOTE_FAILED);
 }
 
@@ -349,7 +357,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	slot->opening.syn_ifindex = event->head.ifindex;
 	slot->opening.of_lookup = lookup_awaits_tcp(join) && lookup_of_segment(join, packet);
 	if (slot->opening.of_lookup)
-		join->claimed = true;
+		claim(conn);
 	tuple = &slot->opening.tuple;
 	memcpy(tuple->local, packet->source, sizeof(tuple->local));
 	memcpy(tuple->remote, packet->destination, sizeof(tuple->remote));

@@ -72,6 +72,7 @@ struct conn {
 	bool error_returned; /* and the call that began it has returned that */
 	bool before; /* it was open when the agent started */
 	bool accepted; /* a process was seen to */
+	bool claimed; /* its opening or a lookup tells what is said on it */
 	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
 	struct stream *stream; /* NULL: its segments are not followed */
 	struct opening_slot *opening; /* NULL: none, or it was told */

@@ -162,8 +162,8 @@ static inline bool lookup_awaits_tcp(const struct join *join)
 	return join->lookups->truncated_count;
 }
 
-/* Takes a segment, and claims it if it is a lookup's: the lookup tells what comes of it. */
-void lookup_segment(struct join *join, const struct event *event);
+/* Takes a segment. Returns whether it is a lookup's, which tells what comes of it. */
+bool lookup_segment(struct join *join, const struct event *event);
 bool lookup_of_segment(const struct join *join, const struct packet *packet);
 
 /* ---- lookup_live.c: of this host's sockets ---- */

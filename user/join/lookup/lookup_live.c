@@ -211,12 +211,12 @@ static bool take_segment(struct join *join, const struct event *event)
 {
 	enum { LENGTH_BYTES = 2 };
 	const struct packet *packet = &event->packet;
+	bool told;
 
 	if (packet->source_port != PORT_DNS && packet->destination_port != PORT_DNS)
 		return false;
-	if (lookup_awaits_tcp(join))
-		lookup_segment(join, event);
-	if (packet->payload_at && !join->claimed)
+	told = lookup_awaits_tcp(join) && lookup_segment(join, event);
+	if (packet->payload_at && !told)
 		take_message(join, event, packet->payload_at + LENGTH_BYTES);
 	return packet->payload_bytes && !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST)) &&
 	       !(event->head.flags & EVENT_F_FOLLOWED);

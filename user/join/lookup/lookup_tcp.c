@@ -68,8 +68,9 @@ static void take_stream(struct join *join, struct lookup_slot *slot, const struc
 		lookup_take_answer(join, slot, event, &dns);
 }
 
-void lookup_segment(struct join *join, const struct event *event)
+bool lookup_segment(struct join *join, const struct event *event)
 {
+	bool any = false;
 	const struct packet *packet = &event->packet;
 	bool to_server = lookup_is_query(packet);
 	const __u8 *client = to_server ? packet->source : packet->destination;
@@ -77,15 +78,16 @@ void lookup_segment(struct join *join, const struct event *event)
 	struct lookup_slot *slot, *next;
 
 	if (!to_server && !lookup_is_answer(packet))
-		return;
+		return false;
 	for (slot = LIST_FIRST(&join->lookups->truncated); slot; slot = next) {
 		next = LIST_NEXT(slot, by_truncation);
 		if (!address_equal(slot->lookup.client, client) ||
 		    !address_equal(slot->lookup.server, server))
 			continue;
-		join->claimed = true; /* the lookup tells of it */
+		any = true;
 		note_tcp(slot, event, to_server);
 		if (!to_server && packet->payload_bytes)
 			take_stream(join, slot, event);
 	}
+	return any;
 }

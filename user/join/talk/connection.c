@@ -379,7 +379,8 @@ const struct connection *connection_leave(struct join *join, const struct conn *
 	return end(join, connection, conn->stream);
 }
 
-const struct connection *connection_packet(struct join *join, const struct event *event)
+const struct connection *connection_packet(struct join *join, const struct conn *conn,
+					   const struct event *event)
 {
 	const struct stream_look *look = &join->look;
 	const struct packet *packet = &event->packet;
@@ -388,8 +389,8 @@ const struct connection *connection_packet(struct join *join, const struct event
 
 	if (look->copy || !says_something(packet, look))
 		return NULL;
-	connection = connection_of(join, join->conn);
-	if (join->claimed && !connection->told) {
+	connection = connection_of(join, conn);
+	if (conn->claimed && !connection->told) {
 		connection->told = true;
 		handshake_over(join, connection);
 	}

@@ -23,8 +23,9 @@ void talks_free(struct talks *talks);
 /* connection.c: each returns the connection that is over with it and to be judged, NULL none. */
 /* @conn: it had to leave the table for the last frame or lost its ports to it, NULL none did. */
 const struct connection *connection_leave(struct join *join, const struct conn *conn);
-/* The packet of the last frame, whose conn and look are known. */
-const struct connection *connection_packet(struct join *join, const struct event *event);
+/* The packet of the last frame, whose look is known, on @conn. */
+const struct connection *connection_packet(struct join *join, const struct conn *conn,
+					   const struct event *event);
 /* The capture is over: the next one that was still open. */
 const struct connection *connection_finish_next(struct join *join);
 
