@@ -12,7 +12,9 @@
  * A socket's owner is told once, when it is opened; its packets come much longer, also when its
  * attempt is over, and in namespaces where its ends are others. So owners are remembered by cookie,
  * and by oriented ends in each namespace, which the sender's cookie teaches (records.md, "Join").
- * Both tables are of a fixed size and forget by overwriting: who comes last to a place has it.
+ * Both tables are of a fixed size and forget by overwriting: who comes last to a place has it. They
+ * stand beside the conns, because the packets that verdicts speak of are written when the stream comes a
+ * second time (join_event_again()): whose they are is learned anew then, and the conns are those of its end.
  *
  * A verdict speaks of the packets of its attempt: of so many *spans*, each a pair of ends from one
  * time to another, or one frame of a capture. A packet's *mark* is what has to be kept of it to know later whether it is in
