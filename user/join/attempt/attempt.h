@@ -89,6 +89,8 @@ struct attempt_table {
 	struct attempt_facts facts;
 };
 
+/* ---- attempts.c: the table ---- */
+
 /* Returns 0 or -ENOMEM. */
 int attempt_table_new(struct attempt_table **out, size_t room);
 void attempt_table_free(struct attempt_table *table);
@@ -97,6 +99,9 @@ void attempt_table_free(struct attempt_table *table);
 struct attempt_slot *attempt_take(struct join *join, const struct subject *subject,
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns);
+/* Whose it is; not @known: the owner's numbers only tell those who wish apart. */
+void attempt_set_owner(struct join *join, struct attempt_slot *slot,
+		       const struct event_owner *owner, bool known);
 union attempt_extra *attempt_extra(struct join *join, const struct attempt_slot *slot);
 /* A slot is found by one key at a time, until it is released. */
 void attempt_set_key(struct join *join, struct attempt_slot *slot, __u64 key);
