@@ -9,6 +9,7 @@
 #include "agent/limits.h"
 #include "agent/pipeline.h"
 #include "util/array.h"
+#include "sinks/packets/mask_packet.h"
 #include "util/log.h"
 
 /*
@@ -460,6 +461,8 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	filter_learn(pipeline->filter, event);
 	if (pipeline->mask && event->head.kind == EVENT_START)
 		learn_host_name(pipeline->mask, event->start.host);
+	if (pipeline->mask && has_bytes(event)) /* before anything is said of it */
+		mask_learn_packet(pipeline->mask, event->bytes, event->bytes_captured);
 	if (pipeline->flows)
 		return take_flows(pipeline, event);
 	if (pipeline->outlets.want_records)

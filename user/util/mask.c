@@ -11,6 +11,7 @@
 #include "util/array.h"
 #include "util/mask.h"
 #include "util/mask_key.h"
+#include "util/text.h"
 
 #define CACHE_SLOTS 4096 /* an address costs 32 to 128 hashes: some µs */
 #define LABEL_MAX 63
@@ -238,12 +239,10 @@ static bool same_name(const struct masked_name *have, const char *name, size_t s
 	return have->size == size && !strncasecmp(have->name, name, size);
 }
 
-void mask_learn_name(struct mask *mask, const char *name, size_t size)
+static void learn(struct mask *mask, const char *name, size_t size)
 {
 	struct masked_name *slot;
 
-	while (size && name[size - 1] == '.')
-		size--;
 	/* a word so short is one of any text, too */
 	if (size < 3 || size >= MASK_NAME_SIZE)
 		return;
@@ -254,4 +253,63 @@ void mask_learn_name(struct mask *mask, const char *name, size_t size)
 	mask->names_next = (mask->names_next + 1) % MASK_NAMES_MAX;
 	memcpy(slot->name, name, size);
 	slot->size = size;
+}
+
+/* RFC 4343 2.1: as names of DNS messages are decoded, a byte that is no letter of a name is \\DDD. */
+static void put_presentation(struct text *text, const char *name, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)name[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+			     (c >= '0' && c <= '9') || c == '-' || c == '_';
+
+		if (plain)
+			text_put(text, name + i, 1);
+		else
+			text_add(text, "\\%03u", c);
+	}
+}
+
+/* A backslash in front of each of @odd: as JSON has it, and as Markdown does. */
+static void learn_escaped(struct mask *mask, const char *name, size_t size, const char *odd)
+{
+	char buffer[MASK_NAME_SIZE];
+	struct text text = text_of(buffer);
+
+	for (size_t i = 0; i < size; i++) {
+		if (name[i] && strchr(odd, name[i]))
+			text_put(&text, "\\", 1);
+		text_put(&text, name + i, 1);
+	}
+	if (!text.cut && text.length != size)
+		learn(mask, buffer, text.length);
+}
+
+static void learn_written(struct mask *mask, const char *name, size_t size)
+{
+	learn(mask, name, size);
+	learn_escaped(mask, name, size, "\\\"");
+	learn_escaped(mask, name, size, "\\`*_[]#~!|$^@{}");
+}
+
+void mask_learn_name(struct mask *mask, const char *name, size_t size)
+{
+	char escaped[MASK_NAME_SIZE], safe[MASK_NAME_SIZE];
+	struct text text = text_of(escaped), prose = text_of(safe);
+
+	while (size && name[size - 1] == '.')
+		size--;
+	if (size >= MASK_NAME_SIZE)
+		return;
+	learn_written(mask, name, size);
+	text_add_foreign(&prose, name, size);
+	if (prose.length != size)
+		learn_written(mask, safe, prose.length);
+	put_presentation(&text, name, size);
+	if (text.length == size)
+		return;
+	learn_written(mask, escaped, text.length);
+	prose = text_of(safe);
+	text_add_foreign(&prose, escaped, text.length);
+	learn_written(mask, safe, prose.length);
 }

@@ -26,7 +26,7 @@
 struct mask;
 
 #define MASK_NAMES_MAX 1024 /* learned names; a further one takes the place of the oldest */
-#define MASK_NAME_SIZE 256
+#define MASK_NAME_SIZE 1024 /* of 255 bytes, each written as an escape */
 
 int mask_new(struct mask **out); /* 0 or a negative errno */
 void mask_free(struct mask *mask);
@@ -37,7 +37,10 @@ void mask_address(struct mask *mask, const __u8 *address, __u8 *masked);
 /* A label, or a name with dots; @masked has room for @size bytes and may be @name. */
 void mask_name(const struct mask *mask, const char *name, size_t size, char *masked);
 
-/* A name that is to be replaced wherever text has it as a whole word. */
+/*
+ * A name that is to be replaced wherever text has it as a whole word: as it is, and as it is written
+ * where odd bytes are escaped.
+ */
 void mask_learn_name(struct mask *mask, const char *name, size_t size);
 
 /* A number of 64 bits that addresses went into. */

@@ -171,7 +171,8 @@ static size_t replace(struct mask *mask, const char *in, const char *at, const c
 	}
 	if (!gone && is_digit(*at))
 		gone = replace_ipv4(mask, at, end, text);
-	return gone || !is_word(*at) ? gone : replace_name(mask, at, end, text);
+	/* a name may begin with an asterisk, or with what stands for an odd byte */
+	return gone || (unsigned char)*at <= ' ' ? gone : replace_name(mask, at, end, text);
 }
 
 size_t mask_text(struct mask *mask, const char *in, size_t size, char *out, size_t room)

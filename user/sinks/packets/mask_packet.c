@@ -251,3 +251,14 @@ size_t mask_packet(struct mask *mask, __u8 *bytes, size_t captured)
 {
 	return mask_ip(mask, bytes, captured, 0);
 }
+
+#define LEARN_MOST 4096 /* a ClientHello, and more than a DNS message of UDP is */
+
+void mask_learn_packet(struct mask *mask, const __u8 *bytes, size_t captured)
+{
+	__u8 copy[LEARN_MOST];
+
+	captured = captured < sizeof(copy) ? captured : sizeof(copy);
+	memcpy(copy, bytes, captured);
+	mask_packet(mask, copy, captured);
+}

@@ -14,3 +14,6 @@
  * @bytes: from the IP header on, changed in place. Returns how many of them are left.
  */
 size_t mask_packet(struct mask *mask, __u8 *bytes, size_t captured);
+
+/* Learns the names in it (DNS, ClientHello), so that text about it can be masked. */
+void mask_learn_packet(struct mask *mask, const __u8 *bytes, size_t captured);
