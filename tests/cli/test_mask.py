@@ -74,3 +74,22 @@ def test_no_original_in_files(odd, tmp_path):
         sockwhy("read", "--mask", "--all", "--report", tmp_path / name, "-w", tmp_path / f"{name}.pcapng", odd)
         for path in (tmp_path / name, tmp_path / f"{name}.pcapng"):
             assert path.stat().st_size > 500 and not leaks(path.read_bytes()), (path.name, leaks(path.read_bytes()))
+
+
+def test_no_names_of_this_host(record):
+    """A recording holds what a capture never has: paths, units, cgroups, namespaces."""
+    recording = record('''
+90 netns netns=4026532999 name=zzsecret-space
+91 process tgid=4121 start_ns=0 uid=1000 exe=/home/zzsecret/bin/curl unit=zzsecret.service cgroup=/system.slice/zzsecret.service
+set netns=4026532999
+100    $begin
+100.02 $syn
+100.31 $rst
+100.35 $ends error=ECONNREFUSED how=2
+tick 1000
+''')
+    assert b"zzsecret" in sockwhy("read", "-v", "--json", "--all", recording).stdout
+    for args in FORMS.values():
+        done = sockwhy("read", "--mask", "--all", "-v", *args, recording)
+        assert done.returncode == 0 and b"connect-refused" in done.stdout, done
+        assert not leaks(done.stdout), leaks(done.stdout)

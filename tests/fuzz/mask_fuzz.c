@@ -27,7 +27,7 @@ static void mask_as_text(struct mask *mask, const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	for (size_t i = 0; i < size; i++)
 		text[i] = text[i] ? text[i] : ' ';
-	demand(mask_text(mask, text, size, out, sizeof(out)) < sizeof(out));
+	demand(mask_text(mask, text, size, size & 1, out, sizeof(out)) < sizeof(out));
 	free(text);
 }
 

@@ -226,7 +226,7 @@ static void dns_answers(void **state)
 	assert_int_equal(dns[88], 0xc0);
 	assert_null(memmem(dns, sizeof(dns), "secret", 6));
 	/* and they are learned, with what pointers lead to */
-	out[mask_text(mask, "w1.internal", 11, out, sizeof(out))] = 0;
+	out[mask_text(mask, "w1.internal", 11, false, out, sizeof(out))] = 0;
 	assert_memory_equal(out + 3, internal, 8);
 	/* cut anywhere: what cannot be read to its end is gone, and nothing tells a name */
 	for (size_t size = 0; size < sizeof(whole); size++) {

@@ -144,7 +144,7 @@ static const char *masked_text(struct mask *mask, const char *text)
 {
 	static char out[2048];
 
-	out[mask_text(mask, text, strlen(text), out, sizeof(out))] = 0;
+	out[mask_text(mask, text, strlen(text), false, out, sizeof(out))] = 0;
 	return out;
 }
 
@@ -239,12 +239,71 @@ static void link_addresses_and_names_in_text(void **state)
 	assert_non_null(strstr(masked, "xdb.internal db.internals"));
 }
 
+/* However many names came after it. */
+static void the_first_name_is_not_forgotten(void **state)
+{
+	struct mask *mask = *state;
+	char name[32];
+
+	mask_learn_name(mask, "first.internal", 14);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "n%d.www.example", i);
+		mask_learn_name(mask, name, strlen(name));
+	}
+	assert_null(strstr(masked_text(mask, "ask First.internal, twice"), "irst"));
+	assert_null(strstr(masked_text(mask, "n4999.www.example."), "www"));
+	assert_false(mask_is_full(mask));
+}
+
+static void a_mask_that_cannot_know_all_says_so(void **state)
+{
+	struct mask *mask = *state;
+	char name[32];
+
+	for (int i = 0; i <= MASK_NAMES_MAX; i++) {
+		assert_false(mask_is_full(mask));
+		snprintf(name, sizeof(name), "n%d", i + 1000000);
+		mask_learn_name(mask, name, strlen(name));
+	}
+	assert_true(mask_is_full(mask));
+}
+
+static void keys_of_json_stay(void **state)
+{
+	const char *line = "{\"finding\":\"finding\",\"n\":\"x finding\"}";
+	char out[64];
+
+	mask_learn_name(*state, "finding", 7);
+	out[mask_text(*state, line, strlen(line), true, out, sizeof(out))] = 0;
+	assert_int_equal(strlen(out), strlen(line));
+	assert_int_equal(strncmp(out, line, 12), 0);
+	assert_null(strstr(out + 12, "finding"));
+}
+
+static void paths_and_units(void **state)
+{
+	char path[] = "/home/jane/bin/curl", unit[] = "payroll-api@7.service",
+	     cgroup[] = "/system.slice/payroll.service";
+
+	mask_path(*state, path, sizeof(path));
+	assert_int_equal(strncmp(path, "/home/", 6), 0);
+	assert_string_equal(path + 10, "/bin/curl");
+	assert_null(strstr(path, "jane"));
+	mask_unit(*state, unit, sizeof(unit));
+	assert_string_equal(unit + 13, ".service");
+	assert_null(strstr(unit, "payroll"));
+	mask_unit(*state, cgroup, sizeof(cgroup));
+	assert_int_equal(strncmp(cgroup, "/system.slice/", 14), 0);
+	assert_null(strstr(cgroup, "payroll"));
+	assert_string_equal(cgroup + 21, ".service");
+}
+
 /* What does not fit is left out, never written past. */
 static void text_without_room(void **state)
 {
 	char out[8];
 
-	assert_int_equal(mask_text(*state, "10.0.0.1 10.0.0.1", 17, out, sizeof(out)), 7);
+	assert_int_equal(mask_text(*state, "10.0.0.1 10.0.0.1", 17, false, out, sizeof(out)), 7);
 	assert_int_equal(out[7], 0);
 }
 
@@ -263,6 +322,10 @@ int main(void)
 		TEST(no_addresses_in_text),
 		TEST(networks_stay_networks),
 		TEST(link_addresses_and_names_in_text),
+		TEST(the_first_name_is_not_forgotten),
+		TEST(a_mask_that_cannot_know_all_says_so),
+		TEST(keys_of_json_stay),
+		TEST(paths_and_units),
 		TEST(text_without_room),
 	};
 

@@ -14,6 +14,7 @@
 struct lines {
 	FILE *file;
 	struct mask *mask;
+	bool json;
 	FILE *to;
 	struct outfile *outfile;
 	int error; /* since it was last asked for */
@@ -77,7 +78,10 @@ static int write_lines(struct lines *lines, size_t size)
 {
 	if (!lines->mask)
 		return write_on(lines, lines->line, size);
-	size = mask_text(lines->mask, lines->line, size, lines->masked, sizeof(lines->masked));
+	if (mask_is_full(lines->mask))
+		return -EOVERFLOW;
+	size = mask_text(lines->mask, lines->line, size, lines->json, lines->masked,
+			 sizeof(lines->masked));
 	return write_on(lines, lines->masked, size);
 }
 
@@ -124,7 +128,7 @@ int lines_take_error(void *of)
 	return err;
 }
 
-int lines_open(struct lines **out, struct mask *mask, FILE *to, struct outfile *outfile)
+int lines_open(struct lines **out, struct mask *mask, bool json, FILE *to, struct outfile *outfile)
 {
 	const cookie_io_functions_t functions = { .write = take_bytes };
 	struct lines *lines = malloc(sizeof(*lines));
@@ -132,6 +136,7 @@ int lines_open(struct lines **out, struct mask *mask, FILE *to, struct outfile *
 	if (!lines)
 		return -ENOMEM;
 	lines->mask = mask;
+	lines->json = json;
 	lines->to = to;
 	lines->outfile = outfile;
 	lines->length = 0;

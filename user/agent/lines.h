@@ -10,11 +10,11 @@
 struct lines;
 
 /*
- * A FILE whose lines pass through @mask (NULL: as they are) to @to, or, when that is NULL, to
+ * A FILE whose lines (@json: of JSON) pass through @mask (NULL: as they are) to @to, or, when that is NULL, to
  * @outfile, which changes files only where a line begins that is not indented: no finding is torn
  * apart. Both stay the caller's. lines_file()'s FILE belongs to these lines.
  */
-int lines_open(struct lines **out, struct mask *mask, FILE *to, struct outfile *outfile);
+int lines_open(struct lines **out, struct mask *mask, bool json, FILE *to, struct outfile *outfile);
 FILE *lines_file(struct lines *lines);
 
 /*

@@ -7,6 +7,7 @@
 
 #include "agent/flows.h"
 #include "agent/limits.h"
+#include "agent/mask_told.h"
 #include "agent/pipeline.h"
 #include "util/array.h"
 #include "sinks/packets/mask_packet.h"
@@ -203,13 +204,12 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 
 /* ---- telling ---- */
 
-static void tell(struct pipeline *pipeline, const struct finding *finding)
+static void tell(struct pipeline *pipeline, struct finding *finding)
 {
 	if (pipeline->progress)
 		progress_clear(pipeline->progress);
-	if (pipeline->mask &&
-	    finding->name[0]) /* others may have taken its place since it was seen */
-		mask_learn_name(pipeline->mask, finding->name, strlen(finding->name));
+	if (pipeline->mask)
+		mask_told_finding(pipeline->mask, finding);
 	outlets_finding(&pipeline->outlets, pipeline->join, finding);
 }
 
@@ -401,9 +401,15 @@ static void tell_record(struct pipeline *pipeline, const struct event *event)
 static void tell_event(struct pipeline *pipeline, const struct event *event)
 {
 	const struct join *join = pipeline->join;
+	struct event masked;
 
 	if (event->head.kind == EVENT_FRAME && !pipeline->options->verbose)
 		return; /* nearly every event of a capture */
+	if (pipeline->mask) {
+		masked = *event;
+		mask_told_event(pipeline->mask, &masked);
+		event = &masked;
+	}
 	if (event_is_shown(pipeline, event) && filter_event(pipeline->filter, event))
 		outlets_event(&pipeline->outlets, join, event);
 	if (!pipeline->options->verbose)
@@ -444,10 +450,17 @@ static int take_flows(struct pipeline *pipeline, const struct event *event)
 /* What every event passes, after it was kept. */
 static int take_event(struct pipeline *pipeline, const struct event *event)
 {
+	struct event masked;
+
 	if (event->head.kind == EVENT_END)
 		return 0; /* of the file, not of what it tells */
 	if (pipeline->picking)
 		return pick_event(pipeline, event);
+	if (pipeline->mask && event->head.kind == EVENT_NETNS) {
+		masked = *event;
+		mask_told_namespace(pipeline->mask, &masked.netns);
+		event = &masked;
+	}
 	pipeline->taken++;
 	if (event->head.kind == EVENT_FRAME || event->head.kind == EVENT_PIECE || has_bytes(event))
 		pipeline->taken_last = pipeline->taken;

@@ -82,7 +82,7 @@ int report_open(struct report *report, const struct options *options, struct mas
 	if (!report->file)
 		return -EIO;
 	if (mask)
-		err = lines_open(&report->lines, mask, report->file, NULL);
+		err = lines_open(&report->lines, mask, false, report->file, NULL);
 	sink.subject = report->subject;
 	sink.file = report->lines ? lines_file(report->lines) : report->file;
 	err = err ? err : sink_open(&report->sink, &sink);

@@ -24,7 +24,7 @@ int mask_new(struct mask **out)
 		return -ENOMEM;
 	mask->cache = calloc(CACHE_SLOTS, sizeof(*mask->cache));
 	mask->names = calloc(MASK_NAMES_MAX, sizeof(*mask->names));
-	if (!mask->cache || !mask->names) {
+	if (!mask->cache || !mask->names || hash_new(&mask->by_name, MASK_NAMES_MAX)) {
 		mask_free(mask);
 		return -ENOMEM;
 	}
@@ -40,6 +40,9 @@ void mask_free(struct mask *mask)
 {
 	if (!mask)
 		return;
+	for (size_t i = 0; i < mask->name_count; i++)
+		free(mask->names[i].name);
+	hash_free(&mask->by_name);
 	free(mask->cache);
 	free(mask->names);
 	explicit_bzero(mask->key, sizeof(mask->key));
@@ -194,11 +197,6 @@ void mask_address(struct mask *mask, const __u8 *address, __u8 *masked)
 
 /* ---- names ---- */
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
-
 static void mask_label(const struct mask *mask, const char *label, size_t size, char *masked)
 {
 	struct {
@@ -209,7 +207,7 @@ static void mask_label(const struct mask *mask, const char *label, size_t size, 
 
 	memset(&message, 0, sizeof(message));
 	for (size_t i = 0; i < size && i < LABEL_MAX; i++)
-		message.text[i] = lower(label[i]);
+		message.text[i] = mask_lower(label[i]);
 	for (size_t i = 0; i < size; i++) {
 		if (i % 12 == 0) { /* 26^12 of 2^64: hardly a letter is likelier than another */
 			message.part = i / 12 + 1;
@@ -234,25 +232,47 @@ void mask_name(const struct mask *mask, const char *name, size_t size, char *mas
 	}
 }
 
-static bool same_name(const struct masked_name *have, const char *name, size_t size)
+bool mask_knows(const struct mask *mask, __u64 h, const char *lower, size_t size)
 {
-	return have->size == size && !strncasecmp(have->name, name, size);
+	const struct hash *table = &mask->by_name;
+
+	h = hash_mix(h, size);
+	for (__u32 i = hash_first(table, h); i != HASH_END; i = hash_next(table, i))
+		if (mask->names[i].size == size && !memcmp(mask->names[i].name, lower, size))
+			return true;
+	return false;
+}
+
+bool mask_is_full(const struct mask *mask)
+{
+	return mask->full;
 }
 
 static void learn(struct mask *mask, const char *name, size_t size)
 {
-	struct masked_name *slot;
+	char lower[MASK_NAME_SIZE], *kept;
+	__u64 h = 0;
 
 	/* a word so short is one of any text, too */
 	if (size < 3 || size >= MASK_NAME_SIZE)
 		return;
-	for (size_t i = 0; i < MASK_NAMES_MAX; i++)
-		if (same_name(&mask->names[i], name, size))
-			return;
-	slot = &mask->names[mask->names_next];
-	mask->names_next = (mask->names_next + 1) % MASK_NAMES_MAX;
-	memcpy(slot->name, name, size);
-	slot->size = size;
+	for (size_t i = 0; i < size; i++) {
+		lower[i] = mask_lower(name[i]);
+		h = mask_name_hash(h, lower[i]);
+	}
+	if (mask->full || mask_knows(mask, h, lower, size))
+		return;
+	kept = mask->name_count < MASK_NAMES_MAX ? malloc(size) : NULL;
+	if (!kept) {
+		mask->full = true;
+		return;
+	}
+	memcpy(kept, lower, size);
+	for (size_t i = 0; i < size; i++)
+		mask->in_names[(__u8)lower[i]] = true;
+	mask->longest = size > mask->longest ? size : mask->longest;
+	mask->names[mask->name_count] = (struct masked_name){ .name = kept, .size = size };
+	hash_add(&mask->by_name, hash_mix(h, size), mask->name_count++);
 }
 
 /* RFC 4343 2.1: as names of DNS messages are decoded, a byte that is no letter of a name is \\DDD. */
@@ -312,4 +332,55 @@ void mask_learn_name(struct mask *mask, const char *name, size_t size)
 	prose = text_of(safe);
 	text_add_foreign(&prose, escaped, text.length);
 	learn_written(mask, safe, prose.length);
+}
+
+/* ---- names of files and units ---- */
+
+/* Directories that every machine has, and what systemd and containers make groups of. */
+static const char *const common_parts[] = {
+	"bin",	   "boot",    "dev",	"etc",	   "home",	 "lib",	      "lib64",
+	"libexec", "local",   "mnt",	"opt",	   "proc",	 "root",      "run",
+	"sbin",	   "share",   "snap",	"srv",	   "sys",	 "tmp",	      "usr",
+	"var",	   "app",     "system", "user",	   "init",	 "machine",   "kubepods",
+	"docker",  "session", "libpod", "kubelet", "containerd", "burstable", "besteffort",
+};
+
+static bool is_common(const char *part, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(common_parts); i++)
+		if (strlen(common_parts[i]) == size && !memcmp(common_parts[i], part, size))
+			return true;
+	return false;
+}
+
+void mask_path(const struct mask *mask, char *path, size_t size)
+{
+	size_t end = strnlen(path, size);
+
+	for (size_t begin = 0, i = 0; i < end; i++) { /* what has no slash behind it stays */
+		if (path[i] != '/')
+			continue;
+		if (!is_common(path + begin, i - begin))
+			mask_label(mask, path + begin, i - begin, path + begin);
+		begin = i + 1;
+	}
+}
+
+void mask_unit(const struct mask *mask, char *path, size_t size)
+{
+	size_t end = strnlen(path, size);
+
+	for (size_t begin = 0, i = 0; i <= end; i++) {
+		const char *dot;
+		size_t length = i - begin;
+
+		if (i < end && path[i] != '/')
+			continue;
+		dot = memrchr(path + begin, '.', length);
+		if (dot) /* ".service" */
+			length = dot - (path + begin);
+		if (!is_common(path + begin, length))
+			mask_label(mask, path + begin, length, path + begin);
+		begin = i + 1;
+	}
 }

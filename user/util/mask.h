@@ -25,7 +25,7 @@
 
 struct mask;
 
-#define MASK_NAMES_MAX 1024 /* learned names; a further one takes the place of the oldest */
+#define MASK_NAMES_MAX 262144 /* learned names */
 #define MASK_NAME_SIZE 1024 /* of 255 bytes, each written as an escape */
 
 int mask_new(struct mask **out); /* 0 or a negative errno */
@@ -39,15 +39,26 @@ void mask_name(const struct mask *mask, const char *name, size_t size, char *mas
 
 /*
  * A name that is to be replaced wherever text has it as a whole word: as it is, and as it is written
- * where odd bytes are escaped.
+ * where odd bytes are escaped. With more than MASK_NAMES_MAX of them the mask is full.
  */
 void mask_learn_name(struct mask *mask, const char *name, size_t size);
+
+/* A name is not known that may stand in text: nothing more may be written. */
+bool mask_is_full(const struct mask *mask);
+
+/*
+ * Names that a path, a cgroup or a unit is made of, in place: "/home/jane/bin/curl" keeps home, bin
+ * and the program's name, "/system.slice/payroll.service" keeps system.slice and service.
+ */
+void mask_path(const struct mask *mask, char *path, size_t size);
+void mask_unit(const struct mask *mask, char *path, size_t size);
 
 /* A number of 64 bits that addresses went into. */
 __u64 mask_number(const struct mask *mask, __u64 number);
 
 /*
  * Copies text and replaces in it. Returns how many bytes stand in @out; what does not fit is left
- * out. Every piece is looked at by itself: give whole lines.
+ * out. Every piece is looked at by itself: give whole lines. @json: keys stay as they are.
  */
-size_t mask_text(struct mask *mask, const char *text, size_t size, char *out, size_t room);
+size_t mask_text(struct mask *mask, const char *text, size_t size, bool json, char *out,
+		 size_t room);

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <string.h>
-#include <strings.h>
 
 #include "util/address.h"
 #include "util/mask.h"
@@ -130,23 +129,25 @@ static size_t replace_link_address(struct mask *mask, const char *at, const char
 
 static size_t replace_name(struct mask *mask, const char *at, const char *end, struct text *text)
 {
-	char masked[MASK_NAME_SIZE];
-	size_t best = 0;
+	char lower[MASK_NAME_SIZE], masked[MASK_NAME_SIZE];
+	size_t best = 0, most = end - at;
+	__u64 h = 0;
 
-	for (size_t i = 0; i < MASK_NAMES_MAX && mask->names[i].size; i++) {
-		const struct masked_name *name = &mask->names[i];
-
-		if (name->size <= best || (size_t)(end - at) < name->size ||
-		    strncasecmp(at, name->name, name->size) != 0)
+	most = most < mask->longest ? most : mask->longest;
+	for (size_t i = 0; i < most; i++) {
+		lower[i] = mask_lower(at[i]);
+		if (!mask->in_names[(__u8)lower[i]])
+			break;
+		h = mask_name_hash(h, lower[i]);
+		if (at + i + 1 < end && is_word(at[i + 1]))
 			continue;
-		if (at + name->size < end && is_word(at[name->size]))
-			continue;
-		best = name->size;
+		if (mask_knows(mask, h, lower, i + 1))
+			best = i + 1;
 	}
 	if (!best)
 		return 0;
 	mask_name(mask, at, best, masked);
-	text_add(text, "%.*s", (int)best, masked);
+	text_put(text, masked, best);
 	return best;
 }
 
@@ -158,6 +159,13 @@ static bool begins_colons(const char *in, const char *at)
 	while (run > in && (is_hex(run[-1]) || run[-1] == ':'))
 		run--;
 	return run == at || (run > in && is_word(run[-1]));
+}
+
+/* The sink's own word, whatever a name is called. */
+static bool is_key(const char *in, const char *at, size_t size, const char *end)
+{
+	return at > in && at[-1] == '"' && end - at > (ptrdiff_t)size + 1 && at[size] == '"' &&
+	       at[size + 1] == ':';
 }
 
 static size_t replace(struct mask *mask, const char *in, const char *at, const char *end,
@@ -175,7 +183,7 @@ static size_t replace(struct mask *mask, const char *in, const char *at, const c
 	return gone || (unsigned char)*at <= ' ' ? gone : replace_name(mask, at, end, text);
 }
 
-size_t mask_text(struct mask *mask, const char *in, size_t size, char *out, size_t room)
+size_t mask_text(struct mask *mask, const char *in, size_t size, bool json, char *out, size_t room)
 {
 	struct text text = text_in(out, room);
 	const char *at = in, *end = in + size, *plain = in;
@@ -187,6 +195,8 @@ size_t mask_text(struct mask *mask, const char *in, size_t size, char *out, size
 
 		if (!is_word(before) && before != '.')
 			gone = replace(mask, in, at, end, &piece);
+		if (json && gone && is_key(in, at, gone, end))
+			gone = 0;
 		at += gone ? gone : 1;
 		if (!gone)
 			continue;

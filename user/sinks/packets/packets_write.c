@@ -78,7 +78,9 @@ static const char *masked(struct packets *packets, const char *comment, size_t w
 {
 	if (!packets->options.mask)
 		return comment;
-	mask_text(packets->options.mask, comment, strlen(comment), packets->masked[which],
+	if (mask_is_full(packets->options.mask))
+		return "";
+	mask_text(packets->options.mask, comment, strlen(comment), false, packets->masked[which],
 		  sizeof(packets->masked[which]));
 	return packets->masked[which];
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mask_told.h - names that only records of this host hold, replaced before a sink is told */
+#pragma once
+
+#include "decode/decode.h"
+#include "rules/rules.h"
+#include "util/mask.h"
+
+/*
+ * Paths, cgroups, units, containers and namespaces, in place; names of programs stay, and what text
+ * is searched for (addresses, names of the network) is left to mask_text().
+ */
+void mask_told_namespace(const struct mask *mask,
+			 struct ev_netns *netns); /* before join knows it */
+void mask_told_event(const struct mask *mask, struct event *event);
+void mask_told_finding(const struct mask *mask, struct finding *finding);
