@@ -205,3 +205,14 @@ def test_no_flows_in_other_recordings(tmp_path):
     recording = record(tmp_path, OPENING + f"350 state cookie=7 {WAY} state=ESTABLISHED>CLOSE error=ETIMEDOUT\ntick 500\n", plain)
     assert not rows(recording)
     assert "lost" in flows(recording).stdout.splitlines()[0], "the table of packets"
+
+
+@pytest.mark.parametrize("begin", "=+-@")
+def test_no_formula_in_csv(tmp_path, begin):
+    """A spreadsheet takes a cell that begins with one of these for a formula."""
+    opening = OPENING.replace("\n", f' owner.leader="{begin}1\\x1b\\xe2\\x80\\xae"\n', 1)
+    recording = record(tmp_path, opening + end(350, "FIN_WAIT2") + "tick 500\n")
+    table = flows("--csv", recording).stdout
+    assert f"'{begin}1\\x1b\\xe2\\x80\\xae" in [cell for row in csv.reader(io.StringIO(table)) for cell in row]
+    for words in (table, flows(recording).stdout, flows("--json", recording).stdout):
+        assert f"{begin}1" in words and "\x1b" not in words and "\u202e" not in words

@@ -4,6 +4,22 @@
 #include <string.h>
 
 #include "agent/mask_told.h"
+#include "sinks/packets/mask_packet.h"
+
+/* "web1.example.com", and the "web1" that people call it */
+static void learn_host_name(struct mask *mask, const char *name)
+{
+	mask_learn_name(mask, name, strlen(name));
+	mask_learn_name(mask, name, strcspn(name, "."));
+}
+
+void mask_learn_event(struct mask *mask, const struct event *event)
+{
+	if (event->head.kind == EVENT_START)
+		learn_host_name(mask, event->start.host);
+	if (event->bytes_captured)
+		mask_learn_packet(mask, event->bytes, event->bytes_captured);
+}
 
 static void mask_process(const struct mask *mask, struct ev_process *process)
 {

@@ -6,6 +6,9 @@
 #include "rules/rules.h"
 #include "util/mask.h"
 
+/* Names that text is searched for: the host's, and those of a packet. */
+void mask_learn_event(struct mask *mask, const struct event *event);
+
 /*
  * Paths, cgroups, units, containers and namespaces, in place; names of programs stay, and what text
  * is searched for (addresses, names of the network) is left to mask_text().

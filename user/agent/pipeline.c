@@ -10,7 +10,6 @@
 #include "agent/mask_told.h"
 #include "agent/pipeline.h"
 #include "util/array.h"
-#include "sinks/packets/mask_packet.h"
 #include "util/log.h"
 
 /*
@@ -378,13 +377,6 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 
 /* ---- a record's whole life ---- */
 
-/* "web1.example.com", and the "web1" that people call it */
-static void learn_host_name(struct mask *mask, const char *name)
-{
-	mask_learn_name(mask, name, strlen(name));
-	mask_learn_name(mask, name, strcspn(name, "."));
-}
-
 static bool has_bytes(const struct event *event)
 {
 	return event->bytes_captured != 0;
@@ -472,10 +464,8 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	pipeline->opened |= (event->head.flags & EVENT_F_FOLLOWED) &&
 			    (event->head.kind == EVENT_OPEN || event->head.kind == EVENT_SYSCALL);
 	filter_learn(pipeline->filter, event);
-	if (pipeline->mask && event->head.kind == EVENT_START)
-		learn_host_name(pipeline->mask, event->start.host);
-	if (pipeline->mask && has_bytes(event)) /* before anything is said of it */
-		mask_learn_packet(pipeline->mask, event->bytes, event->bytes_captured);
+	if (pipeline->mask) /* before anything is said of it */
+		mask_learn_event(pipeline->mask, event);
 	if (pipeline->flows)
 		return take_flows(pipeline, event);
 	if (pipeline->outlets.want_records)

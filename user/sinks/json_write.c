@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sinks/json_write.h"
+#include "util/text.h"
 
 struct json json_in(char *buffer, size_t size)
 {
@@ -50,39 +51,9 @@ void json_key(struct json *json, const char *key)
 	json->comma = false;
 }
 
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629 section 4), 0 if there is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
+static void put_escaped(struct json *json, unsigned int c)
 {
-	unsigned char low = 0x80, high = 0xbf;
-	size_t length;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	length = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (length > left)
-		return 0;
-	/* the second byte of some is narrower: overlong forms, surrogates, beyond U+10FFFF */
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < length; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return length;
-}
-
-static void put_escaped(struct json *json, unsigned char c)
-{
-	char escape[8];
+	char escape[16];
 	const char *short_form = c == '"'  ? "\\\"" :
 				 c == '\\' ? "\\\\" :
 				 c == '\n' ? "\\n" :
@@ -94,8 +65,12 @@ static void put_escaped(struct json *json, unsigned char c)
 		put(json, short_form, 2);
 		return;
 	}
-	snprintf(escape, sizeof(escape), "\\u%04x", c);
-	put(json, escape, 6);
+	if (c >= 0x10000) /* RFC 8259 7: as a surrogate pair */
+		snprintf(escape, sizeof(escape), "\\u%04x\\u%04x", 0xd7c0 + (c >> 10),
+			 0xdc00 + (c & 0x3ff));
+	else
+		snprintf(escape, sizeof(escape), "\\u%04x", c);
+	put(json, escape, strlen(escape));
 }
 
 static bool is_escaped(unsigned char c)
@@ -122,14 +97,15 @@ void json_string_of(struct json *json, const char *value, size_t size)
 	put(json, "\"", 1);
 	while (left) {
 		size_t length = plain_length(s, left);
+		unsigned int code = 'a';
 
 		if (!length)
-			length = utf8_length(s, left);
+			length = text_utf8_decode((const char *)s, left, &code);
 		if (!length) {
 			put(json, "\xef\xbf\xbd", 3); /* U+FFFD */
 			length = 1;
-		} else if (length == 1 && is_escaped(s[0])) {
-			put_escaped(json, s[0]);
+		} else if (code == '"' || code == '\\' || !text_is_shown(code)) {
+			put_escaped(json, code);
 		} else {
 			put(json, (const char *)s, length);
 		}

@@ -47,7 +47,7 @@ void mask_learn_name(struct mask *mask, const char *name, size_t size);
 bool mask_is_full(const struct mask *mask);
 
 /*
- * Names that a path, a cgroup or a unit is made of, in place: "/home/jane/bin/curl" keeps home, bin
+ * Names that a path, a cgroup or a unit is made of, in place: "/srv/jane/bin/curl" keeps srv, bin
  * and the program's name, "/system.slice/payroll.service" keeps system.slice and service.
  */
 void mask_path(const struct mask *mask, char *path, size_t size);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/text.h"
 
 struct text text_in(char *buffer, size_t size)
@@ -127,28 +128,57 @@ const char *text_add(struct text *text, const char *format, ...)
 	return text->at;
 }
 
-size_t text_utf8_length(const char *bytes, size_t left)
+size_t text_utf8_decode(const char *bytes, size_t left, unsigned int *code)
 {
 	const unsigned char *s = (const unsigned char *)bytes;
-
 	size_t n = s[0] < 0x80		       ? 1 :
 		   s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
 		   (s[0] & 0xf0) == 0xe0       ? 3 :
 		   s[0] >= 0xf0 && s[0] < 0xf5 ? 4 :
 						 0;
+	unsigned int c = n == 1 ? s[0] : s[0] & (0x7f >> n);
 
 	if (!n || n > left)
 		return 0;
-	for (size_t i = 1; i < n; i++)
+	for (size_t i = 1; i < n; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if (n == 2 && s[0] == 0xc2 && s[1] < 0xa0)
-		return 0; /* C1 control characters drive terminals too */
-	if (n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)))
-		return 0; /* overlong, surrogates */
-	if (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
-		return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+	    (n == 4 && (c < 0x10000 || c > 0x10ffff)))
+		return 0; /* overlong, surrogates, beyond Unicode */
+	*code = c;
 	return n;
+}
+
+bool text_is_shown(unsigned int c)
+{
+	static const struct {
+		unsigned int first, last;
+	} hidden[] = {
+		{ 0x00, 0x1f },	      { 0x7f, 0x9f },	    { 0xad, 0xad },
+		{ 0x61c, 0x61c },     { 0x115f, 0x1160 },   { 0x17b4, 0x17b5 },
+		{ 0x180b, 0x180e },   { 0x200b, 0x200f },   { 0x2028, 0x202e },
+		{ 0x2060, 0x206f },   { 0x3164, 0x3164 },   { 0xfe00, 0xfe0f },
+		{ 0xfeff, 0xfeff },   { 0xffa0, 0xffa0 },   { 0xfff0, 0xfffb },
+		{ 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+	}; /* controls, and Default_Ignorable_Code_Point of Unicode */
+
+	if (c > 0x1f && c < 0x7f)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+		if (c >= hidden[i].first && c <= hidden[i].last)
+			return false;
+	return true;
+}
+
+size_t text_utf8_length(const char *bytes, size_t left)
+{
+	unsigned int code;
+	size_t n = text_utf8_decode(bytes, left, &code);
+
+	return n && text_is_shown(code) ? n : 0;
 }
 
 /* Does it drive a terminal or a shell? */

@@ -32,7 +32,16 @@ void text_put(struct text *text, const char *bytes, size_t size);
 const char *text_add_foreign(struct text *text, const char *foreign, size_t size);
 
 /*
- * Length of the well-formed UTF-8 sequence at @bytes (RFC 3629), 0 if there is none or if it is a C1
- * control character. @left: bytes that are there, at least 1.
+ * The character at @bytes (well-formed UTF-8, RFC 3629): its length, and its code point in *@code; 0
+ * if there is none. @left: bytes that are there, at least 1.
  */
+size_t text_utf8_decode(const char *bytes, size_t left, unsigned int *code);
+
+/*
+ * False of what drives a terminal (C0, DEL, C1), ends a line, or changes the order or the sight of
+ * other characters: a name must not dress up as another.
+ */
+bool text_is_shown(unsigned int code);
+
+/* Length of the character at @bytes, if it is one that is shown; else 0. */
 size_t text_utf8_length(const char *bytes, size_t left);

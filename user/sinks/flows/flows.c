@@ -123,7 +123,11 @@ static void write_json(const struct flows *flows, const struct flow_source *sour
 	fprintf(flows->options.file, "%s\n", line);
 }
 
-/* ---- CSV (RFC 4180): foreign text alone needs quotes, unknown is empty ---- */
+/*
+ * ---- CSV (RFC 4180): foreign text alone needs quotes, unknown is empty. A spreadsheet takes what
+ * begins with one of these for a formula: an apostrophe in front makes it text. ----
+ */
+#define FORMULA_BEGINS "=+-@|%"
 
 static void print_quoted(struct text *text, const char *foreign, size_t size)
 {
@@ -131,7 +135,7 @@ static void print_quoted(struct text *text, const char *foreign, size_t size)
 	struct text escaped = text_of(buffer);
 
 	text_add_foreign(&escaped, foreign, size);
-	text_add(text, "\"");
+	text_add(text, buffer[0] && strchr(FORMULA_BEGINS, buffer[0]) ? "\"'" : "\"");
 	for (const char *c = buffer; *c; c++)
 		text_add(text, *c == '"' ? "\"\"" : "%c", *c);
 	text_add(text, "\"");

@@ -5,35 +5,17 @@
 
 #include "sinks/report/report.h"
 
-/* Characters that change the order or the sight of others: a name must not dress up as another. */
-static bool is_invisible(unsigned int c)
-{
-	return c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
-}
-
-static unsigned int code_point(const char *bytes, size_t length)
-{
-	const unsigned char *s = (const unsigned char *)bytes;
-	unsigned int c = length == 1 ? s[0] : s[0] & (0x7f >> length);
-
-	for (size_t i = 1; i < length; i++)
-		c = c << 6 | (s[i] & 0x3f);
-	return c;
-}
-
 /* Takes the next character off @text: what is to be shown for it, before escaping. */
 static const char *next_shown(const char **text, char *shown, size_t size)
 {
-	size_t length = text_utf8_length(*text, strnlen(*text, 4));
-	unsigned int c = length ? code_point(*text, length) : 0;
+	unsigned int c;
+	size_t length = text_utf8_decode(*text, strnlen(*text, 4), &c);
 
+	if (length && c < 0xa0 && !text_is_shown(c))
+		length = 0; /* a control: byte by byte */
 	if (!length)
 		snprintf(shown, size, "\\x%02x", (unsigned char)**text);
-	else if (c < 0x20 || c == 0x7f)
-		snprintf(shown, size, "\\x%02x", c);
-	else if (is_invisible(c))
+	else if (!text_is_shown(c))
 		snprintf(shown, size, "\\u%04x", c);
 	else
 		snprintf(shown, size, "%.*s", (int)length, *text);

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Words from outside drive no terminal and dress up as no other word, in any output."""
+
+import re
+
+from program import sockwhy
+
+ODD = r"=\x1b[31m\xe2\x80\xaegnp\xc2\x9b\x07<b>&"  # a colour, U+202E, a C1 control, a bell, a tag
+RECORDING = f"""
+80 interface ifindex=7 netns=4026532999 name="=\\x1b[1m\\xe2\\x80\\xae" mtu=1500 flags=up
+90 netns netns=4026532999 name="{ODD}"
+91 process tgid=4121 start_ns=0 uid=1000 exe="/{ODD}" unit="{ODD}" container="{ODD}" cgroup="/{ODD}"
+set netns=4026532999
+100    open cookie=7 tuple=10.0.0.1>10.0.0.2:8080 owner=curl[4121] owner.comm="=\\x1b[1m\\xe2\\x80\\xae" owner.exe="{ODD}"
+100.02 $syn
+100.31 $rst
+100.35 $ends error=ECONNREFUSED how=2
++0 fact what=holder name="{ODD}" text="{ODD}"
++0 fact what=ruleset name="{ODD}" text="{ODD}"
++0 fact what=route name="{ODD}" text="{ODD}"
++0 $done
+tick 1000
+"""
+FORMS = [[], ["-v"], ["--json"], ["--json", "-v"], ["--brief"], ["--mask"], ["--mask", "--json"]]
+RAW = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]")
+
+
+def test_nothing_raw(record, tmp_path):
+    recording = record(RECORDING)
+    outputs = {" ".join(form): sockwhy("read", "--all", *form, recording).stdout for form in FORMS}
+    for suffix in ("html", "md"):
+        path = tmp_path / f"report.{suffix}"
+        assert sockwhy("read", "--all", "--report", path, recording).returncode == 0
+        outputs[suffix] = path.read_bytes()
+    assert any(b"31m" in words for words in outputs.values())
+    for name, words in outputs.items():
+        assert b"connect-refused" in words, name
+        assert not RAW.search(words), (name, RAW.search(words))
+    assert b"<b>" not in outputs["html"]
