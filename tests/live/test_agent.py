@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The agent as a guest: what it leaves, who else is there, what it says when it could not see."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +71,25 @@ def test_hangup_of_the_terminal_ends_it(lab):
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (0, 1)
     assert tcx_programs(lab.host, "lo") == 0
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_status_line(quiet):
+    """watch on a terminal shows that it lives, one line that is gone at the end; -q, and a pipe, show none."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen([SOCKWHY, "watch", "--duration", "3s", *(["-q"] if quiet else [])], stdout=subprocess.PIPE,
+                          stderr=theirs) as agent:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # EIO: it has ended
+            while got := os.read(ours, 65536):
+                said += got
+        os.close(ours)
+        assert agent.wait(30) == 0 and b"\r" not in agent.stdout.read()
+    shown = re.findall(rb"\r\033\[K(\d+ attempts? to connect or listen, \d+ failed, \d+ records lost)", said)
+    assert bool(shown) != quiet, said
+    if not quiet:
+        assert re.fullmatch(rb"sockwhy: .* found .*", said.rsplit(b"\033[K", 1)[1].strip()), said[-200:]
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)

@@ -91,6 +91,18 @@ static int tick(struct live *live)
 	return err;
 }
 
+/* What is told so far stands in front of it. */
+static void show_status(struct live *live)
+{
+	char line[160];
+	struct text text = text_of(line);
+
+	if (!progress_due(&live->status))
+		return;
+	outlets_flush(&live->pipeline.outlets);
+	progress_say(&live->status, output_say_state(&live->pipeline, &text));
+}
+
 static void read_signal(struct live *live, struct live_signal *signal)
 {
 	struct signalfd_siginfo info;
@@ -120,6 +132,7 @@ int live_step(struct live *live, struct live_signal *signal)
 		} else if (fd == live->timer_fd) {
 			if (read(fd, &expired, sizeof(expired)) == sizeof(expired))
 				err = tick(live);
+			show_status(live);
 		} else if (fd == ring_fd(live->ring)) {
 			err = ring_drain(live->ring);
 			err = err < 0 ? err : 0;
@@ -183,6 +196,8 @@ int live_finish(struct live *live)
 {
 	int err, status;
 
+	progress_clear(&live->status);
+	live->status.on = false;
 	write_poll(&live->output.write);
 	if (!live->pipeline.stop && !live->pipeline.outlets.closed) {
 		ring_drain(live->ring);

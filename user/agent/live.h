@@ -28,6 +28,7 @@ struct live {
 	const struct options *options;
 	struct pipeline pipeline;
 	struct output output;
+	struct progress status; /* watch: it lives, and what it saw */
 	struct record_writer *writer;
 	struct record_sink sink;
 	struct attach *attach;

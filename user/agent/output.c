@@ -226,13 +226,30 @@ static void log_flows(const struct pipeline *pipeline)
 	log_info("%s", buffer);
 }
 
+static void add_attempts(struct text *text, const struct pipeline *pipeline)
+{
+	const struct join_counters *counters = join_counters(pipeline->join);
+	bool chosen = filter_chooses(pipeline->filter);
+	__u64 attempts = chosen ? pipeline->chosen : counters->attempts;
+
+	text_add(text, "%llu attempt%s to connect or listen%s, %llu failed", attempts,
+		 attempts == 1 ? "" : "s", chosen ? " of those asked for" : "",
+		 chosen ? pipeline->chosen_failed : counters->failures);
+}
+
+const char *output_say_state(const struct pipeline *pipeline, struct text *text)
+{
+	const struct join_counters *counters = join_counters(pipeline->join);
+
+	add_attempts(text, pipeline);
+	return text_add(text, ", %llu records lost", counters->lost + counters->suppressed);
+}
+
 void output_log_summary(const struct pipeline *pipeline, bool early)
 {
 	const struct join_counters *counters = join_counters(pipeline->join);
 	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
 	bool capture = join_is_capture(pipeline->join);
-	bool chosen = filter_chooses(pipeline->filter);
-	__u64 attempts = chosen ? pipeline->chosen : counters->attempts;
 	char buffer[600];
 	struct text text = text_of(buffer);
 	size_t before;
@@ -244,9 +261,8 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 	text_add(&text, "%llu.%llu s: ", ms / 1000, ms % 1000 / 100);
 	if (capture)
 		add_frames(&text, counters, &pipeline->capture);
-	text_add(&text, "%llu attempt%s to connect or listen%s, %llu failed; found ", attempts,
-		 attempts == 1 ? "" : "s", chosen ? " of those asked for" : "",
-		 chosen ? pipeline->chosen_failed : counters->failures);
+	add_attempts(&text, pipeline);
+	text_add(&text, "; found ");
 	before = text.length;
 	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
 		add_count(&text, pipeline->found[severity], severity_name(severity),

@@ -34,10 +34,14 @@ int output_open(struct output *output, const struct options *options, bool hold)
 /* What @pipeline tells goes here. */
 void output_attach(struct output *output, struct pipeline *pipeline);
 
-/* Returns 0 or the error of the last write, not yet told. */
 /* Files that were moved away: what comes goes into new ones of their names. */
 void output_reopen(struct output *output);
+
+/* Returns 0 or the error of the last write, not yet told. */
 int output_close(struct output *output);
 
 /* "sockwhy: 12.3 s: 412 attempts to connect or listen, 3 failed; found …" on standard error */
 void output_log_summary(const struct pipeline *pipeline, bool early);
+
+/* The same in a few words while it goes on: "12 attempts to connect or listen, 2 failed, 0 records lost". */
+const char *output_say_state(const struct pipeline *pipeline, struct text *text);

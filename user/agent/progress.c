@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* progress.c - how far the reading of captures has come, on a terminal and gone when it is done */
+/* progress.c - one line on a terminal that says what goes on, gone when it is done */
 
 #include <stdio.h>
 #include <time.h>
@@ -36,7 +36,7 @@ bool progress_due(struct progress *progress)
 
 void progress_show(struct progress *progress, __u64 packets, __u64 left, __u64 total)
 {
-	__u64 now = now_ns(), ms = (now - progress->begun_ns) / NSEC_PER_MSEC + 1;
+	__u64 ms = (now_ns() - progress->begun_ns) / NSEC_PER_MSEC + 1;
 	char line[120];
 	struct text text = text_of(line);
 
@@ -45,10 +45,15 @@ void progress_show(struct progress *progress, __u64 packets, __u64 left, __u64 t
 	text_add(&text, "%llu packets, %llu a second", packets, packets * 1000 / ms);
 	if (total > left && left)
 		text_add(&text, ", %llu s left", left * ms / (total - left) / 1000);
+	progress_say(progress, line);
+}
+
+void progress_say(struct progress *progress, const char *line)
+{
 	fprintf(stderr, "\r\033[K%s", line);
 	fflush(stderr);
 	progress->shown = true;
-	progress->next_ns = now + EVERY_NS;
+	progress->next_ns = now_ns() + EVERY_NS;
 }
 
 void progress_clear(struct progress *progress)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* progress.h - how far the reading of captures has come, on a terminal and gone when it is done */
+/* progress.h - one line on a terminal that says what goes on, gone when it is done */
 #pragma once
 
 #include <stdbool.h>
@@ -20,6 +20,9 @@ bool progress_due(struct progress *progress);
 
 /* @left of @total bytes; @total 0: nobody knows. */
 void progress_show(struct progress *progress, __u64 packets, __u64 left, __u64 total);
+
+/* Any line. */
+void progress_say(struct progress *progress, const char *line);
 
 /* Before anything else is written to the terminal. */
 void progress_clear(struct progress *progress);

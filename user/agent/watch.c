@@ -31,6 +31,8 @@ int command_watch(const struct options *options)
 		/* a hook's name is known to the kernel side alone */
 		return err == -EINVAL && options->without.count ? EXIT_USAGE : EXIT_FAILED;
 	}
+	progress_begin(&live.status, options);
+	live.pipeline.progress = &live.status;
 	if (!live_run(&live))
 		live_settle(&live, SETTLE_NS);
 	return live_finish(&live);
