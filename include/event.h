@@ -410,6 +410,7 @@ struct ev_process {
 	char unit[64];
 	char container[64]; /* id */
 	char cgroup[128];
+	char command[128]; /* line, words after a blank; what follows a secret's name is left out */
 };
 
 struct ev_snapshot { /* header: cookie, netns */
@@ -532,7 +533,7 @@ EVENT_ASSERT_SIZE(ev_tick, 8);
 EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
-EVENT_ASSERT_SIZE(ev_process, 400);
+EVENT_ASSERT_SIZE(ev_process, 528);
 EVENT_ASSERT_SIZE(ev_snapshot, 304);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);

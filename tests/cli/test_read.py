@@ -382,3 +382,26 @@ def test_threshold(case, record):
                   "tick 150\n200 error cookie=7 $way state=CLOSE error=ECONNREFUSED\ntick 500\n")
     assert '"event":"error"' in sockwhy("read", "--json", late).out
     assert '"event":"error"' not in sockwhy("read", "--json", "--set", "join.settle=1", late).out
+
+
+@pytest.mark.parametrize(("command", "said"), [
+    ("python3 -u /srv/worker.py --queue mail", "curl[4121] worker.py could not connect"),
+    ("python3 -c print(1)", "curl[4121] could not connect"), ("python3", "curl[4121] could not connect"),
+    ("", "curl[4121] could not connect")])
+def test_script_named(record, schema, command, said):
+    """Forty workers are one python3: what it runs tells them apart; a unit does so better."""
+    lines = """
+91 process tgid=4121 start_ns={start} uid=1000 exe=/usr/bin/python3.11 {unit}{command}
+100    $begin
+100.02 $syn
+100.31 $rst
+100.35 $ends error=ECONNREFUSED how=2
+tick 1000
+"""
+    words = f'command="{command}"' if command else ""
+    path = record(lines.format(start=4121000000, unit="", command=words))
+    assert said in sockwhy("read", path).out
+    found = [line for line in lines_of(sockwhy("read", "--json", path), schema) if line["type"] == "finding"]
+    assert found[0]["process"].get("command", "") == command
+    path = record(lines.format(start=4121000000, unit="unit=web.service ", command=words))
+    assert "curl[4121] web.service could not connect" in sockwhy("read", path).out

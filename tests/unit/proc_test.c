@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -71,6 +73,39 @@ static void tells_of_a_process_once(void **state)
 	assert_string_equal(heard.last.exe, exe);
 	assert_true(heard.known & EVENT_K_EXE);
 	proc_close(proc);
+}
+
+/* The words of a command, but what follows the name of a secret. */
+static void the_command_without_secrets(void **state)
+{
+	static const char script[] = "read -r line";
+	int pipe_fds[2], dir;
+	char command[128], small[12];
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	child = fork();
+	if (!child) {
+		dup2(pipe_fds[0], STDIN_FILENO);
+		execl("/bin/sh", "sh", "-c", script, "x", "--password=p1", "--token", "p2",
+		      "http://u:p3@h/", "http://h:1/", (char *)NULL);
+		_exit(1);
+	}
+	do { /* until it is the shell */
+		dir = process_open(child);
+		process_read_command(dir, command, sizeof(command));
+		process_read_command(dir, small, sizeof(small));
+		close(dir);
+		sched_yield();
+	} while (strncmp(command, "sh -c", 5) != 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	assert_string_equal(command, "sh -c read -r line x --password=... --token ... "
+				     "http://...@h/ http://h:1/");
+	assert_string_equal(small, "sh -c read ");
 }
 
 static void another_name_is_another_program(void **state)
@@ -175,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_of_a_process_once),
+		cmocka_unit_test(the_command_without_secrets),
 		cmocka_unit_test(another_name_is_another_program),
 		cmocka_unit_test(another_start_is_another_process),
 		cmocka_unit_test(the_dead_are_gone),

@@ -27,6 +27,7 @@ static void mask_process(const struct mask *mask, struct ev_process *process)
 	mask_unit(mask, process->unit, sizeof(process->unit));
 	mask_unit(mask, process->container, sizeof(process->container));
 	mask_unit(mask, process->cgroup, sizeof(process->cgroup));
+	memset(process->command, 0, sizeof(process->command)); /* words of any kind */
 }
 
 static void mask_fact(const struct mask *mask, struct ev_fact *fact)

@@ -291,6 +291,7 @@ static const struct field process_fields[] = {
 	ROW(ev_process, unit, FIELD_TEXT, 0, NULL),
 	ROW(ev_process, container, FIELD_TEXT, 0, NULL),
 	ROW(ev_process, cgroup, FIELD_TEXT, 0, NULL),
+	ROW(ev_process, command, FIELD_TEXT, 0, NULL),
 	{ 0 },
 };
 

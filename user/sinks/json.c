@@ -32,8 +32,10 @@ static void put_process(struct json *json, const struct join *join, const struct
 	json_pair_of(json, "comm", owner->comm, sizeof(owner->comm));
 	json_pair_of(json, "name", owner->leader, sizeof(owner->leader));
 	json_pair_of(json, "exe", exe, exe_size);
-	if (process)
+	if (process) {
 		json_pair_of(json, "cgroup", process->cgroup, sizeof(process->cgroup));
+		json_pair_of(json, "command", process->command, sizeof(process->command));
+	}
 	json_close(json, '}');
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* say.c - the words that every format shares */
 
+#include <ctype.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -183,6 +184,51 @@ void say_end(struct text *text, const struct finding *finding)
 	say_duration(text, finding->duration_us);
 }
 
+/* What an interpreter runs: "worker.py" of "python3 -u /srv/worker.py --all"; its length, 0 none. */
+static size_t find_script(const struct ev_process *process, const char **script)
+{
+	static const char *const interpreters[] = { "python", "perl", "ruby", "node", "php",
+						    "java",   "bash", "dash", "sh" };
+	const char *exe = strrchr(process->exe, '/'), *word = process->command, *slash;
+	bool known = false;
+	size_t length;
+
+	exe = exe ? exe + 1 : process->exe;
+	for (size_t i = 0; i < ARRAY_SIZE(interpreters); i++) {
+		size_t n = strlen(interpreters[i]);
+
+		known = known ||
+			(!strncmp(exe, interpreters[i], n) && !isalpha((unsigned char)exe[n]));
+	}
+	do {
+		word += strcspn(word, " ");
+		word += strspn(word, " ");
+		if (!known || !strncmp(word, "-c ", 3) || !strncmp(word, "-e ", 3))
+			return 0; /* a program in a word */
+	} while (word[0] == '-');
+	length = strcspn(word, " ");
+	slash = memrchr(word, '/', length);
+	*script = slash ? slash + 1 : word;
+	return length - (*script - word);
+}
+
+static void add_place(struct text *text, const struct ev_process *process)
+{
+	const char *script;
+	size_t length;
+
+	if (process->unit[0]) {
+		text_add(text, " ");
+		text_add_foreign(text, process->unit, sizeof(process->unit));
+	} else if (process->container[0]) {
+		text_add(text, " container ");
+		text_add_foreign(text, process->container, 12);
+	} else if ((length = find_script(process, &script))) {
+		text_add(text, " ");
+		text_add_foreign(text, script, length);
+	}
+}
+
 void say_owner_name(struct text *text, const struct finding *finding)
 {
 	const struct event_owner *owner = &finding->owner;
@@ -208,13 +254,7 @@ void say_owner(struct text *text, const struct finding *finding)
 	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
 			 sizeof(owner->leader));
 	text_add(text, "[%u]", owner->tgid);
-	if (finding->process.unit[0]) {
-		text_add(text, " ");
-		text_add_foreign(text, finding->process.unit, sizeof(finding->process.unit));
-	} else if (finding->process.container[0]) {
-		text_add(text, " container ");
-		text_add_foreign(text, finding->process.container, 12);
-	}
+	add_place(text, &finding->process);
 }
 
 /* Neither zeros nor 0.0.0.0 or :: */

@@ -11,8 +11,10 @@
 #include "collect/collect.h"
 #include "collect/host/process.h"
 #include "collect/tell.h"
+#include "util/array.h"
 #include "util/hash.h"
 #include "util/own.h"
+#include "util/text.h"
 
 /*
  * Whom it told of: 4 ways, the oldest of a set gives way. 4096 processes are more than a host keeps
@@ -113,6 +115,54 @@ void process_read_exe(int dir, char *exe, size_t size)
 	tell_copy(exe, path, size);
 }
 
+static bool names_secret(const char *word)
+{
+	static const char *const names[] = { "pass", "secret", "token", "key", "auth", "cred" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (word[0] == '-' && strcasestr(word, names[i]))
+			return true;
+	return false;
+}
+
+/* "https://jane:secret@host/" */
+static const char *find_userinfo(const char *word)
+{
+	const char *begin = strstr(word, "://"), *at = begin ? strchr(begin, '@') : NULL;
+
+	return at && memchr(begin + 3, ':', at - begin - 3) ? begin + 3 : NULL;
+}
+
+static void add_word(struct text *text, const char *word, bool hidden)
+{
+	const char *equals = names_secret(word) ? strchr(word, '=') : NULL;
+	const char *userinfo = find_userinfo(word);
+	const char *end = equals ? equals + 1 : userinfo ?: word + strlen(word);
+
+	if (text->length)
+		text_put(text, " ", 1);
+	if (!hidden)
+		text_put(text, word, end - word);
+	if (hidden || equals || userinfo)
+		text_put(text, "...", 3);
+	if (!hidden && userinfo)
+		text_add(text, "%s", strchr(userinfo, '@'));
+}
+
+void process_read_command(int dir, char *command, size_t size)
+{
+	char words[4096];
+	int length = tell_read_at(dir, "cmdline", words, sizeof(words));
+	struct text text = text_in(command, size);
+	bool hidden = false;
+
+	memset(command, 0, size);
+	for (int at = 0; at < length; at += (int)strlen(words + at) + 1) {
+		add_word(&text, words + at, hidden);
+		hidden = names_secret(words + at) && !strchr(words + at, '=');
+	}
+}
+
 /* The entry of that process, or the one that would give way to it. */
 static struct told *find_told(struct proc *proc, const struct event_owner *owner)
 {
@@ -152,6 +202,7 @@ static int tell_process(const struct record_sink *sink, const struct event_owner
 	process_read_exe(dir, body.exe, sizeof(body.exe));
 	if (body.exe[0])
 		where.known |= EVENT_K_EXE;
+	process_read_command(dir, body.command, sizeof(body.command));
 	if (tell_read_at(dir, "cgroup", text, sizeof(text)) > 0) {
 		cgroup_find_path(text, path, sizeof(path));
 		tell_copy(body.cgroup, path, sizeof(body.cgroup));

@@ -27,3 +27,9 @@ bool process_is(const struct process_stat *stat, __u64 start_ns);
 
 /* The path of its executable, empty if there is none to be seen. Filled up with zeros. */
 void process_read_exe(int dir, char *exe, size_t size);
+
+/*
+ * Its command line as words with blanks between, cut to fit and filled up with zeros; empty if there
+ * is none to be seen. What stands behind the name of a secret (--password=x, --token x) is "...".
+ */
+void process_read_command(int dir, char *command, size_t size);
