@@ -70,6 +70,14 @@ static __always_inline __u32 flow_flight_packets(const struct tcp_sock *tp, bool
 	return has_syn || !mss ? 1 : (flight + mss - 1) / mss;
 }
 
+/* @stamp: in jiffies, of something that happened last: that was so long ago. */
+static __always_inline bool flow_is_past(__u32 stamp, __u32 most_ms)
+{
+	__u32 ticks = (__u32)bpf_jiffies64() - stamp;
+
+	return knobs.tick_ns && (__u64)ticks * knobs.tick_ns >= (__u64)most_ms * 1000000;
+}
+
 /* @stamp: in jiffies, of a segment with payload or an acknowledgment; it wraps after 49 days and more. */
 static __always_inline __u64 flow_time(__u32 stamp, __u32 now_jiffies, __u64 now_ns)
 {
@@ -124,6 +132,10 @@ static __always_inline __u32 flow_fill_rest(struct event_flow *flow, const struc
 	flow->how = flow_role(tp, state, flow->bytes_delivered);
 	if (peer_fin)
 		flow->how |= FLOW_F_PEER_FIN;
+	if (tp->sacked_out)
+		flow->how |= FLOW_F_SACKED;
+	if (peer_fin && tp->rcv_nxt != tp->copied_seq)
+		flow->how |= FLOW_F_END_UNREAD;
 	flow_fill_options(flow, tp, state);
 	__builtin_memset(flow->pad2, 0, sizeof(flow->pad2));
 	if (compat_counts_timeouts(tp))
@@ -157,8 +169,7 @@ static __always_inline __u32 flow_fill(struct event_flow *flow, const struct tcp
 	flow->snd_wnd = tp->snd_wnd;
 	flow->again_in_row = tp->inet_conn.icsk_retransmits;
 	flow->probes = tp->inet_conn.icsk_probes_out;
-	flow->pad[0] = 0;
-	flow->pad[1] = 0;
+	flow->again_bytes = 0;
 	if (!whole)
 		return EVENT_K_COUNTERS;
 	return EVENT_K_COUNTERS | flow_fill_rest(flow, tp, state, peer_fin);

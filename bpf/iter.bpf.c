@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* iter.bpf.c - sockets that are open already, and who holds them, read as records */
+/* iter.bpf.c - sockets that are open already, who holds them, and where nothing happens, read as records */
 #include "flow.h"
+#include "maps.h"
 
 /* With figures only where they are asked for. */
 #define SNAPSHOT_RECORD_SIZE                            \
@@ -93,5 +94,90 @@ int snapshot_owners(struct bpf_iter__task_file *ctx)
 		record.head.known |= EVENT_K_EXE;
 	record.head.cookie = compat_socket_cookie(sk);
 	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
+	return 0;
+}
+
+/* ---- a look at what does not happen ---- */
+
+/* Nothing comes in any more, because nobody reads: no event announces that. */
+static __always_inline bool look_is_unread(const struct tcp_sock *tp)
+{
+	__s32 window = tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt;
+
+	return window <= 0 && tp->rcv_nxt != tp->copied_seq &&
+	       flow_is_past(tp->inet_conn.icsk_ack.lrcvtime, knobs.look_window_ms);
+}
+
+/* The peer's window is closed, and more than the FIN waits behind it. */
+static __always_inline bool look_is_held_up(const struct tcp_sock *tp)
+{
+	return !tp->snd_wnd && tp->write_seq != tp->snd_una && tp->inet_conn.icsk_probes_out &&
+	       flow_is_past(tp->lsndtime, knobs.look_window_ms);
+}
+
+/* @tp: trusted. Returns SNAPSHOT_LOOK_*: a filter, the rules judge again. */
+static __always_inline __u8 look_finds(const struct tcp_sock *tp)
+{
+	__u8 state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+	__u8 found = 0;
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_FIN_WAIT1 &&
+	    state != TCP_FIN_WAIT2)
+		return 0;
+	if (state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT2)
+		found = flow_is_past(tp->rcv_tstamp, knobs.look_closed_ms) ? SNAPSHOT_LOOK_CLOSED :
+									     0;
+	else if (look_is_unread(tp))
+		found = SNAPSHOT_LOOK_READER;
+	if (state != TCP_FIN_WAIT2 && look_is_held_up(tp))
+		found |= SNAPSHOT_LOOK_PEER;
+	return found;
+}
+
+/*
+ * Walks the files of every process, of all network namespaces: 3.5 ms and a microsecond a socket
+ * (measured with 20,000). Only what it finds costs a record.
+ */
+SEC("iter/task_file")
+int look_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct snapshot_record record;
+	struct socket *socket;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	__u32 tgid;
+	__u8 found;
+
+	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
+		return 0;
+	tgid = task->tgid;
+	if (knobs.follow && !bpf_map_lookup_elem(&followed_processes, &tgid))
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	found = look_finds(tp);
+	if (!found)
+		return 0;
+	snapshot_begin(&record);
+	record.head.size = sizeof(record);
+	snapshot_fill_full(&record, tp);
+	record.body.look = found;
+	record.head.known |= flow_fill(&record.body.flow, tp, record.body.state, true);
+	fill_owner(&record.body.owner, task);
+	record.body.owner.cgroup_id = compat_socket_cgroup(sk);
+	record.head.known |= EVENT_K_OWNER;
+	if (record.body.owner.exe[0])
+		record.head.known |= EVENT_K_EXE;
+	record.head.cookie = compat_socket_cookie(sk);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }

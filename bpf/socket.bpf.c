@@ -169,12 +169,14 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
 		record->body.how |= SOCKET_F_RESET;
-	if (new_state == TCP_CLOSE && record->head.flags & EVENT_F_TASK &&
-	    fill_task_flags() & PF_EXITING) {
+	if ((new_state == TCP_CLOSE || new_state == TCP_FIN_WAIT1) &&
+	    record->head.flags & EVENT_F_TASK && fill_task_flags() & PF_EXITING) {
 		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
 		record->body.how |= SOCKET_F_EXITING;
 		record->body.signal = BPF_CORE_READ(task, exit_code) & 0x7f;
+		if (BPF_CORE_READ(task, signal, oom_mm))
+			record->body.how |= SOCKET_F_OOM;
 	}
 	record->head.known = known;
 	emit_submit(cpu, &record->head);
@@ -211,6 +213,15 @@ static __always_inline bool socket_is_end_notable(const struct tcp_sock *tp, int
 	       socket_is_lossy(tp);
 }
 
+/* The process closes, after it has said something, all of it has arrived, and nobody ever answered. */
+static __always_inline bool socket_is_unheard(const struct tcp_sock *tp, int old_state,
+					      int new_state)
+{
+	return old_state == TCP_ESTABLISHED && new_state == TCP_FIN_WAIT1 && !tp->data_segs_in &&
+	       tp->data_segs_out && tp->write_seq == tp->snd_una &&
+	       flow_is_past(tp->lsndtime, knobs.unheard_floor_ms);
+}
+
 /*
  * What is told beside openings: how an active opening ends, every end with an error, and that of a
  * connection where something was notable; for flows every end and the begin of a connection that
@@ -227,6 +238,8 @@ static __always_inline bool socket_is_told(const struct sock *sk, const struct t
 	if (new_state == TCP_CLOSE)
 		return old_state == TCP_LISTEN || sk->sk_err ||
 		       (old_state != TCP_SYN_RECV && socket_is_end_notable(tp, old_state));
+	if (socket_is_unheard(tp, old_state, new_state))
+		return true;
 	/* simultaneous opening: a passive one has no struct socket before accept() */
 	return old_state == TCP_SYN_RECV && sk->sk_socket;
 }
@@ -247,7 +260,8 @@ int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
 		socket_emit_open(sk, tp, new_state == TCP_LISTEN ? OPEN_LISTEN : OPEN_CONNECT);
 	else if (!socket_is_told(sk, tp, old_state, new_state))
 		return 0;
-	else if (knobs.flows || (new_state == TCP_CLOSE && socket_stood(old_state)))
+	else if (knobs.flows || new_state == TCP_FIN_WAIT1 ||
+		 (new_state == TCP_CLOSE && socket_stood(old_state)))
 		socket_emit_state(sk, tp, old_state, new_state, true);
 	else
 		socket_emit_state(sk, tp, old_state, new_state, false);
@@ -286,6 +300,14 @@ static __always_inline bool socket_is_retransmit_told(const struct tcp_sock *tp,
 	       tp->inet_conn.icsk_retransmits >= knobs.retransmit_floor;
 }
 
+/* Of a segment in the write queue: its headers are not there yet. */
+static __always_inline __u16 socket_segment_bytes(const struct sk_buff *skb)
+{
+	__u32 bytes = BPF_CORE_READ(skb, len);
+
+	return bytes < 65535 ? bytes : 65535;
+}
+
 /* @whole: a constant. */
 static __always_inline int socket_emit_retransmit(const __u64 *ctx, struct emit_cpu *cpu,
 						  const struct sock *sk, const struct tcp_sock *tp,
@@ -299,6 +321,8 @@ static __always_inline int socket_emit_retransmit(const __u64 *ctx, struct emit_
 		return 0;
 	record->head.known = socket_fill(&record->body, sk, tp, state, state, whole);
 	record->body.error = 0;
+	record->body.flow.again_bytes = socket_segment_bytes((const struct sk_buff *)ctx[1]);
+	record->head.known |= EVENT_K_SEGMENT;
 	if (compat_tells_retransmit_error()) {
 		record->body.error = (int)ctx[2];
 		record->head.known |= EVENT_K_ERROR;

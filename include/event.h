@@ -60,7 +60,7 @@
 	X(NETNS, "netns", ev_netns, "a network namespace")                                        \
 	X(NAME, "name", ev_name, "the name of a number of the running kernel")                    \
 	X(PROCESS, "process", ev_process, "what /proc said of a process")                         \
-	X(SOCKET, "socket", ev_snapshot, "a socket that was open before the agent started")       \
+	X(SOCKET, "socket", ev_snapshot, "a socket that was open before, or that a look found")   \
 	X(FACT, "fact", ev_fact, "a fact of this host, fetched for a finding")                    \
 	X(CHANGE, "change", ev_change, "a route, address, link or ruleset changed")               \
 	X(LOST, "lost", ev_lost, "records that did not fit, by kind")                             \
@@ -172,6 +172,7 @@ enum {
 	EVENT_K_FLOW = 1 << 14,
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
+	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
 };
 
 enum event_open_how {
@@ -202,6 +203,7 @@ enum {
 	SOCKET_F_MPTCP = 1 << 2,
 	SOCKET_F_KERNEL = 1 << 3, /* a kernel socket: no process asked for it */
 	SOCKET_F_V6ONLY = 1 << 4,
+	SOCKET_F_OOM = 1 << 4, /* ev_socket: the kernel kills the exiting task for want of memory */
 	SOCKET_F_REUSEADDR = 1 << 5,
 	SOCKET_F_REUSEPORT = 1 << 6,
 	SOCKET_F_BOUND_PORT = 1 << 7, /* the application chose the source port */
@@ -367,6 +369,7 @@ struct ev_clock {
 struct ev_tick {
 	__u32 sequence;
 	__u32 pending_bytes; /* that the ring still held, 0 when drained */
+	__u64 looks; /* at all sockets, so many were told whole */
 };
 
 enum {
@@ -420,7 +423,8 @@ struct ev_snapshot { /* header: cookie, netns */
 	__u32 backlog_max;
 	__u8 state;
 	__u8 flags; /* SOCKET_F_* */
-	__u8 pad[6];
+	__u8 look; /* SNAPSHOT_LOOK_*: why a look at all sockets tells of it; 0: none did */
+	__u8 pad[5];
 	struct event_flow flow; /* the body may end before it */
 };
 
@@ -529,7 +533,7 @@ EVENT_ASSERT_SIZE(ev_piece, 944);
 EVENT_ASSERT_SIZE(ev_start, 440);
 EVENT_ASSERT_SIZE(ev_hook, 128);
 EVENT_ASSERT_SIZE(ev_clock, 24);
-EVENT_ASSERT_SIZE(ev_tick, 8);
+EVENT_ASSERT_SIZE(ev_tick, 16);
 EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);

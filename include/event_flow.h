@@ -13,6 +13,15 @@ enum {
 	FLOW_F_SACK = 1 << 3, /* both offered it */
 	FLOW_F_TIMESTAMPS = 1 << 4,
 	FLOW_F_WSCALE = 1 << 5,
+	FLOW_F_END_UNREAD = 1 << 6, /* the peer's FIN, or data before it, waits to be read */
+	FLOW_F_SACKED = 1 << 7, /* the peer has got something behind what it has not */
+};
+/* What a look at the sockets that processes hold finds: nothing happens there, for some time. */
+enum {
+	SNAPSHOT_LOOK_CLOSED =
+		1 << 0, /* one side has closed, the other has not: CLOSE_WAIT, FIN_WAIT2 */
+	SNAPSHOT_LOOK_READER = 1 << 1, /* the receive window is closed, and what came is unread */
+	SNAPSHOT_LOOK_PEER = 1 << 2, /* the peer's window is closed, and there is more to send */
 };
 
 #pragma GCC diagnostic push
@@ -34,7 +43,7 @@ struct event_flow {
 	__u32 snd_wnd; /* that the peer offers */
 	__u8 again_in_row; /* how often the timer sent again what is unacknowledged now */
 	__u8 probes; /* in a row that were not answered: keep-alive, closed window */
-	__u8 pad[2];
+	__u16 again_bytes; /* retransmit: payload of the segment, EVENT_K_SEGMENT */
 	/* the rest */
 	__u32 packets_out;
 	__u64 bytes_sent; /* payload, what was sent again too */

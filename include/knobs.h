@@ -40,6 +40,11 @@ struct knobs {
 	 * The end of a connection is told where so many percent of its segments were sent again.
 	 */
 	__u32 loss_floor_percent;
+	/* A look tells of a connection that one side has closed, of a closed window, after so long. */
+	__u32 look_closed_ms;
+	__u32 look_window_ms;
+	/* A close is told where nothing was ever heard, so long after the last word of this side. */
+	__u32 unheard_floor_ms;
 };
 
 #define FOLLOWED_PROCESSES_MAX 16384

@@ -74,7 +74,9 @@ static int tick(struct live *live)
 	err = ring_drain(live->ring);
 	if (err < 0)
 		return err;
-	err = 0;
+	err = live_look(live);
+	if (err)
+		return err;
 	live->ticks++;
 	if (live->ticks % TICKS_PER_LOST == 0)
 		err = tell_lost(live);

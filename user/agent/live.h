@@ -47,6 +47,7 @@ struct live {
 	bool wants_no_socket; /* resets without a socket are told by drops alone */
 	bool more_facts; /* of this set come from another request */
 	__u64 ticks;
+	__u64 look_ns; /* when the next look at all sockets is due; 0: none is made */
 	__s64 clock_offset_ns; /* realtime less monotonic, as last told */
 	struct ev_lost lost, suppressed; /* as last told */
 
@@ -95,6 +96,14 @@ int live_finish(struct live *live);
 
 /* Frees what was prepared or started; live_finish() has done so already. */
 void live_close(struct live *live);
+
+/* ---- live_look.c: what processes leave undone, which no event tells ---- */
+
+/* The kernel side tells no sooner than a rule would. */
+void live_look_floors(const struct live *live, struct attach_options *attach);
+void live_look_begin(struct live *live, bool can); /* from now on at intervals */
+/* Looks at all sockets when it is time to. Returns 0 or -ECANCELED: nothing more is wanted. */
+int live_look(struct live *live);
 
 bool live_has_terminal(void); /* one that controls this process */
 __u64 live_now_ns(void);

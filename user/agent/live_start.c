@@ -197,7 +197,7 @@ static void learn(void *ctx, const struct event *event)
 		break;
 	case EVENT_SOCKET:
 		/* of the sockets that were open before, listeners are named as holders and peers */
-		if (known && (live->options->command == COMMAND_FLOWS ||
+		if (known && (live->options->command == COMMAND_FLOWS || event->snapshot.look ||
 			      !strcmp(decode_state_name(event->snapshot.state) ?: "", "LISTEN")))
 			proc_look(live->proc, &event->snapshot.owner);
 		break;
@@ -419,6 +419,7 @@ static int open_attach(struct live *live)
 	};
 	int err;
 
+	live_look_floors(live, &attach);
 	/* the kernel wants a power of two */
 	while (attach.ring_bytes < options->ring_bytes)
 		attach.ring_bytes *= 2;
@@ -531,6 +532,7 @@ int live_start(struct live *live)
 	err = open_waits(live);
 	if (err)
 		return err;
+	live_look_begin(live, hook_is_attached(live, "look"));
 	for (size_t i = 0; i < live->options->pids.count && !err; i++)
 		err = live_follow(live, (__u32)strtoul(live->options->pids.at[i], NULL, 10));
 	if (!err && live->options->command == COMMAND_WATCH)

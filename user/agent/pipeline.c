@@ -47,6 +47,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 		return -EINVAL;
 	}
 	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * 1000000;
+	limits.kept_ns = pipeline->thresholds.value[THRESHOLD_CLOSED_HALF] * 1000000000;
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.segments = true;

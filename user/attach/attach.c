@@ -188,6 +188,9 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->retransmit_floor = options->retransmits ? 0 : RETRANSMIT_FLOOR;
 	knobs->tick_ns = tick_ns();
 	knobs->loss_floor_percent = LOSS_FLOOR_PERCENT;
+	knobs->look_closed_ms = options->look_closed_ms;
+	knobs->look_window_ms = options->look_window_ms;
+	knobs->unheard_floor_ms = options->unheard_floor_ms;
 	knobs->snap_bytes =
 		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
 }
@@ -525,7 +528,9 @@ int attach_follow(struct attach *attach, __u32 pid)
 
 int attach_iterate(const struct attach *attach, enum attach_iterator which)
 {
-	int i = hooks_find(which == ITERATOR_TCP ? "snapshot" : "snapshot-owners");
+	static const char *const names[] = { "snapshot", "snapshot-owners", "look" };
+	_Static_assert(ARRAY_SIZE(names) == ITERATOR_COUNT, "a hook for every iterator");
+	int i = hooks_find(names[which]);
 	struct bpf_link *link;
 	int fd;
 

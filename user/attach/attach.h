@@ -34,6 +34,9 @@ struct attach_options {
 	bool retransmits; /* every one, not only the third in a row and later ones */
 	bool flows; /* begin, end and figures of every connection, and nothing else */
 	__u32 snap_bytes; /* of a packet, with all_packets of followed connections; 0: headers */
+	__u32 look_closed_ms; /* one side has closed and nothing came since: told by ITERATOR_LOOK */
+	__u32 look_window_ms; /* a window is closed for so long: the same */
+	__u32 unheard_floor_ms; /* a close so long after a word that nobody answered is told */
 };
 
 struct attach_hook {
@@ -83,12 +86,13 @@ int attach_interface(struct attach *attach, __u32 netns, __u32 ifindex, const ch
 /* Forgets an interface that is gone, so that its number can be used again. */
 void attach_forget_interface(struct attach *attach, __u32 netns, __u32 ifindex);
 
-enum attach_iterator { ITERATOR_TCP, ITERATOR_OWNERS, ITERATOR_COUNT };
+enum attach_iterator { ITERATOR_TCP, ITERATOR_OWNERS, ITERATOR_LOOK, ITERATOR_COUNT };
 
 /*
  * A file descriptor from which records (EVENT_SOCKET) can be read to its end: ITERATOR_TCP gives
  * the TCP sockets of the calling thread's network namespace, ITERATOR_OWNERS every TCP socket that
- * a process holds, of all namespaces, with its owner. Negative errno: -ENOTSUP not on this kernel.
+ * a process holds, of all namespaces, with its owner, ITERATOR_LOOK those of them where something
+ * is left undone (.look_closed_ms). Negative errno: -ENOTSUP not on this kernel.
  */
 int attach_iterate(const struct attach *attach, enum attach_iterator which);
 

@@ -210,6 +210,14 @@ const struct hook_row HOOKS[] = {
 		.lost = "owners of sockets that were open before the start",
 		.missing = missing_owners,
 	},
+	{
+		.name = "look",
+		.kind = HOOK_ITERATOR,
+		.programs = { "look_sockets" },
+		.lost = "what processes leave undone: connections not closed, not read",
+		.missing = missing_owners,
+		.unwanted = unwanted_flows,
+	},
 };
 
 const size_t HOOKS_COUNT = ARRAY_SIZE(HOOKS);

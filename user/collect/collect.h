@@ -44,6 +44,8 @@ int ring_fd(const struct ring *ring); /* for epoll: readable when a quarter is f
  * Returns the number of records delivered or the sink's error.
  */
 int ring_drain(struct ring *ring);
+/* A look at all sockets was delivered whole: the next tick says so. */
+void ring_looked(struct ring *ring);
 
 /* ---- recordings ---- */
 

@@ -42,6 +42,7 @@ struct ring {
 	int error; /* the sink's */
 	int delivered;
 	__u32 sequence;
+	__u64 looks;
 };
 
 static unsigned long position(const unsigned long *at)
@@ -138,6 +139,11 @@ int ring_fd(const struct ring *ring)
 	return ring->wake_fd;
 }
 
+void ring_looked(struct ring *ring)
+{
+	ring->looks++;
+}
+
 static int tell_tick(struct ring *ring, __u64 time_ns)
 {
 	struct {
@@ -150,6 +156,7 @@ static int tell_tick(struct ring *ring, __u64 time_ns)
 	record.body = (struct ev_tick){
 		.sequence = ring->sequence++,
 		.pending_bytes = position(ring->producer) - position(ring->consumer),
+		.looks = ring->looks,
 	};
 	return ring->sink->take(ring->sink->ctx, &record, record.head.size);
 }

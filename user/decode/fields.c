@@ -133,6 +133,7 @@ static const struct field open_fields[] = {
 		ROW(ev_socket, old_state, FIELD_STATE, EVENT_K_STATE, NULL),                       \
 		ROW(ev_socket, new_state, FIELD_STATE, EVENT_K_STATE, NULL),                       \
 		NAMED("retransmits", ev_socket, flow.again_in_row, FIELD_U8, EVENT_K_COUNTERS),    \
+		NAMED("again_bytes", ev_socket, flow.again_bytes, FIELD_U16, EVENT_K_SEGMENT),     \
 		NAMED("probes", ev_socket, flow.probes, FIELD_U8, EVENT_K_COUNTERS),               \
 		ROW(ev_socket, how, FIELD_FLAGS, 0, NULL), FLOW_REST(ev_socket)
 
@@ -257,6 +258,7 @@ static const struct field clock_fields[] = {
 static const struct field tick_fields[] = {
 	ROW(ev_tick, sequence, FIELD_U32, 0, NULL),
 	ROW(ev_tick, pending_bytes, FIELD_U32, 0, NULL),
+	ROW(ev_tick, looks, FIELD_U64, 0, NULL),
 	{ 0 },
 };
 
@@ -302,6 +304,7 @@ static const struct field snapshot_fields[] = {
 	ROW(ev_snapshot, backlog_max, FIELD_U32, EVENT_K_BACKLOG, NULL),
 	ROW(ev_snapshot, state, FIELD_STATE, EVENT_K_STATE, NULL),
 	ROW(ev_snapshot, flags, FIELD_FLAGS, 0, NULL),
+	ROW(ev_snapshot, look, FIELD_FLAGS, 0, NULL),
 	FLOW(ev_snapshot),
 	{ 0 },
 };

@@ -95,6 +95,14 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 	  "keep-alives unanswered in a row that make a dead connection")                       \
 	X(WINDOW_CLOSED, "window-closed", "ms", 1000,                                          \
 	  "a receiver does not read when its window was closed for this long")                 \
+	X(WINDOW_STALLED, "window-stalled", "ms", 5000,                                        \
+	  "live, a window that stays closed for this long is told; how often is looked")       \
+	X(CLOSED_HALF, "closed-half", "s", 60,                                                 \
+	  "a connection that one side closed and the other did not for this long is kept")     \
+	X(KEPT_SERVED, "kept-served", "connections", 10,                                       \
+	  "a server that keeps fewer of them than this leaks none")                            \
+	X(KEPT_POOL, "kept-pool", "connections", 100,                                          \
+	  "so many a client's pool may keep until it uses them next")                          \
 	X(LOSS_PERCENT, "loss-percent", "%", 2,                                                \
 	  "more segments than this sent again, or out of order, are notable")                  \
 	X(LOSS_SEGMENTS, "loss-segments", "segments", 50,                                      \

@@ -40,6 +40,18 @@ static const char *state_name(char state)
 	}
 }
 
+/* " in futex_do_wait": where in the kernel it waits, "0" for nowhere or where nobody may know. */
+static void add_wait(int dir, char state, char *text, size_t size)
+{
+	size_t length = strnlen(text, size);
+	char place[64];
+
+	if ((state != 'S' && state != 'D') ||
+	    tell_read_at(dir, "wchan", place, sizeof(place)) <= 0 || place[0] == '0')
+		return;
+	snprintf(text + length, size - length, " in %s", place);
+}
+
 void fact_fetch_task_state(struct fetch *fetch)
 {
 	_cleanup_close_ int dir = process_open(fetch->request->pid);
@@ -54,6 +66,7 @@ void fact_fetch_task_state(struct fetch *fetch)
 	fact.pid = fetch->request->pid;
 	memcpy(fact.name, stat.comm, sizeof(stat.comm));
 	tell_copy(fact.text, state_name(stat.state), sizeof(fact.text));
+	add_wait(dir, stat.state, fact.text, sizeof(fact.text));
 	fact_tell(fetch, &fact);
 }
 
