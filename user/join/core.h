@@ -21,6 +21,7 @@ struct conns;
 struct datagrams;
 struct full_queue;
 struct host;
+struct kept_table;
 struct listeners;
 struct lookup_slot;
 struct lookups;
@@ -52,6 +53,8 @@ struct join {
 	struct claims *claims;
 	struct lookups *lookups;
 	struct datagrams *datagrams;
+	struct kept_table *kept;
+	__u64 looks; /* at all sockets, that were told whole */
 
 	struct flow_table *flows; /* NULL: none is kept */
 	struct owners *owners;

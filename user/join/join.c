@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
 #include "join/host/claims_table.h"
 #include "join/host/host.h"
@@ -35,6 +36,7 @@ const struct join_limits join_limits_default = {
 	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
 	.stuck = 3,
 	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
+	.kept_ns = 60 * 1000000000ull, /* as the threshold closed-half */
 };
 
 /* As many as connections and attempts can have, each another. */
@@ -70,7 +72,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    host_new(&join->host) || loss_new(&join->loss) || sight_new(&join->sight) ||
 	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
 	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
-	    datagrams_new(&join->datagrams) ||
+	    datagrams_new(&join->datagrams) || kept_new(&join->kept) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
@@ -95,6 +97,7 @@ void join_free(struct join *join)
 	claims_free(join->claims);
 	lookups_free(join->lookups);
 	datagrams_free(join->datagrams);
+	kept_free(join->kept);
 	attempt_table_free(join->attempts);
 	evidence_pool_free(join->evidence);
 	flow_table_free(join->flows);
@@ -205,8 +208,23 @@ static void tell_connection(struct join *join, const struct connection *over)
 		attempt_connection(join, over);
 }
 
+/* A look was told whole: what it did not find is as it should be. */
+static void take_look(struct join *join, const struct ev_tick *tick, __u64 now_ns)
+{
+	const struct kept *kept;
+
+	if (tick->looks == join->looks)
+		return;
+	attempt_look_over(join, now_ns);
+	join->looks = tick->looks;
+	kept_look_over(join->kept);
+	while ((kept = kept_next(join->kept, join->limits.kept_ns)))
+		attempt_kept(join, kept);
+}
+
 static void handle_tick(struct join *join, const struct event *event)
 {
+	take_look(join, &event->tick, event->head.ts_ns);
 	end_openings(join, capture_expire, event->head.ts_ns);
 	lookup_run_timers(join, event->head.ts_ns);
 	datagram_run_timers(join, event->head.ts_ns);
@@ -284,6 +302,8 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		opening_snapshot(join, event);
 	else if (judges(join))
 		standing_snapshot(join, event);
+	if (event->snapshot.look && judges(join))
+		attempt_look(join, event);
 }
 
 /*

@@ -8,6 +8,7 @@
 #include "decode/decode.h"
 #include "event.h"
 #include "join/attempt/subject.h"
+#include "join/conn/kept.h"
 #include "join/host/claims.h"
 #include "join/lookup/known.h"
 #include "join/talk/connection.h"
@@ -73,6 +74,7 @@ struct join_limits {
 	__u64 expire_ns; /* an opening whose end was never seen is let go after so long */
 	__u64 slow_lookup_ns; /* lookups of a capture that work sooner are forgotten */
 	__u32 stuck; /* data hangs when it was sent again or dropped so often in a row */
+	__u64 kept_ns; /* half-closed connections that a process keeps grow for so long */
 	__u64 stalled_ns; /* .. and goes on when that was not repeated for so long */
 };
 
@@ -101,7 +103,10 @@ struct evidence {
 	__u8 old_state;
 	__u8 new_state;
 	__u8 opening_index; /* which opening of the attempt */
-	__u8 call; /* syscall: enum event_syscall */
+	union {
+		__u8 call; /* syscall: enum event_syscall */
+		__u8 look; /* socket: SNAPSHOT_LOOK_* */
+	};
 	__s32 error;
 	__s32 soft_error;
 	__u32 reason; /* drop: NAME_DROP_REASON, reset-sent: NAME_RESET_REASON */
@@ -336,6 +341,7 @@ struct attempt {
 		const struct connection *connection;
 		const struct address_claims *claims;
 		const struct standing *standing;
+		const struct kept *kept;
 	};
 };
 

@@ -60,6 +60,7 @@
 	/* what went on below the two applications */                               \
 	X(conn_local_drop)                                                          \
 	X(conn_mtu_blackhole)                                                       \
+	X(conn_reader_stalled)                                                      \
 	X(conn_keepalive_timeout)                                                   \
 	/* who closed or reset it, and over what */                                 \
 	X(conn_keepalive_race)                                                      \
@@ -77,6 +78,10 @@
 	X(conn_reordered)                                                           \
 	X(conn_slow_peer)                                                           \
 	X(conn_silent)                                                              \
+	/* what a process leaves half closed */                                     \
+	X(close_wait_leak)                                                          \
+	X(close_fin_wait_stuck)                                                     \
+	X(close_last_ack_stuck)                                                     \
 	/* who claims an address */                                                 \
 	X(host_duplicate_address)                                                   \
 	/* the last resorts, where no cause could be established */                 \

@@ -26,6 +26,7 @@ const char *evidence_layer(const struct evidence *evidence)
 	case EVENT_ERROR:
 	case EVENT_RETRANSMIT:
 	case EVENT_RESET_RECEIVED:
+	case EVENT_SOCKET:
 		return "socket";
 	default:
 		return "host";
@@ -62,6 +63,8 @@ const char *evidence_event(const struct evidence *evidence)
 		return "claim";
 	case EVENT_OPEN:
 		return "state";
+	case EVENT_SOCKET:
+		return "look";
 	case EVENT_SYSCALL:
 		name = decode_syscall_name(evidence->call);
 		return name ? name : "call";
@@ -281,6 +284,19 @@ static void add_claim(struct text *text, const struct evidence *evidence)
 		text_add(text, "  frame %llu", evidence->frame);
 }
 
+/* What a look at the sockets found. */
+static void add_look(struct text *text, const struct evidence *evidence)
+{
+	if (evidence->count)
+		text_add(text, "%u in ", evidence->count);
+	add_state(text, evidence->new_state);
+	if (evidence->look & SNAPSHOT_LOOK_READER)
+		text_add(text, ", own window closed, %u bytes unread", evidence->payload_bytes);
+	else if (evidence->look & SNAPSHOT_LOOK_PEER)
+		text_add(text, ", the peer's window closed, %u bytes wait",
+			 evidence->payload_bytes);
+}
+
 void evidence_print_place(const struct join *join, const struct evidence *evidence,
 			  struct text *text)
 {
@@ -319,6 +335,9 @@ void evidence_print(const struct join *join, const struct evidence *evidence, un
 		break;
 	case EVENT_RESET_RECEIVED:
 		text_add(text, "reset received");
+		break;
+	case EVENT_SOCKET:
+		add_look(text, evidence);
 		break;
 	case EVENT_SYSCALL:
 		text_add(text, "%s()", evidence_event(evidence));

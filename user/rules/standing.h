@@ -24,3 +24,12 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess);
 void standing_tell_closed_early(const struct view *view, struct finding *finding);
 bool standing_match_reset(const struct view *view, struct guess *guess);
 void standing_tell_reset(const struct view *view, struct finding *finding);
+
+/* ---- conn_figures.c ---- */
+
+bool standing_match_mtu(const struct view *view, struct guess *guess);
+void standing_tell_mtu(const struct view *view, struct finding *finding);
+bool standing_match_app_timeout(const struct view *view, struct guess *guess);
+void standing_tell_app_timeout(const struct view *view, struct finding *finding);
+bool standing_match_idle(const struct view *view, struct guess *guess);
+void standing_tell_idle(const struct view *view, struct finding *finding);

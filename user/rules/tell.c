@@ -272,7 +272,9 @@ void tell_cleared(const struct view *view, struct finding *finding)
 	finding->end = WAIT_NONE;
 	if (view->attempt->worked) {
 		text_add(&what, "what had been waiting worked after all");
-		if (view->outcome)
+		if (view->outcome && look_standing(view) && look_standing(view)->moves)
+			text_add(&why, "the next look at the sockets did not find it so any more");
+		else if (view->outcome)
 			text_add(&why, "what hung was not sent again for two minutes");
 		else
 			text_add(&why, "another try of the same attempt was answered");

@@ -307,7 +307,7 @@ bool attempt_hurry(struct join *join)
 /* ---- time ---- */
 
 /* What hung was not repeated for so long: it goes on, unless the agent ended before that was seen. */
-static void go_on(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool unseen)
+void attempt_go_on(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool unseen)
 {
 	slot->attempt.worked = !unseen;
 	slot->attempt.unknown = unseen;
@@ -339,7 +339,7 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 		else if (first->timer == TIMER_EPISODE)
 			attempt_overflow_due(join, first, deadline_ns);
 		else if (first->timer == TIMER_STALLED)
-			go_on(join, first, deadline_ns, now_ns == UINT64_MAX);
+			attempt_go_on(join, first, deadline_ns, now_ns == UINT64_MAX);
 		else
 			attempt_judge(join, first, deadline_ns);
 	}

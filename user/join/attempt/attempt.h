@@ -38,6 +38,7 @@ union attempt_extra {
 	struct failed_call failed;
 	struct episode episode;
 	struct standing standing;
+	struct kept kept;
 };
 
 /* Who wishes: of a process its owner's, of a capture numbers that tell clients apart. */
@@ -131,6 +132,12 @@ bool attempt_claims(struct join *join, const struct address_claims *claims);
 /* subject_standing.c: a record of the socket of a connection that stands; a reset it sent, a drop. */
 void attempt_standing(struct join *join, const struct event *event);
 void attempt_standing_act(struct join *join, const struct event *event);
+/* What a look at all sockets found of one, and that the look is over. */
+void attempt_look(struct join *join, const struct event *event);
+void attempt_look_over(struct join *join, __u64 now_ns);
+bool attempt_kept(struct join *join, const struct kept *kept); /* false: no slot was free */
+/* What hung goes on; @unseen: that was not seen. */
+void attempt_go_on(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool unseen);
 bool attempt_hurry(
 	struct join *join); /* judges the oldest settling one early; false: none settles */
 void attempt_run_timers(struct join *join, __u64 now_ns);

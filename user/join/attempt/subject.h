@@ -36,6 +36,7 @@ enum wake {
 	WAKE_CONNECTION = 1 << 6, /* an established connection is over */
 	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
 	WAKE_STALLED = 1 << 8, /* data of an established connection hangs */
+	WAKE_KEPT = 1 << 15, /* a process keeps more and more half-closed connections */
 };
 
 /* What can be said of any subject. Zeros are unknown. */
@@ -94,6 +95,8 @@ extern const struct subject subject_lookup; /* of a name, or another datagram th
 extern const struct subject subject_connection; /* an established one of a capture */
 extern const struct subject subject_standing; /* an established one of this host, as client */
 extern const struct subject subject_served; /* .. and as server */
+extern const struct subject subject_kept; /* half-closed ones, of a client */
+extern const struct subject subject_kept_served; /* .. of a server */
 extern const struct subject subject_claims; /* of one address by two machines */
 
 /* Appends to a key; what does not fit is left out. */

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* subject_standing.c - an established connection of this host that ends badly, or hangs */
 
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "join/host/loss.h"
+#include "util/address.h"
 #include "util/tcp.h"
 
 /* ---- whose it is ---- */
@@ -56,7 +60,7 @@ static struct attempt_slot *attempt_of(struct join *join, const struct event *ev
 	struct flow flow = { .cookie = cookie, .tuple = *tuple, .seen_ns = event->head.ts_ns };
 	struct attempt_slot *slot;
 
-	if (!conn || conn->attempt)
+	if (!conn || conn->attempt || conn->closed)
 		return conn ? conn->attempt : NULL;
 	listener = conn->opened ? NULL : listener_of(join, conn->netns, tuple);
 	owner = owner_of(join, conn, listener);
@@ -93,14 +97,15 @@ static void note(struct join *join, struct attempt_slot *slot, const struct even
 	evidence_add(join->evidence, &slot->seen, &evidence);
 }
 
-static void count(struct flow *flow, const struct event *event)
+/* @counts: of a record that knows @known. */
+static void count(struct flow *flow, const struct event_flow *counts, __u32 known)
 {
 	const __u32 all = EVENT_K_FLOW | EVENT_K_COUNTERS | EVENT_K_TIMEOUTS | EVENT_K_TIMES;
 
-	if (!(event->head.known & EVENT_K_COUNTERS))
+	if (!(known & EVENT_K_COUNTERS))
 		return;
-	flow->counts = event->socket.flow;
-	flow->known = (flow->known & ~all) | (event->head.known & all);
+	flow->counts = *counts;
+	flow->known = (flow->known & ~all) | (known & all);
 	if (flow->role_known || !(flow->counts.how & FLOW_F_ROLE))
 		return;
 	flow->role_known = true;
@@ -116,9 +121,10 @@ static void ended(struct join *join, const struct event *event)
 	if (!slot || slot->attempt.state == ATTEMPT_FINAL)
 		return;
 	standing = standing_of(join, slot);
-	count(&standing->flow, event);
+	count(&standing->flow, &socket->flow, event->head.known);
 	standing->flow.known |= EVENT_K_STATE;
-	standing->flow.state = socket->old_state;
+	standing->closed_here = socket->new_state == TCP_STATE_FIN_WAIT1;
+	standing->flow.state = standing->closed_here ? socket->new_state : socket->old_state;
 	standing->flow.error = socket->error;
 	standing->flow.ended_ns = event->head.ts_ns;
 	standing->flow.reset_received = socket->how & SOCKET_F_RESET;
@@ -147,6 +153,7 @@ static void hangs(struct join *join, struct attempt_slot *slot, __u64 now_ns, bo
 
 static void sent_again(struct join *join, const struct event *event)
 {
+	struct standing *standing;
 	struct attempt_slot *slot;
 
 	if (event->socket.flow.again_in_row < join->limits.stuck)
@@ -154,7 +161,11 @@ static void sent_again(struct join *join, const struct event *event)
 	slot = attempt_of(join, event, event->head.cookie, &event->socket.tuple);
 	if (!slot)
 		return;
-	count(&standing_of(join, slot)->flow, event);
+	standing = standing_of(join, slot);
+	count(&standing->flow, &event->socket.flow, event->head.known);
+	standing->flow.state = event->socket.old_state;
+	if (event->head.known & EVENT_K_SEGMENT)
+		standing->again_bytes = event->socket.flow.again_bytes;
 	note(join, slot, event);
 	hangs(join, slot, event->head.ts_ns, true);
 }
@@ -170,7 +181,9 @@ void attempt_standing(struct join *join, const struct event *event)
 		return; /* the end of the opening, which tells it */
 	if (event->head.kind == EVENT_RETRANSMIT)
 		sent_again(join, event);
-	else if (event->head.kind == EVENT_STATE && event->socket.new_state == TCP_STATE_CLOSE)
+	else if (event->head.kind == EVENT_STATE &&
+		 (event->socket.new_state == TCP_STATE_CLOSE ||
+		  event->socket.new_state == TCP_STATE_FIN_WAIT1))
 		ended(join, event);
 }
 
@@ -223,22 +236,77 @@ static void note_drop(struct standing *standing, struct drop_seen *seen, const s
 	seen->ours = true;
 }
 
+/* Whose packet was dropped, by its own namespace or by another one on its way. */
+struct dropped {
+	__u64 cookie; /* 0: nobody's that is known, or that stands */
+	struct event_tuple tuple;
+	bool in; /* it had come for that socket */
+};
+
+/* Where no socket is left at the packet, or its receiver's is, its sender is known by the ends. */
+static void find_sender(const struct join *join, const struct packet *packet, struct dropped *whose)
+{
+	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
+				   packet->destination_port);
+	struct conns_walk walk = conns_walk(join->conns, &ends);
+	const struct conn *conn = conns_walk_next(join->conns, &walk);
+
+	if (!conn || (conn->opening && conn->opening->opening.state == OPENING_CONNECTING))
+		return;
+	whose->cookie = conn->cookie;
+	whose->tuple = (struct event_tuple){
+		.local_port = packet->source_port,
+		.remote_port = packet->destination_port,
+		.family = address_is_ipv4(packet->source) ? AF_INET : AF_INET6,
+		.protocol = IPPROTO_TCP,
+	};
+	memcpy(whose->tuple.local, packet->source, sizeof(whose->tuple.local));
+	memcpy(whose->tuple.remote, packet->destination, sizeof(whose->tuple.remote));
+}
+
+static bool is_sent_by(const struct packet *packet, const struct event_tuple *tuple)
+{
+	return packet->source_port == tuple->local_port &&
+	       address_equal(packet->source, tuple->local);
+}
+
+/* Of two ends on this host the sender suffers: it sends again what does not arrive. */
+static struct dropped whose_is(const struct join *join, const struct event *event)
+{
+	const struct ev_drop *drop = &event->drop;
+	bool receives = (event->head.known & EVENT_K_RX_SOCKET) && standing_is(drop->rx_state);
+	bool has_tuple = event->head.known & EVENT_K_TUPLE;
+	struct dropped whose = { 0 };
+
+	if (!has_tuple || !is_sent_by(&event->packet, &drop->tuple))
+		find_sender(join, &event->packet, &whose);
+	if (whose.cookie || !has_tuple || !standing_is(drop->state))
+		return whose;
+	whose.cookie = receives ? drop->rx_cookie : event->head.cookie;
+	whose.in = !is_sent_by(&event->packet, &drop->tuple);
+	whose.tuple = drop->tuple;
+	return whose;
+}
+
 /* What carries nothing is lost every day: only payload and the FIN are sent again until they arrive. */
 static void dropped(struct join *join, const struct event *event)
 {
 	const struct ev_drop *drop = &event->drop;
 	const struct packet *packet = &event->packet;
-	bool in = (event->head.known & EVENT_K_RX_SOCKET) && standing_is(drop->rx_state);
-	__u64 cookie = in ? drop->rx_cookie : event->head.cookie;
 	struct evidence evidence = evidence_of(event);
 	struct attempt_slot *slot;
 	struct standing *standing;
+	struct dropped whose;
+	bool in;
 
-	if (packet->what != PACKET_TCP || !(event->head.known & EVENT_K_TUPLE) ||
-	    !standing_is(drop->state) || !cookie ||
+	if (packet->what != PACKET_TCP ||
 	    (!packet->payload_bytes && !(packet->tcp_flags & TCP_F_FIN)))
 		return;
-	slot = attempt_of(join, event, cookie, &drop->tuple);
+	whose = whose_is(join, event);
+	in = whose.in;
+	if (!whose.cookie)
+		return;
+	slot = attempt_of(join, event, whose.cookie, &whose.tuple);
 	if (!slot || slot->attempt.state != ATTEMPT_OPEN)
 		return;
 	standing = standing_of(join, slot);
@@ -257,6 +325,85 @@ void attempt_standing_act(struct join *join, const struct event *event)
 		reset_sent(join, event);
 	else
 		dropped(join, event);
+}
+
+/* ---- what a look at all sockets finds ---- */
+
+static void found_hanging(struct join *join, struct conn *conn, const struct event *event)
+{
+	const struct ev_snapshot *socket = &event->snapshot;
+	struct attempt_slot *slot = attempt_of(join, event, event->head.cookie, &socket->tuple);
+	struct evidence evidence = evidence_of(event);
+	struct standing *standing;
+
+	if (!slot || slot->attempt.state != ATTEMPT_OPEN)
+		return;
+	standing = standing_of(join, slot);
+	if (!slot->attempt.owner_known)
+		attempt_set_owner(join, slot, &socket->owner, true);
+	count(&standing->flow, &socket->flow, event->head.known);
+	evidence.new_state = socket->state;
+	evidence.look = socket->look;
+	evidence.payload_bytes = socket->look & SNAPSHOT_LOOK_READER ? socket->flow.unread_bytes :
+								       socket->flow.unacked_bytes;
+	if (standing->looked != socket->look)
+		evidence_add(join->evidence, &slot->seen, &evidence);
+	standing->looked = socket->look;
+	conn->unread = socket->look & SNAPSHOT_LOOK_READER;
+	hangs(join, slot, event->head.ts_ns, false);
+}
+
+/* Which side opened it: by what its socket has counted, else by who was seen to, or listens. */
+static bool is_served(const struct join *join, const struct conn *conn, const struct event *event)
+{
+	const struct ev_snapshot *socket = &event->snapshot;
+
+	if ((event->head.known & EVENT_K_FLOW) && (socket->flow.how & FLOW_F_ROLE))
+		return !(socket->flow.how & FLOW_F_CLIENT);
+	return !conn->opened && (conn->accepted || listener_of(join, conn->netns, &socket->tuple));
+}
+
+/* Several processes may hold one socket: the first is told of. */
+void attempt_look(struct join *join, const struct event *event)
+{
+	const struct ev_snapshot *socket = &event->snapshot;
+	struct conn *conn = standing_conn(join, event->head.cookie, event->head.netns);
+	struct ends ends = ends_of_tuple(&socket->tuple);
+
+	if (!conn || conn->look == join->looks + 1 || !(event->head.known & EVENT_K_OWNER))
+		return;
+	conn->look = join->looks + 1;
+	if (!conn->linked)
+		conns_set_ends(join->conns, conn, &ends);
+	if (socket->look & SNAPSHOT_LOOK_CLOSED)
+		kept_add(join->kept, event, is_served(join, conn, event));
+	if (socket->look & (SNAPSHOT_LOOK_READER | SNAPSHOT_LOOK_PEER))
+		found_hanging(join, conn, event);
+}
+
+/* Both ends of a connection of this host are found in one look: then it is known whose is told. */
+void attempt_look_over(struct join *join, __u64 now_ns)
+{
+	struct attempt_slot *slot = TAILQ_FIRST(&join->attempts->timers[TIMER_STALLED]), *next;
+
+	for (; slot; slot = next) {
+		struct standing *standing = standing_of(join, slot);
+		struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
+
+		next = TAILQ_NEXT(slot, by_timer);
+		if (!standing->looked)
+			continue;
+		if (conn && conn->look == join->looks + 1) {
+			attempt_tell_pending(join, slot, now_ns);
+			continue;
+		}
+		standing->looked = 0;
+		standing->moves = true;
+		if (conn)
+			conn->unread = false;
+		if (standing->flow.counts.again_in_row < join->limits.stuck)
+			attempt_go_on(join, slot, now_ns, false);
+	}
 }
 
 /* ---- what is told of it ---- */
@@ -303,19 +450,23 @@ static void served_key(const struct attempt *attempt, const struct opening *open
 	subject_key_add(key, &severity, sizeof(severity));
 }
 
-/* Of two ends on this host the client's tells what both met with. */
-static bool is_mirrored(const struct join *join, const struct flow *flow)
+/*
+ * Of two ends on this host the client's tells what both met with; but where a process does not read,
+ * its own end does.
+ */
+static bool is_mirrored(const struct join *join, const struct standing *standing)
 {
+	const struct flow *flow = &standing->flow;
 	struct ends ends = ends_of_tuple(&flow->tuple);
 	struct conns_walk walk;
 	const struct conn *conn;
 
-	if (flow->client)
+	if (standing->looked & SNAPSHOT_LOOK_READER)
 		return false;
 	ends.from = !ends.from;
 	walk = conns_walk(join->conns, &ends);
 	while ((conn = conns_walk_next(join->conns, &walk)))
-		if (conn->opened && conn->troubled)
+		if (conn->unread || (!flow->client && conn->opened && conn->troubled))
 			return true;
 	return false;
 }
@@ -330,7 +481,7 @@ static void standing_outcome(const struct join *join, const struct attempt *atte
 	outcome_take_figures(outcome, &figures);
 	outcome->known |= OUTCOME_SOCKET;
 	outcome->standing = standing;
-	outcome->mirrored = is_mirrored(join, &standing->flow);
+	outcome->mirrored = is_mirrored(join, standing);
 	outcome->unseen = loss_since(join, standing->flow.seen_ns);
 }
 
@@ -354,8 +505,10 @@ static void standing_released(struct join *join, const struct attempt *attempt)
 {
 	struct conn *conn = conns_by_cookie(join->conns, attempt->standing->flow.cookie);
 
-	if (conn && conn->attempt == (const struct attempt_slot *)attempt)
-		conn->attempt = NULL;
+	if (!conn || conn->attempt != (const struct attempt_slot *)attempt)
+		return;
+	conn->attempt = NULL;
+	conn->closed |= attempt->standing->closed_here;
 }
 
 /* Both ends are told of alike, but for whose clients come from everywhere. */

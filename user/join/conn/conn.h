@@ -74,6 +74,8 @@ struct conn {
 	bool accepted; /* a process was seen to */
 	bool claimed; /* its opening or a lookup tells what is said on it */
 	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
+	bool closed; /* its process closed it, and was judged by that: what follows is its end */
+	bool unread; /* its process does not read: the cause of what its other end meets */
 	struct stream *stream; /* NULL: its segments are not followed */
 	struct opening_slot *opening; /* NULL: none, or it was told */
 	struct flow_entry *flow; /* NULL: its socket's figures are not told */
@@ -83,6 +85,7 @@ struct conn {
 	__s32 error;
 	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
 	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */
+	__u64 look; /* the last look at all sockets that told of it, by its number */
 	__u64 cookie; /* 0 unknown */
 	TAILQ_ENTRY(conn) by_age;
 	struct conn_alias *alias; /* NULL: its packets pass with no other ends */

@@ -45,7 +45,7 @@ void standing_accepted(struct join *join, const struct event *event)
 
 void standing_snapshot(struct join *join, const struct event *event)
 {
-	bool known = conns_by_cookie(join->conns, event->head.cookie);
+	bool known = event->snapshot.look || conns_by_cookie(join->conns, event->head.cookie);
 	struct conn *conn;
 
 	if (!standing_is(event->snapshot.state) || !(event->head.known & EVENT_K_OWNER))

@@ -33,11 +33,15 @@ struct drop_seen {
 struct standing {
 	struct flow flow; /* first */
 	__u8 how; /* SOCKET_F_* of its end */
+	bool closed_here; /* it has not ended yet: its process closes, as .how says */
+	__u16 again_bytes; /* payload of the segment that was sent again last; 0: not told */
 	__u32 signal; /* that ended the process which closed it, 0 none */
 	bool before; /* it was open when the agent started */
 	bool reset_reason_known;
 	__u32 reset_reason; /* NAME_RESET_REASON, of the reset that this side sent */
 	__u64 stuck_ns; /* the first record of what hangs */
+	__u8 looked; /* SNAPSHOT_LOOK_*, at the last look */
+	bool moves; /* .. which does not find it any more */
 	struct drop_seen drop_out; /* its own packets, by this host */
 	struct drop_seen drop_in; /* those that came for it */
 	__u32 drop_seq; /* of the last of them */

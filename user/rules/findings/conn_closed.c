@@ -278,12 +278,14 @@ const struct rule rule_conn_app_timeout = {
 	.needs = OUTCOME_WORDS | OUTCOME_HOPS,
 	.match = match_app_timeout,
 	.tell = tell_app_timeout,
+	.match_socket = standing_match_app_timeout,
+	.tell_socket = standing_tell_app_timeout,
 	.means = "the client's application gave up waiting for an answer",
 	.evidence =
-		"the request was acknowledged by the server's host, no byte of answer came, then the client's FIN or reset; an answer after that, met with a reset, proves it; so far of captures only",
-	.gate = "the client spoke last, waited for threshold answer-wait; where nothing tells that the protocol owes an answer it is an info, at most possible; captures taken at the server call it conn-client-gave-up",
+		"the request was acknowledged by the server's host, no byte of answer came, then the client's FIN or reset; an answer after that, met with a reset, proves it; live: the client's process closes when its few segments are acknowledged and not a byte of answer ever came, a whole number of seconds after the last of them",
+	.gate = "the client spoke last, waited for threshold answer-wait; where nothing tells that the protocol owes an answer it is an info, at most possible; live also where the wait is no whole number of seconds, and none at the end of a process; captures taken at the server call it conn-client-gave-up",
 	.general_check = "the client's configured time-outs; the server's application",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it; live of a connection's first answer only",
 };
 
 const struct rule rule_conn_client_gave_up = {
@@ -359,14 +361,16 @@ const struct rule rule_conn_idle_dropped = {
 	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.wakes = WAKE_CONNECTION,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
 	.needs = OUTCOME_WORDS | OUTCOME_ORDER | OUTCOME_STUCK | OUTCOME_REPEATS,
 	.match = match_idle_dropped,
 	.tell = tell_idle_dropped,
+	.match_socket = standing_match_idle,
+	.tell_socket = standing_tell_idle,
 	.means = "a connection was forgotten while it was idle",
 	.evidence =
-		"silence for threshold long-idle, then data that gets a reset without acknowledgment (no such connection) or nothing at all; one case is possible at most; so far of captures only",
+		"silence for threshold long-idle, then data that gets a reset without acknowledgment (no such connection) or nothing at all; one case is possible at most; live: the times of the last word and of the last acknowledgment, and how it ended",
 	.gate = "a FIN or reset before that data tells who closed it; shorter silences are none",
 	.general_check = "idle time-outs on the way; keep-alives of the application or socket",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it",
 };

@@ -176,7 +176,9 @@ static void add_reason(struct text *why, const struct view *view)
 			 "the process asked for it: SO_LINGER of 0, or connect() to AF_UNSPEC");
 	if (standing->how & SOCKET_F_EXITING) {
 		text_add(why, "; it was ending");
-		if (standing->signal)
+		if (standing->how & SOCKET_F_OOM)
+			text_add(why, ", killed by the kernel because memory ran out (OOM)");
+		else if (standing->signal)
 			text_add(why, " by signal %u", standing->signal);
 	}
 }

@@ -117,17 +117,19 @@ const struct rule rule_conn_mtu_blackhole = {
 	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.wakes = WAKE_CONNECTION,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
 	.needs = OUTCOME_ESTABLISHED | OUTCOME_STUCK | OUTCOME_REPEATS | OUTCOME_ACKED |
 		 OUTCOME_SEGMENTS,
 	.match = match_mtu,
 	.tell = tell_mtu,
+	.match_socket = standing_match_mtu,
+	.tell_socket = standing_tell_mtu,
 	.means = "large segments vanish, small ones pass",
 	.evidence =
-		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); so far of captures only",
+		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); live: a segment of more than 536 bytes, as long as the MSS, sent again threshold stuck times in a row, while the peer has acknowledged data behind it (SACK)",
 	.gate = "a host that was silent before is conn-timed-out; segments of up to 536 bytes pass everywhere",
 	.general_check = "tracepath -n HOST; ping -M do -s SIZE HOST",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it; peers without SACK are judged in captures only",
 };
 
 /* ---- conn-keepalive-timeout ---- */
@@ -328,7 +330,7 @@ const struct rule rule_conn_peer_window_zero = {
 	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_CONNECTION,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
 	.needs = OUTCOME_SEGMENTS | OUTCOME_SPOKE,
 	.match = match_window,
 	.tell = tell_window,
@@ -336,8 +338,8 @@ const struct rule rule_conn_peer_window_zero = {
 	.tell_socket = standing_tell_window,
 	.means = "one side's window was closed: it was not reading",
 	.evidence =
-		"windows of 0 and the time until the next larger one; live: bytes waiting, a window of 0 and probes when the connection ends",
-	.gate = "less than threshold window-closed in all is none",
+		"windows of 0 and the time until the next larger one; live: bytes waiting, a window of 0 and probes, pending after threshold window-stalled, final when the connection ends so",
+	.gate = "less than threshold window-closed in all is none; where the process that does not read is on this host its own end tells it",
 	.general_check = "ss -tnpm on the side that does not read: Recv-Q",
 	.kernels = "every kernel tells it",
 };

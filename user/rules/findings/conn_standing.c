@@ -110,7 +110,8 @@ static bool never_sent(const struct view *view)
 static bool match_local_drop(const struct view *view, struct guess *guess)
 {
 	if (dropped(view))
-		return hangs(view) || look_standing(view)->flow.error;
+		return hangs(view) || look_standing(view)->flow.error ||
+		       counts_of(view)->unacked_bytes;
 	guess->confidence = CONFIDENCE_LIKELY;
 	return never_sent(view);
 }
@@ -122,7 +123,8 @@ static void tell_local_drop(const struct view *view, struct finding *finding)
 	const char *reason = seen ? look_drop_reason(view->join, seen) : NULL;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = words_check(view, finding, view->attempt->netns);
+	struct words_check check =
+		words_check(view, finding, seen ? seen->netns : view->attempt->netns);
 
 	if (!seen) {
 		text_add(&what, "%u bytes to ", counts_of(view)->unacked_bytes);
@@ -140,14 +142,16 @@ static void tell_local_drop(const struct view *view, struct finding *finding)
 		text_add(&what, " %u times", standing->drop_again);
 		if (reason)
 			text_add(&what, " (%s)", reason);
+		words_in_netns(&what, view->join, seen->netns);
 		if (look_drop_is_no_route(view->join, seen)) {
 			text_add(&why, "the route that the connection used is gone");
 		} else {
 			text_add(&why, "a filter of this host drops packets of the established "
 				       "connection");
 			words_ruleset(&why, view,
-				      seen == &standing->drop_in ? WORDS_HOOKS_IN :
-								   WORDS_HOOKS_OUT);
+				      seen->netns != view->attempt->netns ? WORDS_HOOKS_EITHER :
+				      seen == &standing->drop_in	  ? WORDS_HOOKS_IN :
+									    WORDS_HOOKS_OUT);
 		}
 	}
 	if (seen && !look_drop_is_no_route(view->join, seen)) {
@@ -162,8 +166,15 @@ static void tell_local_drop(const struct view *view, struct finding *finding)
 
 static void want_local_drop(const struct view *view, struct fact_request *wanted)
 {
+	const struct drop_seen *seen = dropped(view);
+
 	wanted->netns = view->attempt->netns;
 	wanted->tuple = look_standing(view)->flow.tuple;
+	if (!seen || seen->netns == wanted->netns)
+		return;
+	wanted->netns = seen->netns;
+	wanted->pid = 0;
+	wanted->wanted &= ~BIT(FACT_ROUTE); /* the way from there is not the socket's */
 }
 
 const struct rule rule_conn_local_drop = {
@@ -178,7 +189,7 @@ const struct rule rule_conn_local_drop = {
 	.facts = BIT(FACT_RULESET) | BIT(FACT_ROUTE),
 	.means = "this host drops packets of an established connection",
 	.evidence =
-		"the kernel dropped the same packet of it threshold stuck times, as a filter or without a route; or it gave up on data that it never got sent, though the peer's window was open (then at most likely)",
+		"the kernel dropped the same packet of it threshold stuck times, in its own namespace or in another one of this host, as a filter or without a route; or it gave up on data that it never got sent, though the peer's window was open (then at most likely)",
 	.gate = "a dropped packet that gets through when it is sent again is none; acknowledgments and resets do not count",
 	.general_check = "nft list ruleset; ip route get ADDRESS",
 	.kernels = "5.17 tells the reason of a drop; without it the time-out alone tells",
@@ -217,12 +228,26 @@ bool standing_match_window(const struct view *view, struct guess *guess)
 {
 	const struct event_flow *counts = counts_of(view);
 
-	if (!is_counted(view) || !look_standing(view)->flow.ended_ns || !counts->probes ||
-	    !counts->unacked_bytes || counts->snd_wnd)
+	if (!is_counted(view) || !counts->probes || !counts->unacked_bytes || counts->snd_wnd)
+		return false;
+	if (hangs(view))
+		return look_standing(view)->looked & SNAPSHOT_LOOK_PEER;
+	if (!look_standing(view)->flow.ended_ns)
 		return false;
 	if (look_standing(view)->flow.error)
 		guess->severity = SEVERITY_ERROR;
 	return true;
+}
+
+/* Nothing was sent since: the last data went out before it closed. */
+static void add_closed_for(struct text *what, const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	if (!(flow->known & EVENT_K_TIMES) || !flow->counts.sent_ns)
+		return;
+	text_add(what, " for ");
+	words_duration(what, ns_between(flow->counts.sent_ns, view->attempt->due_ns));
 }
 
 void standing_tell_window(const struct view *view, struct finding *finding)
@@ -236,7 +261,9 @@ void standing_tell_window(const struct view *view, struct finding *finding)
 	text_add(&what, " had no room for the last %u bytes of ", counts->unacked_bytes);
 	add_local(&what, view);
 	text_add(&what, " (window 0)");
-	if (gave_up(view))
+	if (hangs(view))
+		add_closed_for(&what, view);
+	else if (gave_up(view))
 		text_add(&what, ", and then did not answer %u probes in a row", counts->probes);
 	else
 		text_add(&what, " when the connection ended");
@@ -343,13 +370,16 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess)
 	__u64 lived_ns = ns_between(flow->established_ns, flow->ended_ns);
 	const __u64 *value = view->thresholds->value;
 
-	(void)guess;
 	if (!flow->client || !flow->role_known || !flow->established_ns || flow->error ||
 	    flow->state != TCP_STATE_LAST_ACK || !is_counted(view) || flow->counts.segments_in ||
 	    asks_for_nothing(&flow->counts))
 		return false;
 	if (!flow->counts.segments_out) /* it may have waited for a word of the client */
 		return lived_ns < value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+	/* a server that is stopped, or closes whom it has not heard for long, does so at any time */
+	if ((flow->known & EVENT_K_TIMES) && ns_between(flow->counts.sent_ns, flow->ended_ns) >=
+						     value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS)
+		guess->severity = SEVERITY_INFO;
 	return flow->counts.segments_out <= FIRST_EXCHANGE_SEGMENTS &&
 	       lived_ns < value[THRESHOLD_LONG_IDLE] * NS_PER_S;
 }
