@@ -180,13 +180,14 @@ def echo(name="c"):
         sockets[name].sendall(data)
 
 
-def again(count, bytes=100, how="close", address=None, port=None):  # pylint: disable=redefined-builtin
+def again(count, bytes=100, how="close", address=None, port=None, pause=0):  # pylint: disable=redefined-builtin,redefined-outer-name
     """So many connections one after the other, each with one exchange: ended by close or reset."""
     for _ in range(count):
         connect("again", address, port)
         if bytes:
             rounds(1, bytes, "again")
         (reset if how == "reset" else close)("again")
+        select.select([], [], [], pause)
     return {"operations": count}
 
 

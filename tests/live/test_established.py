@@ -207,3 +207,79 @@ def test_server_is_killed(lab, watch, pair):
     pair.there.kill(signal.SIGKILL)
     assert pair.error() == "ECONNRESET"
     pair.only(agent, "conn-reset-by-peer", errno="ECONNRESET")
+
+
+# ---- nobody answers ----
+
+def test_gave_up_waiting(watch, pair):
+    """The request arrived, and the client's own time-out ends before the server says a word."""
+    agent = watch()
+    pair.connect()
+    pair.up(100)
+    assert pair.here.ask(do="receive", name="c", timeout=2)["result"] == "timeout"
+    pair.here.ask(do="close", name="c")
+    pair.only(agent, "conn-app-timeout", severity="warning", confidence="likely")
+
+
+def test_one_way(watch, pair):
+    """Near: who writes logs never hears a word."""
+    agent = watch()
+    pair.connect((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
+    for _ in range(10):
+        pair.up(100)
+    assert pair.here.ask(do="receive", name="c", timeout=2)["result"] == "timeout"
+    pair.here.ask(do="close", name="c")
+    agent.silent()
+
+
+def test_ended_while_it_waited(watch, pair):
+    """Near: Ctrl-C is no time-out."""
+    agent = watch()
+    pair.connect()
+    pair.up(100)
+    assert pair.here.ask(do="receive", name="c", timeout=2)["result"] == "timeout"
+    pair.here.kill(signal.SIGTERM)
+    agent.silent()
+
+
+@pytest.mark.parametrize("place", ["veth"], indirect=True)
+def test_dropped_by_the_other_namespace(watch, pair):
+    """Its rule is this host's: nothing of it is the far side's fault."""
+    agent = watch()
+    pair.connect((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000))
+    pair.up(100)
+    pair.down(100)
+    pair.place.ns.nft("input", f"tcp dport {pair.port} drop")
+    pair.here.ask(do="send", name="c", bytes=200)
+    assert pair.error() == "ETIMEDOUT"
+    pair.only(agent, "conn-local-drop", errno="ETIMEDOUT", confidence="certain")
+
+
+@pytest.mark.parametrize("place", ["veth"], indirect=True)
+def test_dropped_and_closed(lab, watch, pair):
+    """The application closes, and what it had written is never sent."""
+    agent = watch()
+    pair.connect()
+    pair.up(100)
+    pair.down(100)
+    lab.host.nft("output", f"tcp dport {pair.port} drop")
+    pair.here.ask(do="send", name="c", bytes=200)
+    agent.wait_for(finding="conn-local-drop", state="pending")
+    pair.here.ask(do="reset", name="c")
+    pair.only(agent, "conn-local-drop", confidence="certain")
+
+
+@pytest.mark.parametrize("place", ["veth"], indirect=True)
+def test_last_ack(watch, pair):
+    """The peer has closed and is gone before our FIN reaches it: information, for nothing is lost."""
+    agent = watch("--severity", "info")
+    pair.connect((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2500))
+    pair.up(100)
+    pair.down(100)
+    pair.there.ask(do="close", name="s")
+    pair.here.ask(do="end", name="c")
+    pair.cut()
+    pair.here.ask(do="close", name="c")
+    found = agent.wait_for(finding="close-last-ack-stuck", state="final")
+    assert found["severity"] == "info"
+    agent.silent()
