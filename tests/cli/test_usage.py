@@ -180,7 +180,7 @@ def test_what_people_mean(case):
     standing = case("conn-reset-by-us")  # one connect that worked; what befell it later is no second one
     for args in ([], ["-f", "tcp"]):
         said = sockwhy("read", *args, standing).err
-        assert "1 attempt to connect or listen" in said and ", 0 failed; found 1 error" in said, said
+        assert "1 attempt to connect or listen" in said and ", 0 failed; found 1 warning" in said, said
     assert "-p 1" not in sockwhy("read", "-p", "4194303", path).err  # of a recording: long gone
 
 
