@@ -17,6 +17,7 @@
 #include "agent/leftovers.h"
 #include "agent/live.h"
 #include "agent/process.h"
+#include "decode/drop.h"
 #include "util/array.h"
 #include "util/descriptors.h"
 #include "util/log.h"
@@ -24,19 +25,6 @@
 #include "util/text.h"
 
 #define TICK_NS 20000000ull
-
-/*
- * Drops of healthy TCP that say nothing of a failed connect: duplicates, probes of a closed window,
- * queues of a socket that closes; and those of copies. Every other reason is wanted, whatever number it has here.
- */
-static const char *const unwanted_reasons[] = {
-	"SKB_NOT_DROPPED_YET", "SKB_CONSUMED",	  "SOCKET_CLOSE",
-	"QUEUE_PURGE",	       "TCP_OFOMERGE",	  "TCP_OLD_DATA",
-	"TCP_OLD_SEQUENCE",    "TCP_OVERWINDOW",  "TCP_ZEROWINDOW",
-	"TCP_OLD_ACK",	       "TCP_TOO_OLD_ACK", "TCP_FASTOPEN",
-	"UNIX_DISCONNECT",     "UNIX_SKIP_OOB",	  /* of copies: */ "OTHERHOST",
-	"PACKET_SOCK_ERROR",
-};
 
 /* ---- what the user asked for ---- */
 
@@ -215,9 +203,10 @@ static void want_drop(void *ctx, __u32 value, const char *name)
 {
 	struct live *live = ctx;
 
-	for (size_t i = 0; i < ARRAY_SIZE(unwanted_reasons); i++)
-		if (!strcmp(unwanted_reasons[i], name))
-			return;
+	enum drop_class drop = decode_drop_class(name);
+
+	if (drop == DROP_COPY || drop == DROP_NOISE)
+		return;
 	if (!strcmp(name, "NO_SOCKET") && !live->wants_no_socket)
 		return;
 	attach_want_drop_reason(live->attach, value);

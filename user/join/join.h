@@ -253,6 +253,8 @@ struct opening {
 	struct icmp_seen icmp_in; /* ICMP errors about our packets that arrived at our namespace */
 	struct icmp_seen icmp_here; /* ICMP errors about our packets that this machine itself sent */
 	__u32 icmp_here_netns;
+	__u8 stopped_to[EVENT_ADDRESS_SIZE]; /* where it was to go when the first of both happened: */
+	__u16 stopped_to_port; /* NAT of this machine may have changed that */
 	bool icmp_reported; /* error report without errno while connecting: an ICMP arrived */
 	bool neighbor_failed;
 	__u8 neighbor[EVENT_ADDRESS_SIZE];

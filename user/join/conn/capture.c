@@ -142,7 +142,7 @@ static void add_evidence(struct join *join, struct opening_slot *slot, const str
 {
 	struct sighting sighting = { .evidence = evidence_of(event) };
 
-	wire_sight_packet(&sighting, &event->packet);
+	sighting_note_packet(&sighting, &event->packet);
 	sighting.evidence.kind = EVENT_PACKET; /* a frame is one, taken from a file */
 	sighting.evidence.frame = event->frame.frame;
 	sighting.evidence.direction = direction;
@@ -318,7 +318,7 @@ static void take_icmp(struct join *join, struct opening_slot *slot, const struct
 {
 	struct sighting sighting = { .evidence = evidence_of(event) };
 
-	wire_sight_packet(&sighting, &event->packet);
+	sighting_note_packet(&sighting, &event->packet);
 	wire_note_icmp(&slot->opening.icmp_in, &sighting);
 	add_evidence(join, slot, event, DIRECTION_IN);
 }

@@ -77,6 +77,13 @@ struct sighting {
 	__u8 state; /* of the socket that acted (reset-sent), 0 none */
 };
 
+/* ---- sighting.c ---- */
+
+void sighting_take(struct sighting *sighting, const struct event *event);
+void sighting_take_full(struct sighting *sighting, const struct event *event); /* listen-full */
+/* Fills in what the packet tells of itself. */
+void sighting_note_packet(struct sighting *sighting, const struct packet *packet);
+
 /* ---- openings.c: the pool ---- */
 
 struct openings;
@@ -186,8 +193,6 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot);
 void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,
 		    __u64 listener_cookie, bool at_ack);
 
-/* Fills in what the packet tells of itself. */
-void wire_sight_packet(struct sighting *sighting, const struct packet *packet);
 void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
 
 /* ---- capture.c: openings from packets alone ---- */

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "decode/drop.h"
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "util/address.h"
@@ -30,71 +31,6 @@ static bool is_syn_ack(const struct evidence *evidence)
 static bool is_reset(const struct evidence *evidence)
 {
 	return evidence->packet_what == PACKET_TCP && (evidence->tcp_flags & TCP_F_RST);
-}
-
-void wire_sight_packet(struct sighting *sighting, const struct packet *packet)
-{
-	struct evidence *evidence = &sighting->evidence;
-
-	evidence_note_packet(evidence, packet);
-	if (packet->what == PACKET_ICMP && (packet->flags & PACKET_F_INNER)) {
-		sighting->quoted = true;
-		memcpy(evidence->address, packet->source, sizeof(evidence->address));
-		memcpy(sighting->source, packet->inner.source, sizeof(sighting->source));
-		memcpy(sighting->destination, packet->inner.destination,
-		       sizeof(sighting->destination));
-		sighting->source_port = packet->inner.source_port;
-		sighting->destination_port = packet->inner.destination_port;
-		sighting->seq = packet->inner.seq;
-		sighting->seq_known = packet->flags & PACKET_F_INNER_SEQ;
-		return;
-	}
-	memcpy(sighting->source, packet->source, sizeof(sighting->source));
-	memcpy(sighting->destination, packet->destination, sizeof(sighting->destination));
-	sighting->source_port = packet->source_port;
-	sighting->destination_port = packet->destination_port;
-	sighting->seq = packet->seq;
-	sighting->seq_known = packet->what == PACKET_TCP;
-}
-
-static void sight_reset(struct sighting *sighting, const struct event *event)
-{
-	const struct ev_reset *reset = &event->reset;
-
-	sighting->provoking = true;
-	sighting->state = reset->state;
-	sighting->evidence.reason = reset->reason;
-	sighting->evidence.old_state = reset->state;
-	if (event->packet.what == PACKET_TCP || !(event->head.known & EVENT_K_TUPLE))
-		return;
-	/* sent without being asked: the peer's packets pass the other way round */
-	memcpy(sighting->source, reset->tuple.remote, sizeof(sighting->source));
-	memcpy(sighting->destination, reset->tuple.local, sizeof(sighting->destination));
-	sighting->source_port = reset->tuple.remote_port;
-	sighting->destination_port = reset->tuple.local_port;
-}
-
-static void sight(struct sighting *sighting, const struct event *event)
-{
-	memset(sighting, 0, sizeof(*sighting));
-	sighting->evidence = evidence_of(event);
-	sighting->cookie = event->head.cookie;
-	if (event->packet.what != PACKET_NONE)
-		wire_sight_packet(sighting, &event->packet);
-	if (event->head.kind == EVENT_RESET_SENT) {
-		sight_reset(sighting, event);
-	} else if (event->head.kind == EVENT_ICMP_SENT) {
-		sighting->provoking = true;
-		sighting->evidence.icmp_type = event->icmp.type;
-		sighting->evidence.icmp_code = event->icmp.code;
-	} else if (event->head.kind == EVENT_DROP) {
-		sighting->rx_cookie = event->drop.rx_cookie;
-		sighting->state = event->drop.rx_state;
-		sighting->evidence.reason = event->drop.reason;
-		sighting->evidence.location = event->drop.location;
-		sighting->evidence.count = event->drop.backlog;
-		sighting->evidence.limit = event->drop.backlog_max;
-	}
 }
 
 /* ---- what a packet of ours tells ---- */
@@ -137,11 +73,20 @@ void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
 	memcpy(seen->sender, evidence->address, sizeof(seen->sender));
 }
 
+static void note_stopped(struct opening *opening, const struct sighting *sighting)
+{
+	if (opening->stopped_to_port)
+		return;
+	opening->stopped_to_port = sighting->destination_port;
+	memcpy(opening->stopped_to, sighting->destination, sizeof(opening->stopped_to));
+}
+
 static void note_icmp_here(struct opening *opening, const struct sighting *sighting)
 {
 	wire_note_icmp(&opening->icmp_here, sighting);
 	if (opening->icmp_here.count == 1)
 		opening->icmp_here_netns = sighting->evidence.netns;
+	note_stopped(opening, sighting);
 }
 
 /* Plain ACKs come as records only under run, where every packet does. */
@@ -223,12 +168,15 @@ static bool drop_is(const struct join *join, const struct sighting *sighting, co
 	return text && !strcmp(text, name);
 }
 
-/* A copy was freed: for another host's address (promiscuous bridges), or at a packet socket. */
-static bool is_copy_dropped(const struct join *join, const struct sighting *sighting)
+/* Of a copy, or everyday: the packet's own fate is another. */
+static bool is_no_fate(const struct join *join, const struct evidence *evidence)
 {
-	return sighting->evidence.kind == EVENT_DROP &&
-	       (drop_is(join, sighting, "OTHERHOST") ||
-		drop_is(join, sighting, "PACKET_SOCK_ERROR"));
+	enum drop_class drop;
+
+	if (evidence->kind != EVENT_DROP || !(evidence->known & EVENT_K_REASON))
+		return false;
+	drop = decode_drop_class(join_name(join, NAME_DROP_REASON, evidence->reason));
+	return drop == DROP_COPY || drop == DROP_NOISE;
 }
 
 static void note_refused(struct opening *opening, const struct sighting *sighting, bool by_drop)
@@ -242,6 +190,12 @@ static void note_refused(struct opening *opening, const struct sighting *sightin
 	opening->refused_to_port = sighting->destination_port;
 	opening->refused_rewritten = opening->refused_to_port != opening->tuple.remote_port ||
 				     !address_equal(opening->refused_to, opening->tuple.remote);
+}
+
+static void note_drop_out(struct opening *opening, const struct sighting *sighting, bool ours)
+{
+	note_drop(&opening->drop_out, sighting, ours);
+	note_stopped(opening, sighting);
 }
 
 static void apply_out(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
@@ -259,7 +213,7 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 		if (drop_is(join, sighting, "NO_SOCKET") && is_syn(evidence))
 			note_refused(opening, sighting, true);
 		else
-			note_drop(&opening->drop_out, sighting, by_cookie);
+			note_drop_out(opening, sighting, by_cookie);
 		break;
 	case EVENT_RESET_SENT:
 		if (!sighting->state && is_syn(evidence)) {
@@ -288,16 +242,19 @@ static void apply_in(struct join *join, struct opening_slot *slot, const struct 
 }
 
 /* An ICMP error that quotes a packet of ours. */
-static void apply_quoted(struct opening *opening, const struct sighting *sighting)
+static void apply_quoted(struct join *join, struct opening *opening,
+			 const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
+	const struct netns_slot *netns = host_netns(join, opening->netns);
 
 	if (evidence->kind == EVENT_DROP)
 		note_drop(&opening->drop_in, sighting, false);
 	else if (evidence->flags & EVENT_F_LOOPBACK)
 		note_icmp_here(opening, sighting); /* nobody but this machine sends on lo */
-	else if (evidence->netns == opening->netns)
-		wire_note_icmp(&opening->icmp_in, sighting);
+	else if (evidence->netns == opening->netns || !(netns && netns->covered))
+		wire_note_icmp(&opening->icmp_in,
+			       sighting); /* on its way to where nobody watches */
 }
 
 static void apply(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
@@ -305,14 +262,14 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 {
 	struct evidence evidence = sighting->evidence;
 
-	if (is_copy_dropped(join, sighting))
-		return; /* the packet's own fate is another */
+	if (is_no_fate(join, &evidence))
+		return;
 	if (evidence.kind == EVENT_LISTEN_FULL) {
 		wire_note_full(join, slot, &evidence, sighting->cookie, false);
 		return;
 	}
 	if (sighting->quoted)
-		apply_quoted(&slot->opening, sighting);
+		apply_quoted(join, &slot->opening, sighting);
 	else if (out)
 		apply_out(join, slot, sighting, by_cookie);
 	else
@@ -530,7 +487,7 @@ bool wire_event(struct join *join, const struct event *event, struct full_queue 
 {
 	struct sighting sighting;
 
-	sight(&sighting, event);
+	sighting_take(&sighting, event);
 	if (is_overflow_at_ack(event)) {
 		note_at_ack(full, event, &sighting.evidence);
 		return true;
@@ -547,20 +504,11 @@ bool wire_event(struct join *join, const struct event *event, struct full_queue 
 }
 
 /* A SYN met a full queue, and whose it was is not known yet: who sent it has no port so far. */
-static void keep_full(struct join *join, const struct event *event, const struct evidence *evidence)
+static void keep_full(struct join *join, const struct event *event)
 {
-	const struct event_tuple *tuple = &event->listener.tuple;
-	struct sighting sighting = {
-		.evidence = *evidence,
-		.source_port = tuple->remote_port,
-		.destination_port = tuple->local_port,
-		.cookie = event->head.cookie,
-		.seq = event->listener.isn,
-		.seq_known = true,
-	};
+	struct sighting sighting;
 
-	memcpy(sighting.source, tuple->remote, sizeof(sighting.source));
-	memcpy(sighting.destination, tuple->local, sizeof(sighting.destination));
+	sighting_take_full(&sighting, event);
 	join->counters.strays_overwritten += strays_keep(join->strays, &sighting, true);
 }
 
@@ -586,7 +534,7 @@ bool wire_listener(struct join *join, const struct event *event, struct full_que
 	else if (conn)
 		openings_add_evidence(join, conn->opening, &evidence);
 	else if (is_full && !at_ack)
-		keep_full(join, event, &evidence);
+		keep_full(join, event);
 	if (!is_full || (conn && !at_ack))
 		return false;
 	*full = (struct full_queue){
