@@ -47,6 +47,22 @@ def test_healthy_is_quiet(lab):
     assert done.returncode == 0 and "ESTABLISHED" in done.stderr and re.search(r"packet .*SYN", done.stderr), done.stderr
 
 
+def test_a_command_that_fails_otherwise(lab, family):
+    """No connection failed, and yet the command did: what was not looked at is said. Nearest miss: it works."""
+    port = free_port()
+    here = "::1" if family == 6 else "127.0.0.1"
+    lab.serve(here, port)
+    script = f"{FAULT} connect {here} {port}; exit "
+    done = run(lab, "--", "sh", "-c", script + "22")
+    assert done.returncode == 22 and "no connection failed; 1 connection attempt seen" in done.stderr, done.stderr
+    assert "the command ended with status 22 all the same; what was said on connections that worked" in done.stderr, done.stderr
+    assert "hint: sockwhy run -w FILE.pcapng" in done.stderr
+    done = run(lab, "--", "sh", "-c", "exit 3")
+    assert "status 3 all the same; Unix sockets" in done.stderr, done.stderr
+    done = run(lab, "--", "sh", "-c", script + "0")
+    assert done.returncode == 0 and "all the same" not in done.stderr and "not looked at" not in done.stderr
+
+
 @pytest.mark.parametrize("command,status", [
     (["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -TERM $$"], 128 + 15),
     (["sh", "-c", "kill -KILL $$"], 128 + 9), (["/nonexistent/program"], 127), (["no-such-program-anywhere"], 127)],

@@ -60,7 +60,19 @@ static void settle(struct live *live)
 		  (gone_ns < PENDING_MOST_NS && join_connecting(pipeline->join))));
 }
 
-static void say_end(const struct live *live)
+/* The command failed, and no connection of it: what else may have been the cause is not known. */
+static void say_not_looked_at(const struct live *live, bool tried, int status)
+{
+	log_info("the command ended with status %d all the same; %s", status,
+		 tried ? "what was said on connections that worked (TLS, requests, answers) was "
+			 "not looked at" :
+			 "Unix sockets, and datagrams other than lookups, were not looked at");
+	if (tried && !live->options->write)
+		log_hint("sockwhy run -w FILE.pcapng -- ..., then sockwhy read FILE.pcapng judges "
+			 "every packet of them");
+}
+
+static void say_end(const struct live *live, int status)
 {
 	const struct join_counters *counters = join_counters(live->pipeline.join);
 	char left[200];
@@ -73,6 +85,8 @@ static void say_end(const struct live *live)
 		log_info("no connection failed; %llu connection attempt%s seen%s",
 			 live->pipeline.seen + open, live->pipeline.seen + open == 1 ? "" : "s",
 			 open ? ", not all of them ended" : "");
+	if (!live->pipeline.told && !live->pipeline.pending_count && status)
+		say_not_looked_at(live, live->pipeline.seen + open, status);
 	if (counters->lost || counters->suppressed)
 		log_info("%llu records lost, %llu shed", counters->lost, counters->suppressed);
 }
@@ -83,7 +97,7 @@ static int finish(struct live *live, struct child *child)
 	int status = child_exit_status(child, options->rest[0]), own;
 
 	if (!child->not_started)
-		say_end(live);
+		say_end(live, status);
 	child_cancel(child);
 	own = live_finish(live);
 	if (own == EXIT_FAILED && !status)
