@@ -4,6 +4,15 @@
 
 #include "event.h"
 
+/*
+ * A counter that is not the kernel's own: how many connections conntrack has, and may have (.limit).
+ * Where that is nearly full, others of this prefix come with it: "drop", packets that found no
+ * room; of those looked at (.limit) how many are of the "source" that has most (.address), and in
+ * the state that most are in.
+ */
+#define FACT_CONNTRACK "Conntrack:"
+#define FACT_CONNTRACK_ENTRIES FACT_CONNTRACK "entries"
+
 struct fact_request {
 	__u64 attempt; /* goes into ev_fact.request */
 	__u32 wanted; /* BIT(FACT_*) */
@@ -14,7 +23,9 @@ struct fact_request {
 	__u32 mark;
 	__u32 uid;
 	__u32 bound_ifindex;
-	const char *sysctls[8]; /* NULL-ended names, as net.core.somaxconn */
+	__u32 ifindex; /* a % in the name of a sysctl stands for this interface's */
+	const char *
+		sysctls[8]; /* NULL-ended names, as net.core.somaxconn, net/ipv4/conf/%/rp_filter */
 	const char *counters[4]; /* NULL-ended names, as TcpExt:ListenOverflows */
 	const char *capability; /* CAP_* by name, of .pid */
 };

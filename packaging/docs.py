@@ -26,7 +26,7 @@ FAMILIES = (
     ("established", ("conn",)),
     ("closing", ("close",)),
     ("names and datagrams", ("dns", "udp")),
-    ("addresses", ("host",)),
+    ("the host", ("host",)),
     ("TLS handshakes", ("tls",)),
 )
 # Where these three take an option, it need not be said who does.

@@ -33,6 +33,19 @@ def test_no_route(lab, watch, family, blocking):
                       confidence="certain", ended="errno")
 
 
+@pytest.mark.parametrize("off", [1, 0])
+def test_a_family_is_switched_off(lab, watch, off):
+    """Nearest miss: on, and no address either."""
+    lab.host.sysctl("net.ipv6.conf.all.disable_ipv6", off)
+    agent = watch()
+    saw = lab.fault("connect", "2001:db8::1", free_port())
+    assert saw["errno"] in ("EADDRNOTAVAIL", "ENETUNREACH")
+    finding = "local-no-route" if saw["errno"] == "ENETUNREACH" else "local-address-absent"
+    found = agent.assert_only(finding, pid=saw["pid"], errno=saw["errno"])
+    if found:
+        assert ("net.ipv6.conf.all.disable_ipv6=1" in found["cause"]) == bool(off), found["cause"]
+
+
 def test_no_route_since_the_link_is_down(lab, watch, family):
     port = free_port()
     there = lab.link().address(family)

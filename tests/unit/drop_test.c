@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "collect/collect.h"
-#include "decode/drop.h"
+#include "util/drop.h"
 
 enum { ENOUGH = 40 }; /* 5.17, the first kernel with reasons, has more */
 
@@ -35,10 +35,10 @@ static void hear(void *ctx, __u32 value, const char *name)
 	if (value >> 16 && strncmp(name, "QDISC_", strlen("QDISC_")) != 0)
 		return;
 	heard->count++;
-	if (decode_drop_class(name) != DROP_UNKNOWN)
+	if (drop_class_of(name) != DROP_UNKNOWN)
 		return;
 	heard->unknown++;
-	print_error("%s is in no class of user/decode/drop.c\n", name);
+	print_error("%s is in no class of user/util/drop.c\n", name);
 }
 
 static void this_kernel(void **state)
@@ -57,15 +57,15 @@ static void this_kernel(void **state)
 static void classes(void **state)
 {
 	(void)state;
-	assert_int_equal(decode_drop_class("NETFILTER_DROP"), DROP_FILTER);
-	assert_int_equal(decode_drop_class("QDISC_OVERLIMIT"), DROP_FILTER);
-	assert_int_equal(decode_drop_class("NEIGH_FAILED"), DROP_NEIGHBOR);
-	assert_int_equal(decode_drop_class("IP_RPFILTER"), DROP_FATE);
-	assert_int_equal(decode_drop_class("OTHERHOST"), DROP_COPY);
-	assert_int_equal(decode_drop_class("PACKET_SOCK_ERROR"), DROP_COPY);
-	assert_int_equal(decode_drop_class("TCP_OLD_DATA"), DROP_NOISE);
-	assert_int_equal(decode_drop_class("OF_A_LATER_KERNEL"), DROP_UNKNOWN);
-	assert_int_equal(decode_drop_class(NULL), DROP_UNKNOWN);
+	assert_int_equal(drop_class_of("NETFILTER_DROP"), DROP_FILTER);
+	assert_int_equal(drop_class_of("QDISC_OVERLIMIT"), DROP_FILTER);
+	assert_int_equal(drop_class_of("NEIGH_FAILED"), DROP_NEIGHBOR);
+	assert_int_equal(drop_class_of("IP_RPFILTER"), DROP_FATE);
+	assert_int_equal(drop_class_of("OTHERHOST"), DROP_COPY);
+	assert_int_equal(drop_class_of("PACKET_SOCK_ERROR"), DROP_COPY);
+	assert_int_equal(drop_class_of("TCP_OLD_DATA"), DROP_NOISE);
+	assert_int_equal(drop_class_of("OF_A_LATER_KERNEL"), DROP_UNKNOWN);
+	assert_int_equal(drop_class_of(NULL), DROP_UNKNOWN);
 }
 
 int main(void)

@@ -17,9 +17,9 @@
 #include "agent/leftovers.h"
 #include "agent/live.h"
 #include "agent/process.h"
-#include "decode/drop.h"
 #include "util/array.h"
 #include "util/descriptors.h"
+#include "util/drop.h"
 #include "util/log.h"
 #include "util/own.h"
 #include "util/text.h"
@@ -203,7 +203,7 @@ static void want_drop(void *ctx, __u32 value, const char *name)
 {
 	struct live *live = ctx;
 
-	enum drop_class drop = decode_drop_class(name);
+	enum drop_class drop = drop_class_of(name);
 
 	if (drop == DROP_COPY || drop == DROP_NOISE)
 		return;

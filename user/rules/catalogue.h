@@ -24,6 +24,7 @@
 	X(local_neighbor_failed)                                                    \
 	X(connect_refused_local)                                                    \
 	X(accept_queue_full)                                                        \
+	X(host_conntrack_full)                                                      \
 	X(local_forward_dropped)                                                    \
 	X(local_firewall)                                                           \
 	/* what it did to the answer */                                             \

@@ -6,6 +6,7 @@
 
 #include "rules/look.h"
 #include "util/address.h"
+#include "util/drop.h"
 
 bool look_in_time(const struct opening *opening, __u64 ns)
 {
@@ -103,33 +104,50 @@ static bool begins(const char *text, const char *with)
 	return text && !strncmp(text, with, strlen(with));
 }
 
-/*
- * Reasons as the kernels from 5.17 on name them; before that, and where the reason says nothing
- * (NOT_SPECIFIED), the function that freed the packet. From 7.1 on queueing disciplines have an
- * enum of their own, whose names begin alike.
- */
+/* By the reason; before 5.17, and where it says nothing (NOT_SPECIFIED), by who freed the packet. */
 bool look_drop_is_filter(const struct join *join, const struct drop_seen *drop)
 {
-	static const char *const reasons[] = { "NETFILTER_DROP",
-					       "BPF_CGROUP_EGRESS",
-					       "TC_EGRESS",
-					       "TC_INGRESS",
-					       "XDP",
-					       "SOCKET_FILTER",
-					       "QDISC",
-					       "SECURITY_HOOK",
-					       "FQ_",
-					       "CAKE_FLOOD" };
 	const char *reason = look_drop_reason(join, drop);
 
 	if (!drop->count)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
-		if (begins(reason, reasons[i]))
-			return true;
+	if (drop_class_of(reason) == DROP_FILTER)
+		return true;
 	if (reason && strcmp(reason, "NOT_SPECIFIED") != 0)
 		return false;
 	return begins(look_drop_place(join, drop), "nf_hook_slow");
+}
+
+bool look_drop_is_hook(const struct join *join, const struct drop_seen *drop)
+{
+	const char *reason = look_drop_reason(join, drop);
+	const char *place = look_drop_place(join, drop);
+
+	if (!drop->count || (reason && strcmp(reason, "NETFILTER_DROP") != 0 &&
+			     strcmp(reason, "NOT_SPECIFIED") != 0))
+		return false;
+	/* since 6.4 a rule of nftables that drops frees the packet itself (NF_DROP_REASON) */
+	return begins(place, "nf_hook_slow");
+}
+
+const struct ev_fact *look_conntrack_full(const struct view *view, const struct drop_seen *drop)
+{
+	const struct ev_fact *fact, *entries = NULL;
+	bool dropped = false;
+
+	if (!look_drop_is_hook(view->join, drop))
+		return NULL;
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++) {
+		if ((fact->flags & FACT_F_ABSENT) ||
+		    attempt_fact_netns(view->join, fact) != drop->netns)
+			continue;
+		if (!strcmp(fact->name, FACT_CONNTRACK_ENTRIES))
+			entries = fact;
+		dropped |= !strcmp(fact->name, FACT_CONNTRACK "drop") && fact->number;
+	}
+	if (!entries || entries->number * 10 < entries->limit * 9)
+		return NULL;
+	return entries->number >= entries->limit || dropped ? entries : NULL;
 }
 
 bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop)
@@ -138,7 +156,7 @@ bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop
 
 	if (!drop->count)
 		return false;
-	if (begins(reason, "NEIGH_"))
+	if (drop_class_of(reason) == DROP_NEIGHBOR)
 		return true;
 	if (reason && strcmp(reason, "NOT_SPECIFIED") != 0)
 		return false;
@@ -203,6 +221,19 @@ bool look_no_rule(const struct view *view, __u32 hooks)
 			return false;
 	}
 	return i && i < FACT_RULES_MAX && !look_ruleset(view, hooks);
+}
+
+/* Before 6.12 the socket's refusal has no reason of its own. */
+__u32 look_challenges(const struct view *view)
+{
+	const struct opening *opening = view->opening;
+	const char *reason = look_drop_reason(view->join, &opening->drop_in);
+
+	if (opening->stale_in || !reason || strcmp(reason, "TCP_INVALID_ACK_SEQUENCE") != 0 ||
+	    opening->drop_in.syn_ack || opening->drop_in.tcp_reset ||
+	    !look_in_time(opening, opening->drop_in.first_ns))
+		return opening->stale_in;
+	return opening->drop_in.count;
 }
 
 bool look_never_completed(const struct opening *opening)
@@ -358,12 +389,22 @@ const struct ev_fact *look_sysctl(const struct view *view, const char *name)
 	return NULL;
 }
 
+const struct ev_fact *look_route_in(const struct view *view, __u32 netns)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_ROUTE, i)); i++)
+		if (attempt_fact_netns(view->join, fact) == netns)
+			return fact;
+	return NULL;
+}
+
 const struct ev_fact *look_route(const struct view *view)
 {
-	const struct ev_fact *route = attempt_fact(view->join, view->attempt, FACT_ROUTE, 0);
+	const struct ev_fact *route =
+		view->opening ? look_route_in(view, view->opening->netns) : NULL;
 
-	if (!route || !view->opening ||
-	    attempt_fact_netns(view->join, route) != view->opening->netns)
+	if (!route)
 		return NULL;
 	if (!(route->flags & FACT_F_ABSENT) || route->error == ENETUNREACH ||
 	    route->error == EHOSTUNREACH || route->error == EACCES || route->error == EINVAL)

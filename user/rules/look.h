@@ -34,6 +34,11 @@ bool look_drop_is_filter(const struct join *join, const struct drop_seen *drop);
 bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop);
 bool look_drop_is_no_route(const struct join *join, const struct drop_seen *drop);
 
+/* Where the drop may be conntrack's own, and its table there is full; NULL: not, or not fetched. */
+const struct ev_fact *look_conntrack_full(const struct view *view, const struct drop_seen *drop);
+/* By the packet filter's hooks, and no rule of nftables: conntrack, iptables or another module. */
+bool look_drop_is_hook(const struct join *join, const struct drop_seen *drop);
+
 const char *look_drop_reason(const struct join *join, const struct drop_seen *drop); /* NULL */
 const char *look_drop_place(const struct join *join, const struct drop_seen *drop); /* NULL */
 
@@ -45,6 +50,8 @@ bool look_refused(const struct opening *opening);
 const struct ev_fact *look_ruleset(const struct view *view, __u32 hooks);
 /* The whole ruleset was fetched, and nothing in it drops or rejects at @hooks. */
 bool look_no_rule(const struct view *view, __u32 hooks);
+/* Plain ACKs that came instead of a SYN/ACK, of other numbers: packets, else what the socket refused. */
+__u32 look_challenges(const struct view *view);
 bool look_slow(const struct view *view);
 /* What a handshake with that address usually takes from here; 0 not known. */
 __u32 look_usual_handshake_us(const struct view *view);
@@ -70,6 +77,8 @@ bool look_accept_fails(const struct view *view, const struct listener *listener)
 
 const struct ev_fact *look_sysctl(const struct view *view, const char *name); /* NULL absent */
 const struct ev_fact *look_route(const struct view *view); /* NULL not fetched */
+/* The route that was looked up in a namespace of this machine, whatever it says; NULL: none was. */
+const struct ev_fact *look_route_in(const struct view *view, __u32 netns);
 
 enum {
 	ROUTE_UNICAST = 1,

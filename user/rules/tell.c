@@ -184,9 +184,15 @@ static void tell_changes(const struct view *view, struct finding *finding)
 			finding->changed[finding->changed_count++] = changes[i];
 }
 
-/* Every address of the host says something only where one was missing. */
-static bool quotes(const struct finding *finding, enum event_fact what)
+/* Every address of the host says something only where one was missing, the table of connections if full. */
+static bool quotes(const struct finding *finding, enum event_fact what, const struct ev_fact *fact)
 {
+	if (what == FACT_COUNTER && !strncmp(fact->name, FACT_CONNTRACK, strlen(FACT_CONNTRACK)))
+		return finding->rule == &rule_host_conntrack_full;
+	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_IPV6_OFF))
+		return fact->number;
+	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_IPV6_OFF))
+		return fact->number;
 	return what != FACT_ADDRESS || finding->rule == &rule_local_address_absent ||
 	       finding->rule == &rule_local_no_route;
 }
@@ -197,17 +203,19 @@ static void tell_facts(const struct view *view, struct finding *finding)
 	const struct ev_fact *fact;
 
 	for (size_t i = 0; i < ARRAY_SIZE(path); i++) {
-		fact = attempt_fact(view->join, view->attempt, path[i], 0);
+		fact = path[i] == FACT_ROUTE ? look_route_in(view, finding->netns) :
+					       attempt_fact(view->join, view->attempt, path[i], 0);
 		/* that there is no route is the path, too */
 		if (fact && (path[i] == FACT_ROUTE || !(fact->flags & FACT_F_ABSENT)) &&
 		    attempt_fact_netns(view->join, fact) == finding->netns)
 			finding->path[finding->path_count++] = *fact;
 	}
 	for (int what = FACT_NONE + 1; what < FACT_COUNT; what++) {
-		if (what == FACT_ROUTE || what == FACT_NEIGHBOR || !quotes(finding, what))
+		if (what == FACT_ROUTE || what == FACT_NEIGHBOR)
 			continue;
 		for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, what, i)); i++)
-			if (finding->facts_count < ARRAY_SIZE(finding->facts))
+			if (quotes(finding, what, fact) &&
+			    finding->facts_count < ARRAY_SIZE(finding->facts))
 				finding->facts[finding->facts_count++] = *fact;
 	}
 }

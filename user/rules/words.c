@@ -350,6 +350,19 @@ void words_ruleset(struct text *text, const struct view *view, __u32 hooks)
 	text_add_foreign(text, fact->text, sizeof(fact->text));
 }
 
+void words_family_off(struct text *text, const struct view *view, const __u8 *address, __u32 netns)
+{
+	const struct ev_fact *off = look_sysctl(view, WORDS_IPV6_OFF);
+
+	if (address_is_ipv4(address) || !off || !off->number)
+		return;
+	text_add(text, "; IPv6 is switched off");
+	words_in_netns(text, view->join, netns);
+	text_add(text, " (");
+	words_sysctl(text, view, WORDS_IPV6_OFF);
+	text_add(text, ")");
+}
+
 void words_check_route(const struct view *view, struct finding *finding, const char *why)
 {
 	const struct opening *opening = view->opening;

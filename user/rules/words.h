@@ -82,8 +82,25 @@ void words_check_listener(const struct view *view, struct finding *finding,
 /* A rule or policy that the packet can have met at @hooks (FILTER_HOOK_*), if one is known. */
 void words_ruleset(struct text *text, const struct view *view, __u32 hooks);
 
+/* "; IPv6 is switched off (net.ipv6.conf.all.disable_ipv6=1)", where the facts say so. */
+#define WORDS_IPV6_OFF "net.ipv6.conf.all.disable_ipv6"
+void words_family_off(struct text *text, const struct view *view, const __u8 *address, __u32 netns);
+
 /* Adds "ip route get …" as the socket's route look-up would ask. */
 void words_check_route(const struct view *view, struct finding *finding, const char *why);
+
+/* ---- words_source.c: a packet that is refused for where it comes from ---- */
+
+#define WORDS_RP_FILTER "net.ipv4.conf.all.rp_filter"
+#define WORDS_RP_FILTER_OWN "net/ipv4/conf/%/rp_filter"
+#define WORDS_RP_FILTER_END "/rp_filter"
+bool words_is_of_source(const struct view *view, const struct drop_seen *drop);
+/* The reason in words, with what facts tell of it, and how to look at it. @source: the packet's. */
+void words_refused_source(struct text *text, const struct view *view, struct finding *finding,
+			  const struct drop_seen *drop, const __u8 *source);
+/* What of it is to be fetched: the interface's filter, and the way back to @source. */
+void words_want_source(const struct view *view, const struct drop_seen *drop,
+		       struct fact_request *wanted, const __u8 *source);
 
 /* ---- words_accept.c: why an accept queue is full ---- */
 

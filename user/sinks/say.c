@@ -449,6 +449,13 @@ void say_fact(struct text *text, const struct ev_fact *fact)
 	if (fact->what == FACT_COUNTER || fact->what == FACT_CAPABILITY) {
 		text_add_foreign(text, fact->name, sizeof(fact->name));
 		text_add(text, "=%lld", fact->number);
+		if (fact->limit)
+			text_add(text, " of %lld", fact->limit);
+		if (is_set(fact->address)) {
+			text_add(text, " (");
+			address_print(text, fact->address);
+			text_add(text, ")");
+		}
 		if (fact->what == FACT_CAPABILITY && fact->pid)
 			text_add(text, " of pid %u", fact->pid);
 		return;

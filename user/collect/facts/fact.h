@@ -46,6 +46,9 @@ __u32 fact_route_ifindex(struct fetch *fetch); /* where such a packet would leav
 void fact_fetch_sysctls(struct fetch *fetch);
 void fact_fetch_counters(struct fetch *fetch);
 
+/* fact_conntrack.c: in the namespace */
+void fact_fetch_conntrack(struct fetch *fetch);
+
 /* fact_socket.c: in the namespace */
 void fact_fetch_sockets(struct fetch *fetch); /* HOLDER, LISTENER, PORT_USE, as wanted */
 

@@ -28,12 +28,32 @@ static int sysctl_path(const char *name, char *path, size_t size)
 	return 0;
 }
 
+/* @name with that of the interface in place of a %; false: there is none. */
+static bool name_interface(struct fetch *fetch, const char **name, char *buffer, size_t size)
+{
+	const char *at = strchr(*name, '%');
+	char device[16] = "";
+
+	if (!at)
+		return true;
+	netlink_device(&fetch->route, fetch->request->ifindex, device);
+	if (!device[0] || strchr(device, '/'))
+		return false;
+	snprintf(buffer, size, "%.*s%.16s%s", (int)(at - *name), *name, device, at + 1);
+	*name = buffer;
+	return true;
+}
+
 static void fetch_sysctl(struct fetch *fetch, const char *name)
 {
+	char named[sizeof(((struct ev_fact *)NULL)->name)];
 	struct ev_fact fact = fact_make(FACT_SYSCTL);
 	char path[128], value[sizeof(fact.text)];
-	int length = sysctl_path(name, path, sizeof(path));
+	int length = -ENOENT;
 	char *end;
+
+	if (name_interface(fetch, &name, named, sizeof(named)))
+		length = sysctl_path(name, path, sizeof(path));
 
 	if (length >= 0)
 		length = tell_read_file(path, value, sizeof(value));
@@ -121,5 +141,8 @@ void fact_fetch_counters(struct fetch *fetch)
 	const struct fact_request *request = fetch->request;
 
 	for (size_t i = 0; i < ARRAY_SIZE(request->counters) && request->counters[i]; i++)
-		fetch_counter(fetch, request->counters[i]);
+		if (!strcmp(request->counters[i], FACT_CONNTRACK_ENTRIES))
+			fact_fetch_conntrack(fetch);
+		else
+			fetch_counter(fetch, request->counters[i]);
 }

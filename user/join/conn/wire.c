@@ -4,10 +4,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "decode/drop.h"
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "util/address.h"
+#include "util/drop.h"
 #include "util/tcp.h"
 
 /*
@@ -175,7 +175,7 @@ static bool is_no_fate(const struct join *join, const struct evidence *evidence)
 
 	if (evidence->kind != EVENT_DROP || !(evidence->known & EVENT_K_REASON))
 		return false;
-	drop = decode_drop_class(join_name(join, NAME_DROP_REASON, evidence->reason));
+	drop = drop_class_of(join_name(join, NAME_DROP_REASON, evidence->reason));
 	return drop == DROP_COPY || drop == DROP_NOISE;
 }
 

@@ -162,8 +162,6 @@ const struct rule rule_connect_no_answer = {
 
 /* ---- connect-reply-dropped ---- */
 
-#define RP_FILTER "net.ipv4.conf.all.rp_filter" /* RFC 3704 */
-
 static bool match_reply_dropped(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
@@ -199,27 +197,6 @@ static bool dropped_for(const struct view *view, const char *with)
 	const char *reason = look_drop_reason(view->join, &view->opening->drop_in);
 
 	return reason && !strncmp(reason, with, strlen(with));
-}
-
-static void check_way_back(const struct view *view, struct finding *finding, __u32 netns,
-			   const struct interface *dev)
-{
-	struct words_check check = words_check(view, finding, netns);
-
-	/* with slashes: an interface's name may have dots */
-	text_add(&check.run, "sysctl net/ipv4/conf/all/rp_filter");
-	if (dev) {
-		text_add(&check.run, " net/ipv4/conf/");
-		words_argument(&check.run, dev->name, sizeof(dev->name));
-		text_add(&check.run, "/rp_filter");
-	}
-	words_check_end(
-		&check,
-		"the greater counts; 1: only from where the way back leads, 2: any way back");
-	check = words_check(view, finding, netns);
-	text_add(&check.run, "ip route get ");
-	address_print(&check.run, view->opening->tuple.remote);
-	words_check_end(&check, "whether the way back is the interface that the answer came by");
 }
 
 static void check_checksum(const struct view *view, struct finding *finding, __u32 netns,
@@ -264,10 +241,8 @@ static void check_dropper(const struct view *view, struct finding *finding)
 	const struct interface *dev = join_interface(view->join, netns, drop->ifindex);
 	struct words_check check;
 
-	if (dropped_for(view, "IP_RPFILTER")) {
-		check_way_back(view, finding, netns, dev);
-		return;
-	}
+	if (words_is_of_source(view, drop))
+		return; /* said with the cause */
 	if (dropped_for(view, "TCP_CSUM") || dropped_for(view, "IP_CSUM") ||
 	    dropped_for(view, "SKB_CSUM")) {
 		check_checksum(view, finding, netns, dev);
@@ -306,30 +281,37 @@ static void tell_reply_dropped(const struct view *view, struct finding *finding)
 	if (look_drop_is_filter(view->join, drop)) {
 		text_add(&why, "a rule or policy of this host's packet filter drops the answer");
 		words_ruleset(&why, view, WORDS_HOOKS_IN);
+	} else if (seen && words_is_of_source(view, drop)) {
+		words_refused_source(&why, view, finding, drop, opening->tuple.remote);
 	} else if (seen) {
 		text_add(&why, "this host's network stack refuses the answer for the reason given");
 	} else {
 		text_add(&why, "something on this host takes the answer away without a word");
-	}
-	if (look_sysctl(view, RP_FILTER)) {
-		text_add(&why, "; ");
-		words_sysctl(&why, view, RP_FILTER);
-		text_add(&why, " decides, with the interface's own, about unexpected sources");
 	}
 	check_dropper(view, finding);
 }
 
 static void want_reply_dropped(const struct view *view, struct fact_request *wanted)
 {
-	const char *reason = look_drop_reason(view->join, &view->opening->drop_in);
+	const struct drop_seen *drop = &view->opening->drop_in;
 
+	if (!look_drop_is_hook(view->join, drop))
+		wanted->wanted &= ~BIT(FACT_COUNTER); /* conntrack has no part in it */
 	if (view->opening->drop_in.netns && view->opening->drop_in.netns != view->opening->netns) {
 		wanted->netns = view->opening->drop_in.netns;
 		wanted->pid = 0;
 		wanted->wanted &= ~(BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR));
 	}
-	if (!reason || !__builtin_strstr(reason, "RPFILTER"))
+	if (words_is_of_source(view, drop))
+		words_want_source(view, drop, wanted, view->opening->tuple.remote);
+	else
 		wanted->sysctls[0] = NULL;
+}
+
+/* Where hooks dropped it, conntrack may be full. */
+static bool decide_reply_dropped(const struct verdict *verdict)
+{
+	return verdict->opening->drop_in.count;
 }
 
 const struct rule rule_connect_reply_dropped = {
@@ -340,9 +322,12 @@ const struct rule rule_connect_reply_dropped = {
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_reply_dropped,
 	.tell = tell_reply_dropped,
-	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR) | BIT(FACT_RULESET) | BIT(FACT_SYSCTL),
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR) | BIT(FACT_RULESET) | BIT(FACT_SYSCTL) |
+		 BIT(FACT_COUNTER),
+	.counters = { FACT_CONNTRACK_ENTRIES },
+	.decide = decide_reply_dropped,
 	.want = want_reply_dropped,
-	.sysctls = { RP_FILTER },
+	.sysctls = { WORDS_RP_FILTER },
 	.means = "the answer reached this host and was dropped here",
 	.evidence =
 		"a SYN/ACK or reset that acknowledges our SYN at ingress, and its drop with the kernel's reason (packet filter, rp_filter, checksum); without the drop's record: likely",
@@ -417,10 +402,10 @@ static bool match_stale_peer(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 
-	if (!opening->stale_in || opening->synack_in || opening->established_ns ||
+	if (!look_challenges(view) || opening->synack_in || opening->established_ns ||
 	    !look_unanswered(view) || look_refused(opening) || held_here(opening))
 		return false;
-	if (view->wake == WAKE_PENDING && opening->stale_in < 2)
+	if (view->wake == WAKE_PENDING && look_challenges(view) < 2)
 		return false; /* the second SYN has not been challenged yet */
 	guess->confidence = CONFIDENCE_LIKELY; /* what another machine sent may be forged */
 	return true;
@@ -437,7 +422,7 @@ static void tell_stale_peer(const struct view *view, struct finding *finding)
 	text_add(&what, " answered ");
 	add_syns(&what, opening);
 	text_add(&what, " with ");
-	words_count(&what, opening->stale_in, "plain ACK", "plain ACKs");
+	words_count(&what, look_challenges(view), "plain ACK", "plain ACKs");
 	text_add(&what, " of other sequence numbers");
 	if (opening_is_captured(opening) && opening->reset_out) {
 		text_add(&what, "; ");
@@ -477,5 +462,5 @@ const struct rule rule_connect_stale_peer = {
 	.general_check =
 		"on the far host: ss -tno for the old connection; filters that drop resets or out-of-state packets between",
 	.kernels =
-		"captures, and run, which records every packet of the command: the TC hook tells of no plain ACK otherwise",
+		"captures, and run, which records every packet of the command; else the socket's refusal, which has its reason (TCP_INVALID_ACK_SEQUENCE) from 6.12 on",
 };

@@ -57,7 +57,7 @@ static void add_why_slow(struct text *why, const struct view *view)
 				      "(ARP, neighbor discovery)" :
 				      ": it waited on this host, for the next hop's answer (ARP, "
 				      "neighbor discovery) or in a queue");
-	} else if (opening->stale_in)
+	} else if (look_challenges(view))
 		text_add(why, "the far end still held an old connection with these two ports and "
 			      "challenged the first SYN; the client's reset ended that, and the "
 			      "SYN was sent again");

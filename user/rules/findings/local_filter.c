@@ -64,8 +64,9 @@ static bool is_forwarding_reason(const struct view *view)
 {
 	const char *reason = look_drop_reason(view->join, &view->opening->drop_out);
 
-	return reason && (!strcmp(reason, "IP_INNOROUTES") || !strcmp(reason, "IP_RPFILTER") ||
-			  !strcmp(reason, "IP_OUTNOROUTES"));
+	return (reason &&
+		(!strcmp(reason, "IP_INNOROUTES") || !strcmp(reason, "IP_OUTNOROUTES"))) ||
+	       words_is_of_source(view, &view->opening->drop_out);
 }
 
 /* ---- local-firewall ---- */
@@ -86,6 +87,12 @@ static bool is_reason(const struct view *view, const char *with)
 	return reason && !strncmp(reason, with, strlen(with));
 }
 
+/* Where the SYN was to go when it met its end. */
+static const __u8 *destination_of(const struct opening *opening)
+{
+	return opening->stopped_to_port ? opening->stopped_to : opening->tuple.remote;
+}
+
 /* Over lo what is sent comes in, too. */
 static __u32 hooks_passed(const struct view *view, __u32 place)
 {
@@ -94,7 +101,7 @@ static __u32 hooks_passed(const struct view *view, __u32 place)
 	if (place == opening->netns)
 		return look_remote_is_own(view) ? WORDS_HOOKS_OUT | WORDS_HOOKS_IN :
 						  WORDS_HOOKS_OUT;
-	switch (look_address(view, place, opening->tuple.remote)) {
+	switch (look_address(view, place, destination_of(opening))) {
 	case KNOWN_YES:
 		return WORDS_HOOKS_IN;
 	case KNOWN_NO:
@@ -102,6 +109,13 @@ static __u32 hooks_passed(const struct view *view, __u32 place)
 	default:
 		return WORDS_HOOKS_EITHER;
 	}
+}
+
+/* More than dropped: the socket was told at once; a time-out and ss -K only say how waiting ended. */
+static bool rejected(const struct opening *opening)
+{
+	return opening->icmp_here.count || opening->soft_error ||
+	       (opening->error && opening->error != ETIMEDOUT && opening->error != ECONNABORTED);
 }
 
 /* In the socket's own namespace: the kernel said so, or nothing else explains what was seen. */
@@ -115,6 +129,10 @@ static bool filtered_in_own(const struct view *view, struct guess *guess)
 		if (is_reason(view, "NETFILTER_DROP") &&
 		    look_no_rule(view, hooks_passed(view, opening->netns)))
 			guess->confidence = CONFIDENCE_POSSIBLE; /* the hooks have other users */
+		else if (look_drop_is_hook(view->join, &opening->drop_out) && !rejected(opening) &&
+			 !look_ruleset(view, hooks_passed(view, opening->netns)))
+			guess->confidence =
+				CONFIDENCE_LIKELY; /* nor is a rule known that does it */
 		/* some SYNs were dropped and others not: then the others had their own fate */
 		if (left && opening->drop_out.count < opening->syn_sent)
 			guess->confidence = CONFIDENCE_LIKELY;
@@ -152,7 +170,7 @@ static bool match_firewall(const struct view *view, struct guess *guess)
 	    !is_filter_icmp(&opening->icmp_here))
 		return false;
 	/* in another namespace of this machine: its own filter if it is the destination */
-	switch (look_address(view, place, opening->tuple.remote)) {
+	switch (look_address(view, place, destination_of(opening))) {
 	case KNOWN_YES:
 		return true;
 	case KNOWN_NO:
@@ -161,13 +179,6 @@ static bool match_firewall(const struct view *view, struct guess *guess)
 		guess->confidence = CONFIDENCE_POSSIBLE;
 		return true;
 	}
-}
-
-/* More than dropped: the socket was told at once; a time-out and ss -K only say how waiting ended. */
-static bool rejected(const struct opening *opening)
-{
-	return opening->icmp_here.count || opening->soft_error ||
-	       (opening->error && opening->error != ETIMEDOUT && opening->error != ECONNABORTED);
 }
 
 /* "this host dropped 3 SYNs (NETFILTER_DROP in nf_hook_slow) in namespace web" */
@@ -294,6 +305,17 @@ static void add_conntrack_check(const struct view *view, struct finding *finding
 	words_check_end(&check, "whether the table of connections is full");
 }
 
+/* Were it full, that would be told instead. */
+static bool conntrack_is_known(const struct view *view)
+{
+	const struct ev_fact *fact;
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++)
+		if (!strcmp(fact->name, FACT_CONNTRACK_ENTRIES) && !(fact->flags & FACT_F_ABSENT))
+			return true;
+	return false;
+}
+
 static void tell_firewall(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
@@ -313,20 +335,22 @@ static void tell_firewall(const struct view *view, struct finding *finding)
 	else if (is_reason(view, "SECURITY_HOOK"))
 		text_add(&why, "a security module denies the packet");
 	else if (unexplained)
-		text_add(&why, "the packet filter's hooks dropped it, and no rule or policy there "
-			       "matches: a full table of connections (conntrack), or another "
-			       "kernel module");
+		text_add(&why,
+			 "the packet filter's hooks dropped it, and no rule or policy there "
+			 "matches: %sanother kernel module",
+			 conntrack_is_known(view) ? "" :
+						    "a full table of connections (conntrack), or ");
 	else
 		text_add(&why, "a rule or policy of the packet filter matches it");
 	words_in_netns(&why, view->join, place);
 	if (place != opening->netns &&
-	    look_address(view, place, opening->tuple.remote) == KNOWN_NOT)
+	    look_address(view, place, destination_of(opening)) == KNOWN_NOT)
 		text_add(&why, "; whether on input or on forwarding is not known");
 	if (is_reason(view, "BPF_CGROUP") || is_reason(view, "TC_"))
 		add_program(&why, view);
 	else
 		words_ruleset(&why, view, hooks_passed(view, place));
-	if (unexplained)
+	if (unexplained && !conntrack_is_known(view))
 		add_conntrack_check(view, finding, place);
 	add_filter_check(view, finding, place);
 	words_check_route(view, finding, "interface and source that rules may match");
@@ -347,23 +371,31 @@ static void want_there(const struct view *view, struct fact_request *wanted)
 {
 	__u32 place = place_of(view->opening);
 
+	if (!look_drop_is_hook(view->join, &view->opening->drop_out))
+		wanted->wanted &= ~BIT(FACT_COUNTER); /* conntrack has no part in it */
 	if (!place && view->opening->syn_elsewhere)
 		place = view->opening->syn_netns;
 	if (!place || place == view->opening->netns)
 		return;
 	wanted->netns = place;
 	wanted->pid = 0;
+	if (view->opening->stopped_to_port) {
+		memcpy(wanted->tuple.remote, view->opening->stopped_to,
+		       sizeof(wanted->tuple.remote));
+		wanted->tuple.remote_port = view->opening->stopped_to_port;
+	}
 	turn_round(&wanted->tuple);
 	wanted->wanted &= ~(BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR)); /* not the socket's own path */
 	wanted->wanted |= BIT(FACT_ADDRESS);
+	if (words_is_of_source(view, &view->opening->drop_out))
+		words_want_source(view, &view->opening->drop_out, wanted,
+				  view->opening->tuple.local);
 }
 
-/* In its own namespace no fact can change what the kernel said. */
+/* Another namespace may have the address, or not; and where hooks drop, conntrack may be full. */
 static bool decide_firewall(const struct verdict *verdict)
 {
-	__u32 place = place_of(verdict->opening);
-
-	return place && place != verdict->opening->netns;
+	return place_of(verdict->opening);
 }
 
 const struct rule rule_local_firewall = {
@@ -374,7 +406,8 @@ const struct rule rule_local_firewall = {
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_firewall,
 	.tell = tell_firewall,
-	.facts = BIT(FACT_RULESET) | BIT(FACT_BPF_PROGRAM) | BIT(FACT_ROUTE),
+	.facts = BIT(FACT_RULESET) | BIT(FACT_BPF_PROGRAM) | BIT(FACT_ROUTE) | BIT(FACT_COUNTER),
+	.counters = { FACT_CONNTRACK_ENTRIES },
 	.decide = decide_firewall,
 	.want = want_there,
 	.means =
@@ -424,7 +457,7 @@ static bool match_forward_dropped(const struct view *view, struct guess *guess)
 		return true;
 	if (look_drop_is_filter(view->join, &opening->drop_out) ||
 	    is_filter_icmp(&opening->icmp_here))
-		return look_address(view, place, opening->tuple.remote) == KNOWN_NO;
+		return look_address(view, place, destination_of(opening)) == KNOWN_NO;
 	/* net or host unreachable, sent by a namespace that was to forward (RFC 1812 5.2.7.1) */
 	return !opening->drop_out.count && opening->icmp_here.count;
 }
@@ -466,41 +499,18 @@ static void add_why_not_forwarded(struct text *text, const struct view *view)
 		text_add(text, ": a route of type %s matches there", type);
 	else if (look_drop_is_filter(view->join, &opening->drop_out) ||
 		 is_filter_icmp(&opening->icmp_here)) {
-		text_add(text,
-			 look_no_rule(view, WORDS_HOOKS_FORWARD) ?
-				 ": its packet filter's hooks dropped it, and no rule or policy "
-				 "there matches (a full table of connections, another module)" :
+		if (look_no_rule(view, WORDS_HOOKS_FORWARD))
+			text_add(
+				text,
+				": its packet filter's hooks dropped it, and no rule or policy there matches (%sanother module)",
+				conntrack_is_known(view) ? "" : "a full table of connections, ");
+		else
+			text_add(text,
 				 ": a rule or policy of its packet filter on forwarding matches");
 		words_ruleset(text, view, WORDS_HOOKS_FORWARD);
 	} else {
 		text_add(text, ": it has no route for it, or does not accept where it came from");
 	}
-}
-
-/* Dropped on the way in, whether it was to be forwarded or had arrived: by its source alone. */
-static void tell_reverse_path(const struct view *view, struct finding *finding, struct text *why,
-			      __u32 place)
-{
-	const struct opening *opening = view->opening;
-	struct words_check check;
-
-	text_add(why, "the reverse path filter (rp_filter)");
-	if (opening->drop_out.ifindex) {
-		text_add(why, " of ");
-		words_interface(why, view->join, place, opening->drop_out.ifindex);
-	}
-	words_in_netns(why, view->join, place);
-	text_add(why, " refuses the source ");
-	address_print(why, opening->tuple.local);
-	text_add(why, ": the way back to it does not lead out where the SYN came in");
-	check = words_check(view, finding, place);
-	text_add(&check.run, "ip route get ");
-	address_print(&check.run, opening->tuple.local);
-	words_check_end(&check, "the way back: another interface than the one it came in at");
-	check = words_check(view, finding, place);
-	text_add(&check.run, "sysctl -ar 'net.ipv4.conf..*.rp_filter'");
-	words_check_end(&check,
-			"the larger of all and the interface's is in effect; 2 takes any way");
 }
 
 static void tell_forward_dropped(const struct view *view, struct finding *finding)
@@ -523,8 +533,8 @@ static void tell_forward_dropped(const struct view *view, struct finding *findin
 		text_add(&what, " and did not leave it");
 		words_end(&what, view);
 	}
-	if (is_reason(view, "IP_RPFILTER")) {
-		tell_reverse_path(view, finding, &why, place);
+	if (words_is_of_source(view, &opening->drop_out)) {
+		words_refused_source(&why, view, finding, &opening->drop_out, opening->tuple.local);
 		return;
 	}
 	if (place == join_netns_own(view->join))
@@ -560,7 +570,8 @@ const struct rule rule_local_forward_dropped = {
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_forward_dropped,
 	.tell = tell_forward_dropped,
-	.facts = BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL) | BIT(FACT_RULESET),
+	.facts = BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL) | BIT(FACT_RULESET) | BIT(FACT_COUNTER),
+	.counters = { FACT_CONNTRACK_ENTRIES },
 	.decide = decide_always,
 	.want = want_there,
 	.sysctls = { "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding" },

@@ -494,6 +494,7 @@ static void tell_address_absent(const struct view *view, struct finding *finding
 	}
 	words_in_netns(&why, view->join, netns);
 	add_addresses(&why, view, ipv4, address);
+	words_family_off(&why, view, opening ? tuple.remote : address, netns);
 	check = words_check(view, finding, netns);
 	text_add(&check.run, "ip %saddress show", ipv4 ? "-4 " : "-6 ");
 	words_check_end(&check, "the addresses there are");
@@ -507,7 +508,8 @@ const struct rule rule_local_address_absent = {
 	.wakes = WAKE_FAILED | WAKE_BIND,
 	.match = match_address_absent,
 	.tell = tell_address_absent,
-	.facts = BIT(FACT_ADDRESS),
+	.facts = BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
+	.sysctls = { WORDS_IPV6_OFF },
 	.decide = decide_always,
 	.want = want_call,
 	.means = "EADDRNOTAVAIL on bind or connect: the source address is not on this host",

@@ -96,6 +96,7 @@ static void tell_no_route(const struct view *view, struct finding *finding)
 	}
 	if (any && !source)
 		text_add(&why, "; there is no %s address but local ones", ipv4 ? "IPv4" : "IPv6");
+	words_family_off(&why, view, opening->tuple.remote, opening->netns);
 	words_check_route(view, finding, "which route the kernel finds");
 	add_table_check(view, finding);
 }
@@ -108,7 +109,8 @@ const struct rule rule_local_no_route = {
 	.wakes = WAKE_FAILED | WAKE_PENDING,
 	.match = match_no_route,
 	.tell = tell_no_route,
-	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS),
+	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
+	.sysctls = { WORDS_IPV6_OFF },
 	.decide = decide_always,
 	.means = "connect() failed with ENETUNREACH: no route covers the destination",
 	.evidence =

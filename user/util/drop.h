@@ -12,4 +12,4 @@ enum drop_class {
 };
 
 /* By the reason's name in the running kernel's BTF, as host_tell_names() tells it; NULL: unknown. */
-enum drop_class decode_drop_class(const char *reason);
+enum drop_class drop_class_of(const char *reason);

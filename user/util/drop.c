@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* drop.c - the reasons for which kernels drop packets, each in its class */
 
-#include "decode/drop.h"
+#include "util/drop.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -158,7 +158,7 @@ static const struct {
 	{ "RECURSION_LIMIT", DROP_FATE },
 };
 
-enum drop_class decode_drop_class(const char *reason)
+enum drop_class drop_class_of(const char *reason)
 {
 	for (size_t i = 0; reason && i < ARRAY_SIZE(reasons); i++)
 		if (!strcmp(reasons[i].name, reason))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table of connections is full: filled by ctnetlink, in a namespace of the lab."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from lab import free_port
+
+MOST = pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_max")
+ENTRIES_MOST = 300_000  # more would take a while to make
+
+# Made in the namespace, because a netlink socket belongs to where it was opened.
+FILL = """
+import socket, struct, sys
+count = int(sys.argv[1])
+CT_NEW, REQUEST_CREATE, NESTED = 1 << 8, 1 | 0x400, 0x8000
+def attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+def tuple_of(kind, source, target, sport, dport):
+    return attribute(kind | NESTED, attribute(1 | NESTED, attribute(1, source) + attribute(2, target))
+                     + attribute(2 | NESTED, attribute(1, b"\\6") + attribute(2, struct.pack("!H", sport)) + attribute(3, struct.pack("!H", dport))))
+def message(server, port):
+    client = bytes([198, 51, 100, 9])
+    body = struct.pack("=BBH", 2, 0, 0) + tuple_of(1, client, server, port, 80) + tuple_of(2, server, client, 80, port)
+    body += attribute(3, struct.pack("!I", 4 | 2 | 8)) + attribute(7, struct.pack("!I", 3600))
+    body += attribute(4 | NESTED, attribute(1 | NESTED, attribute(1, b"\\3")))
+    return struct.pack("=IHHII", 16 + len(body), CT_NEW, REQUEST_CREATE, 0, 0) + body
+netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+netlink.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+for hundred in range((count + 99) // 100):
+    server, base = struct.pack("!I", 0xC0000200 + hundred // 600), 1024 + hundred % 600 * 100
+    made = message(server, 0xABCD)
+    netlink.send(b"".join(made.replace(b"\\xab\\xcd", struct.pack("!H", base + i)) for i in range(min(100, count - 100 * hundred))))
+"""
+
+
+def fill(ns, count):
+    subprocess.run(ns.command(sys.executable, "-c", FILL, count), check=True)
+    return int(ns.run("cat /proc/sys/net/netfilter/nf_conntrack_count"))
+
+
+@pytest.fixture
+def most():
+    if not MOST.exists() or int(MOST.read_text()) > ENTRIES_MOST:
+        pytest.skip("no conntrack, or a table that takes long to fill")
+    return int(MOST.read_text())
+
+
+@pytest.fixture
+def tracked(lab):
+    """Every packet of this namespace is looked up, and nothing is dropped by a rule."""
+    lab.host.nft("output", "ct state established counter", "ct state new counter")
+    return lab.host
+
+
+@pytest.mark.parametrize("family,dropped", [(4, False), (6, False), (4, True)], ids=["v4", "v6", "and a rule"])
+def test_the_table_is_full(lab, watch, tracked, most, family, dropped):
+    """Nearest miss: it is full as well, and a rule that comes before it drops the SYN."""
+    port, far = free_port(), lab.link()
+    there = far.address(family)
+    lab.serve(there, port, ns=far)
+    if dropped:
+        tracked.run("nft add chain inet lab early '{ type filter hook output priority -300; }'; "
+                    f"nft add rule inet lab early tcp dport {port} counter drop")
+    assert fill(tracked, most) >= most
+    agent = watch()
+    saw = lab.fault("-U", 1500, "connect", there, port)
+    assert saw["errno"] == "ETIMEDOUT"
+    if dropped:
+        agent.assert_only("local-firewall", pid=saw["pid"], errno="ETIMEDOUT", remote=(there, port))
+        return
+    found = agent.assert_only("host-conntrack-full", pid=saw["pid"], errno="ETIMEDOUT", remote=(there, port))
+    if found:
+        assert f"{most} of {most}" in found["cause"] and "198.51.100.9" in found["cause"], found["cause"]
+        assert "ESTABLISHED" in found["cause"] and found["confidence"] == "certain"
