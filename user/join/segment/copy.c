@@ -4,6 +4,7 @@
 #include "join/segment/copy.h"
 #include "join/segment/stream.h"
 #include "util/hash.h"
+#include "util/hot.h"
 #include "util/time.h"
 
 /* A timer sends again after 200 ms at the earliest (TCP_RTO_MIN), a SYN after a second. */
@@ -81,8 +82,8 @@ static bool is_asked_for(const struct stream_side *to, const struct packet *pack
 }
 
 /* Apart from copy_of_segment(), which nearly always has nothing to compare. */
-static __attribute__((noinline)) void compare(struct stream_side *side, const struct packet *packet,
-					      __u64 ts_ns, bool asked_for, struct stream_look *look)
+APART void compare(struct stream_side *side, const struct packet *packet, __u64 ts_ns,
+		   bool asked_for, struct stream_look *look)
 {
 	struct copy_segments *segments = &side->last_segments;
 	bool id = packet->ip_id && !segments->constant;
@@ -114,16 +115,13 @@ static __attribute__((noinline)) void compare(struct stream_side *side, const st
 		remember(segments, packet, ts_ns);
 }
 
-void copy_of_segment(struct stream *stream, const struct packet *packet, __u64 ts_ns,
-		     struct stream_look *look)
+void copy_of_segment(struct stream_side *from, const struct stream_side *to,
+		     const struct packet *packet, __u64 ts_ns, struct stream_look *look)
 {
-	struct stream_side *side = &stream->side[look->from];
-
-	if (is_new(side, packet))
-		remember(&side->last_segments, packet, ts_ns);
+	if (is_new(from, packet))
+		remember(&from->last_segments, packet, ts_ns);
 	else
-		compare(side, packet, ts_ns, is_asked_for(&stream->side[!look->from], packet),
-			look);
+		compare(from, packet, ts_ns, is_asked_for(to, packet), look);
 }
 
 /* ---- the rest ---- */

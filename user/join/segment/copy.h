@@ -6,8 +6,8 @@
 
 #include "decode/decode.h"
 
-struct stream;
 struct stream_look;
+struct stream_side;
 
 /*
  * A mirror port or a capture on "any" holds packets twice or more. A host that sends something
@@ -37,11 +37,11 @@ struct copy_segments {
 };
 
 /*
- * Compares a segment that @look->from sent with those before it: .copy, .alike and .sent of @look,
+ * Compares a segment that @from sent with those before it: .copy, .alike and .sent of @look,
  * which are false so far. It is remembered if it is no copy.
  */
-void copy_of_segment(struct stream *stream, const struct packet *packet, __u64 ts_ns,
-		     struct stream_look *look);
+void copy_of_segment(struct stream_side *from, const struct stream_side *to,
+		     const struct packet *packet, __u64 ts_ns, struct stream_look *look);
 
 /* A packet that is no segment of a stream. */
 struct copy_past {

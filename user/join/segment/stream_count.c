@@ -62,8 +62,10 @@ static void rtt_add(struct stream_rtt *rtt, __u64 ns)
  * be of either (Karn's algorithm): the timed one is given up.
  */
 static void time_segment(struct stream_side *from, const struct packet *packet, __u64 ts_ns,
-			 __u32 flags, __u32 end)
+			 __u32 flags)
 {
+	__u32 end = stream_segment_end(packet);
+
 	if (flags & (SENT_AGAIN | BIT(STREAM_OUT_OF_ORDER)))
 		from->timed_ns = 0;
 	else if (!from->timed_ns && end != packet->seq && !(flags & BIT(STREAM_KEEP_ALIVE)) &&
@@ -171,8 +173,7 @@ static void count_reset(struct stream *stream, const struct packet *packet, __u6
 	from->state |= SIDE_RESET;
 }
 
-static void count_fin(struct stream *stream, const struct packet *packet, __u64 ts_ns, __u8 index,
-		      __u32 end)
+static void count_fin(struct stream *stream, const struct packet *packet, __u64 ts_ns, __u8 index)
 {
 	struct stream_side *from = &stream->side[index];
 	const struct stream_side *to = &stream->side[!index];
@@ -181,19 +182,19 @@ static void count_fin(struct stream *stream, const struct packet *packet, __u64 
 		return;
 	from->state |= SIDE_FIN;
 	from->fin_ns = ts_ns;
-	from->fin_end = end;
+	from->fin_end = stream_segment_end(packet);
 	stream->crossed = (to->state & SIDE_FIN) && seq_before(packet->ack, to->fin_end);
 }
 
-static void count_marks(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-			__u64 ts_ns, __u8 index, __u32 end)
+void stream_count_marks(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+			__u64 ts_ns, __u8 index)
 {
 	struct stream_side *to = &stream->side[!index];
 
 	if (packet->tcp_flags & TCP_F_SYN)
 		count_syn(stream, ends, packet, ts_ns, index);
 	if (packet->tcp_flags & TCP_F_FIN)
-		count_fin(stream, packet, ts_ns, index, end);
+		count_fin(stream, packet, ts_ns, index);
 	if (packet->tcp_flags & TCP_F_RST)
 		count_reset(stream, packet, ts_ns, index);
 	if ((packet->tcp_flags & TCP_F_ACK) && (to->state & SIDE_FIN) &&
@@ -242,12 +243,9 @@ static void count_pause(struct stream *stream, __u64 ts_ns)
 	stream->last_ns = ts_ns;
 }
 
-void stream_count(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-		  __u64 ts_ns, const struct stream_look *look, __u32 end)
+void stream_count(struct stream *stream, struct stream_side *from, struct stream_side *to,
+		  const struct packet *packet, __u64 ts_ns, __u32 flags)
 {
-	struct stream_side *from = &stream->side[look->from], *to = &stream->side[!look->from];
-	__u32 flags = look->flags;
-
 	count_pause(stream, ts_ns);
 	from->packets++;
 	if (packet->payload_bytes) {
@@ -269,13 +267,10 @@ void stream_count(struct stream *stream, struct conn_ends *ends, const struct pa
 	if (packet->flags & PACKET_F_DSACK)
 		from->dsacks++;
 	time_ack(to, packet, ts_ns);
-	time_segment(from, packet, ts_ns, flags, end);
+	time_segment(from, packet, ts_ns, flags);
 	if (packet->payload_bytes || (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN)))
 		from->sent_ns = ts_ns;
 	count_window(from, packet, ts_ns);
-	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) || !stream->handshake_ns ||
-	    (to->state & SIDE_FIN))
-		count_marks(stream, ends, packet, ts_ns, look->from, end);
 }
 
 /* ---- what they say ---- */

@@ -4,6 +4,7 @@
 #include "join/segment/copy.h"
 #include "join/segment/stream_judge.h"
 #include "util/array.h"
+#include "util/hot.h"
 
 #define MARKS (TCP_F_SYN | TCP_F_FIN | TCP_F_RST)
 /* A fast retransmission follows the duplicate ACK that asks for it within this. */
@@ -19,6 +20,7 @@ struct segment {
 	__u32 length; /* of the payload */
 	__u32 flags; /* BIT(enum stream_flag) so far */
 	bool marked; /* SYN, FIN or RST */
+	bool probe; /* of a closed window: its next byte */
 	bool repeats; /* same sequence number, acknowledgment, nothing in it: only the window speaks */
 };
 
@@ -67,20 +69,19 @@ static void judge_sequence(struct segment *segment)
 }
 
 /*
- * Does the segment end where the window of the other side does? Only if the scale is known: it may
- * be used from the first segment without SYN on (RFC 7323 2.2).
+ * Does a segment without marks end where the window of the other side does? Only if the scale is known:
+ * it may be used from the first segment without SYN on (RFC 7323 2.2).
  */
-static bool fills_window(const struct segment *segment)
+static bool fills_window(const struct stream_side *to, const struct packet *packet)
 {
-	const struct stream_side *to = segment->to;
 	__u32 window = to->window;
 
-	if (!segment->length || segment->marked || to->wscale == STREAM_WSCALE_UNKNOWN ||
+	if (!packet->payload_bytes || to->wscale == STREAM_WSCALE_UNKNOWN ||
 	    window == STREAM_WINDOW_UNKNOWN)
 		return false;
 	if (to->wscale != STREAM_WSCALE_UNUSED && !(to->state & SIDE_UNSCALED))
 		window <<= to->wscale;
-	return segment->packet->seq + segment->length == to->ack + window;
+	return packet->seq + packet->payload_bytes == to->ack + window;
 }
 
 /*
@@ -178,85 +179,18 @@ static void judge(struct segment *segment)
 
 	segment->repeats = !segment->length && !segment->marked && packet->seq == from->next_seq &&
 			   packet->ack == from->ack;
-	if (probes_next_byte(segment)) {
+	if (segment->probe) {
 		segment->flags |= BIT(STREAM_ZERO_WINDOW_PROBE);
 	} else {
 		judge_sequence(segment);
-		if (fills_window(segment))
+		if (!segment->marked && fills_window(segment->to, packet))
 			segment->flags |= BIT(STREAM_WINDOW_FULL);
 		judge_repeat(segment);
 	}
-	if (packet->ack != from->ack)
-		from->repeats = 0;
 	judge_ack(segment);
 	if ((segment->length || (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))) &&
 	    !is_before_next(segment))
 		judge_again(segment);
-}
-
-/* A window is scaled only if both SYNs say so (RFC 7323 2.2). */
-static void take_scale(struct segment *segment)
-{
-	const struct packet *packet = segment->packet;
-
-	if (!(packet->tcp_flags & TCP_F_SYN))
-		return;
-	if (packet->flags & PACKET_F_WSCALE) {
-		segment->from->wscale = packet->wscale;
-		if ((packet->tcp_flags & TCP_F_ACK) && segment->to->wscale == STREAM_WSCALE_UNUSED)
-			segment->from->wscale = STREAM_WSCALE_UNUSED;
-	} else if (segment->from->wscale == STREAM_WSCALE_UNKNOWN) {
-		segment->from->wscale = STREAM_WSCALE_UNUSED;
-		segment->to->wscale = STREAM_WSCALE_UNUSED;
-	}
-}
-
-/*
- * Something new was acknowledged: had the time-out been for nothing, it would have come sooner after
- * the repetition than any round trip takes (RFC 3522).
- */
-static void settle_wait(struct segment *segment)
-{
-	struct stream_side *to = segment->to;
-
-	if (!to->waiting_ns)
-		return;
-	if (since(to->sent_ns, segment->ts_ns) >= to->rtt.least_us * 1000ull / 2)
-		to->waits_ns += to->waiting_ns;
-	to->waiting_ns = 0;
-}
-
-/* What the next segment will be compared with. */
-static void take_over(struct segment *segment, __u32 end)
-{
-	const struct packet *packet = segment->packet;
-	struct stream_side *from = segment->from;
-	bool probe = probes_next_byte(segment);
-
-	if (!probe && (!from->next_seq || seq_before(from->next_seq, end))) {
-		from->next_seq = end;
-		from->next_ns = segment->ts_ns;
-	}
-	if (!probe && (!from->whole_seq || packet->seq == from->whole_seq))
-		from->whole_seq = from->next_seq;
-	from->window = packet->window;
-	from->ack = packet->ack;
-	if (packet->flags & PACKET_F_DATA_ACK)
-		from->data_ack = packet->data_ack;
-	if ((packet->tcp_flags & TCP_F_ACK) &&
-	    (!(from->state & SIDE_ACKED) || seq_before(from->acked, packet->ack))) {
-		from->acked = packet->ack;
-		from->acked_ns = segment->ts_ns;
-		from->state |= SIDE_ACKED;
-		settle_wait(segment);
-	}
-	from->last_ns = segment->ts_ns;
-	from->last_flags = (__u16)segment->flags;
-	if (packet->tcp_flags & TCP_F_SYN)
-		from->state |= SIDE_UNSCALED;
-	else if (packet->tcp_flags & TCP_F_ACK)
-		from->state &= ~SIDE_UNSCALED;
-	take_scale(segment);
 }
 
 static void take_isn(struct segment *segment)
@@ -293,35 +227,134 @@ static void look_at_syn(struct segment *segment)
 	}
 }
 
-void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-		  __u64 ts_ns, struct stream_look *look)
+/* Adds to @flags what the segment is. Returns whether it probes a closed window. */
+APART bool judge_any(struct stream *stream, struct stream_side *from, struct stream_side *to,
+		     const struct packet *packet, __u64 ts_ns, __u32 *flags)
 {
 	struct segment segment = {
 		.packet = packet,
 		.stream = stream,
-		.from = &stream->side[look->from],
-		.to = &stream->side[!look->from],
+		.from = from,
+		.to = to,
 		.ts_ns = ts_ns,
 		.length = packet->payload_bytes,
-		.flags = look->flags,
+		.flags = *flags,
 		.marked = packet->tcp_flags & MARKS,
 	};
-	__u32 end = packet->seq + segment.length;
 
-	copy_of_segment(stream, packet, ts_ns, look);
 	look_at_syn(&segment);
 	take_isn(&segment);
+	segment.probe = probes_next_byte(&segment);
 	judge(&segment);
-	look->flags = segment.flags;
-	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN))
-		end++;
-	if (look->copy) {
-		segment.from->packets++;
-		segment.from->copies++;
-	} else {
-		if (look->sent && (look->flags & BIT(STREAM_OUT_OF_ORDER)))
-			segment.from->again_soon++;
-		stream_count(stream, ends, packet, ts_ns, look, end);
+	*flags = segment.flags;
+	return segment.probe;
+}
+
+/*
+ * Nearly every segment: no mark, it goes on where its side stands, something in it is new, and nothing
+ * that it acknowledges is missing. Of all that judge_any() asks only its end in the window is left.
+ */
+static bool goes_on(const struct stream_side *from, const struct stream_side *to,
+		    const struct packet *packet)
+{
+	if ((packet->tcp_flags & (MARKS | TCP_F_ACK)) != TCP_F_ACK || !packet->window ||
+	    packet->seq != from->next_seq || !(from->state & to->state & SIDE_BEGUN) ||
+	    !to->whole_seq || seq_before(to->whole_seq, packet->ack))
+		return false;
+	if (!packet->payload_bytes)
+		return packet->ack != from->ack;
+	return packet->payload_bytes > 1 &&
+	       seq_before(to->ack, packet->seq + packet->payload_bytes);
+}
+
+/* A window is scaled only if both SYNs say so (RFC 7323 2.2). */
+static void take_scale(struct stream_side *from, struct stream_side *to,
+		       const struct packet *packet)
+{
+	if (packet->flags & PACKET_F_WSCALE) {
+		from->wscale = packet->wscale;
+		if ((packet->tcp_flags & TCP_F_ACK) && to->wscale == STREAM_WSCALE_UNUSED)
+			from->wscale = STREAM_WSCALE_UNUSED;
+	} else if (from->wscale == STREAM_WSCALE_UNKNOWN) {
+		from->wscale = STREAM_WSCALE_UNUSED;
+		to->wscale = STREAM_WSCALE_UNUSED;
 	}
-	take_over(&segment, end);
+}
+
+/* What the next segment will be compared with. */
+static void take_sequence(struct stream_side *from, const struct packet *packet, __u64 ts_ns)
+{
+	__u32 end = stream_segment_end(packet);
+
+	if (!from->next_seq || seq_before(from->next_seq, end)) {
+		from->next_seq = end;
+		from->next_ns = ts_ns;
+	}
+	if (!from->whole_seq || packet->seq == from->whole_seq)
+		from->whole_seq = from->next_seq;
+}
+
+/*
+ * Something new was acknowledged: had the time-out been for nothing, it would have come sooner after
+ * the repetition than any round trip takes (RFC 3522).
+ */
+static void settle_wait(struct stream_side *to, __u64 ts_ns)
+{
+	if (!to->waiting_ns)
+		return;
+	if (since(to->sent_ns, ts_ns) >= to->rtt.least_us * 1000ull / 2)
+		to->waits_ns += to->waiting_ns;
+	to->waiting_ns = 0;
+}
+
+static void take_over(struct stream_side *from, struct stream_side *to, const struct packet *packet,
+		      __u64 ts_ns, __u32 flags)
+{
+	from->window = packet->window;
+	from->ack = packet->ack;
+	from->last_ns = ts_ns;
+	from->last_flags = (__u16)flags;
+	if (packet->flags & PACKET_F_DATA_ACK)
+		from->data_ack = packet->data_ack;
+	if ((packet->tcp_flags & TCP_F_ACK) &&
+	    (!(from->state & SIDE_ACKED) || seq_before(from->acked, packet->ack))) {
+		from->acked = packet->ack;
+		from->acked_ns = ts_ns;
+		from->state |= SIDE_ACKED;
+		settle_wait(to, ts_ns);
+	}
+	if (packet->tcp_flags & TCP_F_SYN) {
+		from->state |= SIDE_UNSCALED;
+		take_scale(from, to, packet);
+	} else if (packet->tcp_flags & TCP_F_ACK) {
+		from->state &= ~SIDE_UNSCALED;
+	}
+}
+
+void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+		  __u64 ts_ns, struct stream_look *look)
+{
+	struct stream_side *from = ELEMENT(stream->side, look->from);
+	struct stream_side *to = ELEMENT(stream->side, !look->from);
+	bool probe = false;
+
+	copy_of_segment(from, to, packet, ts_ns, look);
+	if (!goes_on(from, to, packet))
+		probe = judge_any(stream, from, to, packet, ts_ns, &look->flags);
+	else if (fills_window(to, packet))
+		look->flags |= BIT(STREAM_WINDOW_FULL);
+	if (packet->ack != from->ack)
+		from->repeats = 0;
+	if (look->copy) {
+		from->packets++;
+		from->copies++;
+	} else {
+		from->again_soon += look->sent && (look->flags & BIT(STREAM_OUT_OF_ORDER));
+		stream_count(stream, from, to, packet, ts_ns, look->flags);
+		if ((packet->tcp_flags & MARKS) || !stream->handshake_ns || (to->state & SIDE_FIN))
+			stream_count_marks(stream, ends, packet, ts_ns, look->from);
+	}
+	if (!probe)
+		take_sequence(from, packet, ts_ns);
+	take_over(from, to, packet, ts_ns, look->flags);
 }

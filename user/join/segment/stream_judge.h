@@ -4,10 +4,20 @@
 
 #include "join/segment/stream.h"
 
+/* Behind the segment's last sequence number: SYN and FIN have one. */
+static inline __u32 stream_segment_end(const struct packet *packet)
+{
+	return packet->seq + packet->payload_bytes +
+	       ((packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN)) != 0);
+}
+
 /* Adds to @look what the segment is, then takes it over into @stream. */
 void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
 		  __u64 ts_ns, struct stream_look *look);
 
-/* stream_count.c: the figures. @end: behind the segment's last sequence number. */
-void stream_count(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-		  __u64 ts_ns, const struct stream_look *look, __u32 end);
+/* stream_count.c: the figures of both sides, before the segment is what the next is compared with. */
+void stream_count(struct stream *stream, struct stream_side *from, struct stream_side *to,
+		  const struct packet *packet, __u64 ts_ns, __u32 flags);
+/* What SYN, FIN and RST say, and the acknowledgments of the first two. @index: of the sending side. */
+void stream_count_marks(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+			__u64 ts_ns, __u8 index);
