@@ -260,6 +260,8 @@ static enum event_unread unwrap_ethernet(struct link *link)
 		return UNREAD_CUT;
 	ethertype = be16(link->at + 12);
 	link_skip(link, ETH_HLEN);
+	if (ethertype == ETH_P_IP) /* nearly always */
+		return arrive(link);
 	return link_unwrap_ethertype(link, ethertype);
 }
 
@@ -386,9 +388,9 @@ static enum event_unread unwrap_ppp_direction(struct link *link, bool in_place)
 
 static enum event_unread unwrap_type(struct link *link, __u16 type)
 {
-	switch (type) {
-	case LINK_ETHERNET:
+	if (type == LINK_ETHERNET) /* nearly always */
 		return unwrap_ethernet(link);
+	switch (type) {
 	case LINK_RAW:
 	case LINK_DLT_RAW:
 	case LINK_DLT_RAW_OPENBSD:

@@ -6,6 +6,8 @@
 
 #include "decode/decode.h"
 #include "util/address.h"
+#include "util/array.h"
+#include "util/hot.h"
 #include "util/seq.h"
 
 #define IPV4_HEADER 20
@@ -64,8 +66,8 @@ static __u32 be32(const __u8 *at)
  * than 65,535 bytes; then the wire length counts.
  * Returns false if this is no IPv4 header.
  */
-static bool parse_ipv4(struct span span, size_t wire, __u8 *source, __u8 *destination,
-		       struct upper *upper)
+INLINED bool parse_ipv4(struct span span, size_t wire, __u8 *source, __u8 *destination,
+			struct upper *upper)
 {
 	size_t header, total;
 
@@ -125,8 +127,8 @@ static bool is_extension(__u8 protocol)
  * RFC 8200. A payload length of 0 before a hop-by-hop header is a jumbogram or a segment that is
  * yet to be cut (RFC 2675); then the wire length counts.
  */
-static bool parse_ipv6(struct span span, size_t wire, __u8 *source, __u8 *destination,
-		       struct upper *upper)
+INLINED bool parse_ipv6(struct span span, size_t wire, __u8 *source, __u8 *destination,
+			struct upper *upper)
 {
 	size_t payload;
 
@@ -170,10 +172,10 @@ static bool parse_ipv6(struct span span, size_t wire, __u8 *source, __u8 *destin
 	return true;
 }
 
-static bool parse_ip(struct span span, size_t wire, __u8 *source, __u8 *destination,
-		     struct upper *upper)
+INLINED bool parse_ip(struct span span, size_t wire, __u8 *source, __u8 *destination,
+		      struct upper *upper)
 {
-	memset(upper, 0, sizeof(*upper));
+	*upper = (struct upper){ 0 };
 	if (!span_has(&span, 1))
 		return false;
 	if (span.at[0] >> 4 == 6)
@@ -285,41 +287,66 @@ cut:
 	packet->flags |= PACKET_F_CUT;
 }
 
+/* @header: TCP_HEADER bytes. Where the payload begins; 0: no TCP segment of @wire bytes has that. */
+static size_t tcp_header_bytes(const __u8 *header, size_t wire)
+{
+	size_t bytes = (size_t)(header[12] >> 4) * 4;
+
+	return bytes < TCP_HEADER || bytes > wire ? 0 : bytes;
+}
+
+static void take_tcp_header(const __u8 *header, struct packet *packet)
+{
+	packet->what = PACKET_TCP;
+	packet->source_port = be16(header);
+	packet->destination_port = be16(header + 2);
+	packet->seq = be32(header + 4);
+	packet->ack = be32(header + 8);
+	packet->tcp_flags = header[13] & 0x3f;
+	packet->window = be16(header + 14);
+}
+
 /* As far as the capture goes; the ports come first and are worth having alone. */
+static void parse_short_tcp(struct span span, size_t wire, struct packet *packet)
+{
+	static const __u8 ends[] = { 4, 8, 12, 13, 14, 16 }; /* of fields */
+	__u8 header[TCP_HEADER] = { 0 };
+	size_t whole = 0, bytes;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends) && span_has(&span, ends[i]); i++)
+		whole = ends[i];
+	memcpy(header, span.at, whole);
+	if (whole < 13) {
+		packet->payload_at = 0; /* where the options end is not captured */
+	} else {
+		bytes = tcp_header_bytes(header, wire);
+		if (!bytes)
+			return;
+		packet->payload_bytes = wire - bytes;
+		packet->payload_at += (__u32)bytes;
+	}
+	take_tcp_header(header, packet);
+	packet->flags |= PACKET_F_CUT | PACKET_F_SHORT;
+}
+
 static void parse_tcp(struct span span, size_t wire, struct packet *packet)
 {
-	size_t header = TCP_HEADER;
+	size_t bytes;
 
 	if (wire < TCP_HEADER)
 		return; /* no TCP segment is that short: stays PACKET_OTHER */
-	if (!span_has(&span, 13)) {
-		packet->payload_at = 0; /* where the options end is not captured */
-	} else {
-		header = (size_t)(span.at[12] >> 4) * 4;
-		if (header < TCP_HEADER || header > wire)
-			return;
-		packet->payload_bytes = wire - header;
-		packet->payload_at += (__u32)header;
-	}
-	packet->what = PACKET_TCP;
-	if (span_has(&span, 4)) {
-		packet->source_port = be16(span.at);
-		packet->destination_port = be16(span.at + 2);
-	}
-	if (span_has(&span, 8))
-		packet->seq = be32(span.at + 4);
-	if (span_has(&span, 12))
-		packet->ack = be32(span.at + 8);
-	if (span_has(&span, 14))
-		packet->tcp_flags = span.at[13] & 0x3f;
-	if (span_has(&span, 16))
-		packet->window = be16(span.at + 14);
 	if (!span_has(&span, TCP_HEADER)) {
-		packet->flags |= PACKET_F_CUT | PACKET_F_SHORT;
+		parse_short_tcp(span, wire, packet);
 		return;
 	}
+	bytes = tcp_header_bytes(span.at, wire);
+	if (!bytes)
+		return;
+	packet->payload_bytes = wire - bytes;
+	packet->payload_at += (__u32)bytes;
+	take_tcp_header(span.at, packet);
 	span_skip(&span, TCP_HEADER);
-	parse_tcp_options(span, header - TCP_HEADER, packet);
+	parse_tcp_options(span, bytes - TCP_HEADER, packet);
 }
 
 static void parse_udp(struct span span, size_t wire, struct packet *packet)
