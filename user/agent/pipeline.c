@@ -464,7 +464,8 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		pipeline->first_ns = event->head.ts_ns;
 	pipeline->opened |= (event->head.flags & EVENT_F_FOLLOWED) &&
 			    (event->head.kind == EVENT_OPEN || event->head.kind == EVENT_SYSCALL);
-	filter_learn(pipeline->filter, event);
+	if (event->head.kind != EVENT_FRAME) /* which has no owner */
+		filter_learn(pipeline->filter, event);
 	if (pipeline->mask) /* before anything is said of it */
 		mask_learn_event(pipeline->mask, event);
 	if (pipeline->flows)

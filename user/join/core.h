@@ -61,6 +61,7 @@ struct join {
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record */
 	struct talks *talks; /* NULL: what is said is not judged */
+	bool news; /* openings may have some */
 	bool finished;
 };
 

@@ -142,7 +142,8 @@ static void make_room(struct join *join)
 
 static void tell_openings(struct join *join, __u64 now_ns)
 {
-	if (tell_news(join, now_ns))
+	/* nearly every packet brings none */
+	if (join->news && tell_news(join, now_ns))
 		make_room(join);
 }
 
@@ -407,6 +408,7 @@ static void handle_segment(struct join *join, const struct event *event)
 	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
 				   packet->destination_port);
 	struct conn *conn = conns_of_packet(join->conns, packet, &ends, netns, &join->look);
+	const struct conn *gone;
 
 	/* judged once, before anybody asks what it means */
 	if (join->limits.segments && stream_is_segment(packet)) {
@@ -430,8 +432,11 @@ static void handle_segment(struct join *join, const struct event *event)
 	if (!join->talks)
 		return;
 	/* of any frame: also one that is too short to be followed makes a conn */
-	tell_connection(join, connection_leave(join, conns_gone(join->conns)));
-	tell_connection(join, connection_leave(join, join->look.replaced));
+	gone = conns_gone(join->conns);
+	if (gone)
+		tell_connection(join, connection_leave(join, gone));
+	if (join->look.replaced)
+		tell_connection(join, connection_leave(join, join->look.replaced));
 	if (join->look.stream)
 		tell_connection(join, connection_packet(join, conn, event));
 }

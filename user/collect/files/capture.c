@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collect/files/capture.h"
+#include "util/hot.h"
 #include "util/log.h"
 
 #define LEAP_NS 86400000000000ull /* files that are put together leap, but they do not come back */
@@ -118,7 +119,7 @@ int captures_add(struct captures *captures, struct input *input)
 	return 0;
 }
 
-static void tell_end(struct captures *captures, const struct capture *capture, int result)
+APART void tell_end(struct captures *captures, const struct capture *capture, int result)
 {
 	unsigned long long frames = capture->frame.number;
 	const char *path = capture->input->path;
@@ -137,7 +138,7 @@ static void tell_end(struct captures *captures, const struct capture *capture, i
  * A damaged time stamp far ahead of both its neighbours would end every wait for an answer, and
  * all that follows would lie before that end. Such a frame is given the time of the one before.
  */
-static void mend_time(struct capture *capture, __u64 before_ns)
+APART void mend_time(struct capture *capture, __u64 before_ns)
 {
 	struct capture_frame *frame = &capture->frame;
 	__u64 next_ns;
@@ -191,7 +192,7 @@ static bool is_before(const struct capture *a, const struct capture *b)
 	return a->frame.file < b->frame.file;
 }
 
-static void sift_down(struct captures *captures, size_t at)
+APART void sift_down(struct captures *captures, size_t at)
 {
 	struct capture **heap = captures->heap;
 
@@ -212,14 +213,14 @@ static void sift_down(struct captures *captures, size_t at)
 }
 
 /* Takes the file out of the heap; its input is closed. */
-static void end_file(struct captures *captures, size_t at)
+APART void end_file(struct captures *captures, size_t at)
 {
 	captures->dropped += captures->heap[at]->dropped;
 	capture_free(captures->heap[at]);
 	captures->heap[at] = captures->heap[--captures->open];
 }
 
-static int prime(struct captures *captures)
+APART int prime(struct captures *captures)
 {
 	captures->primed = true;
 	for (size_t i = 0; i < captures->open;) {

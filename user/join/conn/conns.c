@@ -10,6 +10,7 @@
 #include "util/address.h"
 #include "util/array.h"
 #include "util/hash.h"
+#include "util/hot.h"
 
 /*
  * Ends chosen so that they share a bucket must not make a look-up slow: a chain is no longer than
@@ -260,7 +261,7 @@ void conns_set_alias(struct conns *conns, struct conn *conn, const struct ends *
 	bound_chain(conns, *bucket);
 }
 
-static bool has_ends(const struct conn_ends *known, const struct ends *ends)
+INLINED bool has_ends(const struct conn_ends *known, const struct ends *ends)
 {
 	return known->port[0] == ends->port[0] && known->port[1] == ends->port[1] &&
 	       address_equal(known->address[0], ends->address[0]) &&

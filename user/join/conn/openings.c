@@ -67,6 +67,7 @@ void openings_note(struct join *join, struct opening_slot *slot, enum opening_no
 	if (!slot->notes)
 		TAILQ_INSERT_TAIL(&join->openings->news, slot, by_news);
 	slot->notes |= note;
+	join->news = true;
 }
 
 void openings_note_owner(struct join *join, struct opening_slot *slot, enum opening_note note,
@@ -88,8 +89,10 @@ bool openings_news_next(struct join *join, struct opening_news *news)
 {
 	struct opening_slot *slot = TAILQ_FIRST(&join->openings->news);
 
-	if (!slot)
+	if (!slot) {
+		join->news = false;
 		return false;
+	}
 	*news = (struct opening_news){
 		.slot = slot,
 		.notes = slot->notes,

@@ -5,13 +5,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "util/address.h"
+#include "util/hash.h"
 
-#define SEEN_MAX 16384 /* a power of two, small: every packet looks into it */
+#define SEEN_BITS 14 /* small: every packet looks into it */
 
 struct sight {
-	__u32 seen[SEEN_MAX]; /* destinations, by their hash; 0 none */
+	__u32 seen[1 << SEEN_BITS]; /* destinations, by their hash; 0 none */
 	bool tcp;
 };
 
@@ -26,22 +27,41 @@ void sight_free(struct sight *sight)
 	free(sight);
 }
 
+/* Not mixed, because every packet asks: the high bits depend on all of both words. */
+static __u64 hash_of(const __u8 *address)
+{
+	__u64 words[2];
+
+	memcpy(words, address, sizeof(words));
+	return hash_spread(words[0], words[1], 0, 0);
+}
+
+static __u32 *bucket_of(struct sight *sight, __u64 hash)
+{
+	return &sight->seen[hash >> (64 - SEEN_BITS)];
+}
+
+static __u32 print_of(__u64 hash)
+{
+	return (__u32)(hash >> (32 - SEEN_BITS));
+}
+
 /* The last address of a bucket is known: one that was pushed out counts as not seen. */
 void sight_note(struct join *join, const struct packet *packet)
 {
-	__u64 h = address_hash(packet->destination);
+	__u64 h = hash_of(packet->destination);
 
-	join->sight->seen[h & (SEEN_MAX - 1)] = (__u32)(h >> 32);
-	if (packet->what == PACKET_TCP && !(packet->flags & PACKET_F_FRAGMENT) &&
-	    packet->source_port)
-		join->sight->tcp = true;
+	*bucket_of(join->sight, h) = print_of(h);
+	if (!join->sight->tcp)
+		join->sight->tcp = packet->what == PACKET_TCP && packet->source_port &&
+				   !(packet->flags & PACKET_F_FRAGMENT);
 }
 
 bool sight_has(const struct join *join, const __u8 *address)
 {
-	__u64 h = address_hash(address);
+	__u64 h = hash_of(address);
 
-	return join->sight->seen[h & (SEEN_MAX - 1)] == (__u32)(h >> 32);
+	return *bucket_of(join->sight, h) == print_of(h);
 }
 
 bool sight_has_tcp(const struct join *join)

@@ -10,6 +10,7 @@
 #include "join/talk/talk.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/hot.h"
 #include "util/seq.h"
 #include "util/time.h"
 
@@ -154,16 +155,10 @@ static size_t payload_captured(const struct event *event)
  * RFC 8446 6: an alert in clear is of that type; encrypted by TLS 1.3 it is as long as no other record
  * but one of two bytes of data. What stands before it may be HTTP/2's GOAWAY.
  */
-static bool ends_with_alert(const struct event *event)
+APART bool is_alert(const __u8 *bytes, size_t left)
 {
-	const __u8 *bytes = event->bytes + event->packet.payload_at;
-	size_t left = payload_captured(event);
 	struct tls_record record = { 0 };
 
-	/* most packets end here */
-	if (left < event->packet.payload_bytes || left > CONNECTION_GOODBYE_BYTES ||
-	    left < TLS_HEADER_BYTES || bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
-		return false;
 	while (left) {
 		if (!tls_record_parse(bytes, left, &record) ||
 		    left < (size_t)TLS_HEADER_BYTES + record.bytes)
@@ -173,6 +168,18 @@ static bool ends_with_alert(const struct event *event)
 	}
 	return record.type == TLS_ALERT ||
 	       (record.type == TLS_DATA && record.bytes == TLS_ALERT_BYTES);
+}
+
+static bool ends_with_alert(const struct event *event)
+{
+	const __u8 *bytes = event->bytes + event->packet.payload_at;
+	size_t left = payload_captured(event);
+
+	/* most packets end here */
+	if (left < event->packet.payload_bytes || left > CONNECTION_GOODBYE_BYTES ||
+	    left < TLS_HEADER_BYTES || bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
+		return false;
+	return is_alert(bytes, left);
 }
 
 static void take_class(struct connection *connection, const struct event *event, __u8 from,
@@ -188,7 +195,8 @@ static void take_class(struct connection *connection, const struct event *event,
 		connection->side[from].first_word = first;
 }
 
-static void begin_burst(struct connection *connection, const struct event *event, __u8 side)
+APART void begin_burst(struct connection *connection, const struct stream *stream,
+		       const struct event *event, __u8 side)
 {
 	struct connection_burst *burst = connection->burst;
 	__u64 now_ns = event->head.ts_ns;
@@ -200,6 +208,7 @@ static void begin_burst(struct connection *connection, const struct event *event
 		.idle_ns = connection->bursts > 1 ? ns_between(burst[1].last_ns, now_ns) : 0,
 		.side = side,
 	};
+	take_class(connection, event, side, side != stream->ends->client);
 }
 
 /*
@@ -227,7 +236,7 @@ static void take_data(struct connection *connection, const struct stream *stream
 		      const struct event *event, __u8 from)
 {
 	const struct packet *packet = &event->packet;
-	struct connection_side *side = &connection->side[from];
+	struct connection_side *side = ELEMENT(connection->side, from);
 	struct connection_burst *burst = &connection->burst[0];
 	__u32 packet_end = packet->seq + packet->payload_bytes;
 
@@ -236,10 +245,8 @@ static void take_data(struct connection *connection, const struct stream *stream
 	if (connection->bursts && burst->side != from && from != stream->ends->client)
 		note_answer(connection, stream, event);
 	if (!connection->bursts || burst->side != from ||
-	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS) {
-		begin_burst(connection, event, from);
-		take_class(connection, event, from, from != stream->ends->client);
-	}
+	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS)
+		begin_burst(connection, stream, event, from);
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
@@ -258,7 +265,7 @@ static void take_again(struct connection *connection, const struct stream *strea
 {
 	const struct packet *packet = &event->packet;
 	const struct stream_side *peer = &stream->side[!from];
-	struct connection_side *side = &connection->side[from];
+	struct connection_side *side = ELEMENT(connection->side, from);
 
 	side->again = mark_of(event);
 	if (side->stuck_count && !stream_has_acked(peer, side->stuck_seq + 1)) {
@@ -281,7 +288,7 @@ static void take_again(struct connection *connection, const struct stream *strea
 static void take_probe(struct connection *connection, const struct stream *stream,
 		       const struct event *event, __u8 from)
 {
-	struct connection_side *side = &connection->side[from];
+	struct connection_side *side = ELEMENT(connection->side, from);
 	__u32 peer_packets = (__u32)stream->side[!from].packets;
 
 	if (side->probes && side->probes_peer_packets == peer_packets) {
@@ -314,7 +321,7 @@ static void take_marks(struct connection *connection, const struct stream *strea
 		       const struct event *event, __u8 from)
 {
 	const struct packet *packet = &event->packet;
-	struct connection_side *side = &connection->side[from];
+	struct connection_side *side = ELEMENT(connection->side, from);
 
 	if ((packet->tcp_flags & TCP_F_SYN) && (packet->tcp_flags & TCP_F_ACK))
 		connection->syn_ack = mark_of(event);
@@ -367,6 +374,21 @@ static bool is_first(const struct connection *connection, const struct event *ev
 	return connection->side[from].first.frame == event->frame.frame;
 }
 
+static void take_payload(struct join *join, struct connection *connection,
+			 const struct stream *stream, const struct event *event)
+{
+	const struct stream_look *look = &join->look;
+
+	if (look->flags & SENT_AGAIN)
+		take_again(connection, stream, event, look->from);
+	if (!(look->flags & SAYS_NOTHING))
+		take_data(connection, stream, event, look->from);
+	if (is_first(connection, event, look->from))
+		handshake_begin(join, connection, stream, &event->packet, look->from);
+	if (connection->handshake)
+		handshake_packet(join, connection, stream, event, look->from);
+}
+
 const struct connection *connection_leave(struct join *join, const struct conn *conn)
 {
 	struct connection *connection;
@@ -398,14 +420,8 @@ const struct connection *connection_packet(struct join *join, const struct conn 
 		return NULL;
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(connection, stream, event, look->from);
-	if (packet->payload_bytes && (look->flags & SENT_AGAIN))
-		take_again(connection, stream, event, look->from);
-	if (packet->payload_bytes && !(look->flags & SAYS_NOTHING))
-		take_data(connection, stream, event, look->from);
-	if (packet->payload_bytes && is_first(connection, event, look->from))
-		handshake_begin(join, connection, stream, packet, look->from);
-	if (packet->payload_bytes && connection->handshake)
-		handshake_packet(join, connection, stream, event, look->from);
+	if (packet->payload_bytes)
+		take_payload(join, connection, stream, event);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
 		take_marks(connection, stream, event, look->from);
 	return is_over(connection, stream, packet) ? end(join, connection, stream) : NULL;
