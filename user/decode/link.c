@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "decode/link.h"
+#include "util/hot.h"
 
 /*
  * Numbers of tcpdump's registry of link types (LINKTYPE_*), which differ from the DLT_* of some
@@ -386,11 +387,11 @@ static enum event_unread unwrap_ppp_direction(struct link *link, bool in_place)
 	return link_unwrap_ppp(link);
 }
 
-static enum event_unread unwrap_type(struct link *link, __u16 type)
+APART enum event_unread unwrap_type(struct link *link, __u16 type)
 {
-	if (type == LINK_ETHERNET) /* nearly always */
-		return unwrap_ethernet(link);
 	switch (type) {
+	case LINK_ETHERNET:
+		return unwrap_ethernet(link);
 	case LINK_RAW:
 	case LINK_DLT_RAW:
 	case LINK_DLT_RAW_OPENBSD:
@@ -462,5 +463,7 @@ static enum event_unread unwrap_pktap(struct link *link)
 
 enum event_unread link_unwrap(struct link *link, __u16 type)
 {
+	if (type == LINK_ETHERNET) /* nearly always */
+		return unwrap_ethernet(link);
 	return type == LINK_PKTAP ? unwrap_pktap(link) : unwrap_type(link, type);
 }

@@ -295,7 +295,7 @@ static size_t tcp_header_bytes(const __u8 *header, size_t wire)
 	return bytes < TCP_HEADER || bytes > wire ? 0 : bytes;
 }
 
-static void take_tcp_header(const __u8 *header, struct packet *packet)
+INLINED void take_tcp_header(const __u8 *header, struct packet *packet)
 {
 	packet->what = PACKET_TCP;
 	packet->source_port = be16(header);
@@ -450,10 +450,13 @@ static void parse_icmp(struct span span, size_t wire, bool ipv6, struct packet *
 	parse_inner(span, ipv6, packet);
 }
 
-/* In two parts, each short enough for plain stores: of the whole gcc makes a "rep stos", 15 ns. */
+/* In parts that are short enough for plain stores: of more than 96 bytes gcc makes a "rep stos", 15 ns. */
 static void clear_packet(struct packet *packet)
 {
-	memset(packet, 0, offsetof(struct packet, inner));
+	const size_t middle = offsetof(struct packet, seq);
+
+	memset(packet, 0, middle);
+	memset((__u8 *)packet + middle, 0, offsetof(struct packet, inner) - middle);
 	memset(&packet->inner, 0, sizeof(packet->inner));
 }
 

@@ -459,10 +459,13 @@ static void handle_frame(struct join *join, const struct event *event)
 		join->counters.unread[event->frame.unread]++;
 	if (event->claim.how)
 		claims_event(join, event, &event->claim);
-	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
+	if (packet->what != PACKET_TCP &&
+	    (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED))
 		return;
-	join->counters.cut += !!(packet->flags & PACKET_F_CUT);
-	join->counters.opaque += !!(event->frame.how & FRAME_F_OPAQUE);
+	if (packet->flags & PACKET_F_CUT)
+		join->counters.cut++;
+	if (event->frame.how & FRAME_F_OPAQUE)
+		join->counters.opaque++;
 	sight_note(join, packet);
 	if (packet->what == PACKET_TCP) {
 		handle_segment(join, event);

@@ -449,7 +449,7 @@ static __u32 packets_netns(const struct conn *conn)
 }
 
 /* One whose segments are followed already goes before one that only has these ends, too. */
-struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u32 netns)
+INLINED struct conn *find(const struct conns *conns, const struct ends *ends, __u32 netns)
 {
 	__u32 number = *bucket_of(conns, ends->hash);
 	struct conn *conn, *other = NULL;
@@ -475,10 +475,15 @@ struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u3
 	return other;
 }
 
+struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u32 netns)
+{
+	return find(conns, ends, netns);
+}
+
 struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
 			     const struct ends *ends, __u32 netns, struct stream_look *look)
 {
-	struct conn *conn = conns_find(conns, ends, netns);
+	struct conn *conn = find(conns, ends, netns);
 
 	*look = (struct stream_look){ .from = ends->from };
 	if (!conn)

@@ -48,10 +48,12 @@ static inline void remember(struct copy_segments *segments, const struct packet 
 {
 	__u32 i = segments->count++ % COPIES_OF_SEGMENTS;
 
-	if (packet->ip_id != segments->ip_id)
-		segments->changes |= packet->ip_id && segments->ip_id;
-	else if (packet->ip_id && packet->seq != segments->seq)
+	if (packet->ip_id != segments->ip_id) {
+		if (!segments->changes)
+			segments->changes = packet->ip_id && segments->ip_id;
+	} else if (packet->ip_id && packet->seq != segments->seq) {
 		segments->constant = true;
+	}
 	segments->ip_id = packet->ip_id;
 	segments->seq = packet->seq;
 	segments->last[i].seq = packet->seq;
