@@ -13,6 +13,23 @@
 /* BPF_PROG() gives every program its ctx, used or not */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 
+/* Of a task that is in a system call: which one. */
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
+#define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, orig_ax)
+#define SYSCALL_NUMBER_CONNECT 42 /* of 32-bit programs this is pipe(): it opens no connection */
+#define SYSCALL_NUMBER_SENDTO 44
+#define SYSCALL_NUMBER_SENDMSG 46
+#define SYSCALL_NUMBER_SENDMMSG 307
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
+#define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, syscallno)
+#define SYSCALL_NUMBER_CONNECT 203
+#define SYSCALL_NUMBER_SENDTO 206
+#define SYSCALL_NUMBER_SENDMSG 211
+#define SYSCALL_NUMBER_SENDMMSG 269
+#endif
+
 /*
  * Prototypes of tracepoints, to be compared with the running kernel's: an argument beyond the
  * prototype must not be read, and a branch that the comparison rules out is never verified.
@@ -25,6 +42,9 @@ typedef void (*btf_trace_kfree_skb___reason)(void *, struct sk_buff *, void *,
 					     enum skb_drop_reason);
 typedef void (*btf_trace_kfree_skb___receiver)(void *, struct sk_buff *, void *,
 					       enum skb_drop_reason, struct sock *);
+
+typedef void (*btf_trace_udp_fail_queue_rcv_skb___packet)(void *, int, struct sock *,
+							  struct sk_buff *);
 
 struct sock_cgroup_data___old {
 	__u64 val;
@@ -53,12 +73,40 @@ static __always_inline bool compat_tells_drop_reason(void)
 	return compat_tells_drop_receiver() || bpf_core_type_exists(btf_trace_kfree_skb___reason);
 }
 
+/* The datagram for which there was no room: told by 6.12, not by 6.1. */
+static __always_inline bool compat_tells_datagram(void)
+{
+	return bpf_core_type_exists(btf_trace_udp_fail_queue_rcv_skb___packet);
+}
+
 /* The numbers move with every release. 0 where the kernel has none: no drop has reason 0. */
 static __always_inline __u32 compat_drop_no_socket(void)
 {
 	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET))
 		return bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET);
 	return 0;
+}
+
+static __always_inline __u32 compat_drop_queue_full(void)
+{
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_SOCKET_RCVBUFF))
+		return bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_SOCKET_RCVBUFF);
+	return 0;
+}
+
+/* What keeps a datagram of a socket of this host from leaving. */
+static __always_inline bool compat_drop_is_of_sender(__u32 reason)
+{
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NETFILTER_DROP) &&
+	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NETFILTER_DROP))
+		return true;
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NEIGH_FAILED) &&
+	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NEIGH_FAILED))
+		return true;
+	return bpf_core_enum_value_exists(enum skb_drop_reason,
+					  SKB_DROP_REASON_BPF_CGROUP_EGRESS) &&
+	       reason ==
+		       bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_BPF_CGROUP_EGRESS);
 }
 
 static __always_inline __u32 compat_drop_not_specified(void)

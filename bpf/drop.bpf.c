@@ -90,11 +90,26 @@ static __always_inline void drop_fill_receiver(struct drop_record *record, const
 	}
 }
 
-static __always_inline void drop_fill_tuple(struct drop_record *record, const struct sock *sk)
+static __always_inline void drop_fill_tuple(struct drop_record *record, const struct sock *sk,
+					    __u16 protocol)
 {
 	record->body.state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;
-	fill_tuple_read(&record->body.tuple, &sk->__sk_common, IPPROTO_TCP);
+	fill_tuple_read(&record->body.tuple, &sk->__sk_common, protocol);
+}
+
+/*
+ * A datagram that its own host does not let go, while its sender waits for what send() says. What
+ * comes in is dropped for many reasons, and most of those are no fault.
+ */
+static __always_inline bool drop_is_own_datagram(const struct drop *drop,
+						 const struct skb_view *view)
+{
+	const struct sock *sk = drop->sk;
+
+	return view->protocol == IPPROTO_UDP && !drop->skb->skb_iif && sk &&
+	       compat_drop_is_of_sender(drop->reason) &&
+	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP;
 }
 
 static __always_inline void drop_fill_sockets(struct emit_cpu *cpu, struct drop_record *record,
@@ -103,7 +118,7 @@ static __always_inline void drop_fill_sockets(struct emit_cpu *cpu, struct drop_
 	const struct sock *sk = drop->sk;
 
 	if (sk && skb_is_tcp_socket(sk)) {
-		drop_fill_tuple(record, sk);
+		drop_fill_tuple(record, sk, IPPROTO_TCP);
 		if (skb_is_sender(sk, drop->skb, view)) {
 			record->head.cookie = compat_read_socket_cookie(sk);
 			/* on its way in the packet is elsewhere already */
@@ -116,7 +131,12 @@ static __always_inline void drop_fill_sockets(struct emit_cpu *cpu, struct drop_
 	if (drop->receiver && skb_is_tcp_socket(drop->receiver)) {
 		drop_fill_receiver(record, drop->receiver, drop->receiver_cookie);
 		if (!(record->head.known & EVENT_K_TUPLE))
-			drop_fill_tuple(record, drop->receiver);
+			drop_fill_tuple(record, drop->receiver, IPPROTO_TCP);
+	}
+	if (sk && view->protocol == IPPROTO_UDP) {
+		drop_fill_tuple(record, sk, IPPROTO_UDP);
+		record->head.cookie = compat_read_socket_cookie(sk);
+		record->head.netns = skb_socket_netns(sk);
 	}
 	if (!record->head.netns)
 		skb_fill_place(cpu, &record->head, drop->skb);
@@ -171,7 +191,8 @@ int BPF_PROG(on_drop, struct sk_buff *skb, void *location)
 		drop.receiver_cookie = compat_socket_cookie((const void *)ctx[3]);
 	skb_look(&view, skb);
 	/* without an IP header (no route): by its socket alone */
-	if (view.version ? !skb_is_tcp_or_icmp(&view) : !drop.sk || !skb_is_tcp_socket(drop.sk))
+	if (view.version ? !skb_is_tcp_or_icmp(&view) && !drop_is_own_datagram(&drop, &view) :
+			   !drop.sk || !skb_is_tcp_socket(drop.sk))
 		return 0;
 	drop_emit(&drop, &view, (__u64)location);
 	return 0;

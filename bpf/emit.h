@@ -28,6 +28,18 @@ static __always_inline void emit_note_lost(struct emit_cpu *cpu, __u16 kind)
 		__sync_fetch_and_add(&cpu->lost_total, 1);
 }
 
+/* A record of what comes by the thousand, though its kind does not: is it shed? Counted then. */
+static __always_inline bool emit_is_shed(struct emit_cpu *cpu, __u16 kind)
+{
+	if (cpu->pending <= emit_level(EVENT_PACKET))
+		return false;
+	cpu->turn++;
+	cpu->pending = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	__sync_fetch_and_add(&cpu->counts.suppressed[kind], 1);
+	emit_note_lost(cpu, kind);
+	return true;
+}
+
 static __always_inline struct emit_cpu *emit_cpu(void)
 {
 	__u32 zero = 0;

@@ -63,6 +63,41 @@ int snapshot_tcp(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/*
+ * Who holds which UDP socket: read when one of them met trouble and nobody knows whose it is, never
+ * at the start.
+ */
+SEC("iter/task_file")
+int datagram_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct snapshot_record record;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_UDP)
+		return 0;
+	snapshot_begin(&record);
+	fill_tuple(&record.body.tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_UDP);
+	record.body.state = sk->__sk_common.skc_state;
+	fill_owner(&record.body.owner, task);
+	record.body.owner.cgroup_id = compat_socket_cgroup(sk);
+	record.head.netns = sk->__sk_common.skc_net.net->ns.inum;
+	record.head.known = EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_OWNER;
+	if (record.body.owner.exe[0])
+		record.head.known |= EVENT_K_EXE;
+	record.head.cookie = compat_socket_cookie(sk);
+	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
+	return 0;
+}
+
 SEC("iter/task_file")
 int snapshot_owners(struct bpf_iter__task_file *ctx)
 {

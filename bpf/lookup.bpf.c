@@ -19,13 +19,8 @@ static __always_inline bool lookup_is_wanted(const struct bpf_sock_addr *ctx)
 /* Those of a flood are shed with its packets: see emit_is_sheddable(). */
 static __always_inline struct open_record *lookup_reserve(struct emit_cpu *cpu)
 {
-	if (cpu->pending > emit_level(EVENT_PACKET)) {
-		cpu->turn++;
-		cpu->pending = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-		__sync_fetch_and_add(&cpu->counts.suppressed[EVENT_OPEN], 1);
-		emit_note_lost(cpu, EVENT_OPEN);
+	if (emit_is_shed(cpu, EVENT_OPEN))
 		return NULL;
-	}
 	return (void *)emit_reserve(cpu, EVENT_OPEN, sizeof(struct open_record), VANTAGE_SOCKET);
 }
 
@@ -87,16 +82,44 @@ static __always_inline int lookup_begin(struct bpf_sock_addr *ctx, bool is_ipv6)
 	return CGROUP_PASS;
 }
 
+/*
+ * Whose any other datagram socket is, is only written down: it is told where that socket meets
+ * trouble (datagram.bpf.c). Port 0 is getaddrinfo() that sorts addresses.
+ */
+static __always_inline int lookup_note(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *shown = ctx->sk;
+	const struct sock *sk = NULL;
+	struct datagram_note *note;
+	__u64 cookie;
+	__u32 place;
+
+	if (ctx->type != SOCK_DGRAM || !ctx->user_port)
+		return CGROUP_PASS;
+	cookie = bpf_get_socket_cookie(ctx);
+	place = datagram_place(cookie);
+	note = bpf_map_lookup_elem(&datagram_notes, &place);
+	if (!note)
+		return CGROUP_PASS;
+	bpf_probe_read_kernel(&sk, sizeof(sk), &shown);
+	note->cookie = 0;
+	note->told_ns = 0;
+	note->known = fill_current(&note->owner);
+	note->owner.cgroup_id = compat_read_socket_cgroup(sk);
+	note->cookie = cookie;
+	return CGROUP_PASS;
+}
+
 SEC("cgroup/connect4")
 int lookup_connect4(struct bpf_sock_addr *ctx)
 {
-	return lookup_is_wanted(ctx) ? lookup_begin(ctx, false) : CGROUP_PASS;
+	return lookup_is_wanted(ctx) ? lookup_begin(ctx, false) : lookup_note(ctx);
 }
 
 SEC("cgroup/connect6")
 int lookup_connect6(struct bpf_sock_addr *ctx)
 {
-	return lookup_is_wanted(ctx) ? lookup_begin(ctx, true) : CGROUP_PASS;
+	return lookup_is_wanted(ctx) ? lookup_begin(ctx, true) : lookup_note(ctx);
 }
 
 SEC("cgroup/sendmsg4")

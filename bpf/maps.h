@@ -27,6 +27,10 @@ struct emit_cpu {
 	__u64 device; /* of the last packet, with its namespace, and when that was looked up */
 	__u64 device_ns;
 	__u32 device_netns;
+	__u32 full_drops; /* at the queue of .full_socket, in a row */
+	__u64 full_socket; /* that was told last to have a full queue */
+	__u64 full_ns; /* and when */
+	__u32 full_told; /* of .full_drops */
 	__u32 pad;
 	__u32 turn; /* records tried */
 	__u32 lost_total; /* what header.lost says */
@@ -71,10 +75,35 @@ struct followed_flows_map {
 	__type(value, __u8);
 };
 
+/* Whose the datagram sockets are that were connected last; the place is chosen by the cookie. */
+struct datagram_note {
+	__u64 cookie; /* 0: none, or it is being written */
+	__u64 told_ns; /* when it was last told, 0 not */
+	struct event_owner owner;
+	__u32 known; /* EVENT_K_* */
+	__u32 pad;
+};
+
+#define DATAGRAM_NOTES 1024 /* a power of two */
+
+struct datagram_notes_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DATAGRAM_NOTES);
+	__type(key, __u32);
+	__type(value, struct datagram_note);
+};
+
+/* Cookies count up on each CPU, in steps of its own. */
+static __always_inline __u32 datagram_place(__u64 cookie)
+{
+	return (cookie ^ cookie >> 10) & (DATAGRAM_NOTES - 1);
+}
+
 #ifndef MAPS_DEFINE
 extern struct ring_map ring SEC(".maps");
 extern struct emit_cpus_map emit_cpus SEC(".maps");
 extern struct followed_processes_map followed_processes SEC(".maps");
 extern struct followed_cookies_map followed_cookies SEC(".maps");
 extern struct followed_flows_map followed_flows SEC(".maps");
+extern struct datagram_notes_map datagram_notes SEC(".maps");
 #endif

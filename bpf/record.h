@@ -24,3 +24,7 @@ RECORD(neighbor, ev_neighbor);
 RECORD(task, ev_task);
 RECORD(piece, ev_piece);
 RECORD(snapshot, ev_snapshot);
+
+/* Up to and with the first part of its figures. */
+#define SOCKET_RECORD_SIZE \
+	(__builtin_offsetof(struct socket_record, body.flow) + EVENT_FLOW_COUNTERS)

@@ -2,20 +2,6 @@
 /* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
 #include "flow.h"
 
-/* Up to and with the first part of its figures. */
-#define SOCKET_RECORD_SIZE \
-	(__builtin_offsetof(struct socket_record, body.flow) + EVENT_FLOW_COUNTERS)
-
-#if defined(__TARGET_ARCH_x86)
-#define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
-#define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, orig_ax)
-#define SYSCALL_NUMBER_CONNECT 42 /* of 32-bit programs this is pipe(): it opens no connection */
-#elif defined(__TARGET_ARCH_arm64)
-#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
-#define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, syscallno)
-#define SYSCALL_NUMBER_CONNECT 203
-#endif
-
 /*
  * tcp_reset() and the state change it leads to are one step of one CPU; a virtual CPU may stand still
  * in between for a while (23 ms seen). The limit keeps what was left behind by a step that moved to

@@ -9,6 +9,9 @@
 #define ERESTART_FIRST 512
 #define ERESTART_LAST 516
 
+#define PORT_DNS 53
+#define SYSCALL_PORT_END 4 /* bytes of an internet address up to and with its port */
+
 /* What a call was made with. */
 struct syscall_call {
 	const struct sock *sk; /* read; NULL: socket() */
@@ -18,6 +21,7 @@ struct syscall_call {
 	__u16 family;
 	__u16 protocol;
 	__u32 type;
+	__u32 bytes; /* send: 0 unknown */
 };
 
 /* Does the current process count? */
@@ -129,6 +133,7 @@ static __always_inline int syscall_emit_error(const struct syscall_call *call)
 	body->call = call->call;
 	body->error = call->error;
 	body->type = call->type;
+	body->bytes = call->bytes;
 	if (call->address && fill_asked(body->asked, &body->asked_port, call->address))
 		record->head.known |= EVENT_K_ASKED;
 	if (sk) {
@@ -247,18 +252,22 @@ static __always_inline bool syscall_has_socket(struct syscall_call *call, struct
 					       long ret)
 {
 	int fd = PT_REGS_PARM1_CORE_SYSCALL(regs);
-	__u16 family = 0;
+	struct sockaddr_in begin = {};
+	bool datagrams = call->call == SYSCALL_BIND;
 
 	if (call->call == SYSCALL_CONNECT || call->call == SYSCALL_BIND)
 		call->address = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
 	/* most failing connect()s of a host are of Unix sockets: told by the address alone */
 	if (call->call == SYSCALL_CONNECT &&
-	    (bpf_probe_read_user(&family, sizeof(family), call->address) ||
-	     !syscall_is_internet(family)))
+	    (bpf_probe_read_user(&begin, SYSCALL_PORT_END, call->address) ||
+	     !syscall_is_internet(begin.sin_family)))
 		return false;
+	/* where a name server is, is no route question: who asks it goes no other way */
+	if (call->call == SYSCALL_CONNECT)
+		datagrams = begin.sin_port == bpf_htons(PORT_DNS);
 	if (call->call == SYSCALL_ACCEPT && ret >= 0)
 		fd = ret;
-	return syscall_socket(fd, call) && syscall_is_ours(call, call->call == SYSCALL_BIND);
+	return syscall_socket(fd, call) && syscall_is_ours(call, datagrams);
 }
 
 /* A call returned @ret: an error, or what is told as an opening if it is @told. */
@@ -314,4 +323,116 @@ SEC("tracepoint/syscalls/sys_exit_accept4")
 int on_accept4(struct trace_event_raw_sys_exit *ctx)
 {
 	return syscall_return(SYSCALL_ACCEPT, ctx->ret, knobs.accepts);
+}
+
+/* ---- datagrams that could not be sent ---- */
+
+/* Errors that tell of this host or of the path; the others are the program's own, or none. */
+static __always_inline bool syscall_send_is_told(long error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+	case EINVAL:
+	case EMSGSIZE:
+	case EADDRNOTAVAIL:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENOBUFS:
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+		return true;
+	}
+	return false;
+}
+
+/* The first message of sendmsg() or sendmmsg(): where it was to go, how long it is. */
+static __always_inline void syscall_look_at_message(struct syscall_call *call, const void *user)
+{
+	struct user_msghdr message = {};
+	struct iovec part = {};
+
+	if (bpf_probe_read_user(&message, sizeof(message), user))
+		return;
+	call->address = message.msg_name;
+	if (message.msg_iovlen == 1 &&
+	    !bpf_probe_read_user(&part, sizeof(part), (const void *)message.msg_iov))
+		call->bytes = part.iov_len;
+}
+
+/* The arguments, where the current system call is one that is known; of a connected socket by write(), say, none. */
+static __always_inline void syscall_look_at_send(struct syscall_call *call)
+{
+	struct pt_regs *regs = compat_task_registers();
+	long number = SYSCALL_NUMBER_READ(regs);
+
+	if (number == SYSCALL_NUMBER_SENDTO) {
+		call->bytes = PT_REGS_PARM3_CORE_SYSCALL(regs);
+		call->address = (const void *)PT_REGS_PARM5_CORE_SYSCALL(regs);
+	} else if (number == SYSCALL_NUMBER_SENDMSG) {
+		syscall_look_at_message(call, (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs));
+	} else if (number == SYSCALL_NUMBER_SENDMMSG && PT_REGS_PARM3_CORE_SYSCALL(regs) == 1) {
+		syscall_look_at_message(call, (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs));
+	}
+}
+
+/* @call: its socket is known. An application may go on in vain as fast as it can: shed with packets. */
+static __always_inline int syscall_emit_send(struct syscall_call *call)
+{
+	struct emit_cpu *cpu = emit_cpu();
+
+	if (!cpu || fill_task_flags() & PF_KTHREAD || !syscall_is_wanted() ||
+	    emit_is_shed(cpu, EVENT_SYSCALL))
+		return 0;
+	syscall_look_at_send(call);
+	return syscall_emit_error(call);
+}
+
+/* Every send of every socket of the host: whether it failed comes first. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_send, const struct sock *sk, int ret)
+{
+	struct syscall_call call = { .call = SYSCALL_SEND, .error = -ret };
+	const struct sock *read = NULL;
+
+	if (ret >= 0 || sk->sk_protocol != IPPROTO_UDP || !syscall_send_is_told(-ret))
+		return 0;
+	compat_socket_cookie(sk); /* makes one, which is then read */
+	bpf_probe_read_kernel(&read, sizeof(read), &sk);
+	call.sk = read;
+	call.family = sk->__sk_common.skc_family;
+	call.type = sk->sk_type;
+	call.protocol = IPPROTO_UDP;
+	return syscall_emit_send(&call);
+}
+
+/* The same before 6.3, by the system calls that can name a destination. */
+static __always_inline int syscall_return_send(long ret)
+{
+	struct syscall_call call = { .call = SYSCALL_SEND, .error = -ret };
+
+	if (ret >= 0 || !syscall_send_is_told(-ret))
+		return 0;
+	if (!syscall_socket(PT_REGS_PARM1_CORE_SYSCALL(compat_task_registers()), &call) ||
+	    call.type != SOCK_DGRAM || call.protocol != IPPROTO_UDP)
+		return 0;
+	return syscall_emit_send(&call);
+}
+
+SEC("tracepoint/syscalls/sys_exit_sendto")
+int on_sendto(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_return_send(ctx->ret);
+}
+
+SEC("tracepoint/syscalls/sys_exit_sendmsg")
+int on_sendmsg(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_return_send(ctx->ret);
+}
+
+SEC("tracepoint/syscalls/sys_exit_sendmmsg")
+int on_sendmmsg(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_return_send(ctx->ret);
 }

@@ -38,7 +38,7 @@
 	/* made by the kernel side */                                                             \
 	X(OPEN, "open", ev_open, "a process began to connect, listen, bind or took a connection") \
 	X(STATE, "state", ev_socket, "the TCP state of a socket changed")                         \
-	X(ERROR, "error", ev_socket, "the kernel reported an error to a connecting socket")       \
+	X(ERROR, "error", ev_socket, "the kernel reported an error to a socket")                  \
 	X(RETRANSMIT, "retransmit", ev_socket, "a segment was sent again")                        \
 	X(SYNACK_RETRANSMIT, "synack-retransmit", ev_listener, "a SYN/ACK was sent again")        \
 	X(RESET_SENT, "reset-sent", ev_reset, "this host sent a reset")                           \
@@ -181,6 +181,7 @@ enum event_open_how {
 	OPEN_BIND, /* bind() worked (only while processes are followed) */
 	OPEN_ACCEPT, /* accept() gave this socket to the owner (only while processes are followed) */
 	OPEN_LOOKUP, /* a datagram socket turned to port 53: connect(), or each send without it */
+	OPEN_DATAGRAM, /* whose any other datagram socket is, told as it meets trouble */
 	OPEN_HOW_COUNT,
 };
 
@@ -200,6 +201,7 @@ struct ev_open {
 enum {
 	SOCKET_F_EXITING = 1 << 0, /* the task that closes it is exiting */
 	SOCKET_F_RESET = 1 << 1, /* a reset was received in this very step (RFC 9293 3.10.7) */
+	SOCKET_F_AWAITED = 1 << 1, /* error, of UDP: somebody waits at the socket */
 	SOCKET_F_MPTCP = 1 << 2,
 	SOCKET_F_KERNEL = 1 << 3, /* a kernel socket: no process asked for it */
 	SOCKET_F_V6ONLY = 1 << 4,
@@ -253,11 +255,13 @@ struct ev_drop {
 	__u64 rx_cookie; /* the receiving socket; header.cookie is the sender's */
 	__u64 location; /* address in the kernel's text; NAME_SYMBOL gives its name */
 	__u32 reason; /* enum skb_drop_reason of the running kernel */
-	__u32 backlog; /* of the receiving listener, EVENT_K_BACKLOG */
+	/* EVENT_K_BACKLOG, of the receiving socket: a listener's connections, UDP: bytes of its queue */
+	__u32 backlog;
 	__u32 backlog_max;
 	__u8 state; /* of the socket in tuple */
 	__u8 rx_state; /* of the receiving socket */
-	__u8 pad[2];
+	/* UDP, its queue was full: so many more since it was last told, those before on this CPU */
+	__u16 more;
 	struct ev_raw raw;
 };
 
@@ -267,6 +271,7 @@ enum event_syscall {
 	SYSCALL_LISTEN,
 	SYSCALL_CONNECT,
 	SYSCALL_ACCEPT,
+	SYSCALL_SEND, /* of a datagram: send() and its kin, write() */
 	SYSCALL_COUNT,
 };
 
@@ -285,6 +290,8 @@ struct ev_syscall {
 	__u8 state; /* of the socket after the call */
 	__u8 socket_flags; /* SOCKET_F_* */
 	__u8 pad[3];
+	__u32 bytes; /* send: of the datagram, 0 unknown */
+	__u32 pad2;
 };
 
 struct ev_packet {
@@ -524,7 +531,7 @@ EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
 EVENT_ASSERT_SIZE(ev_drop, 336);
-EVENT_ASSERT_SIZE(ev_syscall, 184);
+EVENT_ASSERT_SIZE(ev_syscall, 192);
 EVENT_ASSERT_SIZE(ev_packet, 264);
 EVENT_ASSERT_SIZE(ev_icmp, 268);
 EVENT_ASSERT_SIZE(ev_neighbor, 24);

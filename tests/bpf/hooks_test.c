@@ -15,9 +15,14 @@ static void check_hooks(const struct attach *attach, const char *const *left_out
 	for (size_t i = 0; i < count; i++) {
 		enum event_hook_state wanted = HOOK_ATTACHED;
 
-		/* the one hook that a kernel of today may lack */
+		/* the hooks that a kernel of today may lack, and what stands in for one of them */
 		if (strcmp(hooks[i].name, "tcx") == 0 && features_kernel_version() < KERNEL(6, 6))
 			wanted = HOOK_MISSING;
+		if (strcmp(hooks[i].name, "send") == 0 && features_kernel_version() < KERNEL(6, 3))
+			wanted = HOOK_MISSING;
+		if (strcmp(hooks[i].name, "syscall-send") == 0 &&
+		    features_kernel_version() >= KERNEL(6, 3))
+			wanted = HOOK_LEFT_OUT;
 
 		for (size_t n = 0; left_out[n]; n++)
 			if (strcmp(left_out[n], hooks[i].name) == 0)

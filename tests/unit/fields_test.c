@@ -251,7 +251,7 @@ static void names_by_number(void **state)
 	CHECK_NAMES(decode_state_name, NULL, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1",
 		    "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
 		    "CLOSING", "NEW_SYN_RECV");
-	CHECK_NAMES(decode_syscall_name, "socket", "bind", "listen", "connect", "accept");
+	CHECK_NAMES(decode_syscall_name, "socket", "bind", "listen", "connect", "accept", "send");
 	CHECK_NAMES(decode_vantage_name, "user", "socket", "syscall", "tc-in", "tc-out",
 		    "cgroup-in", "cgroup-out", "iterator", "file");
 	CHECK_NAMES(decode_unread_name, "", "link", "not-ip", "cut", "malformed", "fragment");
@@ -260,7 +260,7 @@ static void names_by_number(void **state)
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
 		    "bpf-program", "done", "resolver", "open-files");
-	CHECK_NAMES(decode_open_name, "connect", "listen", "bind", "accept", "lookup");
+	CHECK_NAMES(decode_open_name, "connect", "listen", "bind", "accept", "lookup", "datagram");
 	CHECK_NAMES(decode_task_name, "fork", "exec", "exit");
 	CHECK_NAMES(decode_hook_state_name, "attached", "missing", "left-out", "detached");
 	CHECK_NAMES(decode_name_space_name, "drop-reason", "reset-reason", "symbol");

@@ -48,6 +48,7 @@ struct live {
 	bool more_facts; /* of this set come from another request */
 	__u64 ticks;
 	__u64 look_ns; /* when the next look at all sockets is due; 0: none is made */
+	__u64 datagrams_next_ns; /* before that nobody looks who holds which UDP socket */
 	__s64 clock_offset_ns; /* realtime less monotonic, as last told */
 	struct ev_lost lost, suppressed; /* as last told */
 

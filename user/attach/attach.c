@@ -115,6 +115,7 @@ static bool is_usable(const struct attach_hook *hook)
 static int choose_hooks(struct attach *attach, const struct features *features)
 {
 	int tcx = hooks_find("tcx"), clsact = hooks_find("clsact");
+	int send = hooks_find("send"), syscall_send = hooks_find("syscall-send");
 
 	for (size_t i = 0; i < HOOKS_COUNT; i++) {
 		const struct hook_row *row = &HOOKS[i];
@@ -145,6 +146,8 @@ static int choose_hooks(struct attach *attach, const struct features *features)
 	}
 	if (is_usable(&attach->list[tcx]) && is_usable(&attach->list[clsact]))
 		set_state(attach, clsact, HOOK_LEFT_OUT, 0, "not needed beside TC links");
+	if (is_usable(&attach->list[send]) && is_usable(&attach->list[syscall_send]))
+		set_state(attach, syscall_send, HOOK_LEFT_OUT, 0, "not needed beside send");
 	/* two rows may share a program: it is loaded if one of them wants it */
 	for (size_t i = 0; i < HOOKS_COUNT; i++)
 		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
@@ -528,12 +531,14 @@ int attach_follow(struct attach *attach, __u32 pid)
 
 int attach_iterate(const struct attach *attach, enum attach_iterator which)
 {
-	static const char *const names[] = { "snapshot", "snapshot-owners", "look" };
+	static const char *const names[] = { "snapshot", "snapshot-owners", "look",
+					     "datagram-owners" };
 	_Static_assert(ARRAY_SIZE(names) == ITERATOR_COUNT, "a hook for every iterator");
 	int i = hooks_find(names[which]);
 	struct bpf_link *link;
 	int fd;
 
+	_Static_assert(ARRAY_SIZE(names) == ITERATOR_COUNT, "a hook for every iterator");
 	if (attach->list[i].state != HOOK_ATTACHED && attach->list[i].state != HOOK_DETACHED)
 		return -ENOTSUP;
 	link = bpf_program__attach_iter(attach->hooks[i].programs[0], NULL);

@@ -86,7 +86,13 @@ int attach_interface(struct attach *attach, __u32 netns, __u32 ifindex, const ch
 /* Forgets an interface that is gone, so that its number can be used again. */
 void attach_forget_interface(struct attach *attach, __u32 netns, __u32 ifindex);
 
-enum attach_iterator { ITERATOR_TCP, ITERATOR_OWNERS, ITERATOR_LOOK, ITERATOR_COUNT };
+enum attach_iterator {
+	ITERATOR_TCP,
+	ITERATOR_OWNERS,
+	ITERATOR_LOOK,
+	ITERATOR_DATAGRAMS,
+	ITERATOR_COUNT
+};
 
 /*
  * A file descriptor from which records (EVENT_SOCKET) can be read to its end: ITERATOR_TCP gives

@@ -171,6 +171,7 @@ static const struct field drop_fields[] = {
 	ROW(ev_drop, backlog_max, FIELD_U32, EVENT_K_BACKLOG, NULL),
 	ROW(ev_drop, state, FIELD_STATE, EVENT_K_STATE, NULL),
 	ROW(ev_drop, rx_state, FIELD_STATE, EVENT_K_RX_SOCKET, NULL),
+	ROW(ev_drop, more, FIELD_U16, 0, NULL),
 	{ "packet", offsetof(struct ev_drop, raw), sizeof(struct ev_raw), FIELD_RAW, EVENT_K_PACKET,
 	  NULL },
 	{ 0 },
@@ -190,6 +191,7 @@ static const struct field syscall_fields[] = {
 	ROW(ev_syscall, call, FIELD_NAME, 0, decode_syscall_name),
 	ROW(ev_syscall, state, FIELD_STATE, EVENT_K_STATE, NULL),
 	ROW(ev_syscall, socket_flags, FIELD_FLAGS, 0, NULL),
+	ROW(ev_syscall, bytes, FIELD_U32, 0, NULL),
 	{ 0 },
 };
 

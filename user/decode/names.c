@@ -52,7 +52,7 @@ const char *decode_syscall_name(unsigned int call)
 	static const char *const names[] = {
 		[SYSCALL_SOCKET] = "socket", [SYSCALL_BIND] = "bind",
 		[SYSCALL_LISTEN] = "listen", [SYSCALL_CONNECT] = "connect",
-		[SYSCALL_ACCEPT] = "accept",
+		[SYSCALL_ACCEPT] = "accept", [SYSCALL_SEND] = "send",
 	};
 	_Static_assert(ARRAY_SIZE(names) == SYSCALL_COUNT, "a name for every call");
 
@@ -170,7 +170,7 @@ const char *decode_open_name(unsigned int how)
 {
 	static const char *const names[] = {
 		[OPEN_CONNECT] = "connect", [OPEN_LISTEN] = "listen", [OPEN_BIND] = "bind",
-		[OPEN_ACCEPT] = "accept",   [OPEN_LOOKUP] = "lookup",
+		[OPEN_ACCEPT] = "accept",   [OPEN_LOOKUP] = "lookup", [OPEN_DATAGRAM] = "datagram",
 	};
 	_Static_assert(ARRAY_SIZE(names) == OPEN_HOW_COUNT, "a name for every way");
 

@@ -63,6 +63,7 @@ struct join {
 	struct talks *talks; /* NULL: what is said is not judged */
 	bool news; /* openings may have some */
 	bool finished;
+	bool followed; /* the records are a command's alone (run): with it ends who waits */
 };
 
 /* flow.c */

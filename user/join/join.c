@@ -34,6 +34,7 @@ const struct join_limits join_limits_default = {
 	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
 	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
 	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
+	.dropped = 50, /* as the threshold dropped-datagrams */
 	.stuck = 3,
 	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
 	.kept_ns = 60 * 1000000000ull, /* as the threshold closed-half */
@@ -249,7 +250,7 @@ static void handle_open(struct join *join, const struct event *event)
 	if (!judges(join))
 		return;
 	lookup_open(join, event);
-	if (event->open.how == OPEN_LOOKUP)
+	if (event->open.how == OPEN_LOOKUP || event->open.how == OPEN_DATAGRAM)
 		return;
 	if (event->open.how == OPEN_ACCEPT)
 		standing_accepted(join, event);
@@ -285,9 +286,21 @@ static void handle_starved(struct join *join, const struct event *event)
 		attempt_starved(join, event);
 }
 
+static void handle_error(struct join *join, const struct event *event)
+{
+	if (event->socket.tuple.protocol == IPPROTO_UDP)
+		datagram_error(join, event);
+	else
+		opening_socket(join, event);
+}
+
 static void handle_syscall(struct join *join, const struct event *event)
 {
-	if (event->syscall.call == SYSCALL_CONNECT)
+	bool udp = event->syscall.tuple.protocol == IPPROTO_UDP;
+
+	if (event->syscall.call == SYSCALL_SEND || (udp && event->syscall.call == SYSCALL_CONNECT))
+		datagram_send(join, event);
+	else if (event->syscall.call == SYSCALL_CONNECT)
 		opening_syscall(join, event);
 	else if (event->syscall.call == SYSCALL_BIND || event->syscall.call == SYSCALL_LISTEN)
 		attempt_call(join, event);
@@ -297,7 +310,10 @@ static void handle_syscall(struct join *join, const struct event *event)
 
 static void handle_snapshot(struct join *join, const struct event *event)
 {
-	if (event->snapshot.state == TCP_STATE_LISTEN)
+	join->lookups->owner_taken = false;
+	if (event->snapshot.tuple.protocol == IPPROTO_UDP)
+		datagram_owner(join, event);
+	else if (event->snapshot.state == TCP_STATE_LISTEN)
 		listener_snapshot(join, event);
 	else if (event->snapshot.state == TCP_STATE_SYN_SENT && judges(join))
 		opening_snapshot(join, event);
@@ -365,6 +381,10 @@ static void handle_wire(struct join *join, const struct event *event)
 /* Resets that are sent, and drops. */
 static void handle_act(struct join *join, const struct event *event)
 {
+	if (event->head.kind == EVENT_DROP && event->drop.tuple.protocol == IPPROTO_UDP) {
+		datagram_drop(join, event);
+		return;
+	}
 	handle_wire(join, event);
 	if (judges(join))
 		attempt_standing_act(join, event);
@@ -482,7 +502,7 @@ static void handle_frame(struct join *join, const struct event *event)
 static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_OPEN] = handle_open,
 	[EVENT_STATE] = handle_state,
-	[EVENT_ERROR] = opening_socket,
+	[EVENT_ERROR] = handle_error,
 	[EVENT_RETRANSMIT] = handle_socket,
 	[EVENT_RESET_RECEIVED] = opening_socket,
 	[EVENT_SYNACK_RETRANSMIT] = handle_listener,

@@ -73,6 +73,7 @@ struct join_limits {
 	__u64 unanswered_ns; /* a SYN of a capture is unanswered when nothing came for so long */
 	__u64 expire_ns; /* an opening whose end was never seen is let go after so long */
 	__u64 slow_lookup_ns; /* lookups of a capture that work sooner are forgotten */
+	__u32 dropped; /* so many datagrams dropped at one socket are told at once, not after 10 s */
 	__u32 stuck; /* data hangs when it was sent again or dropped so often in a row */
 	__u64 kept_ns; /* half-closed connections that a process keeps grow for so long */
 	__u64 stalled_ns; /* .. and goes on when that was not repeated for so long */
@@ -415,6 +416,14 @@ void join_told(struct join *join, struct attempt *attempt, const void *rule);
  * (attempt.unknown), due only if something was told of it.
  */
 void join_finish(struct join *join);
+
+/*
+ * Is it to be told who holds the UDP sockets (EVENT_SOCKET), because one met trouble and nobody knows
+ * whose it is? True once for each that asks.
+ */
+bool join_wants_datagram_owners(struct join *join);
+/* The last record of a UDP socket told that of one. */
+bool join_took_datagram_owner(const struct join *join);
 
 /* Has something ended whose verdict only waits for time to pass? */
 bool join_settling(const struct join *join);

@@ -52,6 +52,7 @@
 	X(dns_slow)                                                                 \
 	X(udp_port_unreachable)                                                     \
 	X(udp_too_big)                                                              \
+	X(udp_receive_buffer_full)                                                  \
 	X(udp_reply_from_other_address)                                             \
 	/* the TLS handshake of an established connection, before all else of it */ \
 	X(tls_not_tls)                                                              \

@@ -114,6 +114,15 @@ __u32 look_connection_holes(const struct view *view);
 enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
 enum vantage_point look_vantage_point(const struct view *view);
 
+/* ---- look_send.c: about a datagram that this host did not let go ---- */
+
+bool look_not_sent(const struct view *view); /* is it about one? Then there is no opening */
+void look_want_not_sent(const struct view *view, struct fact_request *wanted);
+bool look_not_sent_no_route(const struct view *view, struct guess *guess);
+bool look_not_sent_route_rejects(const struct view *view, struct guess *guess);
+bool look_not_sent_filtered(const struct view *view, struct guess *guess);
+bool look_not_sent_neighbor(const struct view *view, struct guess *guess);
+
 /* ---- look_tls.c: about its TLS handshake, where that did not come to its end ---- */
 
 /* @handshake may be NULL. */

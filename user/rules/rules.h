@@ -76,6 +76,8 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 	  "a lookup is slow when its last answer came later than this")                        \
 	X(ACCEPT_FAILED, "accept-failed", "s", 5,                                              \
 	  "an accept() that failed so long before a full queue is why it is full")             \
+	X(DROPPED, "dropped-datagrams", "datagrams", 50,                                       \
+	  "fewer dropped within 10 s at a full receive buffer are a burst")                    \
 	X(CHANGE_WINDOW, "change-window", "s", 60,                                             \
 	  "changes of the host so long before an attempt are named")                           \
 	X(RESET_YOUNG, "reset-young", "ms", 1000,                                              \

@@ -118,6 +118,12 @@ struct party *words_party(struct finding *finding, const char *role);
 void words_party_listener(struct finding *finding, const struct listener *listener,
 			  const char *role);
 
+/* ---- look_send.c: of a datagram that this host did not let go ---- */
+
+void words_not_sent(struct text *text, const struct view *view);
+void words_check_not_sent(const struct view *view, struct finding *finding, const char *why);
+void words_tell_filtered(const struct view *view, struct finding *finding); /* all of it */
+
 /* ---- look_connection.c: of an established connection of a capture ---- */
 
 /* "10.0.0.1:45678" */

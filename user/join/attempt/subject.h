@@ -92,6 +92,8 @@ extern const struct subject subject_socket;
 extern const struct subject subject_accept;
 extern const struct subject subject_overflow;
 extern const struct subject subject_lookup; /* of a name, or another datagram that nobody took */
+extern const struct subject subject_send; /* a datagram that was not let go */
+extern const struct subject subject_receiver; /* a UDP socket whose queue is full */
 extern const struct subject subject_connection; /* an established one of a capture */
 extern const struct subject subject_standing; /* an established one of this host, as client */
 extern const struct subject subject_served; /* .. and as server */

@@ -41,6 +41,13 @@ static bool frame_of(const struct evidence *evidence, size_t count, size_t index
 
 /* ---- a lookup, or another datagram ---- */
 
+static const struct subject *subject_of(const struct lookup *lookup)
+{
+	return lookup->about == LOOKUP_QUEUE_FULL ? &subject_receiver :
+	       lookup->about == LOOKUP_NOT_SENT	  ? &subject_send :
+						    &subject_lookup;
+}
+
 /* Nobody's of a capture; the two numbers make the id of what has no socket. */
 static struct attempt_slot *take_lookup(struct join *join, const struct lookup *lookup)
 {
@@ -49,7 +56,7 @@ static struct attempt_slot *take_lookup(struct join *join, const struct lookup *
 
 	if (!lookup->live)
 		return take_captured(join, &subject_lookup, what, who, lookup->started_ns);
-	return attempt_take(join, &subject_lookup, &lookup->owner, lookup->owner_known,
+	return attempt_take(join, subject_of(lookup), &lookup->owner, lookup->owner_known,
 			    lookup->netns, hash_mix(what, lookup->cookie), lookup->started_ns);
 }
 
@@ -187,6 +194,50 @@ const struct subject subject_lookup = {
 	.uncounted = true,
 	.about = lookup_about,
 	.key = lookup_key,
+	.evidence = subject_listed,
+	.packets = lookup_packets,
+	.release = lookup_released,
+};
+
+static void send_about(const struct attempt *attempt, struct subject_about *about)
+{
+	lookup_about(attempt, about);
+	about->error = attempt->lookup->error;
+}
+
+const struct subject subject_send = {
+	.name = "send",
+	.failed = "could not send to",
+	.role = "client",
+	.number = 14,
+	.wakes = WAKE_LOOKUP,
+	.uncounted = true,
+	.about = send_about,
+	.key = lookup_key,
+	.evidence = subject_listed,
+	.packets = lookup_packets,
+	.release = lookup_released,
+};
+
+static void receiver_key(const struct attempt *attempt, const struct opening *opening,
+			 __u8 severity, struct subject_key *key)
+{
+	const struct lookup *lookup = attempt->lookup;
+
+	(void)opening;
+	(void)severity;
+	subject_key_add(key, lookup->client, sizeof(lookup->client));
+	subject_key_add(key, &lookup->client_port, sizeof(lookup->client_port));
+}
+
+const struct subject subject_receiver = {
+	.name = "receiver",
+	.role = "server",
+	.number = 15,
+	.wakes = WAKE_LOOKUP,
+	.uncounted = true,
+	.about = lookup_about,
+	.key = receiver_key,
 	.evidence = subject_listed,
 	.packets = lookup_packets,
 	.release = lookup_released,

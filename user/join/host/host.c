@@ -352,6 +352,7 @@ static void note_start(struct join *join, const struct event *event)
 	join->host->start = event->start;
 	join->host->started = true;
 	join->host->capture = event->head.vantage == VANTAGE_FILE;
+	join->followed = event->head.flags & EVENT_F_FOLLOWED;
 }
 
 static void note_clock(struct join *join, const struct event *event)

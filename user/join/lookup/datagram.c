@@ -320,8 +320,7 @@ void datagram_event(struct join *join, const struct event *event)
 		take_reply(join, event);
 }
 
-/* RFC 792, RFC 4443 3.1: only the port is told to have nobody. */
-static bool is_port_unreachable(const struct packet *packet)
+bool datagram_is_port_unreachable(const struct packet *packet)
 {
 	if (packet->protocol == IPPROTO_ICMPV6)
 		return packet->icmp_type == 1 && packet->icmp_code == 4;
@@ -333,8 +332,7 @@ static bool is_unreachable(const struct packet *packet)
 	return packet->icmp_type == (packet->protocol == IPPROTO_ICMPV6 ? 1 : 3);
 }
 
-/* RFC 1191 4, RFC 4443 3.2 */
-static bool is_too_big(const struct packet *packet)
+bool datagram_is_too_big(const struct packet *packet)
 {
 	if (packet->protocol == IPPROTO_ICMPV6)
 		return packet->icmp_type == 2;
@@ -344,12 +342,13 @@ static bool is_too_big(const struct packet *packet)
 void datagram_quoted(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	bool too_big = is_too_big(packet);
+	bool too_big = datagram_is_too_big(packet);
 	struct lookup_slot *slot;
 
 	if (packet->inner.protocol != IPPROTO_UDP || !packet->inner.destination_port ||
 	    (!too_big && !is_unreachable(packet)) || lookup_is_copy(join, event) ||
-	    lookup_quoted(join, event, too_big) || (!too_big && !is_port_unreachable(packet)))
+	    lookup_quoted(join, event, too_big) ||
+	    (!too_big && !datagram_is_port_unreachable(packet)))
 		return;
 	if (too_big) {
 		take_too_big(join, event);
@@ -372,9 +371,10 @@ void datagram_run_timers(struct join *join, __u64 now_ns)
 		tell_flow(join, flow, flow->other_ns + CONFIRM_NS);
 	for (slot = TAILQ_FIRST(&join->lookups->datagrams); slot; slot = next) {
 		next = TAILQ_NEXT(slot, by_time);
-		if (slot->seen_ns + QUIET_NS <= now_ns)
+		if (!slot->lookup.live && slot->seen_ns + QUIET_NS <= now_ns)
 			lookup_tell(join, slot, slot->seen_ns + QUIET_NS);
 	}
+	datagram_live_run_timers(join, now_ns);
 }
 
 /* What the end of the capture leaves no time to refute is not told. */
@@ -390,7 +390,9 @@ void datagram_finish(struct join *join)
 			flow_settle(join, flow);
 	}
 	while ((slot = TAILQ_FIRST(&join->lookups->datagrams))) {
-		if (slot->seen_ns + join->limits.unanswered_ns <= join->now_ns)
+		if (slot->lookup.live)
+			datagram_tell_live(join, slot, join->now_ns);
+		else if (slot->seen_ns + join->limits.unanswered_ns <= join->now_ns)
 			lookup_tell(join, slot, join->now_ns);
 		else
 			lookup_drop(join, slot);

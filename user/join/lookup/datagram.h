@@ -8,7 +8,50 @@
 int datagrams_new(struct datagrams **out);
 void datagrams_free(struct datagrams *datagrams);
 
+/* RFC 792, RFC 4443 3.1: only the port is told to have nobody. */
+bool datagram_is_port_unreachable(const struct packet *packet);
+bool datagram_is_too_big(const struct packet *packet); /* RFC 1191 4, RFC 4443 3.2 */
+
 void datagram_event(struct join *join, const struct event *event);
 void datagram_quoted(struct join *join, const struct event *event);
 void datagram_run_timers(struct join *join, __u64 now_ns);
 void datagram_finish(struct join *join);
+
+/* ---- datagram_live.c: of this host's sockets ---- */
+
+struct lookup_slot;
+
+/* What a record says of a datagram. */
+struct datagram_trouble {
+	__u8 about; /* enum lookup_about */
+	__u64 cookie; /* 0 unknown */
+	__u32 netns; /* of the socket, else of the hook */
+	const struct event_tuple *tuple;
+};
+
+struct lookup_slot *datagram_find(struct join *join, const struct datagram_trouble *trouble);
+/* A slot that waits for what else is to be known. @asker: 0 none. NULL: there is no room. */
+struct lookup_slot *datagram_begin(struct join *join, const struct event *event,
+				   const struct datagram_trouble *trouble, __u64 asker);
+/* @cookie: 0 unknown; @owner: NULL unknown. */
+void datagram_set_owner(struct lookup_slot *slot, __u64 cookie, __u32 netns,
+			const struct event_owner *owner);
+/* Nobody is asked for the holder of a socket that would not be told of. */
+void datagram_want_owner(struct join *join, struct lookup_slot *slot);
+
+void datagram_live_quoted(struct join *join, const struct event *event); /* an ICMP error */
+void datagram_error(struct join *join, const struct event *event); /* of a UDP socket */
+void datagram_send(struct join *join, const struct event *event); /* a send failed */
+void datagram_drop(struct join *join, const struct event *event); /* of UDP */
+void datagram_owner(struct join *join, const struct event *event); /* who holds a UDP socket */
+/* Ends a waiting one: it is told, or, where it is of nobody of this host, forgotten. */
+void datagram_tell_live(struct join *join, struct lookup_slot *slot, __u64 now_ns);
+void datagram_live_run_timers(struct join *join, __u64 now_ns);
+
+/* ---- datagram_send.c: that were not let go ---- */
+
+void datagram_not_sent(struct join *join, const struct event *event); /* as a call says */
+void datagram_drop_out(struct join *join, const struct event *event); /* as a drop says */
+/* @asker turned to a name server, and its query was seen to leave. */
+void datagram_query_begun(struct join *join, __u64 asker);
+void datagram_query_sent(struct join *join, __u64 asker);

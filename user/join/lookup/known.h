@@ -13,7 +13,12 @@ enum lookup_about {
 	LOOKUP_UNREACHABLE, /* a datagram that nobody took */
 	LOOKUP_TOO_BIG, /* a datagram that was too big for its path */
 	LOOKUP_OTHER_ADDRESS, /* a datagram that another address answered than was asked */
+	LOOKUP_NOT_SENT, /* a datagram that this host did not let go */
+	LOOKUP_QUEUE_FULL, /* datagrams for which a socket of this host had no room */
 };
+
+/* What the ports tell of a datagram that found nobody. */
+enum lookup_kind { DATAGRAM_QUESTION, DATAGRAM_ANSWER, DATAGRAM_TRACE };
 
 /* How far the query over TCP came that follows a truncated answer. */
 enum lookup_tcp {
@@ -73,6 +78,18 @@ struct lookup {
 	__u32 refused; /* so many, since the last answer */
 	__u8 icmp_code;
 	bool other_servers; /* several were asked */
+	/* live, of a datagram: the kernel gave its socket the error, and so its process */
+	bool told;
+	bool awaited; /* and somebody waited at the socket then */
+	__u32 dropped; /* LOOKUP_QUEUE_FULL: at least so many */
+	__u32 queue_bytes; /* .. that waited to be read, and at most */
+	__u32 queue_max;
+	__s32 error; /* LOOKUP_NOT_SENT: errno of the call, else what the socket is told; positive */
+	__u8 call; /* .. enum event_syscall */
+	bool drop_seen; /* .. the kernel told of its drop */
+	bool drop_reason_known;
+	__u32 drop_reason; /* NAME_DROP_REASON */
+	__u64 drop_location;
 	bool blind_wire; /* nothing that goes to the client is captured */
 	bool blind_tcp; /* the capture holds no TCP at all */
 	bool blind_lost;
@@ -90,5 +107,7 @@ struct lookup {
 	__u64 ended_ns;
 	char name[DNS_NAME_SIZE]; /* empty of a mere datagram */
 };
+
+enum lookup_kind lookup_kind_of(const struct lookup *lookup); /* .about LOOKUP_UNREACHABLE */
 
 enum { LOOKUP_A = 1 << 0, LOOKUP_AAAA = 1 << 1, LOOKUP_OTHER = 1 << 2 };

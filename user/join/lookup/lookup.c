@@ -184,6 +184,12 @@ static void fail(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 	lookup_fold(join, untold, slot);
 }
 
+/* Whoever asked has ended: what came by then is all that it was told (ICMPv6 errors are few). */
+static bool was_turned_down(const struct lookup_slot *slot)
+{
+	return slot->lookup.live && (slot->lookup.unreachable || slot->lookup.rcode);
+}
+
 /* When the wait for anything more is over. */
 static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot)
 {
@@ -245,7 +251,8 @@ void lookup_finish(struct join *join)
 			since_ns = slot->tcp_ns ? slot->tcp_ns : slot->truncated_ns;
 		if (slot->failed_ns)
 			lookup_tell(join, slot, slot->failed_ns);
-		else if (since_ns + join->limits.unanswered_ns <= join->now_ns)
+		else if (since_ns + join->limits.unanswered_ns <= join->now_ns ||
+			 (join->followed && was_turned_down(slot)))
 			lookup_tell(join, slot, join->now_ns);
 		else
 			lookup_drop(join, slot); /* the capture ended before it could be answered */

@@ -43,6 +43,10 @@ struct lookup_slot {
 	TAILQ_ENTRY(lookup_slot) by_time;
 	LIST_ENTRY(lookup_slot) by_truncation; /* in .truncated while .truncated_ns */
 	__u8 queued; /* enum lookup_queued: in which queue .by_time is */
+	bool wants_owner; /* live datagram: who holds its socket is asked for */
+	__u32 packets; /* live datagram: ICMP errors seen */
+	__u32 errors; /* .. and given to its socket */
+	bool elsewhere; /* a query that was not sent: its process turned to another server since */
 	__u8 answered; /* LOOKUP_* */
 	__u8 without; /* of .answered: without an address */
 	bool had_address; /* one was told within the memory of .worked */
@@ -58,6 +62,20 @@ struct lookup_slot {
 
 TAILQ_HEAD(lookup_queue, lookup_slot);
 LIST_HEAD(lookup_list, lookup_slot);
+
+/* A datagram that a socket of this host sent and that its kernel dropped. */
+struct datagram_drop {
+	__u64 ts_ns; /* 0: none */
+	__u64 cookie;
+	__u64 location;
+	__u32 netns;
+	__u32 reason;
+	__u16 local_port;
+	bool reason_known;
+	struct evidence evidence;
+};
+
+#define DATAGRAM_DROPS 8 /* each is asked for by the next record of its task */
 
 struct lookups {
 	struct lookup_slot *slots;
@@ -77,6 +95,13 @@ struct lookups {
 	size_t datagrams_count;
 	struct lookup_list truncated;
 	size_t truncated_count;
+	struct datagram_drop drops[DATAGRAM_DROPS]; /* the last ones */
+	size_t drops_next;
+	/* sockets that ICMP errors met last: what their calls return is that, no word of this host */
+	__u64 met[DATAGRAM_DROPS];
+	size_t met_next;
+	bool owners_wanted; /* of datagrams, and not asked for yet */
+	bool owner_taken; /* by the last record of a UDP socket */
 	struct copy_past past[LOOKUP_COPIES_OF];
 	__u32 past_next;
 };
@@ -175,6 +200,10 @@ int lookup_askers_new(struct lookup_askers **out); /* 0 or -ENOMEM */
 void lookup_askers_free(struct lookup_askers *askers);
 
 void lookup_open(struct join *join, const struct event *event); /* a socket turned to port 53 */
+/* Whose a datagram socket is; owner NULL: not known. */
+void lookup_note_owner(struct join *join, __u64 cookie, __u32 netns,
+		       const struct event_owner *owner);
+const struct event_owner *lookup_owner_of(struct join *join, __u64 cookie);
 /* Is it the query over TCP that a truncated answer asks its process for? */
 bool lookup_opens_tcp(const struct join *join, const struct ev_open *open);
 /* A packet of a hook. Takes DNS messages and ICMP errors about them; false: it is neither. */

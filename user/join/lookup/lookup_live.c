@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
 #include "util/address.h"
 
@@ -63,21 +64,37 @@ static struct port_use *port_at(struct join *join, __u32 place, const __u8 *addr
 	return &join->lookups->askers->ports[*key >> 32 & (PORTS - 1)];
 }
 
+void lookup_note_owner(struct join *join, __u64 cookie, __u32 netns,
+		       const struct event_owner *owner)
+{
+	struct asker *asker = asker_at(join, cookie);
+
+	if (!cookie)
+		return;
+	owners_drop(join->owners, asker->owner);
+	*asker = (struct asker){
+		.cookie = cookie,
+		.owner = owners_take(join->owners, owner),
+		.netns = netns,
+	};
+}
+
+const struct event_owner *lookup_owner_of(struct join *join, __u64 cookie)
+{
+	const struct asker *asker = asker_at(join, cookie);
+
+	return cookie && asker->cookie == cookie ? owners_at(join->owners, asker->owner) : NULL;
+}
+
 void lookup_open(struct join *join, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
-	struct asker *asker;
 
-	if (!event->head.cookie || !(event->head.known & EVENT_K_OWNER) ||
-	    open->tuple.remote_port != PORT_DNS)
-		return;
-	asker = asker_at(join, event->head.cookie);
-	owners_drop(join->owners, asker->owner);
-	*asker = (struct asker){
-		.cookie = event->head.cookie,
-		.owner = owners_take(join->owners, &open->owner),
-		.netns = event->head.netns,
-	};
+	if ((event->head.known & EVENT_K_OWNER) &&
+	    (open->tuple.remote_port == PORT_DNS || open->how == OPEN_DATAGRAM))
+		lookup_note_owner(join, event->head.cookie, event->head.netns, &open->owner);
+	if ((event->head.known & EVENT_K_OWNER) && open->how == OPEN_LOOKUP)
+		datagram_query_begun(join, lookup_asker(&open->owner));
 }
 
 /* Several threads and sockets of a process ask for one thing. */
@@ -140,6 +157,7 @@ static void take_query(struct join *join, const struct event *event, const struc
 	    !find_from(join, event, &from))
 		return;
 	lookup_take_query(join, event, dns, &from);
+	datagram_query_sent(join, from.asker);
 	use = port_at(join, from.place, packet->source, packet->source_port, &key);
 	*use = (struct port_use){
 		.key = key,
@@ -194,8 +212,7 @@ static void take_quoted(struct join *join, const struct event *event)
 	const struct port_use *use;
 	__u64 key;
 
-	if (packet->inner.destination_port != PORT_DNS || !is_unreachable(packet) ||
-	    lookup_is_copy(join, event))
+	if (!is_unreachable(packet) || lookup_is_copy(join, event))
 		return;
 	use = port_at(join, event->head.netns, packet->inner.source, packet->inner.source_port,
 		      &key);
@@ -234,7 +251,10 @@ bool lookup_packet(struct join *join, const struct event *event)
 	case PACKET_ICMP:
 		if (!(packet->flags & PACKET_F_INNER) || packet->inner.protocol != IPPROTO_UDP)
 			return false;
-		take_quoted(join, event);
+		if (packet->inner.destination_port == PORT_DNS)
+			take_quoted(join, event);
+		else
+			datagram_live_quoted(join, event);
 		return true;
 	case PACKET_TCP:
 		return take_segment(join, event);

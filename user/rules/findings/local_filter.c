@@ -160,8 +160,10 @@ static bool filtered_in_own(const struct view *view, struct guess *guess)
 static bool match_firewall(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
-	__u32 place = place_of(opening);
+	__u32 place = opening ? place_of(opening) : 0;
 
+	if (!opening)
+		return look_not_sent(view) && look_not_sent_filtered(view, guess);
 	if (!fits(view))
 		return false;
 	if (!place || place == opening->netns)
@@ -316,7 +318,7 @@ static bool conntrack_is_known(const struct view *view)
 	return false;
 }
 
-static void tell_firewall(const struct view *view, struct finding *finding)
+static void tell_firewall_of_opening(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
 	__u32 place = place_of(opening) ? place_of(opening) : opening->netns;
@@ -369,8 +371,13 @@ static void turn_round(struct event_tuple *tuple)
 
 static void want_there(const struct view *view, struct fact_request *wanted)
 {
-	__u32 place = place_of(view->opening);
+	__u32 place = view->opening ? place_of(view->opening) : 0;
 
+	if (!view->opening) {
+		look_want_not_sent(view, wanted);
+		wanted->wanted &= ~BIT(FACT_COUNTER);
+		return;
+	}
 	if (!look_drop_is_hook(view->join, &view->opening->drop_out))
 		wanted->wanted &= ~BIT(FACT_COUNTER); /* conntrack has no part in it */
 	if (!place && view->opening->syn_elsewhere)
@@ -395,7 +402,15 @@ static void want_there(const struct view *view, struct fact_request *wanted)
 /* Another namespace may have the address, or not; and where hooks drop, conntrack may be full. */
 static bool decide_firewall(const struct verdict *verdict)
 {
-	return place_of(verdict->opening);
+	return verdict->opening && place_of(verdict->opening);
+}
+
+static void tell_firewall(const struct view *view, struct finding *finding)
+{
+	if (view->opening)
+		tell_firewall_of_opening(view, finding);
+	else
+		words_tell_filtered(view, finding);
 }
 
 const struct rule rule_local_firewall = {
@@ -403,7 +418,7 @@ const struct rule rule_local_firewall = {
 	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_FAILED | WAKE_PENDING,
+	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_LOOKUP,
 	.match = match_firewall,
 	.tell = tell_firewall,
 	.facts = BIT(FACT_RULESET) | BIT(FACT_BPF_PROGRAM) | BIT(FACT_ROUTE) | BIT(FACT_COUNTER),
@@ -413,7 +428,7 @@ const struct rule rule_local_firewall = {
 	.means =
 		"this host dropped or rejected what we sent: netfilter, a cgroup's BPF program (systemd's IPAddressDeny=), TC, a queueing discipline",
 	.evidence =
-		"a drop of our SYN with its reason (NETFILTER_DROP, BPF_CGROUP_EGRESS, TC_EGRESS, QDISC…) here, or in the namespace of this machine that has the destination address; an ICMP error that we sent ourselves; EPERM from sending; a reset that nobody's TCP sent. A SYN that was not seen proves nothing alone",
+		"a drop of our SYN with its reason (NETFILTER_DROP, BPF_CGROUP_EGRESS, TC_EGRESS, QDISC…) here, or in the namespace of this machine that has the destination address; an ICMP error that we sent ourselves; EPERM from sending, of a datagram with its drop; a reset that nobody's TCP sent. A SYN that was not seen proves nothing alone",
 	.gate = "a SYN that was forwarded to a drop is local-forward-dropped",
 	.general_check =
 		"nft list ruleset, iptables-save; systemctl show UNIT -p IPAddressDeny; tc -s qdisc",

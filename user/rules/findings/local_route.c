@@ -40,6 +40,12 @@ static const char *rtm_name(__u16 type)
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "refusing";
 }
 
+static void want_not_sent(const struct view *view, struct fact_request *wanted)
+{
+	if (!view->opening)
+		look_want_not_sent(view, wanted);
+}
+
 static void add_table_check(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
@@ -58,6 +64,8 @@ static bool match_no_route(const struct view *view, struct guess *guess)
 	const struct opening *opening = view->opening;
 	const struct ev_fact *route = look_route(view);
 
+	if (!opening)
+		return look_not_sent(view) && look_not_sent_no_route(view, guess);
 	if (opening->established_ns)
 		return false;
 	if (look_drop_is_no_route(view->join, &opening->drop_out))
@@ -69,6 +77,20 @@ static bool match_no_route(const struct view *view, struct guess *guess)
 		return !leads(route) && !refuses(route, opening);
 	guess->confidence = CONFIDENCE_LIKELY;
 	return true;
+}
+
+static void tell_no_route_sent(const struct view *view, struct finding *finding)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_not_sent(&what, view);
+	text_add(&what, " before any packet was made");
+	text_add(&why, "no route%s covers ", address_is_ipv4(lookup->server) ? "" : " of IPv6");
+	address_print(&why, lookup->server);
+	words_in_netns(&why, view->join, lookup->netns);
+	words_check_not_sent(view, finding, "which route the kernel finds");
 }
 
 static void tell_no_route(const struct view *view, struct finding *finding)
@@ -101,21 +123,31 @@ static void tell_no_route(const struct view *view, struct finding *finding)
 	add_table_check(view, finding);
 }
 
+static void tell_no_route_any(const struct view *view, struct finding *finding)
+{
+	if (view->opening)
+		tell_no_route(view, finding);
+	else
+		tell_no_route_sent(view, finding);
+}
+
 const struct rule rule_local_no_route = {
 	.id = "local-no-route",
 	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_FAILED | WAKE_PENDING,
+	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_LOOKUP,
 	.match = match_no_route,
-	.tell = tell_no_route,
+	.tell = tell_no_route_any,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
 	.sysctls = { WORDS_IPV6_OFF },
+	.want = want_not_sent,
 	.decide = decide_always,
-	.means = "connect() failed with ENETUNREACH: no route covers the destination",
+	.means =
+		"connect(), or send() of a datagram, failed with ENETUNREACH: no route covers the destination",
 	.evidence =
 		"the call failed before any state change and packet; the route look-up in the socket's own namespace finds none (certain), or was not made (likely). Later: the SYN was dropped with IP_OUTNOROUTES",
-	.gate = "connect() of a datagram socket is a route question, no failure; nor is a family that another address made unneeded",
+	.gate = "connect() of a datagram socket is a route question, no failure, but for a name server's: told where its process can ask no other one within 1 s; nor is a family that another address made unneeded. A datagram to IPv6, a group or a broadcast address is info",
 	.general_check = "ip route get ADDRESS; is there a default route, a carrier, an address",
 	.kernels = "errno of the call: all; drop reason: 5.17 on",
 };
@@ -127,6 +159,8 @@ static bool match_route_rejects(const struct view *view, struct guess *guess)
 	const struct opening *opening = view->opening;
 	const struct ev_fact *route = look_route(view);
 
+	if (!opening)
+		return look_not_sent(view) && look_not_sent_route_rejects(view, guess);
 	if (!opening_call_alone(opening))
 		return false;
 	if (opening->error != EHOSTUNREACH && opening->error != EACCES &&
@@ -142,6 +176,29 @@ static bool match_route_rejects(const struct view *view, struct guess *guess)
 	/* without the route: only an unreachable one gives this errno from the call itself */
 	guess->confidence = CONFIDENCE_LIKELY;
 	return opening->error == EHOSTUNREACH;
+}
+
+static void tell_route_rejects_sent(const struct view *view, struct finding *finding)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	const struct ev_fact *route = attempt_fact(view->join, view->attempt, FACT_ROUTE, 0);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_not_sent(&what, view);
+	text_add(&what, " before any packet was made");
+	text_add(&why, "a route of type %s matches ",
+		 route && !(route->flags & FACT_F_ABSENT) ? rtm_name(route->port) :
+		 lookup->error == EHOSTUNREACH		  ? "unreachable" :
+		 lookup->error == EACCES		  ? "prohibit" :
+							    "blackhole");
+	address_print(&why, lookup->server);
+	if (route && !(route->flags & FACT_F_ABSENT) && route->text[0]) {
+		text_add(&why, ": ");
+		text_add_foreign(&why, route->text, sizeof(route->text));
+	}
+	words_in_netns(&why, view->join, lookup->netns);
+	words_check_not_sent(view, finding, "the kernel's answer for this destination");
 }
 
 static void tell_route_rejects(const struct view *view, struct finding *finding)
@@ -173,15 +230,24 @@ static void tell_route_rejects(const struct view *view, struct finding *finding)
 	add_table_check(view, finding);
 }
 
+static void tell_route_rejects_any(const struct view *view, struct finding *finding)
+{
+	if (view->opening)
+		tell_route_rejects(view, finding);
+	else
+		tell_route_rejects_sent(view, finding);
+}
+
 const struct rule rule_local_route_rejects = {
 	.id = "local-route-rejects",
 	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_FAILED,
+	.wakes = WAKE_FAILED | WAKE_LOOKUP,
 	.match = match_route_rejects,
-	.tell = tell_route_rejects,
+	.tell = tell_route_rejects_any,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS),
+	.want = want_not_sent,
 	.decide = decide_always,
 	.means = "a route of type unreachable, prohibit, blackhole or throw matched",
 	.evidence =
@@ -201,7 +267,7 @@ static bool neighbor_is_down(const struct view *view)
 	       (fact->port == NEIGHBOR_INCOMPLETE || fact->port == NEIGHBOR_FAILED);
 }
 
-static bool match_neighbor_failed(const struct view *view, struct guess *guess)
+static bool match_neighbor_of_opening(const struct view *view, struct guess *guess)
 {
 	const struct opening *opening = view->opening;
 	const struct icmp_seen *icmp = &opening->icmp_here;
@@ -235,13 +301,23 @@ static bool match_neighbor_failed(const struct view *view, struct guess *guess)
 	return opening->retransmit_error == EBUSY || opening->retransmit_error == -EBUSY;
 }
 
+static bool match_neighbor_failed(const struct view *view, struct guess *guess)
+{
+	return view->opening ? match_neighbor_of_opening(view, guess) :
+			       look_not_sent(view) && look_not_sent_neighbor(view, guess);
+}
+
 static bool decide_neighbor_failed(const struct verdict *verdict)
 {
-	return !verdict->opening->neighbor_failed;
+	return verdict->opening && !verdict->opening->neighbor_failed;
 }
 
 static void want_neighbor_failed(const struct view *view, struct fact_request *wanted)
 {
+	if (!view->opening) {
+		look_want_not_sent(view, wanted);
+		return;
+	}
 	if (!view->opening->neighbor_failed ||
 	    view->opening->neighbor_netns == view->opening->netns)
 		return;
@@ -262,7 +338,32 @@ static __u32 neighbor_netns(const struct view *view)
 	return opening->netns;
 }
 
-static void tell_neighbor_failed(const struct view *view, struct finding *finding)
+static void tell_neighbor_sent(const struct view *view, struct finding *finding)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	const struct ev_fact *fact = attempt_fact(view->join, view->attempt, FACT_NEIGHBOR, 0);
+	const char *question = address_is_ipv4(lookup->server) ? "ARP" : "neighbour discovery";
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	words_not_sent(&what, view);
+	if (fact && !(fact->flags & FACT_F_ABSENT) &&
+	    !address_equal(fact->address, lookup->server)) {
+		text_add(&why, "the router ");
+		address_print(&why, fact->address);
+	} else {
+		text_add(&why, "the next hop");
+	}
+	text_add(&why, " does not answer %s: switched off, another network, or a wrong address",
+		 question);
+	check = words_check(view, finding, lookup->netns);
+	text_add(&check.run, "ip neigh show");
+	words_check_end(&check, "the neighbour's state");
+	words_check_not_sent(view, finding, "whether that next hop is the right one");
+}
+
+static void tell_neighbor_of_opening(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
 	const struct ev_fact *fact = attempt_fact(view->join, view->attempt, FACT_NEIGHBOR, 0);
@@ -334,12 +435,20 @@ static void tell_neighbor_failed(const struct view *view, struct finding *findin
 		words_check_route(view, finding, "whether that next hop is the right one");
 }
 
+static void tell_neighbor_failed(const struct view *view, struct finding *finding)
+{
+	if (view->opening)
+		tell_neighbor_of_opening(view, finding);
+	else
+		tell_neighbor_sent(view, finding);
+}
+
 const struct rule rule_local_neighbor_failed = {
 	.id = "local-neighbor-failed",
 	.stage = STAGE_LOCAL,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_FAILED | WAKE_PENDING,
+	.wakes = WAKE_FAILED | WAKE_PENDING | WAKE_LOOKUP,
 	.match = match_neighbor_failed,
 	.tell = tell_neighbor_failed,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
