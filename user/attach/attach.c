@@ -538,7 +538,6 @@ int attach_iterate(const struct attach *attach, enum attach_iterator which)
 	struct bpf_link *link;
 	int fd;
 
-	_Static_assert(ARRAY_SIZE(names) == ITERATOR_COUNT, "a hook for every iterator");
 	if (attach->list[i].state != HOOK_ATTACHED && attach->list[i].state != HOOK_DETACHED)
 		return -ENOTSUP;
 	link = bpf_program__attach_iter(attach->hooks[i].programs[0], NULL);

@@ -288,9 +288,7 @@ static void handle_starved(struct join *join, const struct event *event)
 
 static void handle_error(struct join *join, const struct event *event)
 {
-	if (event->socket.tuple.protocol == IPPROTO_UDP)
-		datagram_error(join, event);
-	else
+	if (!datagram_error(join, event))
 		opening_socket(join, event);
 }
 
@@ -381,10 +379,8 @@ static void handle_wire(struct join *join, const struct event *event)
 /* Resets that are sent, and drops. */
 static void handle_act(struct join *join, const struct event *event)
 {
-	if (event->head.kind == EVENT_DROP && event->drop.tuple.protocol == IPPROTO_UDP) {
-		datagram_drop(join, event);
+	if (event->head.kind == EVENT_DROP && datagram_drop(join, event))
 		return;
-	}
 	handle_wire(join, event);
 	if (judges(join))
 		attempt_standing_act(join, event);

@@ -40,9 +40,9 @@ void datagram_set_owner(struct lookup_slot *slot, __u64 cookie, __u32 netns,
 void datagram_want_owner(struct join *join, struct lookup_slot *slot);
 
 void datagram_live_quoted(struct join *join, const struct event *event); /* an ICMP error */
-void datagram_error(struct join *join, const struct event *event); /* of a UDP socket */
+bool datagram_error(struct join *join, const struct event *event); /* false: not of UDP */
 void datagram_send(struct join *join, const struct event *event); /* a send failed */
-void datagram_drop(struct join *join, const struct event *event); /* of UDP */
+bool datagram_drop(struct join *join, const struct event *event); /* likewise */
 void datagram_owner(struct join *join, const struct event *event); /* who holds a UDP socket */
 /* Ends a waiting one: it is told, or, where it is of nobody of this host, forgotten. */
 void datagram_tell_live(struct join *join, struct lookup_slot *slot, __u64 now_ns);

@@ -217,7 +217,7 @@ static struct lookup_slot *find_by_port(struct join *join, const struct event *e
 	return NULL;
 }
 
-void datagram_error(struct join *join, const struct event *event)
+static void take_error(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
 	const struct datagram_trouble trouble = { socket->error == EMSGSIZE ? LOOKUP_TOO_BIG :
@@ -246,6 +246,14 @@ void datagram_error(struct join *join, const struct event *event)
 		count(slot);
 	lookup_add_evidence(slot, &evidence);
 	datagram_want_owner(join, slot);
+}
+
+bool datagram_error(struct join *join, const struct event *event)
+{
+	if (event->socket.tuple.protocol != IPPROTO_UDP)
+		return false;
+	take_error(join, event);
+	return true;
 }
 
 /* ---- calls ---- */
@@ -318,7 +326,7 @@ static struct lookup_slot *find_full(struct join *join, __u64 cookie)
 	return NULL;
 }
 
-void datagram_drop(struct join *join, const struct event *event)
+static void take_drop(struct join *join, const struct event *event)
 {
 	const struct ev_drop *drop = &event->drop;
 	const struct datagram_trouble trouble = { LOOKUP_QUEUE_FULL, drop->rx_cookie,
@@ -344,6 +352,14 @@ void datagram_drop(struct join *join, const struct event *event)
 	evidence.reason = drop->reason;
 	lookup_add_evidence(slot, &evidence);
 	datagram_want_owner(join, slot);
+}
+
+bool datagram_drop(struct join *join, const struct event *event)
+{
+	if (event->drop.tuple.protocol != IPPROTO_UDP)
+		return false;
+	take_drop(join, event);
+	return true;
 }
 
 /* ---- whose ---- */

@@ -375,7 +375,6 @@ static void want_there(const struct view *view, struct fact_request *wanted)
 
 	if (!view->opening) {
 		look_want_not_sent(view, wanted);
-		wanted->wanted &= ~BIT(FACT_COUNTER);
 		return;
 	}
 	if (!look_drop_is_hook(view->join, &view->opening->drop_out))
