@@ -99,6 +99,15 @@ static __always_inline __u32 datagram_place(__u64 cookie)
 	return (cookie ^ cookie >> 10) & (DATAGRAM_NOTES - 1);
 }
 
+/* Connections whose ClientHello was seen: see hello.h. */
+#define HELLO_NOTES (1 << 14)
+struct hello_notes_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HELLO_NOTES);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
 #ifndef MAPS_DEFINE
 extern struct ring_map ring SEC(".maps");
 extern struct emit_cpus_map emit_cpus SEC(".maps");
@@ -106,4 +115,5 @@ extern struct followed_processes_map followed_processes SEC(".maps");
 extern struct followed_cookies_map followed_cookies SEC(".maps");
 extern struct followed_flows_map followed_flows SEC(".maps");
 extern struct datagram_notes_map datagram_notes SEC(".maps");
+extern struct hello_notes_map hello_notes SEC(".maps");
 #endif

@@ -2,19 +2,22 @@
 /* packet.bpf.c - packets at interfaces and at sockets: what is notable goes into a record */
 #include "emit.h"
 #include "fill.h"
+#include "hello.h"
+#include "hello_note.h"
 #include "piece.h"
 
 /*
  * Theory of operation
  *
  * The hook passes every packet unmodified and tells of the notable few: SYN, SYN/ACK,
- * RST, ICMP errors and DNS messages; with knobs, FIN and every packet of followed connections.
+ * RST, ICMP errors, DNS messages, and the hellos and alerts of TLS handshakes (hello.h); with knobs,
+ * FIN and every packet of followed connections.
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
  * the cgroup hooks: so it matters neither whether the device has an Ethernet header nor where a
  * VLAN tag went. Of TCP only headers are kept, no payload, unless a knob asks for more; what does
  * not fit into a packet's record then follows it in pieces (piece.h). Of DNS, over UDP as over TCP, a
- * record's worth is kept: header, question and the first records of the answer.
+ * record's worth is kept: header, question and the first records of the answer; of TLS the hello.
  */
 
 #define TC_ACT_UNSPEC (-1)
@@ -59,7 +62,7 @@ struct packet_view {
 	__u32 keep_bytes; /* how many of them a record is to hold */
 	__u8 protocol;
 	bool is_ipv6;
-	bool is_message; /* of DNS: a datagram, or a segment that holds data */
+	bool is_message; /* of DNS: a datagram, or a segment that holds data; of TLS: see hello.h */
 };
 
 enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_UNPARSED };
@@ -215,6 +218,46 @@ static __always_inline enum packet_parsed packet_parse(struct __sk_buff *skb,
 	return PACKET_OTHER;
 }
 
+static __always_inline __u32 packet_mark(const struct packet_view *view)
+{
+	__u16 source_port_be, destination_port_be;
+	__u32 fold = view->words[3] ^ view->words[4];
+
+	if (view->is_ipv6)
+		fold = hello_fold_ipv6(view->words + 2, view->words + 6);
+	__builtin_memcpy(&source_port_be, view->transport, 2);
+	__builtin_memcpy(&destination_port_be, view->transport + 2, 2);
+	return hello_mark(fold, source_port_be, destination_port_be);
+}
+
+/* Of a socket of this host, this one with it; of lo and veth the sender's is known on both sides. */
+static __always_inline __u32 packet_segments_sent(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct tcp_sock *tp;
+
+	if (!sk)
+		return 0;
+	tp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
+	return tp ? tp->data_segs_out : 0;
+}
+
+/* A segment longer than its IP header can say (BIG TCP) is no hello. */
+static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packet_view *view)
+{
+	__u32 headers = view->keep_bytes, keep;
+
+	if (view->protocol != IPPROTO_TCP || view->is_message || view->wire_bytes <= headers)
+		return;
+	keep = hello_keep(skb, view->start, headers, view->wire_bytes - headers);
+	if (!keep)
+		return;
+	view->is_message = true;
+	view->keep_bytes = keep;
+	if (keep == HELLO_KEEP_MAX)
+		hello_note(packet_mark(view), packet_segments_sent(skb));
+}
+
 static __always_inline bool packet_is_notable(const struct packet_view *view)
 {
 	__u8 type = view->transport[0];
@@ -305,7 +348,7 @@ static __always_inline bool packet_fill(struct emit_cpu *cpu, struct packet_reco
 	struct ev_raw *raw = &record->body.raw;
 	__s64 size = what->keep_bytes;
 	__u8 flags = what->flags;
-	bool loaded = false, pieces = knobs.snap_bytes > room && size > (__s64)room;
+	bool loaded = false, pieces = size > (__s64)room;
 
 	raw->wire_bytes = what->wire_bytes;
 	raw->gso_bytes = skb->gso_size;
@@ -427,6 +470,7 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 		packet_emit_unparsed(skb, vantage, flags);
 		return;
 	}
+	packet_see_hello(skb, &view);
 	if (knobs.all_packets && packet_is_followed(skb, &view))
 		flags |= EVENT_F_FOLLOWED;
 	else if (!packet_is_notable(&view))
@@ -438,8 +482,10 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 		view.keep_bytes = knobs.snap_bytes;
 	total = packet_emit(skb, view.start, view.wire_bytes, view.keep_bytes,
 			    vantage << 8 | flags);
-	if (knobs.snap_bytes > EVENT_PACKET_MAX && total > 0)
+	if (total > 0 && knobs.snap_bytes > EVENT_PACKET_MAX)
 		piece_emit_all(skb, PIECE_PLACE(view.start, vantage, flags), total);
+	else if (total > 0)
+		piece_emit(skb, PIECE_PLACE(view.start, vantage, flags), EVENT_PACKET_MAX, total);
 }
 
 SEC("tc")

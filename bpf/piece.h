@@ -67,7 +67,7 @@ __noinline int piece_emit(struct __sk_buff *skb, __u32 place, __u32 offset, __u3
 	struct emit_cpu *cpu = emit_cpu();
 	struct piece_record *record;
 
-	if (knobs.snap_bytes <= EVENT_PACKET_MAX || !cpu || offset >= total)
+	if (!cpu || offset >= total)
 		return 0;
 	if (size <= PIECE_SMALL)
 		PIECE_TELL(PIECE_SMALL);

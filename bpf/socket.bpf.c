@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
 #include "flow.h"
+#include "hello_note.h"
 
 /*
  * tcp_reset() and the state change it leads to are one step of one CPU; a virtual CPU may stand still
@@ -181,6 +182,28 @@ static __always_inline bool socket_is_lossy(const struct tcp_sock *tp)
 	       (__u64)tp->total_retrans * 100 > (__u64)tp->data_segs_out * knobs.loss_floor_percent;
 }
 
+/* So many segments with data a server got at least by the end of a handshake, the ClientHello with them. */
+#define HELLO_SEGMENTS_MAX 2
+
+/*
+ * It turned to TLS, and so little went afterwards that its handshake may have failed: the client sends its
+ * Finished, and then what it wants.
+ */
+static __always_inline bool socket_shook_in_vain(const struct tcp_sock *tp)
+{
+	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	const struct sock_common *common = &inet->sk.__sk_common;
+	__u32 fold = common->skc_daddr ^ common->skc_rcv_saddr, segments;
+
+	if (common->skc_family == AF_INET6)
+		fold = hello_fold_ipv6(common->skc_v6_daddr.in6_u.u6_addr32,
+				       common->skc_v6_rcv_saddr.in6_u.u6_addr32);
+	if (!hello_is_noted(hello_mark(fold, inet->inet_sport, common->skc_dport), &segments))
+		return false;
+	return tp->data_segs_in <= HELLO_SEGMENTS_MAX ||
+	       (segments && tp->data_segs_out - segments < HELLO_SEGMENTS_MAX);
+}
+
 /*
  * An end of a connection that stood, without an error: is there anything to say of it? What closes
  * without a FIN of its own sends a reset; what closes behind the peer's and never heard a word was
@@ -196,7 +219,7 @@ static __always_inline bool socket_is_end_notable(const struct tcp_sock *tp, int
 	if (old_state == TCP_LAST_ACK && !tp->data_segs_in)
 		return true;
 	return tp->inet_conn.icsk_probes_out || tp->write_seq - tp->snd_una > own_fin ||
-	       socket_is_lossy(tp);
+	       socket_is_lossy(tp) || socket_shook_in_vain(tp);
 }
 
 /* The process closes, after it has said something, all of it has arrived, and nobody ever answered. */

@@ -228,6 +228,41 @@ static void test_dns_messages(void **state)
 	lab_leave(lab);
 }
 
+/* A record of TLS that begins a segment, in clear; what else a connection says is not told of. */
+static void test_tls_hellos(void **state)
+{
+	/* a ServerHello, a record's header by itself, two alerts */
+	static const char *const told[] = { "16 03 03 00 02 02 00", "16 03 01 00 02",
+					    "15 03 03 00 02 02 46", "15 03 03 00 02 01 00" };
+	/* another message, data, an encrypted alert, a version there is none of, HTTP, what is too short */
+	static const char *const untold[] = { "16 03 03 00 02 0b 00", "17 03 03 00 02 01 00",
+					      "15 03 03 00 1a 00 00", "16 04 01 00 02 01 00",
+					      "48 54 54 50 2f 31 2e", "16 03 01 00" };
+	struct lab *lab = lab_enter();
+	char hex[512];
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(WAYS); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(told); j++) {
+			size_t size = (strlen(told[j]) + 1) / 3;
+
+			snprintf(hex, sizeof(hex), IPV4("%02zx", "00 00", "06") TCP("18") "%s",
+				 40 + size, told[j]);
+			check_packet(see(lab, WAYS[i], ETH_P_IP, hex), 0, 40 + size);
+			snprintf(hex, sizeof(hex), IPV6("%02zx", "06") TCP("18") "%s", 20 + size,
+				 told[j]);
+			check_packet(see(lab, WAYS[i], ETH_P_IPV6, hex), EVENT_F_IPV6, 60 + size);
+		}
+		for (size_t j = 0; j < ARRAY_SIZE(untold); j++) {
+			snprintf(hex, sizeof(hex), IPV4("%02zx", "00 00", "06") TCP("18") "%s",
+				 40 + (strlen(untold[j]) + 1) / 3, untold[j]);
+			assert_null(see(lab, WAYS[i], ETH_P_IP, hex));
+		}
+	}
+	lab_leave(lab);
+}
+
 /* What cannot be read is told of, so that absence is no evidence; once in a while is enough. */
 static void test_what_cannot_be_read_is_told(void **state)
 {
@@ -259,7 +294,7 @@ static unsigned char byte_at(size_t at)
 	return (unsigned char)(at * 7 + (at >> 8));
 }
 
-/* A SYN that carries data, @wire bytes in all; @hex: its headers, of which the length is not right yet. */
+/* A segment that carries data, @wire bytes in all; @hex: its headers, of which the length is not right yet. */
 static void send_long(void (*how)(const struct frame *), __u16 type, const char *hex, size_t wire)
 {
 	struct frame *frame = calloc(1, sizeof(*frame));
@@ -305,6 +340,35 @@ static size_t told_of(const struct lab *lab, const struct event_header *head, si
 	}
 	assert_int_equal(last, !!(head->known & EVENT_K_PIECES));
 	return told;
+}
+
+/* Of a ClientHello so much is told that its extensions are there, in a second record. */
+static void test_long_hello(void **state)
+{
+	struct lab *lab = lab_enter();
+	const struct event_header *head;
+	const struct ev_piece *piece;
+
+	(void)state;
+	lab_start(lab, (struct attach_options){ 0 });
+	for (size_t wire = 557; wire < 2000; wire += 1000) {
+		lab_drain(lab);
+		lab->count = 0;
+		send_long(send_frame, ETH_P_IP,
+			  IPV4("00 00", "00 00", "06") TCP("18") "16 03 01 02 00 01", wire);
+		lab_drain(lab);
+		head = lab_find(lab, EVENT_PACKET, 0);
+		assert_non_null(head);
+		assert_int_equal(head->known, EVENT_K_PACKET | EVENT_K_PIECES);
+		head = lab_find(lab, EVENT_PIECE, 0);
+		assert_non_null(head);
+		piece = (const void *)(head + 1);
+		assert_int_equal(piece->offset, EVENT_PACKET_MAX);
+		assert_int_equal(piece->size, (wire < 1024 ? wire : 1024) - EVENT_PACKET_MAX);
+		assert_int_equal(piece->last, 1);
+		assert_int_equal(lab_count(lab, EVENT_PIECE), 1);
+	}
+	lab_leave(lab);
 }
 
 static const struct {
@@ -406,6 +470,8 @@ int main(void)
 		cmocka_unit_test(test_header_extensions),
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_dns_messages),
+		cmocka_unit_test(test_tls_hellos),
+		cmocka_unit_test(test_long_hello),
 		cmocka_unit_test(test_what_cannot_be_read_is_told),
 		cmocka_unit_test(test_whole_packets),
 		cmocka_unit_test(test_strangers_have_no_payload),

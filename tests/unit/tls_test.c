@@ -361,6 +361,56 @@ static void test_what_is_no_tls(void **state)
 	assert_int_equal(record.bytes, 5);
 }
 
+/* As bpf/hello.h. */
+static void test_what_begins_in_clear(void **state)
+{
+	static const struct {
+		__u8 bytes[7];
+		size_t wire;
+		bool begins;
+	} cases[] = {
+		{ { 22, 3, 1, 2, 0, TLS_CLIENT_HELLO, 0 }, 517, true },
+		{ { 22, 3, 3, 0, 90, TLS_SERVER_HELLO, 0 }, 95, true },
+		{ { 22, 3, 3, 0, 90 }, 5, true }, /* a record's header by itself */
+		{ { 21, 3, 3, 0, 2, TLS_FATAL, 70 }, 7, true },
+		{ { 22, 3, 3, 0, 90, TLS_CERTIFICATE, 0 }, 95, false },
+		{ { 21, 3, 3, 0, 26, 0, 0 }, 31, false }, /* encrypted */
+		{ { 23, 3, 3, 0, 19, 1, 0 }, 24, false },
+		{ { 22, 4, 1, 2, 0, TLS_CLIENT_HELLO, 0 }, 517, false },
+		{ { 'H', 'T', 'T', 'P', '/', '1', '.' }, 40, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t captured = cases[i].wire < 7 ? cases[i].wire : 7;
+
+		assert_int_equal(tls_begins_in_clear(cases[i].bytes, captured, cases[i].wire),
+				 cases[i].begins);
+	}
+	assert_false(tls_begins_in_clear(cases[0].bytes, 4, 517));
+	assert_false(tls_begins_in_clear(cases[0].bytes, 5, 517));
+}
+
+/* What stands between two records that are told of is not known, and the second one is read. */
+static void test_resume(void **state)
+{
+	struct sides sides = { 0 };
+	struct tls_bytes hello = { 0 }, alert = { 0 };
+
+	(void)state;
+	tls_put_record(&hello, TLS_HANDSHAKE, 90);
+	hello.at[5] = TLS_SERVER_HELLO;
+	tls_put_alert(&alert, TLS_FATAL, TLS_UNKNOWN_CA);
+	take(&sides, &hello, 0, 60, hello.size);
+	tls_side_resume(&sides.side, 5000);
+	tls_side_take(&sides.side, 5000, alert.at, alert.size, alert.size, &sides.hello);
+	assert_int_equal(sides.side.alert, TLS_UNKNOWN_CA);
+	assert_int_equal(sides.side.next, 5007);
+	/* what was taken is not taken again */
+	tls_side_resume(&sides.side, 5000);
+	assert_int_equal(sides.side.next, 5007);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -392,6 +442,8 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_what_was_taken_before),
 		cmocka_unit_test(test_what_is_no_tls),
+		cmocka_unit_test(test_what_begins_in_clear),
+		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_names),
 	};
 

@@ -35,6 +35,22 @@ bool tls_record_parse(const __u8 *bytes, size_t captured, struct tls_record *rec
 	return record->bytes || record->type == TLS_DATA;
 }
 
+bool tls_begins_in_clear(const __u8 *bytes, size_t captured, size_t wire)
+{
+	struct tls_record record;
+
+	if (!tls_record_parse(bytes, captured, &record))
+		return false;
+	if (record.type == TLS_ALERT)
+		return record.bytes == 2;
+	if (record.type != TLS_HANDSHAKE)
+		return false;
+	if (wire == TLS_HEADER_BYTES) /* some send a record's header by itself */
+		return true;
+	return captured > TLS_HEADER_BYTES && (bytes[TLS_HEADER_BYTES] == TLS_CLIENT_HELLO ||
+					       bytes[TLS_HEADER_BYTES] == TLS_SERVER_HELLO);
+}
+
 /*
  * Length of 2 bytes with the highest bit set, then of the client: type 1, a version (RFC 5246 E.2); of
  * the server: type 4, whether a session goes on, 0 or 1, and the kind of its certificate, of which 1 is
@@ -296,6 +312,18 @@ void tls_side_take(struct tls_side *side, __u32 offset, const __u8 *bytes, size_
 		captured = old;
 	take_missing(side, wire - captured, hello);
 	side->next = offset + wire;
+}
+
+void tls_side_resume(struct tls_side *side, __u32 offset)
+{
+	if (seq_distance(side->next, offset) <= 0)
+		return;
+	side->next = offset;
+	side->body_left = 0;
+	side->header_have = 0;
+	side->message_have = 0;
+	side->message_left = 0;
+	side->flags &= ~(TLS_SIDE_LOST | TLS_SIDE_NOT_TLS);
 }
 
 void tls_side_mark(struct tls_side *side)

@@ -85,6 +85,12 @@ struct tls_record {
 /* False: @bytes do not begin with a record header that TLS allows, or are too few. */
 bool tls_record_parse(const __u8 *bytes, size_t captured, struct tls_record *record);
 
+/*
+ * Do @bytes begin with what a handshake says in clear: a hello, or an alert? The kernel side tells of
+ * such segments alone (bpf/hello.h), whose payload has @wire bytes.
+ */
+bool tls_begins_in_clear(const __u8 *bytes, size_t captured, size_t wire);
+
 /* A hello of SSL 2, of either side, or its error: it is told from others, not read. */
 bool tls_is_ssl2_hello(const __u8 *bytes, size_t captured);
 
@@ -182,6 +188,9 @@ _Static_assert(sizeof(struct tls_side) <= 96, "one of them per side of every con
  */
 void tls_side_take(struct tls_side *side, __u32 offset, const __u8 *bytes, size_t captured,
 		   size_t wire, struct tls_hello *hello);
+
+/* What comes next begins with a record, at @offset; what stands before it was not told. */
+void tls_side_resume(struct tls_side *side, __u32 offset);
 
 /* From here on .data_*: the other side said something that gives them another meaning. */
 void tls_side_mark(struct tls_side *side);

@@ -20,6 +20,7 @@ struct conn;
 struct conns;
 struct datagrams;
 struct full_queue;
+struct handshakes;
 struct host;
 struct kept_table;
 struct listeners;
@@ -60,6 +61,7 @@ struct join {
 	struct owners *owners;
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record */
+	struct handshakes *handshakes; /* of this host's connections */
 	struct talks *talks; /* NULL: what is said is not judged */
 	bool news; /* openings may have some */
 	bool finished;

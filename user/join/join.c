@@ -18,6 +18,7 @@
 #include "join/host/sight.h"
 #include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
+#include "join/talk/handshakes.h"
 #include "join/talk/talk.h"
 #include "util/tcp.h"
 
@@ -35,6 +36,7 @@ const struct join_limits join_limits_default = {
 	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
 	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
 	.dropped = 50, /* as the threshold dropped-datagrams */
+	.hello_ns = 2000 * 1000000ull,
 	.stuck = 3,
 	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
 	.kept_ns = 60 * 1000000000ull, /* as the threshold closed-half */
@@ -74,6 +76,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
 	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
 	    datagrams_new(&join->datagrams) || kept_new(&join->kept) ||
+	    handshakes_new(&join->handshakes) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
@@ -99,6 +102,7 @@ void join_free(struct join *join)
 	lookups_free(join->lookups);
 	datagrams_free(join->datagrams);
 	kept_free(join->kept);
+	handshakes_free(join->handshakes);
 	attempt_table_free(join->attempts);
 	evidence_pool_free(join->evidence);
 	flow_table_free(join->flows);
@@ -233,6 +237,7 @@ static void handle_tick(struct join *join, const struct event *event)
 	tell_lookups(join);
 	tell_lookups_early(join);
 	tell_claims(join, event->head.ts_ns);
+	attempt_handshakes_late(join, event->head.ts_ns);
 	attempt_run_timers(join, event->head.ts_ns);
 	end_openings(join, expire, join->now_ns);
 }
@@ -394,6 +399,16 @@ static void handle_listener(struct join *join, const struct event *event)
 		attempt_overflow(join, &full);
 }
 
+/* Told for what it says alone: no opening waits for it. */
+static bool is_talk(const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+
+	return packet->what == PACKET_TCP && packet->payload_bytes &&
+	       !(event->head.flags & EVENT_F_FOLLOWED) &&
+	       !(packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST));
+}
+
 static void handle_packet(struct join *join, const struct event *event)
 {
 	const struct conn *followed = NULL;
@@ -404,7 +419,9 @@ static void handle_packet(struct join *join, const struct event *event)
 		tell_lookups(join);
 		return;
 	}
-	if (!is_nobodys(followed, &event->packet))
+	if (judges(join))
+		attempt_handshake(join, event);
+	if (!is_talk(event) && !is_nobodys(followed, &event->packet))
 		handle_wire(join, event);
 }
 

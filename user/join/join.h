@@ -74,12 +74,13 @@ struct join_limits {
 	__u64 expire_ns; /* an opening whose end was never seen is let go after so long */
 	__u64 slow_lookup_ns; /* lookups of a capture that work sooner are forgotten */
 	__u32 dropped; /* so many datagrams dropped at one socket are told at once, not after 10 s */
+	__u64 hello_ns; /* a ClientHello without an answer is told of after so long */
 	__u32 stuck; /* data hangs when it was sent again or dropped so often in a row */
 	__u64 kept_ns; /* half-closed connections that a process keeps grow for so long */
 	__u64 stalled_ns; /* .. and goes on when that was not repeated for so long */
 };
 
-/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, slow lookup 1 s, 65536 openings */
+/* settle 250 ms, bind 1 s, fallback 250 ms, stagger 10 ms, proven 1 s, episode 1.5 s, unanswered 1 s, slow lookup 1 s, hello 2 s, 65536 openings */
 extern const struct join_limits join_limits_default;
 
 /* ---- evidence: one thing that was seen, compact ---- */

@@ -243,6 +243,7 @@ static void give_up(struct join *join, struct attempt_slot *slot)
 	if (slot->is_due)
 		return;
 	if (slot->attempt.state == ATTEMPT_SETTLING || !slot->attempt.openings_count) {
+		slot->attempt.unknown |= slot->attempt.state == ATTEMPT_OPEN;
 		attempt_judge(join, slot, join->now_ns);
 		return;
 	}

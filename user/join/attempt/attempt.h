@@ -138,6 +138,17 @@ void attempt_look_over(struct join *join, __u64 now_ns);
 bool attempt_kept(struct join *join, const struct kept *kept); /* false: no slot was free */
 /* What hung goes on; @unseen: that was not seen. */
 void attempt_go_on(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool unseen);
+/* The attempt about a connection that stands, a new one where none is yet; NULL: there is no room. */
+struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 cookie,
+					 const struct event_tuple *tuple, __u64 now_ns);
+/* subject_handshake.c: its TLS handshake. */
+struct live_handshake;
+/* That of the connection which this record of a socket ends; NULL none. */
+struct live_handshake *attempt_handshake_of(const struct join *join, const struct event *event);
+void attempt_take_handshake(struct join *join, struct attempt_slot *slot,
+			    struct live_handshake *handshake); /* the attempt has it, once */
+void attempt_handshake(struct join *join, const struct event *event); /* a packet */
+void attempt_handshakes_late(struct join *join, __u64 now_ns); /* tells of those that wait */
 bool attempt_hurry(
 	struct join *join); /* judges the oldest settling one early; false: none settles */
 void attempt_run_timers(struct join *join, __u64 now_ns);

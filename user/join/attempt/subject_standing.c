@@ -10,6 +10,7 @@
 #include "join/conn/opening.h"
 #include "join/host/host.h"
 #include "join/host/loss.h"
+#include "join/talk/handshakes.h"
 #include "util/address.h"
 #include "util/tcp.h"
 
@@ -50,14 +51,14 @@ static void take_role(struct flow *flow, const struct conn *conn, const struct l
 					flow->tuple.local_port > flow->tuple.remote_port);
 }
 
-static struct attempt_slot *attempt_of(struct join *join, const struct event *event, __u64 cookie,
-				       const struct event_tuple *tuple)
+struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 cookie,
+					 const struct event_tuple *tuple, __u64 now_ns)
 {
 	static const struct event_owner nobody;
-	struct conn *conn = standing_conn(join, cookie, event->head.netns);
+	struct conn *conn = standing_conn(join, cookie, netns);
 	const struct listener *listener;
 	const struct event_owner *owner;
-	struct flow flow = { .cookie = cookie, .tuple = *tuple, .seen_ns = event->head.ts_ns };
+	struct flow flow = { .cookie = cookie, .tuple = *tuple, .seen_ns = now_ns };
 	struct attempt_slot *slot;
 
 	if (!conn || conn->attempt || conn->closed)
@@ -69,7 +70,7 @@ static struct attempt_slot *attempt_of(struct join *join, const struct event *ev
 	flow.established_ns = conn->established_ns;
 	slot = attempt_take(join, flow.client ? &subject_standing : &subject_served,
 			    owner ? owner : &nobody, owner, conn->netns, cookie,
-			    conn->established_ns ? conn->established_ns : event->head.ts_ns);
+			    conn->established_ns ? conn->established_ns : now_ns);
 	if (!slot)
 		return NULL;
 	attempt_extra(join, slot)->standing = (struct standing){
@@ -81,6 +82,12 @@ static struct attempt_slot *attempt_of(struct join *join, const struct event *ev
 	conn->attempt = slot;
 	conn->troubled = true;
 	return slot;
+}
+
+static struct attempt_slot *attempt_of(struct join *join, const struct event *event, __u64 cookie,
+				       const struct event_tuple *tuple)
+{
+	return attempt_of_standing(join, event->head.netns, cookie, tuple, event->head.ts_ns);
 }
 
 static struct standing *standing_of(struct join *join, const struct attempt_slot *slot)
@@ -115,11 +122,17 @@ static void count(struct flow *flow, const struct event_flow *counts, __u32 know
 static void ended(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
-	struct attempt_slot *slot = attempt_of(join, event, event->head.cookie, &socket->tuple);
+	struct live_handshake *handshake = attempt_handshake_of(join, event);
+	struct attempt_slot *slot;
 	struct standing *standing;
 
+	if (handshake && handshake->told)
+		return;
+	slot = attempt_of(join, event, event->head.cookie, &socket->tuple);
 	if (!slot || slot->attempt.state == ATTEMPT_FINAL)
 		return;
+	if (handshake)
+		attempt_take_handshake(join, slot, handshake);
 	standing = standing_of(join, slot);
 	count(&standing->flow, &socket->flow, event->head.known);
 	standing->flow.known |= EVENT_K_STATE;
@@ -413,7 +426,9 @@ static enum wake standing_wake(const struct attempt *attempt, const struct openi
 	(void)opening;
 	if (attempt->state == ATTEMPT_OPEN)
 		return WAKE_STALLED;
-	return attempt->standing->flow.ended_ns ? WAKE_CONNECTION : WAKE_NONE;
+	if (attempt->standing->flow.ended_ns || attempt->standing->refused_ns)
+		return WAKE_CONNECTION;
+	return WAKE_NONE;
 }
 
 static void standing_about(const struct attempt *attempt, struct subject_about *about)
@@ -475,10 +490,15 @@ static void standing_outcome(const struct join *join, const struct attempt *atte
 			     struct outcome *outcome)
 {
 	const struct standing *standing = attempt->standing;
+	const struct live_handshake *handshake = handshakes_at(join, standing->handshake);
 	struct figures figures;
 
 	figures_take_flow(&figures, &standing->flow, attempt->due_ns);
 	outcome_take_figures(outcome, &figures);
+	if (handshake) {
+		outcome->tls = &handshake->handshake;
+		outcome->known |= OUTCOME_TLS;
+	}
 	outcome->known |= OUTCOME_SOCKET;
 	outcome->standing = standing;
 	outcome->mirrored = is_mirrored(join, standing);
@@ -504,7 +524,10 @@ static bool standing_packets(const struct attempt *attempt, size_t index, struct
 static void standing_released(struct join *join, const struct attempt *attempt)
 {
 	struct conn *conn = conns_by_cookie(join->conns, attempt->standing->flow.cookie);
+	struct live_handshake *handshake = handshakes_at(join, attempt->standing->handshake);
 
+	if (handshake)
+		handshake->told = attempt->state == ATTEMPT_FINAL && !attempt->worked;
 	if (!conn || conn->attempt != (const struct attempt_slot *)attempt)
 		return;
 	conn->attempt = NULL;

@@ -73,6 +73,7 @@ struct conn {
 	bool before; /* it was open when the agent started */
 	bool accepted; /* a process was seen to */
 	bool claimed; /* its opening or a lookup tells what is said on it */
+	bool heard; /* its SYN/ACK was seen on the wire: so is what else comes to it */
 	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
 	bool closed; /* its process closed it, and was judged by that: what follows is its end */
 	bool unread; /* its process does not read: the cause of what its other end meets */
@@ -82,6 +83,7 @@ struct conn {
 	struct attempt_slot *attempt; /* about it as it stands; NULL while nothing notable happens */
 	__u32 stream_netns; /* where its packets are taken */
 	__u32 isn; /* the first sequence number of .local, valid with .isn_known */
+	__u32 peer_isn; /* of the other end, valid with .heard */
 	__s32 error;
 	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
 	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */

@@ -6,14 +6,21 @@
 
 #include "join/conn/flow.h"
 
+/* A TLS handshake's place and which of those that had it (talk/handshakes.h). Zeros: none. */
+struct handshake_ref {
+	__u32 place; /* from 1 */
+	__u32 number;
+};
+
 /*
  * Theory of operation
  *
  * A connection that stands costs nothing until its socket tells something notable: that it ended with
  * an error, without a FIN, with data that nobody got; that the same is sent again and again; that this
- * host drops its packets. Then it is kept as a flow, with what the flow does not count, and an attempt
- * is about it (subject_standing.c). Its conn says whose it is: of whom connected, of whom accepted
- * it, of whom held it when the agent started, or of the listener.
+ * host drops its packets; or its packets, that its TLS handshake ends in an alert or gets no answer.
+ * Then it is kept as a flow, with what the flow does not count, and an attempt is about it
+ * (subject_standing.c). Its conn says whose it is: of whom connected, of whom accepted it, of whom
+ * held it when the agent started, or of the listener.
  */
 
 /* One place where packets were dropped or refused by this machine's own kernel. */
@@ -39,6 +46,8 @@ struct standing {
 	bool before; /* it was open when the agent started */
 	bool reset_reason_known;
 	__u32 reset_reason; /* NAME_RESET_REASON, of the reset that this side sent */
+	struct handshake_ref handshake;
+	__u64 refused_ns; /* it ended in an alert; 0: not that was seen */
 	__u64 stuck_ns; /* the first record of what hangs */
 	__u8 looked; /* SNAPSHOT_LOOK_*, at the last look */
 	bool moves; /* .. which does not find it any more */

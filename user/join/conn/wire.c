@@ -115,6 +115,8 @@ static void note_answer(struct join *join, struct opening_slot *slot,
 			opening->reset_other_in++;
 	} else if (is_syn_ack(evidence)) {
 		opening->synack_in++;
+		slot->conn->heard = true;
+		slot->conn->peer_isn = evidence->seq;
 	} else {
 		if (opening->state == OPENING_CONNECTING)
 			note_challenge(opening, evidence);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* handshake.c - TLS handshakes of the connections of a capture */
+/* handshake.c - TLS handshakes: who got how far; those of the connections of a capture */
 
 #include <string.h>
 
@@ -196,33 +196,37 @@ static void note_alert(struct handshake *handshake, __u8 from, __u64 now_ns)
 	handshake->alert_from = from;
 }
 
-void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
-		      const struct event *event, __u8 from)
+void handshake_take(struct handshake *handshake, const struct event *event, __u32 offset, __u8 from)
 {
-	const struct packet *packet = &event->packet;
-	struct handshake *handshake;
-	struct tls_side *side;
+	struct tls_side *side = &handshake->side[from];
+	__u32 before = side->next;
 	const __u8 *payload;
-	size_t captured;
-	__u32 before;
-	__u8 alerts;
+	size_t captured = captured_of(event, &payload);
 
-	handshake = handshake_of(join, connection);
-	if (!handshake)
-		return;
-	side = &handshake->side[from];
-	alerts = side->alerts;
-	captured = captured_of(event, &payload);
-	before = side->next;
-	tls_side_take(side, payload_seq(packet) - (stream->side[from].isn + 1), payload, captured,
-		      packet->payload_bytes, &handshake->hello[from]);
-	if (side->alerts != alerts)
-		join->talks->tls_alert = side;
+	tls_side_take(side, offset, payload, captured, event->packet.payload_bytes,
+		      &handshake->hello[from]);
 	if (from == handshake->client)
 		note_client(handshake, before, event->head.ts_ns);
 	else
 		note_server(handshake, event->head.ts_ns);
 	note_alert(handshake, from, event->head.ts_ns);
+}
+
+void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
+		      const struct event *event, __u8 from)
+{
+	struct handshake *handshake = handshake_of(join, connection);
+	struct tls_side *side;
+	__u8 alerts;
+
+	if (!handshake)
+		return;
+	side = &handshake->side[from];
+	alerts = side->alerts;
+	handshake_take(handshake, event, payload_seq(&event->packet) - (stream->side[from].isn + 1),
+		       from);
+	if (side->alerts != alerts)
+		join->talks->tls_alert = side;
 	if (is_content(handshake)) {
 		handshake->used = false;
 		connection->handshake = 0;

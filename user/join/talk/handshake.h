@@ -30,6 +30,8 @@ struct handshake {
 	__u8 client; /* index of the side that sent the ClientHello, or should have */
 	__u8 alert_from; /* index; valid with .alert_ns */
 	bool finished; /* the client's Finished was seen */
+	bool heard; /* live: what comes to the client is seen, too, and .before is known */
+	__u32 before[2]; /* bytes that a side had sent before it turned to TLS */
 	__u16 hello_segments; /* that the ClientHello came in */
 	__u64 over_record; /* judged with that record: may be taken with the next; 0 not yet */
 	__u64 hello_ns; /* the ClientHello's first byte */
@@ -41,6 +43,13 @@ struct handshake {
 	struct tls_side side[2]; /* by index of the stream's sides */
 	struct tls_hello hello[2];
 };
+
+/*
+ * The next payload of the side @from, in the order of its stream; @offset: of its first byte, from the
+ * side's first.
+ */
+void handshake_take(struct handshake *handshake, const struct event *event, __u32 offset,
+		    __u8 from);
 
 /* The negotiated version, 0 while it is not known. */
 __u16 handshake_version(const struct handshake *handshake);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* tls.c - a TLS handshake of a capture that ended in the open: by an alert, or without TLS */
+/* tls.c - a TLS handshake that ended in the open: by an alert, or without TLS */
 
 #include "rules/look.h"
+#include "rules/standing.h"
 #include "rules/words.h"
 
 /* ---- tls-not-tls ---- */
@@ -128,13 +129,16 @@ const struct rule rule_tls_not_tls = {
 	.needs = OUTCOME_WORDS | OUTCOME_ENDED,
 	.match = match_not_tls,
 	.tell = tell_not_tls,
+	.match_socket = standing_match_not_tls,
+	.tell_socket = standing_tell_not_tls,
 	.means = "one side speaks TLS, the other does not",
 	.evidence =
-		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; so far of captures only",
+		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it",
 	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; upgrades (STARTTLS and its like) begin without TLS and are not looked at",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' on the server; the client's URL, scheme and port",
-	.kernels = "captures only so far",
+	.kernels =
+		"live, hellos and alerts: every kernel whose packets are in sight; what was sent and received: every kernel",
 };
 
 /* ---- tls-alert ---- */
@@ -282,11 +286,14 @@ const struct rule rule_tls_alert = {
 	.needs = OUTCOME_TLS,
 	.match = match_alert,
 	.tell = tell_alert,
+	.match_socket = standing_match_alert,
+	.tell_socket = tell_alert,
 	.means = "the TLS handshake ended in an alert that the wire shows in clear",
 	.evidence =
-		"the alert: who sent it, its level and description (RFC 8446 6), beside the versions, ALPN and name that the client offered; so far of captures only",
-	.gate = "close_notify and user_canceled are no errors; an alert after the other side had closed only says that it did; a warning after which the handshake went on is none; what comes after it is encrypted, see tls-rejected",
+		"the alert: who sent it, its level and description (RFC 8446 6), beside the versions, ALPN and name that the client offered",
+	.gate = "close_notify and user_canceled are no errors; an alert after the other side had closed only says that it did; a warning after which the handshake went on is none; what comes after it is encrypted, see tls-rejected; live, what a server here says of clients elsewhere is told of certificates only, as a warning",
 	.general_check =
 		"openssl s_client -connect HOST:PORT -servername NAME; the log of the side that sent it",
-	.kernels = "captures only so far",
+	.kernels =
+		"live, hellos and alerts: every kernel whose packets are in sight; what was sent and received: every kernel",
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* tls_silent.c - a TLS handshake of a capture of which nobody said why it ended */
+/* tls_silent.c - a TLS handshake of which nobody said why it ended */
 
 #include "rules/look.h"
+#include "rules/standing.h"
 #include "rules/words.h"
 
 static __u64 wait_ns(const struct view *view)
@@ -256,13 +257,16 @@ const struct rule rule_tls_rejected = {
 	.needs = OUTCOME_TLS | OUTCOME_ENDED | OUTCOME_WORDS,
 	.match = match_rejected,
 	.tell = tell_rejected,
+	.match_socket = standing_match_rejected,
+	.tell_socket = standing_tell_rejected,
 	.means = "one side ended the TLS handshake, and encryption hides why",
 	.evidence =
-		"the client ends after the server's certificate and never sent a record that can hold its Finished (53 bytes in TLS 1.3), or sent a shorter encrypted one in its place, upon which the server ends; or the client sent a certificate, or that it has none, and the server answered its Finished with one record as long as an alert (19 bytes), or closed; so far of captures only",
+		"the client ends after the server's certificate and never sent a record that can hold its Finished (53 bytes in TLS 1.3), or sent a shorter encrypted one in its place, upon which the server ends; or the client sent a certificate, or that it has none, and the server answered its Finished with one record as long as an alert (19 bytes), or closed, which captures alone show; live: the client's socket sent too few bytes behind its ClientHello to hold a Finished, and received enough for a certificate",
 	.gate = "19 bytes is also close_notify: only what comes before the other side's counts; without a certificate in sight, or where its host never acknowledged it, it is none; so is a client that closes before the server's first byte; a client that waited for threshold answer-wait before it closed is possible at most",
 	.general_check =
 		"the log of the side that ended it; openssl s_client -connect HOST:PORT -showcerts",
-	.kernels = "captures only so far",
+	.kernels =
+		"live, hellos and alerts: every kernel whose packets are in sight; what was sent and received: every kernel",
 };
 
 /* ---- tls-no-server-hello ---- */
@@ -382,15 +386,18 @@ const struct rule rule_tls_no_server_hello = {
 	.stage = STAGE_TLS,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
-	.wakes = WAKE_CONNECTION,
+	.wakes = WAKE_CONNECTION | WAKE_STALLED,
 	.needs = OUTCOME_TLS | OUTCOME_ENDED | OUTCOME_WORDS | OUTCOME_STUCK,
 	.match = match_no_server_hello,
 	.tell = tell_no_server_hello,
+	.match_socket = standing_match_no_hello,
+	.tell_socket = standing_tell_no_hello,
 	.means = "the ClientHello was answered by a close, a reset or silence",
 	.evidence =
-		"a ClientHello and not a byte of the server: its FIN or reset, or nothing for threshold answer-wait; how long the hello is, in how many segments, and what of it was acknowledged; so far of captures only",
-	.gate = "a client that closes before threshold answer-wait had its own reason; a hello that is sent again and again without an acknowledgment is conn-timed-out or conn-mtu-blackhole",
+		"a ClientHello and not a byte of the server: its FIN or reset, or nothing for threshold answer-wait; how long the hello is, in how many segments, and what of it was acknowledged; live it is pending after 2 s",
+	.gate = "a client that closes before threshold answer-wait had its own reason; a hello that is sent again and again without an acknowledgment is conn-timed-out or conn-mtu-blackhole; live it is told of clients, and pending where the SYN/ACK was seen",
 	.general_check =
 		"openssl s_client -connect HOST:PORT from the client; the server's log; a capture at the server",
-	.kernels = "captures only so far",
+	.kernels =
+		"live, hellos and alerts: every kernel whose packets are in sight; what was sent and received: every kernel",
 };

@@ -149,6 +149,8 @@ static bool is_tls_hello(const __u8 *payload, size_t size)
 	return size >= 5 && (payload[0] == 21 || payload[0] == 22) && payload[1] == 3;
 }
 
+enum { HELLO_MOST = 1024 }; /* of its packet: as much as the kernel side tells of a ClientHello */
+
 /* All that was asked for, of a packet that came in pieces. */
 static void count_cut(struct packets *packets, const struct event *event)
 {
@@ -173,6 +175,9 @@ size_t packets_keep(struct packets *packets, const struct event *event)
 		return captured < packets->options.snap_bytes ? captured :
 								packets->options.snap_bytes;
 	}
+	if (event->head.kind == EVENT_PACKET && packet->what == PACKET_TCP && payload &&
+	    payload < captured && is_tls_hello(event->bytes + payload, captured - payload))
+		return captured < HELLO_MOST ? captured : HELLO_MOST;
 	/* what its record holds is enough for a diagnosis */
 	if (event->head.kind == EVENT_PACKET && captured > EVENT_PACKET_MAX)
 		captured = EVENT_PACKET_MAX;

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tls_standing.c - TLS handshakes of this host: their hellos and alerts, and what the socket counted */
+
+#include <string.h>
+
+#include "rules/look.h"
+#include "rules/standing.h"
+#include "rules/words.h"
+#include "util/tcp.h"
+
+/*
+ * Live no record header behind the hellos is seen. That a side was content follows from how many
+ * bytes it sent, which its socket knows, and by the shortest Finished there can be. So a handshake that
+ * failed late may be taken for one that worked, and never one that worked for a failed one.
+ */
+
+/* Behind the server's hello: extensions and Finished of TLS 1.3, and the least that X.509 takes. */
+enum { SERVER_FLIGHT_BYTES = 300 };
+
+static const struct handshake *handshake_of(const struct view *view)
+{
+	return view->outcome->tls;
+}
+
+static bool is_client(const struct view *view)
+{
+	return look_client(view) == FIGURES_LOCAL;
+}
+
+static bool hangs(const struct view *view)
+{
+	return view->wake == WAKE_STALLED;
+}
+
+/* What both sides sent is known: the socket has told its end. */
+static bool is_counted(const struct view *view)
+{
+	return (view->outcome->known & OUTCOME_SPOKE) && look_standing(view)->flow.ended_ns;
+}
+
+/* Bytes that a side sent since it turned to TLS, each once. */
+static __u64 sent_bytes(const struct view *view, int side)
+{
+	const struct event_flow *counts = &look_standing(view)->flow.counts;
+	__u64 sent = side == FIGURES_LOCAL ? counts->bytes_sent - counts->bytes_again :
+					     counts->bytes_received;
+	__u64 before = handshake_of(view)->before[side];
+
+	return sent > before ? sent - before : 0;
+}
+
+/* .. behind its hello, also what stood in the same segment */
+static __u64 sent_after_hello(const struct view *view, int side)
+{
+	__u64 hello_bytes = TLS_HEADER_BYTES + handshake_of(view)->hello[side].bytes;
+	__u64 sent = sent_bytes(view, side);
+
+	return sent > hello_bytes ? sent - hello_bytes : 0;
+}
+
+/* Of TLS 1.2 and before: a change of cipher and 12 bytes that are encrypted (RFC 5246 7.4.9). */
+enum { FINISHED_BYTES_OLD = 6 + TLS_HEADER_BYTES + 16 };
+
+/* Whether the client's bytes can hold its Finished. */
+static bool client_finished(const struct view *view)
+{
+	__u64 least = handshake_version(handshake_of(view)) == TLS_1_3 ?
+			      TLS_HEADER_BYTES + TLS_FINISHED_BYTES :
+			      FINISHED_BYTES_OLD;
+
+	return sent_after_hello(view, look_client(view)) >= least;
+}
+
+/* ---- tls-not-tls ---- */
+
+/* The client speaks TLS, and what answers it is neither a hello nor an alert. */
+static bool server_is_plain(const struct view *view)
+{
+	const struct handshake *handshake = handshake_of(view);
+	__u8 server = !look_client(view);
+
+	return look_client_hello(handshake) && !handshake->answer_ns && handshake->heard &&
+	       !handshake->side[server].alerts && is_counted(view) && sent_bytes(view, server);
+}
+
+/* The server has nothing but an alert for what the client began with. */
+static bool client_is_plain(const struct view *view)
+{
+	const struct handshake *handshake = handshake_of(view);
+	__u8 server = !look_client(view);
+
+	return !look_client_hello(handshake) && handshake->heard &&
+	       handshake->side[server].alerts && !handshake->answer_ns;
+}
+
+bool standing_match_not_tls(const struct view *view, struct guess *guess)
+{
+	if (!handshake_of(view) || hangs(view) || !is_client(view))
+		return false;
+	guess->absence = true;
+	return server_is_plain(view) || client_is_plain(view);
+}
+
+void standing_tell_not_tls(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_client(&what, view);
+	if (server_is_plain(view)) {
+		text_add(&what, " begins with TLS, ");
+		words_server(&what, view);
+		text_add(&what, " answers with %llu bytes of something else",
+			 sent_bytes(view, !look_client(view)));
+		words_hello(&what, handshake_of(view));
+		text_add(&why, "that port serves something without TLS, and the client's URL or "
+			       "setting asks for TLS there");
+	} else {
+		text_add(&what, " begins without TLS, ");
+		words_server(&what, view);
+		text_add(&what, " answers with a TLS alert");
+		text_add(&why, "that port serves TLS, and the client's URL or setting does not ask "
+			       "for it (http:// for https://)");
+	}
+	words_check_server_port(view, finding, "what serves that port");
+}
+
+/* ---- tls-alert ---- */
+
+static bool is_about_certificate(__u8 alert)
+{
+	return (alert >= TLS_BAD_CERTIFICATE && alert <= TLS_CERTIFICATE_UNKNOWN) ||
+	       alert == TLS_UNKNOWN_CA || alert == TLS_ACCESS_DENIED ||
+	       alert == TLS_CERTIFICATE_REQUIRED;
+}
+
+/* OpenSSL's client says decode_error where the server has closed: that is what happened. */
+static bool answers_silence(const struct view *view)
+{
+	const struct handshake *handshake = handshake_of(view);
+
+	return handshake->alert_from == handshake->client && !handshake->answer_ns &&
+	       is_counted(view) && !sent_bytes(view, !look_client(view));
+}
+
+/*
+ * A warning is one where the client sent no Finished after it. Whoever likes tries a server out: of
+ * what it refuses only certificates are of this host.
+ */
+bool standing_match_alert(const struct view *view, struct guess *guess)
+{
+	const struct handshake *handshake = handshake_of(view);
+	const struct tls_side *side;
+
+	if (!handshake || hangs(view) || !handshake->alert_ns || answers_silence(view))
+		return false;
+	side = &handshake->side[handshake->alert_from];
+	if (side->alert_level == TLS_WARNING && (!is_counted(view) || client_finished(view)))
+		return false;
+	if (!is_client(view) && !is_about_certificate(side->alert))
+		return false;
+	if (!is_client(view))
+		guess->severity = SEVERITY_WARNING;
+	guess->confidence = CONFIDENCE_LIKELY;
+	return true;
+}
+
+/* ---- tls-rejected ---- */
+
+static bool has_certificate(const struct view *view)
+{
+	return sent_after_hello(view, !look_client(view)) >= SERVER_FLIGHT_BYTES;
+}
+
+static __u64 client_waited_ns(const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	if (!(flow->known & EVENT_K_TIMES) || !flow->counts.received_ns)
+		return ns_between(handshake_of(view)->answer_ns, flow->ended_ns);
+	return ns_between(flow->counts.received_ns, flow->ended_ns);
+}
+
+/* A process that ended before it could say why judged nothing: killed, or canceled. */
+static bool was_killed(const struct view *view)
+{
+	const struct standing *standing = look_standing(view);
+
+	return (standing->how & SOCKET_F_EXITING) && standing->signal;
+}
+
+bool standing_match_rejected(const struct view *view, struct guess *guess)
+{
+	const struct handshake *handshake = handshake_of(view);
+	__u8 client = look_client(view);
+
+	if (!handshake || hangs(view) || !is_counted(view) || !look_client_hello(handshake) ||
+	    handshake_version(handshake) != TLS_1_3 || handshake->side[client].alerts ||
+	    handshake->hello[client].flags & TLS_HELLO_EARLY_DATA ||
+	    handshake->hello[!client].flags & TLS_HELLO_RETRY || !handshake->answer_ns)
+		return false;
+	if (client_finished(view) || !has_certificate(view) || was_killed(view) ||
+	    look_side(view, client)->stuck)
+		return false;
+	/* who looks at a certificate decides at once; a server that read an alert closes, too */
+	if (view->outcome->closed_first != client && !sent_after_hello(view, client))
+		return false;
+	guess->absence = true;
+	if (!is_client(view))
+		guess->severity = SEVERITY_WARNING;
+	if (client_waited_ns(view) >= view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS)
+		guess->confidence = CONFIDENCE_POSSIBLE;
+	return true;
+}
+
+void standing_tell_rejected(const struct view *view, struct finding *finding)
+{
+	const struct handshake *handshake = handshake_of(view);
+	__u8 client = look_client(view);
+	__u64 rest = sent_after_hello(view, client);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_client(&what, view);
+	text_add(&what, " closed ");
+	words_duration(&what, ns_between(handshake->answer_ns, look_standing(view)->flow.ended_ns));
+	text_add(&what, " after the ServerHello, %llu bytes behind it, and never sent its Finished",
+		 sent_after_hello(view, !client));
+	if (rest)
+		text_add(&what, ", but %llu bytes, as short as an alert", rest);
+	text_add(&what, "; %s", tls_version_name(handshake_version(handshake)));
+	words_hello_name(&what, &handshake->hello[client]);
+	text_add(&why, "the client does not accept the server's certificate: an authority it does "
+		       "not trust, another name, expired, or an incomplete chain; its own log says "
+		       "which. Or it was canceled at that moment");
+	words_check_certificate(
+		view, finding,
+		"who signed the server's certificate, for whom, until when; -servername "
+		"asks for the name quoted above");
+}
+
+/* ---- tls-no-server-hello ---- */
+
+enum no_hello { NO_HELLO_ANSWERED, NO_HELLO_CLOSE, NO_HELLO_RESET, NO_HELLO_GAVE_UP };
+
+static enum no_hello no_hello(const struct view *view)
+{
+	const struct handshake *handshake = handshake_of(view);
+	const struct outcome *outcome = view->outcome;
+	__u8 client = look_client(view);
+	__u64 wait_ns = view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
+
+	if (!is_counted(view) || sent_bytes(view, !client))
+		return NO_HELLO_ANSWERED;
+	if (outcome->reset_by == !client)
+		return NO_HELLO_RESET;
+	if (outcome->closed_first == !client)
+		return NO_HELLO_CLOSE;
+	if (look_side(view, client)->stuck || look_standing(view)->flow.error ||
+	    ns_between(handshake->hello_end_ns, look_standing(view)->flow.ended_ns) < wait_ns)
+		return NO_HELLO_ANSWERED;
+	return NO_HELLO_GAVE_UP;
+}
+
+bool standing_match_no_hello(const struct view *view, struct guess *guess)
+{
+	const struct handshake *handshake = handshake_of(view);
+
+	if (!handshake || !look_client_hello(handshake) || handshake->answer_ns ||
+	    handshake->side[!look_client(view)].alerts || !is_client(view))
+		return false;
+	guess->confidence = CONFIDENCE_LIKELY;
+	if (!hangs(view))
+		return no_hello(view) != NO_HELLO_ANSWERED;
+	guess->absence = true;
+	return handshake->heard && !look_standing(view)->stuck_ns;
+}
+
+/* "324 bytes, all acknowledged" */
+static void add_hello(struct text *text, const struct view *view)
+{
+	const struct handshake *handshake = handshake_of(view);
+	const struct tls_hello *hello = &handshake->hello[handshake->client];
+	__u64 delivered = look_standing(view)->flow.counts.bytes_delivered;
+	__u64 before = handshake->before[handshake->client];
+	__u64 acked = delivered > before ? delivered - before : 0;
+	__u32 bytes = TLS_HEADER_BYTES + hello->bytes;
+
+	if (hello->kind != TLS_CLIENT_HELLO)
+		return;
+	text_add(text, " (%u bytes", bytes);
+	if (is_counted(view) && acked >= bytes)
+		text_add(text, ", all acknowledged");
+	else if (is_counted(view))
+		text_add(text, ", %llu acknowledged", acked);
+	text_add(text, ")");
+}
+
+static void explain_no_hello(struct text *why, enum no_hello instead)
+{
+	if (instead == NO_HELLO_CLOSE)
+		text_add(why,
+			 "its application closed instead: it does not speak TLS there, does not "
+			 "serve that name, or is a proxy or balancer without a backend");
+	else if (instead == NO_HELLO_RESET)
+		text_add(why, "its application closed without reading it, or something on the way "
+			      "that reads names reset in its name");
+	else
+		text_add(
+			why,
+			"the server's host took the connection, its application does not answer: it "
+			"is stuck, expects another protocol, or waits for something else first");
+}
+
+void standing_tell_no_hello(const struct view *view, struct finding *finding)
+{
+	const struct handshake *handshake = handshake_of(view);
+	enum no_hello instead = hangs(view) ? NO_HELLO_ANSWERED : no_hello(view);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_server(&what, view);
+	text_add(&what, instead == NO_HELLO_CLOSE ? " closed" :
+			instead == NO_HELLO_RESET ? " reset the connection" :
+						    " said nothing for");
+	text_add(&what, " ");
+	words_duration(&what, ns_between(handshake->hello_end_ns,
+					 hangs(view) ? view->attempt->due_ns :
+						       look_standing(view)->flow.ended_ns));
+	text_add(&what, " after the ClientHello");
+	add_hello(&what, view);
+	if (instead == NO_HELLO_GAVE_UP)
+		text_add(&what, ", then the client gave up");
+	words_hello(&what, handshake);
+	explain_no_hello(&why, instead);
+	words_check_hello(
+		view, finding,
+		"whether another client is answered; -servername asks for the name quoted above");
+	words_check_server_port(view, finding, "what serves that port");
+}
