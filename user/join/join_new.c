@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* join_new.c - join made and freed */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "join/attempt/attempt.h"
+#include "join/conn/kept_table.h"
+#include "join/conn/opening.h"
+#include "join/host/claims_table.h"
+#include "join/host/host.h"
+#include "join/host/listener.h"
+#include "join/host/loss.h"
+#include "join/host/scope.h"
+#include "join/host/sight.h"
+#include "join/lookup/datagram.h"
+#include "join/lookup/lookup.h"
+#include "join/talk/handshakes.h"
+#include "join/talk/talk.h"
+
+const struct join_limits join_limits_default = {
+	.connections = 65536,
+	.listeners = 4096,
+	.strays = 8192,
+	.settle_ns = 250 * 1000000ull,
+	.settle_bind_ns = 1000 * 1000000ull,
+	.fallback_ns = 250 * 1000000ull,
+	.stagger_ns = 10 * 1000000ull, /* RFC 8305 5: never less between two attempts */
+	.proven_ns = 1000 * 1000000ull,
+	.episode_ns = 1500 * 1000000ull, /* a local client's first SYN retransmit comes at 1 s */
+	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
+	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
+	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
+	.dropped = 50, /* as the threshold dropped-datagrams */
+	.hello_ns = 2000 * 1000000ull,
+	.stuck = 3,
+	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
+	.kept_ns = 60 * 1000000000ull, /* as the threshold closed-half */
+};
+
+/* As many as connections and attempts can have, each another. */
+static int new_parties(struct join *join)
+{
+	int err = owners_new(&join->owners, 2 * (size_t)join->limits.connections);
+
+	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
+}
+
+int join_new(struct join **out, const struct join_limits *limits)
+{
+	struct join *join = calloc(1, sizeof(*join));
+	size_t n = limits->connections < 64 ? 64 : limits->connections;
+
+	if (!join)
+		return -ENOMEM;
+	join->limits = *limits;
+	join->limits.connections = n;
+	if (new_parties(join) ||
+	    conns_new(&join->conns, limits->connections, limits->segments ? CONNS_STREAMS : 0,
+		      join->owners) ||
+	    openings_new(&join->openings, conns_slots(join->conns) - 1) ||
+	    strays_new(&join->strays, limits->strays)) {
+		join_free(join);
+		return -ENOMEM;
+	}
+	if (limits->flows && flow_table_new(&join->flows, join->conns, limits->flows))
+		join->flows = NULL;
+	if (limits->segments && limits->established && talks_new(&join->talks, join->conns))
+		join->talks = NULL;
+	if (attempt_table_new(&join->attempts, n) || evidence_pool_new(&join->evidence, 4 * n) ||
+	    host_new(&join->host) || loss_new(&join->loss) || sight_new(&join->sight) ||
+	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
+	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
+	    datagrams_new(&join->datagrams) || kept_new(&join->kept) ||
+	    handshakes_new(&join->handshakes) ||
+	    (limits->segments && limits->established && !join->talks) ||
+	    (limits->flows && !join->flows)) {
+		join_free(join);
+		return -ENOMEM;
+	}
+	*out = join;
+	return 0;
+}
+
+void join_free(struct join *join)
+{
+	if (!join)
+		return;
+	conns_free(join->conns);
+	openings_free(join->openings);
+	strays_free(join->strays);
+	host_free(join->host);
+	loss_free(join->loss);
+	sight_free(join->sight);
+	listeners_free(join->listeners);
+	scopes_free(join->scopes);
+	claims_free(join->claims);
+	lookups_free(join->lookups);
+	datagrams_free(join->datagrams);
+	kept_free(join->kept);
+	handshakes_free(join->handshakes);
+	attempt_table_free(join->attempts);
+	evidence_pool_free(join->evidence);
+	flow_table_free(join->flows);
+	whose_free(join->whose);
+	owners_free(join->owners);
+	talks_free(join->talks);
+	free(join);
+}
