@@ -6,6 +6,10 @@
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
 #include "join/talk/handshakes.h"
+#include "util/time.h"
+
+/* Times of two CPUs' records may be in another order than what they tell. */
+#define DISORDER_NS (2 * NS_PER_MS)
 
 /* ---- whose it is ---- */
 
@@ -81,7 +85,8 @@ struct live_handshake *attempt_handshake_of(const struct join *join, const struc
 		return NULL;
 	if (event->head.cookie != handshake->cookie[0] && client_is_ours(join, handshake))
 		return NULL;
-	return conn && conn->established_ns > handshake->seen[0].ts_ns ? NULL : handshake;
+	return conn && conn->established_ns > handshake->seen[0].ts_ns + DISORDER_NS ? NULL :
+										       handshake;
 }
 
 /* ---- what it comes to ---- */
