@@ -86,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct stream stream;
 	struct result whole, pieces;
 	struct first first;
+	struct http_length length;
 	char buffer[80];
 	struct text text = text_of(buffer);
 
@@ -106,5 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	demand(first.kind < FIRST_CLASS_COUNT && (first.kind == FIRST_NONE) == !stream.size);
 	first_print(&text, &first);
 	demand(!text.cut);
+	http_length_parse(stream.bytes, stream.size, &first, &length);
+	demand(!length.known || (length.header_bytes >= 4 && length.header_bytes <= stream.size));
 	return 0;
 }

@@ -57,5 +57,26 @@ struct first {
  */
 void first_parse(const __u8 *bytes, size_t captured, size_t wire, bool server, struct first *first);
 
+/* How long a message of HTTP/1 is (RFC 9112 6.3), as its header says. */
+struct http_length {
+	bool known; /* else nothing is: the header is not whole, or it ends with the connection */
+	bool chunked; /* it says so at its end, and .bytes is not known */
+	__u32 header_bytes; /* up to and with the empty line */
+	__u32 bytes; /* of the body; longer ones than 2^31 are not known */
+};
+
+/*
+ * @bytes: the begin of an answer of kind FIRST_HTTP, of which @captured are there. What never has a
+ * body (1xx, 204, 304, and 101 that goes on as something else) has no known length.
+ */
+void http_length_parse(const __u8 *bytes, size_t captured, const struct first *first,
+		       struct http_length *length);
+
+/* Of a request: its answer has no body, whatever it says (RFC 9112 6.3: HEAD, CONNECT). */
+bool http_wants_no_body(const __u8 *bytes, size_t captured);
+
+/* The payload ends a message that is chunked: its last chunk, perhaps trailers, an empty line. */
+bool http_ends_chunks(const __u8 *bytes, size_t captured);
+
 /* "HTTP 503", "SMTP 421", "MySQL error 1040", "TLS", "binary data"; nothing of FIRST_NONE. */
 void first_print(struct text *text, const struct first *first);

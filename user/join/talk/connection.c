@@ -182,6 +182,25 @@ static bool ends_with_alert(const struct event *event)
 	return is_alert(bytes, left);
 }
 
+static void take_http(struct connection *connection, const struct event *event, bool server,
+		      const struct first *first)
+{
+	const __u8 *bytes = event->bytes + event->packet.payload_at;
+	struct connection_answer *http = &connection->http;
+	size_t captured = payload_captured(event);
+
+	if (!server) {
+		*http = (struct connection_answer){
+			.asked = first->kind == FIRST_HTTP_REQUEST &&
+				 !http_wants_no_body(bytes, captured),
+		};
+	} else if (first->kind == FIRST_HTTP) {
+		http_length_parse(bytes, captured, first, &http->length);
+		http->length.known &= http->asked;
+		http->body_seq = event->packet.seq + http->length.header_bytes;
+	}
+}
+
 static void take_class(struct connection *connection, const struct event *event, __u8 from,
 		       bool server)
 {
@@ -193,6 +212,39 @@ static void take_class(struct connection *connection, const struct event *event,
 	connection->burst[0].kind = first.kind;
 	if (!connection->side[from].first.ts_ns)
 		connection->side[from].first_word = first;
+	take_http(connection, event, server, &first);
+}
+
+/* The end of chunks is in the last packet; what was not captured whole may hold it. */
+static void take_chunks(struct connection_answer *http, const struct event *event)
+{
+	size_t captured = payload_captured(event);
+
+	if (captured < event->packet.payload_bytes)
+		http->length.known = false;
+	else
+		http->ended = http_ends_chunks(event->bytes + event->packet.payload_at, captured);
+}
+
+/*
+ * What stands before it was not seen, or comes later. Only one is known: the first that is not filled
+ * decides, and whether it was is seen by what the other side acknowledges.
+ */
+static void take_hole(struct connection *connection, const struct stream *stream,
+		      const struct event *event, __u8 from)
+{
+	struct connection_side *side = &connection->side[from];
+	const struct connection_mark *syn =
+		from == stream->ends->client ? &connection->syn : &connection->syn_ack;
+	__u32 end = side->data.ts_ns ? connection_data_end(side) : syn->seq + 1;
+
+	if ((!side->data.ts_ns && !syn->ts_ns) || !seq_before(end, event->packet.seq))
+		return;
+	if (side->hole_bytes && !stream_has_acked(&stream->side[!from], side->hole_seq + 1))
+		return;
+	side->hole_seq = end;
+	side->hole_bytes = event->packet.seq - end;
+	side->hole_ns = event->head.ts_ns;
 }
 
 APART void begin_burst(struct connection *connection, const struct stream *stream,
@@ -251,6 +303,9 @@ static void take_data(struct connection *connection, const struct stream *stream
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
 	burst->alert = ends_with_alert(event);
+	if (connection->http.length.chunked && from != stream->ends->client)
+		take_chunks(&connection->http, event);
+	take_hole(connection, stream, event, from);
 	side->data = mark_of(event);
 	if (!side->first.ts_ns)
 		side->first = side->data;

@@ -69,9 +69,22 @@ struct connection_side {
 	__u32 stuck_peer_packets; /* of the other side, at the first repetition */
 	__u64 stuck_ns; /* the first repetition */
 
+	/* the first hole in what it said: */
+	__u32 hole_seq; /* where it begins */
+	__u32 hole_bytes; /* 0: there was none */
+	__u64 hole_ns; /* when what stands behind it came */
+
 	__u32 probes; /* keep-alives since the other side was heard last */
 	__u64 probes_ns; /* the first of them */
 	__u32 probes_peer_packets;
+};
+
+/* An answer of HTTP/1 that has told how long it is. */
+struct connection_answer {
+	struct http_length length;
+	__u32 body_seq; /* where its body begins */
+	bool ended; /* .length.chunked: and this was the end */
+	bool asked; /* by a request that was seen, and whose answer has a body */
 };
 
 /* Behind the last byte that was said. */
@@ -98,6 +111,7 @@ struct connection {
 	struct connection_burst burst[CONNECTION_BURSTS]; /* the last ones: [0] is the last */
 	struct connection_side side[2];
 
+	struct connection_answer http; /* of the last request */
 	struct connection_mark syn;
 	struct connection_mark syn_ack;
 

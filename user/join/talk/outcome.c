@@ -192,6 +192,17 @@ static void take_stuck(struct outcome_side *side, const struct ends_of_talk *end
 				peer->repeats != STREAM_REPEATS_UNSEEN;
 }
 
+static void take_hole(struct outcome_side *side, const struct ends_of_talk *ends)
+{
+	const struct connection_side *own = ends->own;
+
+	if (!own->hole_bytes || !(ends->peer->state & SIDE_ACKED) ||
+	    ends->peer->acked != own->hole_seq || ends->peer->last_ns < own->hole_ns)
+		return;
+	side->hole_bytes = own->hole_bytes;
+	side->hole_ns = own->hole_ns;
+}
+
 static void take_probes(struct outcome_side *side, const struct ends_of_talk *ends)
 {
 	side->known |= OUTCOME_PROBES;
@@ -228,6 +239,7 @@ static void take_side(struct outcome *outcome, const struct connection *connecti
 	side->spoke |= side->unseen_bytes;
 	take_order(side, &ends);
 	take_stuck(side, &ends);
+	take_hole(side, &ends);
 	take_probes(side, &ends);
 	take_hops(side, ends.own, syn);
 	side->closed_window_ns = ends.wire->zero_ns;
@@ -311,6 +323,24 @@ static void take_wait(struct outcome *outcome, const struct connection *connecti
 	};
 }
 
+/* Where the body ends that came, its FIN proves, too: of what nobody captured nothing is missing. */
+static void take_answer(struct outcome *outcome, const struct connection *connection)
+{
+	const struct connection_side *server = &connection->side[!connection->stream->ends->client];
+	const struct connection_answer *http = &connection->http;
+	__u32 end = server->fin.ts_ns ? server->fin.seq + server->fin.payload_bytes :
+					connection_data_end(server);
+	__u32 came = end - http->body_seq;
+
+	if (!http->length.known || seq_before(end, http->body_seq) || http->ended ||
+	    (!http->length.chunked && came >= http->length.bytes) ||
+	    outcome->side[!connection->stream->ends->client].unseen_bytes)
+		return;
+	outcome->cut_short = true;
+	outcome->announced_bytes = http->length.chunked ? 0 : http->length.bytes;
+	outcome->body_bytes = came;
+}
+
 static void take_end(struct outcome *outcome)
 {
 	const struct outcome_side *side = outcome->side;
@@ -333,6 +363,7 @@ static void take_words(struct outcome *outcome, const struct connection *connect
 	outcome->before = word_of(connection, &connection->burst[1]);
 	outcome->answer_ns = connection->answer_ns;
 	outcome->answer_owed = owes_answer(connection->asked_class);
+	take_answer(outcome, connection);
 	take_goodbye(outcome, connection);
 	take_wait(outcome, connection);
 }

@@ -104,6 +104,13 @@ struct outcome_side {
 	bool stuck_longest; /* it is as long as the longest one, and none of those ever arrived */
 	bool stuck_asked_for; /* the other side asks for it again (RFC 5681 2): what came after it arrived */
 
+	/*
+	 * What never arrived at the other side, though something behind it did: it acknowledges up to there
+	 * and has spoken since.
+	 */
+	__u32 hole_bytes;
+	__u64 hole_ns; /* since when */
+
 	__u32 probes; /* keep-alives in a row without a packet of the other side, to the end */
 	__u64 probes_ns; /* the first of them */
 
@@ -133,6 +140,11 @@ struct outcome {
 	/* the longest time to an answer of the server whose host had acknowledged the question before */
 	__u64 answer_ns;
 	bool answer_owed;
+
+	/* the server's answer ends before it is as long as it said (HTTP/1): OUTCOME_WORDS */
+	bool cut_short;
+	__u32 announced_bytes; /* of its body; 0: in chunks, the last of which did not come */
+	__u32 body_bytes; /* that came */
 
 	const struct standing *standing; /* NULL: no socket of this host tells it */
 	bool mirrored; /* its other end is on this host, too, and tells what both met with */

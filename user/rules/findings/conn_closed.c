@@ -206,12 +206,39 @@ static bool waited_long(const struct view *view, const struct outcome_wait *wait
 	       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
 }
 
+/* The answer came to a halt in its middle, and the client, which had room for it, waited and closed. */
+static bool stalled(const struct view *view)
+{
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+
+	return outcome->cut_short && client->closed_ns &&
+	       (!server->closed_ns || server->closed_ns > client->closed_ns) &&
+	       client->closed_window_ns <
+		       view->thresholds->value[THRESHOLD_WINDOW_CLOSED] * NS_PER_MS &&
+	       !server->stuck && !server->hole_bytes &&
+	       ns_between(server->data_ns, client->closed_ns) >=
+		       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
+}
+
+static bool match_stalled(const struct view *view, struct guess *guess)
+{
+	if (!stalled(view))
+		return false;
+	guess->absence = true;
+	guess->severity = SEVERITY_ERROR;
+	return true;
+}
+
 static bool match_app_timeout(const struct view *view, struct guess *guess)
 {
 	struct outcome_wait wait;
 
-	return gave_up(view, guess, &wait) && waited_long(view, &wait) &&
-	       look_vantage_point(view) != VANTAGE_POINT_SERVER;
+	if (look_vantage_point(view) == VANTAGE_POINT_SERVER)
+		return false;
+	return match_stalled(view, guess) ||
+	       (gave_up(view, guess, &wait) && waited_long(view, &wait));
 }
 
 /* Without the wait: a reset is a deed, a FIN behind a request may be a half-close (HTTP/1.0). */
@@ -219,8 +246,29 @@ static bool match_gave_up(const struct view *view, struct guess *guess)
 {
 	struct outcome_wait wait;
 
-	return gave_up(view, guess, &wait) &&
-	       (waited_long(view, &wait) || look_side(view, look_client(view))->reset_ns);
+	return match_stalled(view, guess) ||
+	       (gave_up(view, guess, &wait) &&
+		(waited_long(view, &wait) || look_side(view, look_client(view))->reset_ns));
+}
+
+static void add_stall(struct text *what, const struct view *view)
+{
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *client = look_side(view, look_client(view));
+
+	words_side(what, view, look_client(view));
+	text_add(what, client->reset_ns == client->closed_ns ? " reset" : " closed");
+	text_add(what, " the connection ");
+	words_duration(what,
+		       ns_between(look_side(view, !look_client(view))->data_ns, client->closed_ns));
+	text_add(what, " after the HTTP answer of ");
+	words_side(what, view, !look_client(view));
+	if (outcome->announced_bytes)
+		text_add(what, " had stopped at %u of %u bytes", outcome->body_bytes,
+			 outcome->announced_bytes);
+	else
+		text_add(what, " had stopped at %u bytes, before its last chunk",
+			 outcome->body_bytes);
 }
 
 static void add_wait(struct text *what, const struct view *view)
@@ -229,6 +277,10 @@ static void add_wait(struct text *what, const struct view *view)
 	struct outcome_wait wait;
 	bool late = answered_too_late(view, &wait);
 
+	if (stalled(view)) {
+		add_stall(what, view);
+		return;
+	}
 	if (!late && !closed_waiting(view, &wait))
 		return;
 	words_side(what, view, look_client(view));
@@ -282,7 +334,7 @@ const struct rule rule_conn_app_timeout = {
 	.tell_socket = standing_tell_app_timeout,
 	.means = "the client's application gave up waiting for an answer",
 	.evidence =
-		"the request was acknowledged by the server's host, no byte of answer came, then the client's FIN or reset; an answer after that, met with a reset, proves it; live: the client's process closes when its few segments are acknowledged and not a byte of answer ever came, a whole number of seconds after the last of them",
+		"the request was acknowledged by the server's host, no byte of answer came, then the client's FIN or reset; an answer after that, met with a reset, proves it; or an HTTP answer stopped before its announced end, and the client closed; live: the client's process closes when its few segments are acknowledged and not a byte of answer ever came, a whole number of seconds after the last of them",
 	.gate = "the client spoke last, waited for threshold answer-wait; where nothing tells that the protocol owes an answer it is an info, at most possible; live also where the wait is no whole number of seconds, and none at the end of a process; captures taken at the server call it conn-client-gave-up",
 	.general_check = "the client's configured time-outs; the server's application",
 	.kernels = "every kernel tells it; live of a connection's first answer only",
@@ -299,7 +351,7 @@ const struct rule rule_conn_client_gave_up = {
 	.tell = tell_gave_up,
 	.means = "the client closed or reset while the server still owed it the answer",
 	.evidence =
-		"the last data came from the client, then its FIN or reset before the server's; an answer after that, met with a reset, proves it; so far of captures only",
+		"the last data came from the client, then its FIN or reset before the server's; an answer after that, met with a reset, proves it; or an HTTP answer stopped before its announced end; so far of captures only",
 	.gate = "a FIN right behind a request may be a half-close and is none; where nothing tells that the protocol owes an answer it is an info, at most possible",
 	.general_check = "how long the server's application takes; who is its client",
 	.kernels = "captures only so far",

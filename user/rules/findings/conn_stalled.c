@@ -59,22 +59,87 @@ static bool silent_since_large(const struct view *view, int side)
 	       ns_between(look_figures(view, !side)->last_ns, own->stuck_ns) < NS_PER_S;
 }
 
+/* What never arrived, though what stood behind it did, and somebody waited for it. */
+static bool has_hole(const struct view *view, int side)
+{
+	const struct outcome_side *own = look_side(view, side);
+
+	return own->hole_bytes &&
+	       ns_between(own->hole_ns, view->outcome->ended_ns) >=
+		       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
+}
+
+/* A whole segment of the longest kind is missing, and none as long ever came. */
+static bool has_large_hole(const struct view *view, int side)
+{
+	enum { OPTIONS_BYTES = 40 }; /* RFC 9293 3.1: at most */
+	__u32 mss = look_figures(view, !side)->mss;
+	__u32 least = mss > SMALLEST_MTU_PAYLOAD + OPTIONS_BYTES ? mss - OPTIONS_BYTES :
+								   SMALLEST_MTU_PAYLOAD + 1;
+
+	return has_hole(view, side) && look_side(view, side)->hole_bytes >= least &&
+	       look_figures(view, side)->longest < least;
+}
+
 static bool match_mtu(const struct view *view, struct guess *guess)
 {
 	int side = which(view, large_ones_vanish);
 
-	if (side == FIGURES_NEITHER)
-		return false;
 	guess->absence = true;
+	if (side == FIGURES_NEITHER) {
+		side = which(view, has_large_hole);
+		if (side == FIGURES_NEITHER)
+			return false;
+		/* who is heard of later is there, and would have sent it again */
+		if (ns_between(look_side(view, side)->hole_ns, look_figures(view, side)->last_ns) <
+		    NS_PER_S)
+			guess->confidence = CONFIDENCE_POSSIBLE;
+		return true;
+	}
 	if (!look_side(view, side)->stuck_silent || later_ones_arrive(view, side))
 		return true;
 	guess->confidence = CONFIDENCE_POSSIBLE;
 	return silent_since_large(view, side);
 }
 
-static void tell_mtu(const struct view *view, struct finding *finding)
+static void add_hole(struct text *what, const struct view *view, int side)
 {
-	int side = which(view, large_ones_vanish);
+	const struct outcome_side *own = look_side(view, side);
+
+	text_add(what, "%u bytes of ", own->hole_bytes);
+	words_side(what, view, side);
+	text_add(what, " never arrived in ");
+	words_duration(what, ns_between(own->hole_ns, view->outcome->ended_ns));
+	text_add(what, ", though what stands behind them did, up to %u bytes at once; ",
+		 look_figures(view, side)->longest);
+	words_side(what, view, !side);
+	text_add(what, " waits for them to the end");
+}
+
+static void add_mtu_check(struct words_check *check, const struct view *view, int side)
+{
+	text_add(&check->run, "tracepath -n ");
+	address_print(&check->run, look_figures(view, !side)->address);
+	words_check_end(check, "the MTU of the path, hop by hop");
+}
+
+static void tell_mtu_hole(const struct view *view, struct finding *finding, int side)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = check_on(view, finding, side);
+
+	add_hole(&what, view, side);
+	if (look_figures(view, !side)->mss)
+		text_add(&what, "; MSS %u", look_figures(view, !side)->mss);
+	text_add(&why,
+		 "a link on the way here carries only smaller packets (tunnel, VPN, PPPoE), and "
+		 "the ICMP message that says so is lost or filtered");
+	add_mtu_check(&check, view, side);
+}
+
+static void tell_mtu_stuck(const struct view *view, struct finding *finding, int side)
+{
 	const struct outcome_side *own = look_side(view, side);
 	__u16 mss = look_figures(view, !side)->mss;
 	struct text what = text_of(finding->summary);
@@ -104,12 +169,20 @@ static void tell_mtu(const struct view *view, struct finding *finding)
 		 "ICMP message that says so is lost or filtered");
 	if (own->stuck_silent && !later_ones_arrive(view, side))
 		text_add(&why, "; or the host or the way to it failed at just that moment");
-	text_add(&check.run, "tracepath -n ");
-	address_print(&check.run, look_figures(view, !side)->address);
-	words_check_end(&check, "the MTU of the path, hop by hop");
+	add_mtu_check(&check, view, side);
 	check = check_on(view, finding, side);
 	text_add(&check.run, "sysctl net.ipv4.tcp_mtu_probing");
 	words_check_end(&check, "1 lets the kernel find the size by itself");
+}
+
+static void tell_mtu(const struct view *view, struct finding *finding)
+{
+	int side = which(view, large_ones_vanish);
+
+	if (side == FIGURES_NEITHER)
+		tell_mtu_hole(view, finding, which(view, has_large_hole));
+	else
+		tell_mtu_stuck(view, finding, side);
 }
 
 const struct rule rule_conn_mtu_blackhole = {
@@ -126,7 +199,7 @@ const struct rule rule_conn_mtu_blackhole = {
 	.tell_socket = standing_tell_mtu,
 	.means = "large segments vanish, small ones pass",
 	.evidence =
-		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); live: a segment of more than 536 bytes, as long as the MSS, sent again threshold stuck times in a row, while the peer has acknowledged data behind it (SACK)",
+		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); or, at the receiver, a hole of a whole segment that is never filled, though smaller ones behind it came; live: a segment of more than 536 bytes, as long as the MSS, sent again threshold stuck times in a row, while the peer has acknowledged data behind it (SACK)",
 	.gate = "a host that was silent before is conn-timed-out; segments of up to 536 bytes pass everywhere",
 	.general_check = "tracepath -n HOST; ping -M do -s SIZE HOST",
 	.kernels = "every kernel tells it; peers without SACK are judged in captures only",
@@ -382,7 +455,7 @@ static bool loses_many(const struct view *view, int side)
 
 static bool loses(const struct view *view, int side)
 {
-	return loses_many(view, side) ||
+	return loses_many(view, side) || has_hole(view, side) ||
 	       look_figures(view, side)->waits_ns >=
 		       view->thresholds->value[THRESHOLD_LOSS_TIME] * NS_PER_MS;
 }
@@ -407,6 +480,16 @@ static void tell_loss(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 	struct words_check check = check_on(view, finding, side);
 
+	if (has_hole(view, side)) {
+		add_hole(&what, view, side);
+		text_add(&why, "packets are lost on the way to ");
+		words_side(&why, view, !side);
+		text_add(&check.run, "ip -s link");
+		words_check_end(&check,
+				"errors and drops of the interfaces; compare both ends with "
+				"sockwhy compare");
+		return;
+	}
 	if (loses_many(view, side)) {
 		add_share(&what, sent_again(view, side), wire->segments);
 		text_add(&what, " of ");
@@ -447,7 +530,7 @@ const struct rule rule_conn_loss = {
 	.tell_socket = standing_tell_loss,
 	.means = "many segments had to be sent again",
 	.evidence =
-		"the share of segments that were sent again, and after what, or the time that went by in time-outs before; needless (spurious) ones, copies, and what was never answered to the end do not count; live: the socket's own counts, less what the peer tells it got twice, at the end",
+		"the share of segments that were sent again, and after what, or the time that went by in time-outs before; needless (spurious) ones, copies, and what was never answered to the end do not count; or, at the receiver, a hole that was never filled; live: the socket's own counts, less what the peer tells it got twice, at the end",
 	.gate = "thresholds loss-percent and loss-segments, or loss-time; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again; in a capture that shows packets twice, what was sent again after duplicate ACKs or within a round trip does not count",
 	.general_check = "ip -s link; sockwhy compare of captures at both ends",
 	.kernels = "every kernel tells it; 5.10 to 6.6 do not count time-outs",

@@ -52,6 +52,12 @@ static bool closed_with_error(const struct view *view)
 	return first_word->kind != FIRST_HTTP || is_unavailable(first_word->number);
 }
 
+/* In the middle of an answer that said how long it would be. */
+static bool cut_answer(const struct view *view)
+{
+	return view->outcome->cut_short && ended_unprovoked(view);
+}
+
 /* PostgreSQL's CancelRequest has a connection of its own and gets no answer. */
 static bool asks_for_nothing(const struct outcome_side *client)
 {
@@ -64,6 +70,8 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 	const struct outcome *outcome = view->outcome;
 	const struct outcome_side *server = look_side(view, !look_client(view));
 
+	if (cut_answer(view))
+		return true;
 	if (closed_with_error(view)) {
 		if (server->first_word.kind == FIRST_HTTP)
 			guess->severity = SEVERITY_WARNING;
@@ -95,6 +103,27 @@ static void add_why(struct text *why, const struct first *error)
 			 "clients, an access list, or it is about to stop");
 }
 
+static void tell_cut_answer(const struct view *view, struct finding *finding)
+{
+	const struct outcome *outcome = view->outcome;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_side(&what, view, !look_client(view));
+	text_add(&what, " %s the connection in the middle of its HTTP answer: ",
+		 look_side(view, !look_client(view))->fin_ns ? "closed" : "reset");
+	if (outcome->announced_bytes)
+		text_add(&what, "%u of %u bytes had come", outcome->body_bytes,
+			 outcome->announced_bytes);
+	else
+		text_add(&what, "%u bytes of chunks had come, and not the last one",
+			 outcome->body_bytes);
+	text_add(&why, "the server's application, or a proxy's backend, broke off: it crashed, was "
+		       "restarted, or came to a time-out or limit of its own");
+	words_check_server(view, finding,
+			   "what serves that port; its own log says why it broke off");
+}
+
 static void tell_closed_early(const struct view *view, struct finding *finding)
 {
 	const struct outcome *outcome = view->outcome;
@@ -104,6 +133,10 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
+	if (cut_answer(view)) {
+		tell_cut_answer(view, finding);
+		return;
+	}
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " accepted the connection and %s it ", server->fin_ns ? "closed" : "reset");
 	words_duration(&what, ns_between(outcome->established_ns, server->closed_ns));
@@ -133,10 +166,11 @@ const struct rule rule_conn_closed_early = {
 	.tell = tell_closed_early,
 	.match_socket = standing_match_closed_early,
 	.tell_socket = standing_tell_closed_early,
-	.means = "the server accepted, then closed cleanly before it answered anything",
+	.means =
+		"the server accepted, then closed before it answered anything, or in the middle of its answer",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; live: the server's FIN first and no segment with payload of it",
-	.gate = "other HTTP answers are answers, 404 and 500 too; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; live: the server's FIN first and no segment with payload of it",
+	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",
 };
