@@ -328,6 +328,8 @@ struct attempt {
 	bool pending_told; /* a pending finding was made (set by join_told()) */
 	bool worked; /* an opening worked: no failure */
 	bool unknown; /* its end was not seen (agent's end, eviction): no failure is known */
+	bool claimed; /* a lookup: the connect to what it gave failed, and has the verdict of both */
+	__u64 lookup_ns; /* a connect that failed: so long its lookup had taken, 0 not slow or unknown */
 	const void *pending_rule; /* what join_told() was given: goes into `supersedes` */
 	__u32 netns;
 	bool owner_known;

@@ -5,6 +5,7 @@
 
 #include "rules/look.h"
 #include "rules/tell.h"
+#include "rules/words.h"
 
 static const struct rule *const table[] = {
 #define X(name) [RULE_##name] = &rule_##name,
@@ -226,7 +227,8 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 	struct view view;
 
 	*verdict = (struct verdict){ 0 };
-	if (!attempt->unknown && view_of(join, thresholds, attempt, &outcome, &view))
+	if (!attempt->unknown && !attempt->claimed &&
+	    view_of(join, thresholds, attempt, &outcome, &view))
 		rule = first_match(&view, &guess);
 	if (rule && !guess.silent) {
 		verdict->rule = rule;
@@ -289,11 +291,32 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 
 /* ---- telling ---- */
 
+static void add_to_summary(struct finding *finding, const char *words)
+{
+	size_t length = strnlen(finding->summary, sizeof(finding->summary));
+
+	if (length + strlen(words) < sizeof(finding->summary))
+		memcpy(finding->summary + length, words, strlen(words) + 1);
+}
+
+/* The verdict is of the whole wish, and the lookup was a part of it. */
+static void add_lookup(const struct view *view, const struct verdict *verdict,
+		       struct finding *finding)
+{
+	char buffer[64];
+	struct text text = text_of(buffer);
+
+	if (verdict->state != FINDING_FINAL || !view->attempt->lookup_ns)
+		return;
+	text_add(&text, "; its lookup had taken ");
+	words_duration(&text, view->attempt->lookup_ns);
+	add_to_summary(finding, buffer);
+}
+
 /* The verdict speaks of one address; that the others failed too belongs to what was observed. */
 static void add_others(const struct view *view, const struct verdict *verdict,
 		       struct finding *finding)
 {
-	size_t length = strnlen(finding->summary, sizeof(finding->summary));
 	char buffer[64];
 	struct text text = text_of(buffer);
 
@@ -301,8 +324,7 @@ static void add_others(const struct view *view, const struct verdict *verdict,
 	    view->attempt->openings_count < 2)
 		return;
 	text_add(&text, "; none of the %u addresses tried worked", view->attempt->openings_count);
-	if (length + text.length < sizeof(finding->summary))
-		memcpy(finding->summary + length, buffer, text.length + 1);
+	add_to_summary(finding, buffer);
 }
 
 void rules_tell(const struct join *join, const struct thresholds *thresholds,
@@ -327,6 +349,7 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 	else
 		verdict->rule->tell(&view, finding);
 	add_others(&view, verdict, finding);
+	add_lookup(&view, verdict, finding);
 }
 
 __u64 rules_group(const struct join *join, const struct attempt *attempt,

@@ -280,7 +280,10 @@ void tell_cleared(const struct view *view, struct finding *finding)
 	finding->end = WAIT_NONE;
 	if (view->attempt->worked) {
 		text_add(&what, "what had been waiting worked after all");
-		if (view->outcome && look_standing(view) && look_standing(view)->moves)
+		if (view->attempt->claimed)
+			text_add(&why, "the name was looked up at last; the connect that followed "
+				       "failed and is told by itself");
+		else if (view->outcome && look_standing(view) && look_standing(view)->moves)
 			text_add(&why, "the next look at the sockets did not find it so any more");
 		else if (view->outcome)
 			text_add(&why, "what hung was not sent again for two minutes");

@@ -111,6 +111,7 @@ static bool take_up(struct join *join, struct opening_slot *opening,
 	evidence_move(join->evidence, &opening->own, &slot->seen, opening->index);
 	opening->seen = &slot->seen;
 	slot->attempt.openings[slot->attempt.openings_count++] = &opening->opening;
+	wish_begin(join, slot, &opening->opening);
 	return true;
 }
 
@@ -208,6 +209,7 @@ void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	attempt->state = ATTEMPT_FINAL;
+	wish_end(join, slot);
 	if (!attempt->worked && !attempt->unknown && !attempt->subject->uncounted)
 		join->counters.failures++;
 	for (size_t i = 0; i < attempt_openings(attempt); i++) {
@@ -244,7 +246,7 @@ static void give_up(struct join *join, struct attempt_slot *slot)
 		return;
 	if (slot->attempt.state == ATTEMPT_SETTLING || !slot->attempt.openings_count) {
 		slot->attempt.unknown |= slot->attempt.state == ATTEMPT_OPEN;
-		attempt_judge(join, slot, join->now_ns);
+		attempt_judge(join, slot, wish_settled_ns(slot, join->now_ns));
 		return;
 	}
 	slot->attempt.unknown = true;
@@ -342,7 +344,7 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 		else if (first->timer == TIMER_STALLED)
 			attempt_go_on(join, first, deadline_ns, now_ns == UINT64_MAX);
 		else
-			attempt_judge(join, first, deadline_ns);
+			attempt_judge(join, first, wish_settled_ns(first, deadline_ns));
 	}
 }
 

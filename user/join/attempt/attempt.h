@@ -15,6 +15,7 @@ enum timer {
 	TIMER_BIND,
 	TIMER_EPISODE,
 	TIMER_STALLED,
+	TIMER_WISH, /* a lookup, for a connect to what it gave */
 	TIMER_COUNT
 };
 
@@ -62,6 +63,9 @@ struct attempt_slot {
 	bool retried; /* bind: the process asked for the same port again */
 	bool is_due;
 	__u32 live; /* openings that are still connecting */
+	struct attempt_slot
+		*lookup_slot; /* of a connect: its lookup, if it still has that id; NULL none */
+	__u64 lookup_id;
 	struct evidence_list seen;
 };
 
@@ -129,6 +133,12 @@ void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now
 void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
 /* Likewise; false: no slot was free. */
 bool attempt_claims(struct join *join, const struct address_claims *claims);
+/* wish.c: a lookup that worked slowly waits; a connect begins, and it is over. */
+void wish_wait(struct join *join, struct attempt_slot *slot);
+void wish_begin(struct join *join, struct attempt_slot *slot, const struct opening *opening);
+void wish_end(struct join *join, struct attempt_slot *slot);
+/* When what has settled by now was over: a lookup when it was answered. */
+__u64 wish_settled_ns(const struct attempt_slot *slot, __u64 now_ns);
 /* subject_standing.c: a record of the socket of a connection that stands; a reset it sent, a drop. */
 void attempt_standing(struct join *join, const struct event *event);
 void attempt_standing_act(struct join *join, const struct event *event);

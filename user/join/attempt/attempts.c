@@ -158,6 +158,7 @@ static void leave_owner(struct join *join, const struct attempt_slot *slot,
 
 void attempt_release(struct join *join, struct attempt_slot *slot)
 {
+	wish_end(join, slot);
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	hash_remove(&join->attempts->by, index_of(join, slot));
 	hash_remove(&join->attempts->undecided, index_of(join, slot));

@@ -94,7 +94,10 @@ bool attempt_lookup(struct join *join, struct lookup_slot *from)
 	if (!slot)
 		return false;
 	note_lookup(join, slot, from);
-	attempt_judge(join, slot, from->lookup.ended_ns);
+	if (from->lookup.about == LOOKUP_NAME && from->lookup.worked)
+		wish_wait(join, slot);
+	else
+		attempt_judge(join, slot, from->lookup.ended_ns);
 	return true;
 }
 

@@ -473,7 +473,7 @@ const struct rule rule_dns_slow = {
 	.means = "a name was looked up, but slowly",
 	.evidence =
 		"from the first query to the answer of the last address type asked for it took longer than dns-slow; who was asked, how often, and whether one of two queries sent together was answered alone",
-	.gate = "1 s is more than a look-up of a name that no cache knows takes, and no more than one lost query costs (resolvers ask again after 1 to 5 s); other types than A and AAAA are info, and not waited for beside them",
+	.gate = "a connect of the same process to what it gave that then fails has the verdict of both; 1 s is more than a look-up of a name that no cache knows takes, and no more than one lost query costs (resolvers ask again after 1 to 5 s); other types than A and AAAA are info, and not waited for beside them",
 	.general_check = "dig @SERVER NAME, twice: the second time it is cached; losses on the way",
 	.kernels = KERNELS,
 };
