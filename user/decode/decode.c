@@ -96,7 +96,7 @@ static const struct layout layouts[] = {
 			 .text_end = { END(ev_name, text) },
 			 CHOICE(ev_name, space, 0, NAME_SPACE_COUNT) },
 	[EVENT_PROCESS] = { .size = sizeof(struct ev_process),
-			    .texts = 4,
+			    .texts = 5,
 			    .text_end = { END(ev_process, exe), END(ev_process, unit),
 					  END(ev_process, container), END(ev_process, cgroup),
 					  END(ev_process, command) } },
