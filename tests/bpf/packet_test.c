@@ -355,7 +355,7 @@ static void test_long_hello(void **state)
 		lab_drain(lab);
 		lab->count = 0;
 		send_long(send_frame, ETH_P_IP,
-			  IPV4("00 00", "00 00", "06") TCP("18") "16 03 01 02 00 01", wire);
+			  IPV4("00", "00 00", "06") TCP("18") "16 03 01 02 00 01", wire);
 		lab_drain(lab);
 		head = lab_find(lab, EVENT_PACKET, 0);
 		assert_non_null(head);

@@ -215,9 +215,8 @@ def test_gave_up_waiting(watch, pair):
     """The request arrived, and the client's own time-out ends before the server says a word."""
     agent = watch()
     pair.connect()
-    pair.up(100)
-    assert pair.here.ask(do="receive", name="c", timeout=2)["result"] == "timeout"
-    pair.here.ask(do="close", name="c")
+    assert pair.here.ask(do="request", name="c", bytes=100, timeout=2)["result"] == "timeout"
+    pair.there.ask(do="receive", name="s", bytes=100)
     pair.only(agent, "conn-app-timeout", severity="warning", confidence="likely")
 
 

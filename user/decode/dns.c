@@ -185,7 +185,8 @@ size_t dns_addresses(const struct dns *dns, __u8 (*addresses)[EVENT_ADDRESS_SIZE
 	size_t bytes = dns->type == DNS_TYPE_A ? IPV4_BYTES : IPV6_BYTES, count = 0;
 	const __u8 *data;
 
-	if (!dns->response || (dns->type != DNS_TYPE_A && dns->type != DNS_TYPE_AAAA))
+	if (!dns->message || !dns->response ||
+	    (dns->type != DNS_TYPE_A && dns->type != DNS_TYPE_AAAA))
 		return 0;
 	reader.at = skip_name(&reader) + QUESTION_BYTES;
 	for (unsigned int i = 0; i < dns->answers && count < room; i++) {

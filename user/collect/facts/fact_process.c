@@ -122,14 +122,16 @@ void fact_fetch_capability(struct fetch *fetch)
 /* Descriptors a process has open, or -errno. A million of them are counted in 0.3 s. */
 static long long count_descriptors(int process)
 {
-	_cleanup_close_ int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd); /* the descriptor is the stream's then */
 	long long count = 0;
 	struct dirent *entry;
 
-	if (!dir)
-		return -errno;
-	fd = -1; /* the stream's own */
+	if (!dir) {
+		err = -errno;
+		own_close(&fd);
+		return err;
+	}
 	while ((entry = readdir(dir)))
 		count += entry->d_name[0] != '.';
 	closedir(dir);

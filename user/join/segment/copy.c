@@ -145,6 +145,7 @@ bool copy_of_packet(struct copy_past *past, __u32 count, __u32 *next, const stru
 	for (__u32 i = 0; i < count; i++)
 		if (past[i].print == (__u32)h && apart_ns(past[i].ts_ns, ts_ns) < window_ns)
 			return true;
-	past[(*next)++ % count] = (struct copy_past){ .ts_ns = ts_ns, .print = (__u32)h };
+	past[*next] = (struct copy_past){ .ts_ns = ts_ns, .print = (__u32)h };
+	*next = *next + 1 < count ? *next + 1 : 0;
 	return false;
 }
