@@ -409,8 +409,8 @@ def pause(seconds):
 
 
 VERBS = {"setting": setting, "listen": listen, "accept": accept, "connect": connect, "visit": visit, "socket": socket_for,
-         "send": send, "receive": receive, "end": end, "fill": fill, "trade": trade, "error": error, "close": close, "reset": reset,
-         "shutdown": shutdown, "option": option, "rounds": rounds, "echo": echo, "again": again, "serve": serve,
+         "send": send, "receive": receive, "request": request, "end": end, "fill": fill, "trade": trade, "error": error, "close": close,
+         "reset": reset, "shutdown": shutdown, "option": option, "rounds": rounds, "echo": echo, "again": again, "serve": serve,
          "serve-apart": serve_apart,
          "bind": bind, "ask": ask, "hear": hear, "lookup": lookup, "names": names,
          "hello": hello, "secure": secure, "secured": secured,

@@ -182,7 +182,7 @@ def test_client_gives_up(net, judge, family, late):
         closed(net)
     words = r"closed the connection 1\.\d+ s after its last \d+ bytes, which .* had acknowledged and not answered" + ("; the answer" if late else "$")
     judge("conn-app-timeout", "warning", "likely", words, where=["client"])
-    judge("conn-client-gave-up", "warning", "certain", words, where=["server"])
+    judge("conn-client-gave-up", "warning", "likely", words, where=["server"])
 
 
 def test_slow_peer(net, judge, family):
@@ -381,7 +381,7 @@ def test_silent(net, judge, family):
     (6, True, "3k", "likely", ", while smaller ones behind it did"), (4, False, "3k", "likely", ", while smaller ones behind it did"),
 ])
 def test_mtu_blackhole(net, judge, family, offload, path, confidence, words):
-    """A narrow link behind the router, whose ICMP message is filtered. On its far side the large ones are never seen."""
+    """A narrow link behind the router, whose ICMP message is filtered. On its far side large ones are never seen."""
     net.narrow(offload)
     net.nft("icmp type destination-unreachable drop", "icmpv6 type packet-too-big drop", chain="output")
     _, server = net.capture()
@@ -389,7 +389,11 @@ def test_mtu_blackhole(net, judge, family, offload, path, confidence, words):
     server.wait(lambda packet: packet.sport == 80 and packet.payload and packet.seq == first_data(server), 5)
     judge("conn-mtu-blackhole", "error", confidence, rf":80 sent a segment of 14\d\d bytes again \d times and it never arrived{words}",
           where=["server"])
-    judge(NOTHING, where=["client"])
+    if path == "3k":  # what stands behind the hole came: the receiver can tell
+        judge("conn-mtu-blackhole", "error", "likely", r"bytes of .*:80 never arrived in \d.* s, though what stands behind them did",
+              where=["client"])
+    else:
+        judge(NOTHING, where=["client"])
     popen.kill()
 
 

@@ -163,7 +163,7 @@ def test_queries_that_a_filter_drops(names, watch, family):  # noqa: F811
 
 
 def test_queries_without_a_route(lab, watch, family):
-    """No route to the only server; with a second one that answers nothing is wrong."""
+    """No route to the only server; with a second one that answers nothing is wrong. A resolver that connects is not told of."""
     ns = lab.link()
     there = ns.address(family)
     nowhere = "2001:db8:ffff::53" if family == 6 else "198.51.100.53"
@@ -173,4 +173,6 @@ def test_queries_without_a_route(lab, watch, family):
     assert names.client(GLIBC, "both.test", wrap=names.etc(nowhere, there)) == 1
     agent.silent()
     assert names.client(GLIBC, "both.test", wrap=names.etc(nowhere)) == 0
+    agent.silent()
+    Sender(lab, nowhere, 53, 12, 1, "alone")
     told(agent, "local-no-route", errno="ENETUNREACH")

@@ -47,6 +47,10 @@ class Pair:
         """The far host is gone from one moment to the next: another interface has its place, for which nothing is."""
         self.place.ns.ip(f"link set {self.place.ns.device} address 02:00:00:00:00:99")
 
+    def there_waits(self):
+        """The far FIN is acknowledged: else that host sends it again, asks for our link address and tells its own so."""
+        self.place.ns.run(f"until ss -tnH state fin-wait-2 sport = :{self.port} | grep -q .; do :; done")
+
     def only(self, agent, finding, **want):
         found = agent.assert_only(finding, **want)
         assert found["process"]["pid"] == self.here.pid
@@ -277,6 +281,7 @@ def test_last_ack(watch, pair):
     pair.down(100)
     pair.there.ask(do="close", name="s")
     pair.here.ask(do="end", name="c")
+    pair.there_waits()
     pair.cut()
     pair.here.ask(do="close", name="c")
     found = agent.wait_for(finding="close-last-ack-stuck", state="final")

@@ -432,13 +432,15 @@ def test_run_is_decrypted(lab, where, family):
         bare = lab.dir / "bare.pcapng"
         subprocess.run([SOCKWHY, "read", "-q", "-v", "-w", bare, recording], stdout=subprocess.DEVNULL, timeout=PATIENCE_S,
                        check=True)
-        assert max(int(f["frame.cap_len"]) for f in of_port(bare, port)) < 1000
+        assert max(int(f["frame.cap_len"]) for f in of_port(bare, port)) <= 1024  # headers, and of a ClientHello so much
         # nearest misses: the same packets without secrets; secrets that were there before; headers alone
         locked, headers = lab.dir / "locked.pcapng", lab.dir / "headers.pcapng"
         fetch(lab, locked, url, keys, *whole)
         assert len(locked.read_bytes()) > len(content) and not decrypted(locked, port)
         _, said = fetch(lab, headers, url, keys)
-        assert {int(f["frame.cap_len"]) for f in of_port(headers, port)} <= set(range(40, 101))
+        kept = [int(f["frame.cap_len"]) for f in of_port(headers, port)]
+        hellos = [size for size in kept if size > 100]  # of two sides, on two interfaces at most
+        assert min(kept) >= 40 and len(hellos) <= 4 and max(kept) <= 1024, kept
         assert not decrypted(headers, port)
 
 

@@ -304,6 +304,8 @@ static void raise_memory_lock(void)
 		log_debug("memory lock limit: cannot be raised: %s", strerror(errno));
 }
 
+#define DESCRIPTORS 256 /* that programs, maps and hooks take, about */
+
 static void explain_load_error(const struct attach *attach, int err)
 {
 	struct rlimit limit = { 0 };
@@ -317,6 +319,9 @@ static void explain_load_error(const struct attach *attach, int err)
 		log_hint("ulimit -l unlimited, LimitMEMLOCK=infinity, or CAP_SYS_RESOURCE");
 		return;
 	}
+	/* libbpf may go on with a descriptor that it did not get */
+	if (err == -EBADF && !getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < DESCRIPTORS)
+		err = -EMFILE;
 	log_error_r(err, "kernel side: cannot be loaded");
 	if (err == -EMFILE)
 		log_hint(

@@ -210,7 +210,10 @@ static void handle_syscall(struct join *join, const struct event *event)
 {
 	bool udp = event->syscall.tuple.protocol == IPPROTO_UDP;
 
-	if (event->syscall.call == SYSCALL_SEND || (udp && event->syscall.call == SYSCALL_CONNECT))
+	/* connect() of a datagram socket asks for a route: glibc sorts addresses so, all at port 53 */
+	if (event->syscall.call == SYSCALL_CONNECT && udp)
+		return;
+	if (event->syscall.call == SYSCALL_SEND)
 		datagram_send(join, event);
 	else if (event->syscall.call == SYSCALL_CONNECT)
 		opening_syscall(join, event);
