@@ -47,7 +47,7 @@ def judge(net, schema):
             assert [line["finding"] for line in found] == [expected[0]] * bool(expected[0]), (place, told)
             if expected[0]:
                 line = found[0]
-                assert (line["severity"], line["confidence"]) == expected[1:3], line
+                assert line["severity"] == expected[1] and line["confidence"] in expected[2].split("|"), line
                 assert re.search(expected[3], line["summary"]), (place, line["summary"])
     return check
 
@@ -390,7 +390,8 @@ def test_mtu_blackhole(net, judge, family, offload, path, confidence, words):
     judge("conn-mtu-blackhole", "error", confidence, rf":80 sent a segment of 14\d\d bytes again \d times and it never arrived{words}",
           where=["server"])
     if path == "3k":  # what stands behind the hole came: the receiver can tell
-        judge("conn-mtu-blackhole", "error", "likely", r"bytes of .*:80 never arrived in \d.* s, though what stands behind them did",
+        # likely where the server was heard a second later, which is a matter of its time-outs
+        judge("conn-mtu-blackhole", "error", "likely|possible", r"bytes of .*:80 never arrived in \d.* s, though what stands behind them did",
               where=["client"])
     else:
         judge(NOTHING, where=["client"])
