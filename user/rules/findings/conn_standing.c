@@ -374,8 +374,10 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess)
 	    flow->state != TCP_STATE_LAST_ACK || !is_counted(view) || flow->counts.segments_in ||
 	    asks_for_nothing(&flow->counts))
 		return false;
-	if (!flow->counts.segments_out) /* it may have waited for a word of the client */
+	if (!flow->counts.segments_out) { /* a port check, or it waited for a word of the server */
+		guess->severity = SEVERITY_INFO;
 		return lived_ns < value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+	}
 	/* a server that is stopped, or closes whom it has not heard for long, does so at any time */
 	if ((flow->known & EVENT_K_TIMES) && ns_between(flow->counts.sent_ns, flow->ended_ns) >=
 						     value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS)
