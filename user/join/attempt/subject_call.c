@@ -236,7 +236,7 @@ static void starved_key(const struct attempt *attempt, const struct opening *ope
 const struct subject subject_socket = {
 	.name = "socket",
 	.role = "client",
-	.number = 12,
+	.number = 16,
 	.wakes = WAKE_BIND,
 	.about = starved_about,
 	.key = starved_key,
@@ -247,7 +247,7 @@ const struct subject subject_accept = {
 	.name = "accept",
 	.failed = "could not accept a connection on",
 	.role = "listener",
-	.number = 13,
+	.number = 17,
 	.wakes = WAKE_BIND,
 	.uncounted = true,
 	.about = starved_about,
