@@ -63,6 +63,33 @@ int snapshot_tcp(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/* The socket behind a file of a process (threads share their files); NULL: none, or the agent's. */
+static __always_inline struct sock *held_socket(struct task_struct *task, struct file *file,
+						int protocol)
+{
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
+		return NULL;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return NULL;
+	sk = socket->sk;
+	return sk && sk->sk_protocol == protocol ? sk : NULL;
+}
+
+static __always_inline void snapshot_fill_holder(struct snapshot_record *record,
+						 struct task_struct *task, struct sock *sk)
+{
+	fill_owner(&record->body.owner, task);
+	record->body.owner.cgroup_id = compat_socket_cgroup(sk);
+	record->head.known |= EVENT_K_OWNER;
+	if (record->body.owner.exe[0])
+		record->head.known |= EVENT_K_EXE;
+	record->head.cookie = compat_socket_cookie(sk);
+}
+
 /*
  * Who holds which UDP socket: read when one of them met trouble and nobody knows whose it is, never
  * at the start.
@@ -71,29 +98,17 @@ SEC("iter/task_file")
 int datagram_owners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = held_socket(task, ctx->file, IPPROTO_UDP);
 	struct snapshot_record record;
-	struct socket *socket;
-	struct sock *sk;
 
-	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_UDP)
+	if (!sk)
 		return 0;
 	snapshot_begin(&record);
 	fill_tuple(&record.body.tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_UDP);
 	record.body.state = sk->__sk_common.skc_state;
-	fill_owner(&record.body.owner, task);
-	record.body.owner.cgroup_id = compat_socket_cgroup(sk);
 	record.head.netns = sk->__sk_common.skc_net.net->ns.inum;
-	record.head.known = EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_OWNER;
-	if (record.body.owner.exe[0])
-		record.head.known |= EVENT_K_EXE;
-	record.head.cookie = compat_socket_cookie(sk);
+	record.head.known = EVENT_K_TUPLE | EVENT_K_STATE;
+	snapshot_fill_holder(&record, task, sk);
 	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
 	return 0;
 }
@@ -102,32 +117,18 @@ SEC("iter/task_file")
 int snapshot_owners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = held_socket(task, ctx->file, IPPROTO_TCP);
 	struct snapshot_record record;
-	struct socket *socket;
 	struct tcp_sock *tp;
-	struct sock *sk;
 
-	/* threads share their files */
-	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	if (!sk)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
 	snapshot_begin(&record);
 	snapshot_fill_full(&record, tp);
-	fill_owner(&record.body.owner, task);
-	record.body.owner.cgroup_id = compat_socket_cgroup(sk);
-	record.head.known |= EVENT_K_OWNER;
-	if (record.body.owner.exe[0])
-		record.head.known |= EVENT_K_EXE;
-	record.head.cookie = compat_socket_cookie(sk);
+	snapshot_fill_holder(&record, task, sk);
 	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
 	return 0;
 }
@@ -177,24 +178,16 @@ SEC("iter/task_file")
 int look_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = held_socket(task, ctx->file, IPPROTO_TCP);
 	struct snapshot_record record;
-	struct socket *socket;
 	struct tcp_sock *tp;
-	struct sock *sk;
 	__u32 tgid;
 	__u8 found;
 
-	if (!task || !file || task->tgid != task->pid || task->tgid == (int)knobs.agent_tgid)
+	if (!sk)
 		return 0;
 	tgid = task->tgid;
 	if (knobs.follow && !bpf_map_lookup_elem(&followed_processes, &tgid))
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
@@ -207,12 +200,7 @@ int look_sockets(struct bpf_iter__task_file *ctx)
 	snapshot_fill_full(&record, tp);
 	record.body.look = found;
 	record.head.known |= flow_fill(&record.body.flow, tp, record.body.state, true);
-	fill_owner(&record.body.owner, task);
-	record.body.owner.cgroup_id = compat_socket_cgroup(sk);
-	record.head.known |= EVENT_K_OWNER;
-	if (record.body.owner.exe[0])
-		record.head.known |= EVENT_K_EXE;
-	record.head.cookie = compat_socket_cookie(sk);
+	snapshot_fill_holder(&record, task, sk);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }
