@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The program under test, what it is fed with, and its JSON lines held against the schema."""
 
+import functools
 import json
 import os
 import pathlib
@@ -43,23 +44,27 @@ def pairs_in_order(text):
     return json.loads(text, object_pairs_hook=collect)
 
 
+@functools.cache
+def validators():
+    """The schema, the branch of each type, and validators of branches: to look whether it is a schema takes 0.3 s."""
+    schema = json.loads(SCHEMA.read_text())
+    cls = jsonschema.validators.validator_for(schema)
+    cls.check_schema(schema)
+    names = [branch["$ref"].rsplit("/", 1)[1] for branch in schema["oneOf"]]
+    branches = {schema["$defs"][name]["properties"]["type"]["const"]: name for name in names}
+    return schema, branches, {name: cls({**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]}) for name in names}
+
+
 class Schema:
     """schema/sockwhy.schema.json, each line against the branch of its own type: whose fault it is stays readable."""
 
     def __init__(self):
-        self.schema = json.loads(SCHEMA.read_text())
-        self.cls = jsonschema.validators.validator_for(self.schema)
-        self.cls.check_schema(self.schema)
-        branches = [branch["$ref"].rsplit("/", 1)[1] for branch in self.schema["oneOf"]]
-        self.branches = {self.schema["$defs"][name]["properties"]["type"]["const"]: name for name in branches}
-        self.validators = {}
+        self.schema, self.branches, self.validators = validators()
 
     def validate(self, obj):
         """A parsed line is what the schema says of its type."""
         name = self.branches.get(obj["type"])
         assert name, f"no line is of type {obj['type']}"
-        if name not in self.validators:
-            self.validators[name] = self.cls({**self.schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
         if not self.validators[name].is_valid(obj):
             error = jsonschema.exceptions.best_match(self.validators[name].iter_errors(obj))
             while error.context:
