@@ -383,6 +383,171 @@ static void a_lost_piece_is_lost(void **state)
 	assert_int_equal(way[0].only_bytes[0], 1448);
 }
 
+/* Nearest miss of a loss: the pieces are as long as the segments, and begin elsewhere. */
+static void shifted_segments_are_not_lost(void **state)
+{
+	struct scene *scene = *state;
+	const struct compare_way *way = scene->result.way;
+
+	AROUND(scene, {
+		establish(scene);
+		data(scene, 0, 1, 1448, 3);
+		data(scene, 0, 1449, 1448, 3);
+		data(scene, 1, 1, 1000, 3);
+		data(scene, 1, 1001, 1448, 3);
+		data(scene, 1, 2449, 448, 3);
+	});
+	assert_verdict(judge(scene, 5000), VERDICT_PASSED);
+	assert_int_equal(way[0].only[0][COMPARE_DATA].count, 0);
+	assert_int_equal(way[0].only[1][COMPARE_DATA].count, 0);
+	assert_int_equal(way[0].resegmented, 5);
+}
+
+/* ---- by size ---- */
+
+static void only_large_ones_are_lost(void **state)
+{
+	struct scene *scene = *state;
+
+	AROUND(scene, {
+		establish(scene);
+		data(scene, BOTH, 1, 100, 3);
+		data(scene, 0, 101, 1448, 4);
+		data(scene, 0, 101, 1448, 204);
+		data(scene, 0, 101, 1448, 604);
+		SEND(scene, BOTH, .port = 5000, .flags = TCP_F_ACK, .seq = 1549, .ack = 1,
+		     .stamp = 700, .echo = 7);
+	});
+	assert_verdict(judge(scene, 5000), VERDICT_LARGE_LOST);
+	assert_int_equal(scene->comparison.severity, SEVERITY_ERROR);
+	assert_int_equal(scene->comparison.confidence, CONFIDENCE_LIKELY);
+	assert_string_equal(
+		scene->comparison.what,
+		"only packets of the client with 1448 bytes and more were lost: 3 of them left A "
+		"and never reached B; the largest that did had 100");
+}
+
+/* Nearest misses: one as large came through; and what differs by options only. */
+static void large_ones_are_lost_like_others(void **state)
+{
+	struct scene *scene = *state;
+
+	AROUND(scene, {
+		establish(scene);
+		data(scene, 0, 1, 1448, 4);
+		data(scene, 0, 1449, 1448, 5);
+		data(scene, BOTH, 1, 1420, 204);
+		data(scene, BOTH, 1421, 1448, 205);
+	});
+	assert_verdict(judge(scene, 5000), VERDICT_LOSSY);
+}
+
+/* What is longer than a packet can be was captured before it was cut: its pieces have a length. */
+static void offload_has_no_size(void **state)
+{
+	struct scene *scene = *state;
+
+	AROUND(scene, {
+		establish(scene);
+		data(scene, BOTH, 1, 1448, 3);
+		data(scene, 0, 1449, 14480, 4);
+		data(scene, 0, 15929, 14480, 5);
+		data(scene, BOTH, 1449, 1448, 204);
+	});
+	assert_verdict(judge(scene, 5000), VERDICT_LOSSY);
+}
+
+/* Nothing small came through after them either: the way died, whatever the size. */
+static void a_dead_path_has_no_size(void **state)
+{
+	struct scene *scene = *state;
+
+	AROUND(scene, {
+		establish(scene);
+		data(scene, BOTH, 1, 100, 3);
+		for (__u32 i = 0; i < 4; i++)
+			data(scene, 0, 101, 1448, 4 + 200 * i);
+	});
+	assert_verdict(judge(scene, 5000), VERDICT_PATH_DIED);
+	assert_non_null(strstr(scene->comparison.what, "the largest that passed before had 100"));
+}
+
+/* ---- two resets, and what is not translated ---- */
+
+static void a_reset_that_a_holds_was_seen_by_a(void **state)
+{
+	struct scene *scene = *state;
+
+	AROUND(scene, {
+		establish(scene);
+		SEND(scene, 0, .port = 5000, .flags = TCP_F_RST, .seq = 1);
+		SEND(scene, 1, .port = 5000, .flags = TCP_F_RST, .seq = 77);
+	});
+	assert_verdict(judge(scene, 5000), VERDICT_CANNOT_TELL);
+	assert_string_equal(scene->comparison.what,
+			    "A and B both hold a reset of the client, with different numbers");
+}
+
+/* A packet with the addresses that the other side has, on the client's side. */
+static void give_as_is(struct scene *scene, struct segment segment)
+{
+	struct packet packet = segment_packet(scene, &segment), far = packet;
+
+	pass_box(scene, &segment, &far);
+	scene->ns += MS;
+	give(scene, 1, far, scene->ns);
+	far.ttl++;
+	give(scene, 0, far, scene->ns + MS / 4);
+	scene->ns += MS;
+}
+
+static void translated(struct scene *scene, bool reset)
+{
+	AROUND(scene, {
+		establish(scene);
+		data(scene, BOTH, 1, 40, 3);
+		give_as_is(scene, (struct segment){ .port = 5000,
+						    .from_server = true,
+						    .flags = TCP_F_ACK | TCP_F_PSH,
+						    .seq = 2000001,
+						    .ack = 41,
+						    .length = 7 });
+		if (reset)
+			give_as_is(scene,
+				   (struct segment){ .port = 5000, .flags = TCP_F_RST, .seq = 41 });
+		SEND(scene, BOTH, .port = 5000, .flags = TCP_F_ACK | TCP_F_FIN, .seq = 41, .ack = 1,
+		     .stamp = 900, .echo = 7);
+	});
+}
+
+static void the_client_resets_a_stranger(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->translate = true;
+	translated(scene, true);
+	assert_verdict(judge(scene, 5000), VERDICT_RESET_BY_CLIENT);
+	assert_int_equal(scene->comparison.severity, SEVERITY_ERROR); /* the FIN came later */
+	assert_string_equal(scene->comparison.why,
+			    "the client itself reset what came from 10.0.0.2:80 untranslated: it "
+			    "has no connection with that address");
+	assert_int_equal(scene->result.way[0].untranslated[0], 1);
+	assert_int_equal(scene->result.way[1].untranslated[0], 1);
+	assert_int_equal(scene->result.way[0].only[1][COMPARE_RESET].count, 0);
+	assert_int_equal(scene->result.way[1].only[1][COMPARE_DATA].count, 0);
+}
+
+/* Nearest miss: it passed, and nobody minded. */
+static void what_is_untranslated_is_no_loss(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->translate = true;
+	translated(scene, false);
+	assert_verdict(judge(scene, 5000), VERDICT_PASSED);
+	assert_int_equal(scene->result.way[1].untranslated[0], 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -412,6 +577,14 @@ int main(void)
 		TEST(late_packets_are_told),
 		TEST(cut_segments_are_not_lost),
 		TEST(a_lost_piece_is_lost),
+		TEST(shifted_segments_are_not_lost),
+		TEST(only_large_ones_are_lost),
+		TEST(large_ones_are_lost_like_others),
+		TEST(offload_has_no_size),
+		TEST(a_dead_path_has_no_size),
+		TEST(a_reset_that_a_holds_was_seen_by_a),
+		TEST(the_client_resets_a_stranger),
+		TEST(what_is_untranslated_is_no_loss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,8 @@ static void note_seen(struct compare_conn *conn, const struct held *held,
 	way->seen[held->kind]++;
 	if (packet->flags & PACKET_F_CUT)
 		conn->cut++;
+	if (held->kind == COMPARE_FIN && !way->fin_ns)
+		way->fin_ns = held->ts_ns;
 	if (!way->ttl && held->kind != COMPARE_RESET)
 		way->ttl = held->ttl;
 	if (held->kind == COMPARE_RESET && !way->reset_ns) {
@@ -490,6 +492,9 @@ void compare_finish(struct compare *compare)
 		if (conn->number && !conn->told && !conn->mate)
 			pair_try(compare, 0, conn, true);
 	}
+	for (unsigned int side = 0; side < COMPARE_SIDES; side++)
+		for (__u32 i = 0; conns_at(compare->side[side].table, i); i++)
+			compare_untranslated_join(compare, side, &compare->side[side].conns[i]);
 	for (__u32 i = 0; conns_at(table, i); i++)
 		if (compare->side[0].conns[i].mate)
 			add_late_bounds(compare, &compare->side[0].conns[i]);

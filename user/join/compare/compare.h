@@ -19,7 +19,8 @@
  * the other side: same direction, flags, payload length and sequence number, and the same
  * timestamp or IP identification where both have one, so that a segment that was sent again is
  * never taken for its first sending. Segments that were cut or merged on the way (offload) are
- * recognised by the bytes they cover.
+ * recognised by the bytes they cover. What a translator let pass as it was stands, on the side where it
+ * is a stranger, with the addresses of the other side, and is counted with its connection.
  *
  * What is still waiting at the end was seen on one side only. That is evidence only where the
  * other side could have seen it: enum compare_unsure says why it could not.
@@ -108,6 +109,7 @@ struct compare_only {
 	__u32 count;
 	__u32 unsure; /* of further ones it could not be told: enum compare_unsure in .blind */
 	__u32 blind; /* BIT(enum compare_unsure) */
+	__u32 least_bytes; /* of payload, the shortest that had any; 0: none had */
 	__u64 first_frame;
 	__u64 first_ns;
 	__u64 last_ns;
@@ -129,11 +131,15 @@ struct compare_way {
 	struct compare_only only[COMPARE_SIDES][COMPARE_KIND_COUNT];
 	__u64 only_bytes[COMPARE_SIDES]; /* payload that one side alone saw */
 	__u64 matched_bytes;
+	__u32 matched_most_bytes; /* of payload, the longest segment; of one cut or merged its pieces */
 	__u64 matched_last_ns[COMPARE_SIDES];
+	__u64 matched_data_ns[COMPARE_SIDES]; /* the last with payload */
 	__u32 after_last[COMPARE_SIDES]; /* of .only: later than the last that was matched */
 	__u32 resegmented; /* packets that went through, cut or merged */
 	__u32 copies[COMPARE_SIDES]; /* captured twice: not compared */
 	__u32 unjudged[COMPARE_SIDES]; /* let go before they could be compared */
+	__u32 untranslated[COMPARE_SIDES]; /* passed that side with the other one's addresses */
+	__u64 fin_ns[COMPARE_SIDES]; /* the first FIN, 0 none */
 	struct compare_times times;
 	struct compare_syn syn[COMPARE_SIDES];
 	__u8 ttl[COMPARE_SIDES]; /* of a matched packet, else of any; 0 none */

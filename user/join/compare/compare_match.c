@@ -90,6 +90,8 @@ static void note_only(struct compare *compare, struct compare_conn *conn, const 
 		only->first_frame = held->frame;
 	}
 	only->last_ns = held->ts_ns;
+	if (held->length && (!only->least_bytes || held->length < only->least_bytes))
+		only->least_bytes = held->length;
 	conn->way[held->way].only_bytes += held->length - held->covered;
 	if (match && held->ts_ns > match->way[held->way].last_ns[held->side])
 		conn->way[held->way].after_last++;
@@ -107,6 +109,17 @@ static void held_settle(struct compare *compare, struct held *held)
 		note_only(compare, conn, held);
 	}
 	held_remove(compare, held);
+}
+
+bool held_take(struct compare *compare, struct held_list *list, struct held *held)
+{
+	struct held *first = held_at(compare, list->head);
+
+	if (!first)
+		return false;
+	*held = *first;
+	held_remove(compare, first);
+	return true;
 }
 
 void held_settle_all(struct compare *compare, unsigned int side, struct compare_conn *conn)
@@ -334,6 +347,18 @@ static bool is_of_a_proxy(const struct pair *pair, const struct held *zero)
 	return zero->kind == COMPARE_SYN_ACK && pair->added[zero->way];
 }
 
+/* Payload went through, in one segment of so many bytes. */
+static void note_passed(struct match_way *way, const struct held *zero, const struct held *one,
+			__u32 bytes)
+{
+	if (bytes > way->most_bytes)
+		way->most_bytes = bytes;
+	if (zero->ts_ns > way->data_ns[0])
+		way->data_ns[0] = zero->ts_ns;
+	if (one->ts_ns > way->data_ns[1])
+		way->data_ns[1] = one->ts_ns;
+}
+
 static void take_match(const struct pair *pair, const struct held *zero, const struct held *one,
 		       enum grade grade)
 {
@@ -345,6 +370,8 @@ static void take_match(const struct pair *pair, const struct held *zero, const s
 		way->last_ns[0] = zero->ts_ns;
 	if (one->ts_ns > way->last_ns[1])
 		way->last_ns[1] = one->ts_ns;
+	if (zero->length)
+		note_passed(way, zero, one, zero->length);
 	note_changes(pair->match, zero, one);
 	if (is_of_a_proxy(pair, zero))
 		return;
@@ -360,6 +387,15 @@ struct look {
 	bool resegmented; /* all of its bytes were seen in other segments */
 };
 
+/* The same bytes in a segment that is not the same one: it was sent again. */
+static bool covers_nothing_else(const struct pair *pair, const struct held *waiting,
+				const struct held *packet)
+{
+	__u32 added = pair->added[packet->way];
+
+	return packet->seq == waiting->seq + (packet->side ? added : -added);
+}
+
 /* Whole bytes that both segments hold and that neither was credited with. */
 static void cover(const struct pair *pair, struct held *waiting, struct held *packet)
 {
@@ -368,7 +404,7 @@ static void cover(const struct pair *pair, struct held *waiting, struct held *pa
 	__s64 from, to;
 
 	if (!waiting->length || waiting->kind > COMPARE_FIN || packet->kind > COMPARE_FIN ||
-	    waiting->length == packet->length ||
+	    (waiting->length == packet->length && covers_nothing_else(pair, waiting, packet)) ||
 	    (waiting->timestamps && packet->timestamps && waiting->ts_value != packet->ts_value))
 		return;
 	behind = seq_distance(packet->seq, waiting->seq + (packet->side ? added : -added));
@@ -381,6 +417,9 @@ static void cover(const struct pair *pair, struct held *waiting, struct held *pa
 		return;
 	waiting->covered += (__u32)(to - from);
 	packet->covered += (__u32)(to - from);
+	note_passed(&pair->match->way[packet->way], packet->side ? waiting : packet,
+		    packet->side ? packet : waiting,
+		    waiting->length < packet->length ? waiting->length : packet->length);
 	/* a way like any other, but no bound of a clock: when a merged segment is stamped varies */
 	if (pair->match->ordered)
 		note_way_time(pair->compare, pair->match, packet->side ? waiting : packet,

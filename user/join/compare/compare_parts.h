@@ -81,9 +81,11 @@ struct compare_conn {
 		__u32 copies;
 		__u32 unjudged;
 		struct compare_syn syn;
+		__u32 untranslated;
 		__u8 ttl;
 		__u8 reset_ttl;
 		__u64 reset_ns, reset_frame;
+		__u64 fin_ns;
 	} way[COMPARE_WAYS];
 };
 
@@ -94,8 +96,10 @@ struct match {
 	bool loose; /* timestamps and IP identifications are not looked at any more */
 	struct match_way {
 		__u32 matched[COMPARE_KIND_COUNT];
+		__u32 most_bytes;
 		__u64 bytes;
 		__u64 last_ns[COMPARE_SIDES];
+		__u64 data_ns[COMPARE_SIDES];
 		__u32 resegmented;
 		struct compare_times times;
 		__u8 ttl[COMPARE_SIDES];
@@ -204,6 +208,15 @@ bool match_packet(struct compare *compare, unsigned int side, struct compare_con
 void match_lists(struct compare *compare, struct compare_conn *zero, struct compare_conn *one);
 /* Gives up waiting for everything of a connection. */
 void held_settle_all(struct compare *compare, unsigned int side, struct compare_conn *conn);
+
+/* Takes the first that waits out of a list; false: none does. */
+bool held_take(struct compare *compare, struct held_list *list, struct held *held);
+
+/* ---- compare_untranslated.c ---- */
+
+/* A connection without a mate may be what a translator let pass of another one: then it is that. */
+void compare_untranslated_join(struct compare *compare, unsigned int side,
+			       struct compare_conn *stray);
 
 /* ---- compare_result.c ---- */
 

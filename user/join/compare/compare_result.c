@@ -32,6 +32,8 @@ static void result_add_way(struct compare_way *to, unsigned int side,
 	to->after_last[side] = from->after_last;
 	to->copies[side] = from->copies;
 	to->unjudged[side] = from->unjudged;
+	to->untranslated[side] = from->untranslated;
+	to->fin_ns[side] = from->fin_ns;
 	to->syn[side] = from->syn;
 	if (!to->ttl_matched)
 		to->ttl[side] = from->ttl;
@@ -44,6 +46,8 @@ void compare_result_add_match(struct compare_way *to, const struct match_way *fr
 {
 	memcpy(to->matched, from->matched, sizeof(from->matched));
 	memcpy(to->matched_last_ns, from->last_ns, sizeof(from->last_ns));
+	memcpy(to->matched_data_ns, from->data_ns, sizeof(from->data_ns));
+	to->matched_most_bytes = from->most_bytes;
 	to->matched_bytes = from->bytes;
 	to->resegmented = from->resegmented;
 	to->times = from->times;

@@ -21,6 +21,7 @@
 	X(PASSED, "passed", "it went through")                                              \
 	X(DELAYED, "delayed", "it went through, some packets late")                         \
 	X(LOSSY, "lossy", "it went through, some packets were lost between")                \
+	X(LARGE_LOST, "large-lost", "only large packets were lost between")                 \
 	X(SYN_LOST, "syn-lost", "the SYN never reached the other side")                     \
 	X(SYN_REJECTED, "syn-rejected", "something between refused the SYN")                \
 	X(SERVER_SILENT, "server-silent", "the SYN arrived and was not answered")           \

@@ -201,6 +201,23 @@ static void tell_way(const struct comparison_options *options, const struct comp
 	line(options, way_names[w], buffer);
 }
 
+/* They are counted with the connection that they belong to. */
+static void tell_untranslated(const struct comparison_options *options,
+			      const struct compare_result *result, unsigned int side)
+{
+	__u32 count[2] = { result->way[0].untranslated[side], result->way[1].untranslated[side] };
+	char buffer[300];
+	struct text text = text_of(buffer);
+
+	if (!count[0] && !count[1])
+		return;
+	text_add(&text,
+		 "%u of the client and %u of the server passed %c with the addresses of %c: ",
+		 count[0], count[1], side_letters[side], side_letters[!side]);
+	say_ends(&text, options, &result->end[!side]);
+	line(options, "as is", buffer);
+}
+
 static void tell_changes(const struct comparison_options *options,
 			 const struct compare_result *result, unsigned int way)
 {
@@ -272,6 +289,8 @@ static void tell_text(const struct comparison_options *options, const struct com
 	}
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++)
 		tell_way(options, result, clock, way);
+	for (unsigned int side = 0; side < COMPARE_SIDES; side++)
+		tell_untranslated(options, result, side);
 	for (unsigned int way = 0; way < COMPARE_WAYS; way++)
 		tell_changes(options, result, way);
 }
@@ -296,11 +315,13 @@ static void say_clock(struct text *text, const struct compare_clock *clock)
 	__s64 ns = clock->offset_ns;
 
 	if (!clock->known) {
-		text_add(text, "the offset of the clocks cannot be told: %s",
-			 clock->stepped ? "one of them was set, or is too uneven" :
-			 !clock->samples[0] && !clock->samples[1] ?
-					  "no packet is in both captures for sure" :
-					  "packets of one direction only are in both captures");
+		text_add(
+			text, "the offset of the clocks cannot be told: %s",
+			clock->stepped ?
+				"one of them was set, or is too uneven" :
+			!clock->samples[0] && !clock->samples[1] ?
+				"of no packet in both captures is it sure that it is the same one" :
+				"packets of one direction only are in both captures");
 		return;
 	}
 	text_add(text, "clock B is %lld.%06lld s %s of clock A, give or take %llu.%03llu ms",

@@ -89,6 +89,8 @@ static void put_only(struct json *json, const struct compare_way *way, unsigned 
 		json_open(json, '{');
 		json_pair(json, "kind", compare_kind_name(kind));
 		json_pair_unsigned(json, "packets", only->count);
+		if (only->least_bytes)
+			json_pair_unsigned(json, "least_bytes", only->least_bytes);
 		json_pair_unsigned(json, "first_frame", only->first_frame);
 		json_close(json, '}');
 	}
@@ -129,6 +131,8 @@ static void put_way(struct json *json, const struct compare_result *result,
 	json_open(json, '{');
 	json_pair_unsigned(json, "both", comparison_matched(way));
 	json_pair_unsigned(json, "both_bytes", way->matched_bytes);
+	if (way->matched_most_bytes)
+		json_pair_unsigned(json, "both_largest", way->matched_most_bytes);
 	if (way->resegmented)
 		json_pair_unsigned(json, "resegmented", way->resegmented);
 	put_only(json, way, 0);
@@ -136,6 +140,10 @@ static void put_way(struct json *json, const struct compare_result *result,
 	for (unsigned int side = 0; side < COMPARE_SIDES; side++)
 		if (way->copies[side])
 			json_pair_unsigned(json, side ? "copies_b" : "copies_a", way->copies[side]);
+	for (unsigned int side = 0; side < COMPARE_SIDES; side++)
+		if (way->untranslated[side])
+			json_pair_unsigned(json, side ? "untranslated_b" : "untranslated_a",
+					   way->untranslated[side]);
 	if (compare_delay(clock, result, w, &delay)) {
 		json_key(json, "delay_ns");
 		json_open(json, '{');
