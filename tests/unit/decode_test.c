@@ -394,6 +394,31 @@ static void piece_lengths(void **state)
 	}
 }
 
+/* Equal texts are equal bytes, whatever stood in the ring before: owners are compared so. */
+static void nothing_stands_behind_a_text(void **state)
+{
+	static const __u8 nothing[EVENT_SIZE_MAX];
+
+	(void)state;
+	for (unsigned int kind = 1; kind < EVENT_KIND_COUNT; kind++) {
+		struct record record = record_of(kind, 0x41);
+		struct event event;
+
+		for (const struct field *field = decode_fields(kind); field->name; field++)
+			if (field->type == FIELD_TEXT)
+				record.body[field->offset + 1] = 0;
+		assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+		for (const struct field *field = decode_fields(kind); field->name; field++) {
+			const __u8 *body = (const __u8 *)&event.open + field->offset;
+
+			if (field->type != FIELD_TEXT)
+				continue;
+			assert_int_equal(body[0], 0x41);
+			assert_memory_equal(body + 1, nothing, field->size - 1u);
+		}
+	}
+}
+
 static void drop_without_packet(void **state)
 {
 	struct record record = record_of(EVENT_DROP, 0);
@@ -498,6 +523,7 @@ int main(void)
 		cmocka_unit_test(errnos_out_of_range),
 		cmocka_unit_test(raw_lengths),
 		cmocka_unit_test(piece_lengths),
+		cmocka_unit_test(nothing_stands_behind_a_text),
 		cmocka_unit_test(drop_without_packet),
 		cmocka_unit_test(unparsed_by_the_hook),
 		cmocka_unit_test(only_the_used_part_is_written),

@@ -25,11 +25,17 @@ struct layout {
 	__u16 errnos; /* how many, side by side */
 	__u16 errno_first; /* offset of the first */
 	__u16 flow; /* where its struct event_flow begins, 0: it has none */
-	__u16 text_end[TEXTS_MAX]; /* the last byte of each char array */
+	struct { /* its char arrays */
+		__u16 at;
+		__u16 size;
+	} text[TEXTS_MAX];
 };
 
-#define END(body, member) (offsetof(struct body, member) + sizeof(((struct body *)0)->member) - 1)
-#define OWNER_TEXTS(body) END(body, owner.comm), END(body, owner.leader), END(body, owner.exe)
+#define TEXT(body, member)                                                        \
+	{                                                                         \
+		offsetof(struct body, member), sizeof(((struct body *)0)->member) \
+	}
+#define OWNER_TEXTS(body) TEXT(body, owner.comm), TEXT(body, owner.leader), TEXT(body, owner.exe)
 #define CHOICE(body, member, first, count)                                        \
 	.choice = offsetof(struct body, member),                                  \
 	.choice_size = sizeof(((struct body *)0)->member), .choice_first = first, \
@@ -42,7 +48,7 @@ struct layout {
 static const struct layout layouts[] = {
 	[EVENT_OPEN] = { .size = sizeof(struct ev_open),
 			 .texts = 3,
-			 .text_end = { OWNER_TEXTS(ev_open) },
+			 .text = { OWNER_TEXTS(ev_open) },
 			 CHOICE(ev_open, how, 0, OPEN_HOW_COUNT) },
 	[EVENT_STATE] = { .size = sizeof(struct ev_socket),
 			  ERRNOS(ev_socket, error, 2),
@@ -61,7 +67,7 @@ static const struct layout layouts[] = {
 	[EVENT_DROP] = { .size = sizeof(struct ev_drop), RAW(ev_drop, 1) },
 	[EVENT_SYSCALL] = { .size = sizeof(struct ev_syscall),
 			    .texts = 3,
-			    .text_end = { OWNER_TEXTS(ev_syscall) },
+			    .text = { OWNER_TEXTS(ev_syscall) },
 			    ERRNOS(ev_syscall, error, 1),
 			    CHOICE(ev_syscall, call, 0, SYSCALL_COUNT) },
 	[EVENT_LISTEN_FULL] = { .size = sizeof(struct ev_listener) },
@@ -70,48 +76,48 @@ static const struct layout layouts[] = {
 	[EVENT_NEIGHBOR] = { .size = sizeof(struct ev_neighbor) },
 	[EVENT_TASK] = { .size = sizeof(struct ev_task),
 			 .texts = 4,
-			 .text_end = { OWNER_TEXTS(ev_task), END(ev_task, path) },
+			 .text = { OWNER_TEXTS(ev_task), TEXT(ev_task, path) },
 			 CHOICE(ev_task, how, 0, TASK_HOW_COUNT) },
 	[EVENT_PIECE] = { .size = offsetof(struct ev_piece, bytes), .has_piece = 1 },
 	[EVENT_START] = { .size = sizeof(struct ev_start),
 			  .texts = 5,
-			  .text_end = { END(ev_start, version), END(ev_start, release),
-					END(ev_start, machine), END(ev_start, host),
-					END(ev_start, arguments) } },
+			  .text = { TEXT(ev_start, version), TEXT(ev_start, release),
+				    TEXT(ev_start, machine), TEXT(ev_start, host),
+				    TEXT(ev_start, arguments) } },
 	[EVENT_HOOK] = { .size = sizeof(struct ev_hook),
 			 .texts = 2,
-			 .text_end = { END(ev_hook, name), END(ev_hook, why) },
+			 .text = { TEXT(ev_hook, name), TEXT(ev_hook, why) },
 			 ERRNOS(ev_hook, error, 1),
 			 CHOICE(ev_hook, state, 0, HOOK_STATE_COUNT) },
 	[EVENT_CLOCK] = { .size = sizeof(struct ev_clock) },
 	[EVENT_TICK] = { .size = sizeof(struct ev_tick) },
 	[EVENT_INTERFACE] = { .size = sizeof(struct ev_interface),
 			      .texts = 2,
-			      .text_end = { END(ev_interface, name), END(ev_interface, type) } },
+			      .text = { TEXT(ev_interface, name), TEXT(ev_interface, type) } },
 	[EVENT_NETNS] = { .size = sizeof(struct ev_netns),
 			  .texts = 1,
-			  .text_end = { END(ev_netns, name) } },
+			  .text = { TEXT(ev_netns, name) } },
 	[EVENT_NAME] = { .size = sizeof(struct ev_name),
 			 .texts = 1,
-			 .text_end = { END(ev_name, text) },
+			 .text = { TEXT(ev_name, text) },
 			 CHOICE(ev_name, space, 0, NAME_SPACE_COUNT) },
 	[EVENT_PROCESS] = { .size = sizeof(struct ev_process),
 			    .texts = 5,
-			    .text_end = { END(ev_process, exe), END(ev_process, unit),
-					  END(ev_process, container), END(ev_process, cgroup),
-					  END(ev_process, command) } },
+			    .text = { TEXT(ev_process, exe), TEXT(ev_process, unit),
+				      TEXT(ev_process, container), TEXT(ev_process, cgroup),
+				      TEXT(ev_process, command) } },
 	[EVENT_SOCKET] = { .size = sizeof(struct ev_snapshot),
 			   FLOW_AT(ev_snapshot),
 			   .texts = 3,
-			   .text_end = { OWNER_TEXTS(ev_snapshot) } },
+			   .text = { OWNER_TEXTS(ev_snapshot) } },
 	[EVENT_FACT] = { .size = sizeof(struct ev_fact),
 			 .texts = 2,
-			 .text_end = { END(ev_fact, name), END(ev_fact, text) },
+			 .text = { TEXT(ev_fact, name), TEXT(ev_fact, text) },
 			 ERRNOS(ev_fact, error, 1),
 			 CHOICE(ev_fact, what, FACT_NONE + 1, FACT_COUNT) },
 	[EVENT_CHANGE] = { .size = sizeof(struct ev_change),
 			   .texts = 1,
-			   .text_end = { END(ev_change, text) },
+			   .text = { TEXT(ev_change, text) },
 			   CHOICE(ev_change, what, 0, CHANGE_COUNT) },
 	[EVENT_LOST] = { .size = sizeof(struct ev_lost) },
 	[EVENT_SUPPRESSED] = { .size = sizeof(struct ev_lost) },
@@ -236,6 +242,17 @@ static int decode_raw(const struct layout *layout, const __u8 *bytes, size_t len
 	return 0;
 }
 
+/*
+ * Ends a text within its @size bytes and clears what stands behind it: of a record from the ring that
+ * is what was there before, and equal owners are equal bytes.
+ */
+static void end_text(char *text, size_t size)
+{
+	size_t length = strnlen(text, size - 1);
+
+	memset(text + length, 0, size - length);
+}
+
 /* @length: bytes of the whole body in the record. */
 static int decode_piece(const __u8 *bytes, size_t length, struct event *event)
 {
@@ -297,7 +314,7 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	if (!choice_is_known(layout, body) || !errnos_are_known(layout, body))
 		return -EBADMSG;
 	for (unsigned int i = 0; i < layout->texts; i++)
-		body[layout->text_end[i]] = '\0';
+		end_text((char *)body + layout->text[i].at, layout->text[i].size);
 	return 0;
 }
 
