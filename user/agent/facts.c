@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* facts.c - the facts of a replay */
+/* facts.c - what is asked of a path, and the facts of a replay */
 
 #include <string.h>
 
 #include "agent/facts.h"
+#include "util/array.h"
 
 /*
  * A recording made by hand cannot know the attempt's number: its facts carry request 0 and belong
@@ -50,4 +51,27 @@ int facts_replay_fetch(void *ctx, const struct fact_request *wanted,
 			return err;
 	}
 	return 0;
+}
+
+bool facts_want_path(const struct attempt *attempt, const struct verdict *verdict,
+		     const struct fact_request *asked, struct fact_request *path)
+{
+	const struct opening *opening =
+		verdict->opening ? verdict->opening : attempt_decider(attempt);
+
+	if (!opening || verdict->state == FINDING_CLEARED)
+		return false;
+	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == opening->netns)
+		return false;
+	*path = (struct fact_request){
+		.attempt = attempt->id,
+		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+		.netns = opening->netns,
+		.pid = attempt->owner->tgid,
+		.uid = attempt->owner->uid,
+		.tuple = opening->tuple,
+		.mark = opening->mark,
+		.bound_ifindex = opening->bound_ifindex,
+	};
+	return true;
 }

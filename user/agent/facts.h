@@ -37,3 +37,10 @@ struct facts_replay {
 
 int facts_replay_fetch(void *ctx, const struct fact_request *wanted,
 		       const struct fact_request *path);
+
+/*
+ * The path of a connection is told whatever a rule quotes: it is asked for in the socket's own
+ * namespace where the rule asks elsewhere, or for something else. Returns false if it need not be.
+ */
+bool facts_want_path(const struct attempt *attempt, const struct verdict *verdict,
+		     const struct fact_request *asked, struct fact_request *path);

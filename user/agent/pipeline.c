@@ -10,6 +10,7 @@
 #include "agent/mask_told.h"
 #include "agent/pipeline.h"
 #include "util/array.h"
+#include "util/hot.h"
 #include "util/log.h"
 
 /*
@@ -155,33 +156,6 @@ static bool budget_take(struct pipeline *pipeline, __u32 *spent, __u32 limit)
 	return true;
 }
 
-/*
- * The path of a connection is told whatever a rule quotes: it is asked for in the socket's own
- * namespace where the rule asks elsewhere, or for something else. Returns false if it need not be.
- */
-static bool want_path(const struct attempt *attempt, const struct verdict *verdict,
-		      const struct fact_request *asked, struct fact_request *path)
-{
-	const struct opening *opening =
-		verdict->opening ? verdict->opening : attempt_decider(attempt);
-
-	if (!opening || verdict->state == FINDING_CLEARED)
-		return false;
-	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == opening->netns)
-		return false;
-	*path = (struct fact_request){
-		.attempt = attempt->id,
-		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
-		.netns = opening->netns,
-		.pid = attempt->owner->tgid,
-		.uid = attempt->owner->uid,
-		.tuple = opening->tuple,
-		.mark = opening->mark,
-		.bound_ifindex = opening->bound_ifindex,
-	};
-	return true;
-}
-
 /* Returns true if facts may have arrived, so that the verdict is to be made again. */
 static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt,
 			const struct verdict *verdict)
@@ -193,7 +167,7 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 		return false;
 	asks = rules_want(pipeline->join, attempt, verdict, &wanted);
 	wanted.attempt = attempt->id;
-	asks_path = want_path(attempt, verdict, &wanted, &path);
+	asks_path = facts_want_path(attempt, verdict, &wanted, &path);
 	if (!asks && !asks_path)
 		return false;
 	pipeline->depth++;
@@ -391,13 +365,11 @@ static void tell_record(struct pipeline *pipeline, const struct event *event)
 }
 
 /* What is shown of events beside findings. */
-static void tell_event(struct pipeline *pipeline, const struct event *event)
+APART void tell_event(struct pipeline *pipeline, const struct event *event)
 {
 	const struct join *join = pipeline->join;
 	struct event masked;
 
-	if (event->head.kind == EVENT_FRAME && !pipeline->options->verbose)
-		return; /* nearly every event of a capture */
 	if (pipeline->mask) {
 		masked = *event;
 		mask_told_event(pipeline->mask, &masked);
@@ -440,43 +412,16 @@ static int take_flows(struct pipeline *pipeline, const struct event *event)
 	return is_over(pipeline) ? -ECANCELED : 0;
 }
 
-/* What every event passes, after it was kept. */
-static int take_event(struct pipeline *pipeline, const struct event *event)
+/* What only records bring that are no frames, who have no owner and make nothing end. */
+static void learn(struct pipeline *pipeline, const struct event *event)
 {
-	struct event masked;
-
-	if (event->head.kind == EVENT_END)
-		return 0; /* of the file, not of what it tells */
-	if (pipeline->picking)
-		return pick_event(pipeline, event);
-	if (pipeline->mask && event->head.kind == EVENT_NETNS) {
-		masked = *event;
-		mask_told_namespace(pipeline->mask, &masked.netns);
-		event = &masked;
-	}
-	pipeline->taken++;
-	if (event->head.kind == EVENT_FRAME || event->head.kind == EVENT_PIECE || has_bytes(event))
-		pipeline->taken_last = pipeline->taken;
-	join_event(pipeline->join, event);
-	if (event->head.ts_ns > pipeline->last_ns)
-		pipeline->last_ns = event->head.ts_ns;
-	if (!pipeline->first_ns)
-		pipeline->first_ns = event->head.ts_ns;
 	pipeline->opened |= (event->head.flags & EVENT_F_FOLLOWED) &&
 			    (event->head.kind == EVENT_OPEN || event->head.kind == EVENT_SYSCALL);
-	if (event->head.kind != EVENT_FRAME) /* which has no owner */
-		filter_learn(pipeline->filter, event);
-	if (pipeline->mask) /* before anything is said of it */
-		mask_learn_event(pipeline->mask, event);
-	if (pipeline->flows)
-		return take_flows(pipeline, event);
-	if (pipeline->outlets.want_records)
-		tell_record(pipeline, event);
-	tell_event(pipeline, event);
-	if (pipeline->depth)
-		return 0;
+	filter_learn(pipeline->filter, event);
+}
 
-	judge_due(pipeline);
+static void end_record(struct pipeline *pipeline, const struct event *event)
+{
 	if (event->head.kind == EVENT_TICK) {
 		pipeline->ticked = true;
 		tell_idle(pipeline, false);
@@ -485,7 +430,49 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	/* last, because what is learned are records of their own, which stand behind this one */
 	if (pipeline->facts.learn)
 		pipeline->facts.learn(pipeline->facts.ctx, event);
+}
+
+/* What every event passes, after it was kept. */
+static int take_event(struct pipeline *pipeline, const struct event *event)
+{
+	bool frame = event->head.kind == EVENT_FRAME; /* nearly every event of a capture */
+
+	if (pipeline->picking)
+		return pick_event(pipeline, event);
+	pipeline->taken++;
+	if (frame || event->head.kind == EVENT_PIECE || has_bytes(event))
+		pipeline->taken_last = pipeline->taken;
+	join_event(pipeline->join, event);
+	if (event->head.ts_ns > pipeline->last_ns)
+		pipeline->last_ns = event->head.ts_ns;
+	if (!pipeline->first_ns)
+		pipeline->first_ns = event->head.ts_ns;
+	if (!frame)
+		learn(pipeline, event);
+	if (pipeline->mask) /* before anything is said of it */
+		mask_learn_event(pipeline->mask, event);
+	if (pipeline->flows)
+		return take_flows(pipeline, event);
+	if (pipeline->outlets.want_records)
+		tell_record(pipeline, event);
+	if (!frame || pipeline->options->verbose)
+		tell_event(pipeline, event);
+	if (pipeline->depth)
+		return 0;
+	judge_due(pipeline);
+	if (!frame)
+		end_record(pipeline, event);
 	return is_over(pipeline) ? -ECANCELED : 0;
+}
+
+/* Of a stream of records; of a capture nothing else comes than what is made here. */
+static int take_record(struct pipeline *pipeline, struct event *event)
+{
+	if (event->head.kind == EVENT_END)
+		return 0; /* of the file, not of what it tells */
+	if (event->head.kind == EVENT_NETNS && pipeline->mask && !pipeline->picking)
+		mask_told_namespace(pipeline->mask, &event->netns);
+	return take_event(pipeline, event);
 }
 
 static void count_bad(struct pipeline *pipeline)
@@ -507,7 +494,7 @@ static int take_waiting(struct pipeline *pipeline)
 		if (got < 0)
 			count_bad(pipeline);
 		else
-			err = take_event(pipeline, &event);
+			err = take_record(pipeline, &event);
 	}
 	pipeline->waiting_taken = false;
 	return err;
@@ -527,7 +514,7 @@ int pipeline_take(void *ctx, const void *record, size_t size)
 		count_bad(pipeline);
 		return 0;
 	}
-	return take_event(pipeline, &event);
+	return take_record(pipeline, &event);
 }
 
 /* No record is left: packets are told as far as they came. */
