@@ -5,36 +5,6 @@
 #include <stdint.h>
 
 #include "decode/link.h"
-#include "util/hot.h"
-
-/*
- * Numbers of tcpdump's registry of link types (LINKTYPE_*), which differ from the DLT_* of some
- * systems: raw IP has three.
- */
-enum {
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_TOKEN_RING = 6,
-	LINK_PPP = 9,
-	LINK_FDDI = 10,
-	LINK_DLT_RAW = 12,
-	LINK_DLT_RAW_OPENBSD = 14,
-	LINK_PPP_HDLC = 50,
-	LINK_PPP_ETHER = 51,
-	LINK_ATM_RFC1483 = 100, /* IEEE 802.2 at once */
-	LINK_RAW = 101,
-	LINK_C_HDLC = 104,
-	LINK_LOOP = 108,
-	LINK_LINUX_SLL = 113,
-	LINK_PPP_PPPD = 166,
-	LINK_PPP_WITH_DIR = 204,
-	LINK_MPLS = 219,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
-	LINK_NFLOG = 239,
-	LINK_PKTAP = 258,
-	LINK_LINUX_SLL2 = 276,
-};
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
@@ -261,8 +231,6 @@ static enum event_unread unwrap_ethernet(struct link *link)
 		return UNREAD_CUT;
 	ethertype = be16(link->at + 12);
 	link_skip(link, ETH_HLEN);
-	if (ethertype == ETH_P_IP) /* nearly always */
-		return arrive(link);
 	return link_unwrap_ethertype(link, ethertype);
 }
 
@@ -387,7 +355,7 @@ static enum event_unread unwrap_ppp_direction(struct link *link, bool in_place)
 	return link_unwrap_ppp(link);
 }
 
-APART enum event_unread unwrap_type(struct link *link, __u16 type)
+static enum event_unread unwrap_type(struct link *link, __u16 type)
 {
 	switch (type) {
 	case LINK_ETHERNET:
@@ -463,7 +431,5 @@ static enum event_unread unwrap_pktap(struct link *link)
 
 enum event_unread link_unwrap(struct link *link, __u16 type)
 {
-	if (type == LINK_ETHERNET) /* nearly always */
-		return unwrap_ethernet(link);
 	return type == LINK_PKTAP ? unwrap_pktap(link) : unwrap_type(link, type);
 }

@@ -7,6 +7,35 @@
 
 #include "event.h"
 
+/*
+ * Numbers of tcpdump's registry of link types (LINKTYPE_*), which differ from the DLT_* of some
+ * systems: raw IP has three.
+ */
+enum {
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_TOKEN_RING = 6,
+	LINK_PPP = 9,
+	LINK_FDDI = 10,
+	LINK_DLT_RAW = 12,
+	LINK_DLT_RAW_OPENBSD = 14,
+	LINK_PPP_HDLC = 50,
+	LINK_PPP_ETHER = 51,
+	LINK_ATM_RFC1483 = 100, /* IEEE 802.2 at once */
+	LINK_RAW = 101,
+	LINK_C_HDLC = 104,
+	LINK_LOOP = 108,
+	LINK_LINUX_SLL = 113,
+	LINK_PPP_PPPD = 166,
+	LINK_PPP_WITH_DIR = 204,
+	LINK_MPLS = 219,
+	LINK_IPV4 = 228,
+	LINK_IPV6 = 229,
+	LINK_NFLOG = 239,
+	LINK_PKTAP = 258,
+	LINK_LINUX_SLL2 = 276,
+};
+
 /* What is left of a frame; each layer that is taken off moves .at on. */
 struct link {
 	const __u8 *at;
