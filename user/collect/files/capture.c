@@ -154,7 +154,7 @@ APART void mend_time(struct capture *capture, __u64 before_ns)
 }
 
 /* Moves the file on to its next frame. Returns as captures_next(): 0 at its end, told. */
-static int advance(struct captures *captures, struct capture *capture)
+INLINED int advance(struct captures *captures, struct capture *capture)
 {
 	struct capture_frame *frame = &capture->frame;
 	struct capture_interface *interface;
@@ -222,6 +222,8 @@ APART void end_file(struct captures *captures, size_t at)
 
 APART int prime(struct captures *captures)
 {
+	if (captures->primed)
+		return 0; /* all have ended */
 	captures->primed = true;
 	for (size_t i = 0; i < captures->open;) {
 		int result = advance(captures, captures->heap[i]);
@@ -239,21 +241,19 @@ APART int prime(struct captures *captures)
 
 int captures_next(struct captures *captures, const struct capture_frame **frame)
 {
-	int result = 1;
+	int result;
 
-	if (!captures->primed) {
-		result = prime(captures);
-		if (result)
-			return result;
-	} else if (captures->given) {
+	if (captures->given) {
 		result = advance(captures, captures->heap[0]);
-		if (result < 0)
-			return result;
 		if (!result)
 			end_file(captures, 0);
-		if (captures->open > 1)
+		if (captures->open > 1 && result >= 0)
 			sift_down(captures, 0);
+	} else {
+		result = prime(captures);
 	}
+	if (result < 0)
+		return result;
 	captures->given = captures->open;
 	if (!captures->open)
 		return 0;
