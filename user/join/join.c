@@ -123,6 +123,17 @@ static void tell_connection(struct join *join, const struct connection *over)
 		attempt_connection(join, over);
 }
 
+/* Whoever had to leave the table for the last frame, or lost its ports to it. */
+static void tell_leaving(struct join *join)
+{
+	const struct conn *gone = conns_gone(join->conns);
+
+	if (gone)
+		tell_connection(join, connection_leave(join, gone));
+	if (join->look.replaced)
+		tell_connection(join, connection_leave(join, join->look.replaced));
+}
+
 /* A look was told whole: what it did not find is as it should be. */
 static void take_look(struct join *join, const struct ev_tick *tick, __u64 now_ns)
 {
@@ -274,7 +285,7 @@ static const struct conn *follow(struct join *join, const struct event *event)
 	if (!conn)
 		return NULL;
 	conn->sources |= CONN_ALL_PACKETS;
-	conns_take_packet(join->conns, conn, packet, &ends, event->head.netns, event->head.ts_ns, 0,
+	conns_take_packet(join->conns, conn, packet, event->head.netns, event->head.ts_ns, 0,
 			  &join->look);
 	return conn;
 }
@@ -353,15 +364,15 @@ static void handle_segment(struct join *join, const struct event *event)
 	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
 				   packet->destination_port);
 	struct conn *conn = conns_of_packet(join->conns, packet, &ends, netns, &join->look);
-	const struct conn *gone;
+	bool known = conn;
 
 	/* judged once, before anybody asks what it means */
 	if (join->limits.segments && stream_is_segment(packet)) {
 		if (!conn)
 			conn = captured_conn(join, &ends, netns);
 		if (conn)
-			conns_take_packet(join->conns, conn, packet, &ends, netns,
-					  event->head.ts_ns, event->frame.frame, &join->look);
+			conns_take_packet(join->conns, conn, packet, netns, event->head.ts_ns,
+					  event->frame.frame, &join->look);
 	}
 	if (lookup_awaits_tcp(join) && !join->look.copy) {
 		if (lookup_segment(join, event) && conn)
@@ -371,17 +382,14 @@ static void handle_segment(struct join *join, const struct event *event)
 	/* nearly every packet is of a connection that has been told to have begun */
 	if (!conn || conn->watched || conn->mirror ||
 	    (packet->tcp_flags & (TCP_F_SYN | TCP_F_RST))) {
+		known = false;
 		conn = capture_segment(join, event, &ends, conn, &join->look);
 		tell_openings(join, event->head.ts_ns); /* before what is said on it */
 	}
 	if (!join->talks)
 		return;
-	/* of any frame: also one that is too short to be followed makes a conn */
-	gone = conns_gone(join->conns);
-	if (gone)
-		tell_connection(join, connection_leave(join, gone));
-	if (join->look.replaced)
-		tell_connection(join, connection_leave(join, join->look.replaced));
+	if (!known) /* it may have made a conn, also one that is too short to be followed */
+		tell_leaving(join);
 	if (join->look.stream)
 		tell_connection(join, connection_packet(join, conn, event));
 }

@@ -18,6 +18,7 @@
  *     flow      what its socket counted, under flows: begin, owner, figures, end
  *     stream    segment by segment, while every packet comes: of captures, under run. Packets are
  *               taken where the first of them was seen, in that namespace
+ *     talk      who speaks and who waits, above the segments of a capture
  *
  * It is found by its socket's cookie, and by its two ends: those of its own, and those that NAT of
  * this machine was seen to give it (an alias). Of several with the same ends the newest comes first.
@@ -49,6 +50,7 @@ enum conn_queue {
 };
 
 struct attempt_slot;
+struct connection;
 struct conns;
 struct opening_slot;
 struct owners;
@@ -78,6 +80,7 @@ struct conn {
 	bool closed; /* its process closed it, and was judged by that: what follows is its end */
 	bool unread; /* its process does not read: the cause of what its other end meets */
 	struct stream *stream; /* NULL: its segments are not followed */
+	struct connection *talk; /* what is said on it; NULL: nothing yet, or nobody asks */
 	struct opening_slot *opening; /* NULL: none, or it was told */
 	struct flow_entry *flow; /* NULL: its socket's figures are not told */
 	struct attempt_slot *attempt; /* about it as it stands; NULL while nothing notable happens */
@@ -156,7 +159,8 @@ struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u3
 
 /*
  * The one whose segments a packet with these ends belongs to in @netns. A SYN that begins another
- * connection makes the one before unfound: @look->replaced, and @look->flags says so.
+ * connection makes the one before unfound: @look->replaced, and @look->flags says so. @look: zeros;
+ * .from is set.
  */
 struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
 			     const struct ends *ends, __u32 netns, struct stream_look *look);
@@ -164,10 +168,18 @@ struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
 /* A new one that a packet with these ends tells of. */
 struct conn *conns_add_packet(struct conns *conns, const struct ends *ends, __u32 netns);
 
-/* Takes one segment of @conn, which gets its stream if it has none yet. */
-void conns_take_packet(struct conns *conns, struct conn *conn, const struct packet *packet,
-		       const struct ends *ends, __u32 netns, __u64 ts_ns, __u64 frame,
-		       struct stream_look *look);
+/* From this packet on the segments of @conn are followed, as they pass in @netns. */
+void conns_follow(struct conns *conns, struct conn *conn, __u32 netns, __u64 ts_ns, __u64 frame);
+
+/* Takes one segment of @conn. @look: of conns_of_packet(). */
+static inline void conns_take_packet(struct conns *conns, struct conn *conn,
+				     const struct packet *packet, __u32 netns, __u64 ts_ns,
+				     __u64 frame, struct stream_look *look)
+{
+	if (!conn->stream)
+		conns_follow(conns, conn, netns, ts_ns, frame);
+	stream_take(conn->stream, &conn->ends, packet, ts_ns, frame, look);
+}
 
 /*
  * One packet where nothing but segments is known: all of the above. @frame: its number in the

@@ -485,7 +485,7 @@ struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
 {
 	struct conn *conn = find(conns, ends, netns);
 
-	*look = (struct stream_look){ .from = ends->from };
+	look->from = ends->from;
 	if (!conn)
 		return NULL;
 	if ((packet->tcp_flags & TCP_F_SYN) && conn->stream &&
@@ -513,17 +513,11 @@ struct conn *conns_add_packet(struct conns *conns, const struct ends *ends, __u3
 	return conn;
 }
 
-void conns_take_packet(struct conns *conns, struct conn *conn, const struct packet *packet,
-		       const struct ends *ends, __u32 netns, __u64 ts_ns, __u64 frame,
-		       struct stream_look *look)
+void conns_follow(struct conns *conns, struct conn *conn, __u32 netns, __u64 ts_ns, __u64 frame)
 {
-	look->from = ends->from;
-	if (!conn->stream) {
-		conn->stream = &conns->streams[conns_index(conns, conn)];
-		conn->stream_netns = netns;
-		stream_begin(conn->stream, &conn->ends, conns->streams_seen++, ts_ns, frame);
-	}
-	stream_take(conn->stream, &conn->ends, packet, ts_ns, frame, look);
+	conn->stream = &conns->streams[conns_index(conns, conn)];
+	conn->stream_netns = netns;
+	stream_begin(conn->stream, &conn->ends, conns->streams_seen++, ts_ns, frame);
 }
 
 struct stream_look conns_packet(struct conns *conns, const struct packet *packet, __u64 ts_ns,
@@ -541,7 +535,7 @@ struct stream_look conns_packet(struct conns *conns, const struct packet *packet
 	if (!conn) /* not recent: of many with one packet each, a scan, none may push out who speaks */
 		conn = conns_add_packet(conns, &ends, netns);
 	if (conn)
-		conns_take_packet(conns, conn, packet, &ends, netns, ts_ns, frame, &look);
+		conns_take_packet(conns, conn, packet, netns, ts_ns, frame, &look);
 	return look;
 }
 

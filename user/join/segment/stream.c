@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* stream.c - one TCP connection followed segment by segment: its begin, and the way of a segment */
+/* stream.c - one TCP connection followed segment by segment: its begin */
 
 #include "join/segment/stream_judge.h"
 
@@ -29,12 +29,4 @@ bool stream_begins_another(const struct stream *stream, const struct packet *pac
 
 	return (packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK)) == TCP_F_SYN &&
 	       (side->state & SIDE_BEGUN) && packet->seq != side->isn;
-}
-
-void stream_take(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-		 __u64 ts_ns, __u64 frame, struct stream_look *look)
-{
-	stream->last_frame = frame;
-	look->stream = stream;
-	stream_judge(stream, ends, packet, ts_ns, look);
 }

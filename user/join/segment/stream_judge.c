@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* stream_judge.c - what one segment is, by what both sides sent before it */
+/* stream_judge.c - one segment is taken: what it is, by what both sides sent before it */
 
 #include "join/segment/copy.h"
 #include "join/segment/stream_judge.h"
@@ -331,13 +331,15 @@ static void take_over(struct stream_side *from, struct stream_side *to, const st
 	}
 }
 
-void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-		  __u64 ts_ns, struct stream_look *look)
+void stream_take(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
+		 __u64 ts_ns, __u64 frame, struct stream_look *look)
 {
 	struct stream_side *from = ELEMENT(stream->side, look->from);
 	struct stream_side *to = ELEMENT(stream->side, !look->from);
 	bool probe = false;
 
+	stream->last_frame = frame;
+	look->stream = stream;
 	copy_of_segment(from, to, packet, ts_ns, look);
 	if (!goes_on(from, to, packet))
 		probe = judge_any(stream, from, to, packet, ts_ns, &look->flags);

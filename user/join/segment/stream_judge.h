@@ -11,10 +11,6 @@ static inline __u32 stream_segment_end(const struct packet *packet)
 	       ((packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN)) != 0);
 }
 
-/* Adds to @look what the segment is, then takes it over into @stream. */
-void stream_judge(struct stream *stream, struct conn_ends *ends, const struct packet *packet,
-		  __u64 ts_ns, struct stream_look *look);
-
 /* stream_count.c: the figures of both sides, before the segment is what the next is compared with. */
 void stream_count(struct stream *stream, struct stream_side *from, struct stream_side *to,
 		  const struct packet *packet, __u64 ts_ns, __u32 flags);

@@ -107,12 +107,11 @@ const struct connection *connection_finish_next(struct join *join)
 	const struct conn *conn;
 
 	while ((conn = conns_at(join->conns, join->talks->finished))) {
-		struct connection *connection = &join->talks->connections[join->talks->finished];
+		struct connection *connection = conn->talk;
 		const struct connection *over;
 
 		join->talks->finished++;
-		if (!conn->queue || !conn->stream || !connection->begun || connection->told ||
-		    connection->number != (__u32)conn->stream->number)
+		if (!conn->queue || !connection || connection->told)
 			continue;
 		connection->ended_ns = join->now_ns;
 		over = end(join, connection, conn->stream);
@@ -388,20 +387,10 @@ static void take_marks(struct connection *connection, const struct stream *strea
 		side->reset = mark_of(event);
 }
 
-static struct connection *slot_of(struct join *join, const struct conn *conn)
+APART void begin_talk(struct join *join, struct conn *conn)
 {
-	return &join->talks->connections[conns_index(join->conns, conn)];
-}
-
-/* The connection of the packet's stream, made new where the slot was another's. */
-static struct connection *connection_of(struct join *join, const struct conn *conn)
-{
-	struct connection *connection = slot_of(join, conn);
-
-	if (connection->begun && connection->number == (__u32)conn->stream->number)
-		return connection;
-	*connection = (struct connection){ .begun = true, .number = (__u32)conn->stream->number };
-	return connection;
+	conn->talk = &join->talks->connections[conns_index(join->conns, conn)];
+	*conn->talk = (struct connection){ .number = (__u32)conn->stream->number };
 }
 
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
@@ -446,17 +435,10 @@ static void take_payload(struct join *join, struct connection *connection,
 
 const struct connection *connection_leave(struct join *join, const struct conn *conn)
 {
-	struct connection *connection;
-
-	if (!conn || !conn->stream)
-		return NULL;
-	connection = slot_of(join, conn);
-	if (!connection->begun || connection->number != (__u32)conn->stream->number)
-		return NULL;
-	return end(join, connection, conn->stream);
+	return conn->talk ? end(join, conn->talk, conn->stream) : NULL;
 }
 
-const struct connection *connection_packet(struct join *join, const struct conn *conn,
+const struct connection *connection_packet(struct join *join, struct conn *conn,
 					   const struct event *event)
 {
 	const struct stream_look *look = &join->look;
@@ -466,7 +448,9 @@ const struct connection *connection_packet(struct join *join, const struct conn 
 
 	if (look->copy || !says_something(packet, look))
 		return NULL;
-	connection = connection_of(join, conn);
+	if (!conn->talk)
+		begin_talk(join, conn);
+	connection = conn->talk;
 	if (conn->claimed && !connection->told) {
 		connection->told = true;
 		handshake_over(join, connection);

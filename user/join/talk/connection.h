@@ -103,8 +103,7 @@ enum { CONNECTION_GOODBYE_BYTES = 128 };
 
 struct connection {
 	const struct stream *stream;
-	__u32 number; /* .stream->number, low bits: the slot is of another connection if it differs */
-	bool begun; /* any packet of it was taken */
+	__u32 number; /* .stream->number, low bits: its handshake's place is another's if it differs */
 	bool told; /* judged, or an opening's matter */
 	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
 	__u32 bursts; /* so many in all */

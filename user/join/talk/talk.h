@@ -21,10 +21,10 @@ int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
 void talks_free(struct talks *talks);
 
 /* connection.c: each returns the connection that is over with it and to be judged, NULL none. */
-/* @conn: it had to leave the table for the last frame or lost its ports to it, NULL none did. */
+/* @conn: it had to leave the table for the last frame, or lost its ports to it. */
 const struct connection *connection_leave(struct join *join, const struct conn *conn);
 /* The packet of the last frame, whose look is known, on @conn. */
-const struct connection *connection_packet(struct join *join, const struct conn *conn,
+const struct connection *connection_packet(struct join *join, struct conn *conn,
 					   const struct event *event);
 /* The capture is over: the next one that was still open. */
 const struct connection *connection_finish_next(struct join *join);
