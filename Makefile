@@ -12,6 +12,8 @@
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
 # make arm64      compile the BPF object for arm64
+# make install    below PREFIX (/usr/local): program, man pages, completions; DESTDIR=FOLDER puts that in front
+# make uninstall  removes those again
 # make docs       what pages say of findings and options, from the program's tables
 # make clang      what clang says of all C: the fuzzers' objects, the rest compiled for the warnings alone
 # make tidy       what clang-tidy says of user/, of what changed since it was asked last
@@ -294,10 +296,31 @@ bench:
 docs: all
 	$(Q)/usr/bin/python3 -B packaging/docs.py $(BUILD)/sockwhy
 
-.PHONY: install clean format tidy
+# What is installed: a file here = its place. Where a shell looks below /usr/local, and where below /usr, are two places.
+ZSH_FUNCTIONS := share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+INSTALLED := \
+	$(BUILD)/sockwhy=$(PREFIX)/sbin/sockwhy \
+	man/sockwhy.8=$(PREFIX)/share/man/man8/sockwhy.8 \
+	man/sockwhy-findings.7=$(PREFIX)/share/man/man7/sockwhy-findings.7 \
+	packaging/completions/sockwhy.bash=$(PREFIX)/share/bash-completion/completions/sockwhy \
+	packaging/completions/_sockwhy=$(PREFIX)/$(ZSH_FUNCTIONS)/_sockwhy \
+	packaging/completions/sockwhy.fish=$(PREFIX)/share/fish/vendor_completions.d/sockwhy.fish \
+	schema/sockwhy.schema.json=$(PREFIX)/share/sockwhy/sockwhy.schema.json \
+	LICENSES/GPL-2.0.txt=$(PREFIX)/share/doc/sockwhy/GPL-2.0.txt \
+	CHANGES.md=$(PREFIX)/share/doc/sockwhy/CHANGES.md
+from = $(firstword $(subst =, ,$(1)))
+place = $(DESTDIR)$(lastword $(subst =, ,$(1)))
+
+.PHONY: install uninstall clean format tidy
 install: all
-	install -D -m 755 $(BUILD)/sockwhy $(DESTDIR)$(PREFIX)/sbin/sockwhy
-	install -D -m 644 man/sockwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/sockwhy.8
+	$(Q)$(foreach file,$(INSTALLED),install -D -m $(if $(filter %/sbin/sockwhy,$(file)),755,644) $(call from,$(file)) \
+		$(call place,$(file)) &&) true
+
+# folders are left where they hold something else
+uninstall:
+	$(Q)rm -f $(foreach file,$(INSTALLED),$(call place,$(file)))
+	$(Q)for folder in share/sockwhy share/doc/sockwhy; do [ ! -d $(DESTDIR)$(PREFIX)/$$folder ] || \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/$$folder; done
 
 format:
 	$(Q)$(CLANG_FORMAT) -i $(ALL_C) $(ALL_H) $(BPF_SRC)

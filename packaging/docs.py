@@ -5,7 +5,7 @@
 The tables are asked of the program itself (`explain --json`, `--help`), but for those that it does not print: why findings
 stand in their order (user/rules/catalogue.h), and the kinds of records (include/event.h). In a page the parts that are made stand between a line `made by make docs:
 PART` and the next line `by hand`; all else is left as it is. In the man page's list of options what stands below
-an option's own line `by hand` is kept, too.
+an option's own line `by hand` is kept, too. What shells complete is made whole (completions.py).
 
 With --check nothing is written: it prints which pages are stale, and ends with status 1 if any is.
 """
@@ -15,6 +15,8 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+
+import completions
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,9 +64,14 @@ def help_options(text):
     return rows
 
 
+def commands_of(program):
+    """name -> what it does"""
+    return dict(re.findall(r"^  sockwhy (\w+) .*?  +(\S.*)$", asked(program, "--help"), flags=re.M))
+
+
 def options(program):
     """The same with the commands that take it."""
-    commands = re.findall(r"^  sockwhy (\w+) ", asked(program, "--help"), flags=re.M)
+    commands = list(commands_of(program))
     takes = {command: {row[1] for row in help_options(asked(program, command, "--help"))} for command in commands}
     return [(*row, [command for command in commands if row[1] in takes[command]])
             for row in help_options(asked(program, "--help"))]
@@ -176,15 +183,16 @@ def kinds_part(_program):
 # ---- roff ----
 
 def roff(text):
-    return text.replace("\\", "\\e").replace("-", "\\-").replace("...", "\\&.\\|.\\|.")
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("...", "\\&.\\|.\\|.")
+    return "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in text)
 
 
-def paragraph(text):
-    """A sentence of a table: capital, full stop, options bold, lines not too long."""
-    text = sentence(text)
-    text = re.sub(r"(?<![\w-])(--[a-z][a-z-]+|-[a-zA-Z]{1,2})(?![\w-])", r"\\fB\1\\fP", text.replace("\\", "\\e"))
-    lines = textwrap.wrap(text.replace("-", "\\-").replace("...", "\\&.\\|.\\|."), 110, break_on_hyphens=False,
-                          break_long_words=False)
+def paragraph(text, whole=True):
+    """A sentence of a table: capital, full stop (unless it goes on from before), options bold, lines not too long."""
+    text = sentence(text) if whole else text
+    parts = re.split(r"(?<![\w-])(--[a-z][a-z-]+|-[a-zA-Z]{1,2})(?![\w-])", text)
+    text = "".join(f"\\fB{roff(part)}\\fP" if number % 2 else roff(part) for number, part in enumerate(parts))
+    lines = textwrap.wrap(text, 110, break_on_hyphens=False, break_long_words=False)
     return [("\\&" if line[0] in ".'" else "") + line for line in lines]
 
 
@@ -214,19 +222,33 @@ def options_part(program, by_hand):
     return lines
 
 
-def findings_part(program, _by_hand):
+def man_findings_part(program, _by_hand):
     lines = []
     for title, rows in families(program):
-        none_live = all(captures_only(row) for row in rows)
         lines.append(f'.SS "{title[0].upper()}{title[1:]}"')
-        lines += ["All of these are told of captures only so far."] if none_live else []
         for row in rows:
-            lines += [".TP", f'.BR {roff(row["name"])} " ({row["severity"]}, at most {row["most_confident"]})"',
+            lines += [".TP", f'.BR {roff(row["name"])} " ({row["severity"]}, at most {row["most_confident"]}{stage(row)})"',
                       *paragraph(row["means"])]
-            lines += ["Told of captures only so far."] if captures_only(row) and not none_live else []
-    lines.append('.SS "Thresholds"')
+            for label, key in (("Decides:", "decides"), ("Keeps it silent:", "silent"), ("Check:", "check"),
+                               ("Kernels:", "kernels")):
+                if row.get(key):
+                    lines += [".br", f".I {label}", *paragraph(row[key], whole=False)]
+    return lines
+
+
+def man_thresholds_part(program, _by_hand):
+    lines = []
     for row in explained(program, "threshold"):
         lines += [".TP", f'.BR {roff(row["name"])} " ({row["value"]} {row["unit"]})"', *paragraph(row["means"])]
+    return lines
+
+
+def man_list_part(program, _by_hand):
+    """Their names alone, a line of each family."""
+    lines = []
+    for title, rows in families(program):
+        lines += [".TP", title[0].upper() + title[1:]]
+        lines += [f".BR {roff(row['name'])}" + (' ,' if row is not rows[-1] else "") for row in rows]
     return lines
 
 
@@ -237,7 +259,8 @@ PAGES = {
     "docs/findings.md": {"overview": overview_part, "order": order_part, "details": details_part,
                          "thresholds": thresholds_part},
     "docs/records.md": {"kinds": kinds_part},
-    "man/sockwhy.8": {"options": options_part, "findings": findings_part},
+    "man/sockwhy.8": {"options": options_part, "list": man_list_part},
+    "man/sockwhy-findings.7": {"findings": man_findings_part, "thresholds": man_thresholds_part},
 }
 
 
@@ -271,13 +294,20 @@ def page_anew(program, path, parts):
     return text
 
 
+def pages_anew(program):
+    """(path, what it should say) of every page."""
+    for path, parts in PAGES.items():
+        yield path, page_anew(program, path, parts)
+    names = {of: [row["name"] for row in explained(program, of)] for of in ("finding", "threshold")}
+    yield from completions.pages(options(program), names["finding"], names["threshold"], commands_of(program))
+
+
 def main(arguments):
     check = arguments[:1] == ["--check"]
     program = str(Path(arguments[-1]).resolve())
     stale = 0
-    for path, parts in PAGES.items():
-        text = page_anew(program, path, parts)
-        if text == (ROOT / path).read_text(encoding="utf-8"):
+    for path, text in pages_anew(program):
+        if (ROOT / path).exists() and text == (ROOT / path).read_text(encoding="utf-8"):
             continue
         stale += 1
         if check:

@@ -399,10 +399,13 @@ def check_packages_documented(root):
 
 
 def check_man_renders(root):
-    """groff has nothing to say against the man page."""
-    run = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z", "man/sockwhy.8"], cwd=root,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return run.stdout.splitlines()
+    """groff has nothing to say against the man pages."""
+    complaints = []
+    for page in [path for path in files(root) if path.startswith("man/")]:
+        run = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z", page], cwd=root,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        complaints += run.stdout.splitlines()
+    return complaints
 
 
 def check_json_files(root):

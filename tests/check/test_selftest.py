@@ -125,8 +125,9 @@ def test_no_name_service(tmp_path):
 
 
 def test_stale_docs(tmp_path):
-    pages = ("README.md", "docs/findings.md", "docs/records.md", "man/sockwhy.8")
-    for path in (*pages, "packaging/docs.py", "user/rules/catalogue.h", "include/event.h"):
+    pages = ("README.md", "docs/findings.md", "docs/records.md", "man/sockwhy.8", "man/sockwhy-findings.7",
+             "packaging/completions/sockwhy.bash", "packaging/completions/_sockwhy", "packaging/completions/sockwhy.fish")
+    for path in (*pages, "packaging/docs.py", "packaging/completions.py", "user/rules/catalogue.h", "include/event.h"):
         target = tmp_path / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, target)
@@ -139,7 +140,8 @@ def test_stale_docs(tmp_path):
     assert check() == (0, "")
     for path, old, new in (("docs/findings.md", "| error | certain |", "| error | likely |"),
                            ("README.md", " `connect-slow`", ""), ("docs/records.md", "`ev_drop`", "`ev_dropped`"),
-                           ("man/sockwhy.8", "JSON lines.", "JSON.")):
+                           ("man/sockwhy.8", "JSON lines.", "JSON."),
+                           ("packaging/completions/sockwhy.bash", " --brief", "")):
         page = tmp_path / path
         page.write_text(page.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
         status, complaints = check()
