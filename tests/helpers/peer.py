@@ -124,16 +124,16 @@ def end(name="c"):
         pass
 
 
-def fill(name="c"):
-    """Sends until nothing more fits."""
+def fill(name="c", still=0.5):
+    """Sends until nothing more fits, and nothing more has for so many seconds: the other host has no room left, either."""
     sock = sockets[name]
     sock.setblocking(False)
     sent = 0
-    try:
-        while True:
+    while select.select([], [sock], [], still)[1]:
+        try:
             sent += sock.send(b"x" * 65536)
-    except BlockingIOError:
-        pass
+        except BlockingIOError:
+            pass
     sock.setblocking(True)
     return {"bytes": sent}
 
@@ -300,14 +300,37 @@ def hello(host="example.test", name="c", versions="1.2"):
     sockets[name].sendall(outgoing.read())
 
 
-def secure(host="example.test", name="c", trust=None, ciphers=None, least=None, most=None, alpn=None):
-    """The TLS handshake of a client; it trusts everybody unless it is given a file. result: ok, or OpenSSL's reason."""
+def secure(host="example.test", name="c", trust=None, ciphers=None, least=None, most=None, alpn=None, mute=False):
+    """The TLS handshake of a client; it trusts everybody unless it is given a file. result: ok, or OpenSSL's reason.
+    mute: what it does not like it closes without a word, as Node's clients do."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if trust:
         context.load_verify_locations(trust)
     else:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if mute:
+        return mute_handshake(context, name, host)
     return handshake(context, name, ciphers, least, most, alpn, server_hostname=host)
+
+
+def mute_handshake(context, name, host):
+    """Says what OpenSSL has to say until it fails, and no alert."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = sessions[name] = context.wrap_bio(incoming, outgoing, server_hostname=host)
+    while True:
+        try:
+            session.do_handshake()
+            sockets[name].sendall(outgoing.read())
+            return None
+        except ssl.SSLWantReadError:
+            sockets[name].sendall(outgoing.read())
+        except ssl.SSLError as fault:
+            close(name)
+            return {"result": fault.reason or "end"}
+        data = sockets[name].recv(65536)
+        if not data:
+            return {"result": "end"}
+        incoming.write(data)
 
 
 def secured(cert, name="c", ciphers=None, least=None, most=None, alpn=None, ask_client=False):

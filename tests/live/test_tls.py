@@ -94,6 +94,21 @@ def test_nothing_to_object(watch, secure):
     agent.silent()
 
 
+def test_client_without_a_certificate(watch, secure):
+    """The server says what it misses when the client believes that all is done, and where nobody can read it."""
+    secure.serve("-Verify", "1", "-CAfile", secure.cert, "-tls1_3")
+    agent = watch()
+    assert secure.curl("--cacert", secure.cert) == 56
+    secure.told(agent, "tls-rejected", "curl", "ended the connection when it had the client's Finished, with 24 bytes", "TLS 1.3")
+
+
+def test_client_with_a_certificate(watch, secure):
+    secure.serve("-Verify", "1", "-CAfile", secure.cert, "-tls1_3")
+    agent = watch()
+    assert secure.curl("--cacert", secure.cert, "--cert", secure.cert, "--key", secure.key) == 0
+    agent.silent()
+
+
 # ---- tls-no-server-hello ----
 
 def deaf(secure):

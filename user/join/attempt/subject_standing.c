@@ -486,6 +486,22 @@ static bool is_mirrored(const struct join *join, const struct standing *standing
 	return false;
 }
 
+/* What the peer's reset said as it passed: whether its host had heard of the last words, and from how far. */
+static void take_reset(const struct conn *conn, struct outcome *outcome)
+{
+	const struct event_flow *counts = &outcome->standing->flow.counts;
+	struct outcome_side *peer = &outcome->side[FIGURES_REMOTE];
+
+	if (!conn || !conn->reset.hops)
+		return;
+	peer->hops = conn->reset.usual_hops;
+	peer->hops_reset = conn->reset.hops;
+	peer->reset_acks = conn->reset.acks;
+	peer->reset_unheard = !conn->reset.acks ||
+			      (conn->isn_known &&
+			       conn->reset.ack - (conn->isn + 1) == (__u32)counts->bytes_delivered);
+}
+
 static void standing_outcome(const struct join *join, const struct attempt *attempt,
 			     struct outcome *outcome)
 {
@@ -503,6 +519,7 @@ static void standing_outcome(const struct join *join, const struct attempt *atte
 	outcome->standing = standing;
 	outcome->mirrored = is_mirrored(join, standing);
 	outcome->unseen = loss_since(join, standing->flow.seen_ns);
+	take_reset(conns_by_cookie(join->conns, standing->flow.cookie), outcome);
 }
 
 static bool standing_packets(const struct attempt *attempt, size_t index, struct packet_span *span)

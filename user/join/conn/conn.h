@@ -57,6 +57,15 @@ struct owners;
 struct flow_entry;
 struct conn_alias;
 
+/* A reset of the peer as it passed: what it says beyond that the socket got one. */
+struct peer_reset {
+	__u32 seq;
+	__u32 ack; /* valid with .acks: up to there its host had heard */
+	__u8 hops; /* its hop limit; 0: none was seen */
+	__u8 usual_hops; /* .. that of the SYN/ACK; 0 not seen */
+	bool acks;
+};
+
 struct conn {
 	/* what the look-up of a packet reads */
 	struct conn_ends ends;
@@ -87,6 +96,7 @@ struct conn {
 	__u32 stream_netns; /* where its packets are taken */
 	__u32 isn; /* the first sequence number of .local, valid with .isn_known */
 	__u32 peer_isn; /* of the other end, valid with .heard */
+	struct peer_reset reset;
 	__s32 error;
 	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
 	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */

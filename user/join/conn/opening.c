@@ -247,6 +247,13 @@ static bool was_reset(const struct opening *opening, const struct ev_socket *soc
 	       socket->error == ECONNREFUSED;
 }
 
+/* The reset acknowledges what was said behind the handshake: whoever sent it had heard a request. */
+static bool was_heard(const struct conn *conn)
+{
+	return conn->reset.hops && conn->reset.acks && conn->isn_known &&
+	       conn->reset.ack != conn->isn + 1 && opening_is_acked(conn->isn, conn->reset.ack);
+}
+
 static void state_changed(struct join *join, struct opening_slot *slot, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
@@ -256,7 +263,8 @@ static void state_changed(struct join *join, struct opening_slot *slot, const st
 		if (opening->state == OPENING_CONNECTING)
 			end_opening(join, slot, event);
 		else if (opening->state == OPENING_ESTABLISHED && was_reset(opening, socket) &&
-			 !opening->bytes_sent && !opening->bytes_received && !was_closed(socket))
+			 !opening->bytes_sent && !opening->bytes_received && !was_closed(socket) &&
+			 !was_heard(slot->conn))
 			end_opening(join, slot, event);
 		/* else: what it carried is not a matter of connecting */
 	} else if (opening->state == OPENING_CONNECTING &&

@@ -305,6 +305,21 @@ static bool fits_in(const struct conn *conn, const struct sighting *sighting)
 	       opening_is_acked(conn->isn, sighting->evidence.ack);
 }
 
+/* What a connection that stands is judged by when its opening is long told. */
+static void note_peer(struct conn *conn, const struct evidence *evidence)
+{
+	if (evidence->kind != EVENT_PACKET)
+		return;
+	if (is_syn_ack(evidence)) {
+		conn->reset.usual_hops = evidence->ttl;
+	} else if (is_reset(evidence)) {
+		conn->reset.hops = evidence->ttl;
+		conn->reset.seq = evidence->seq;
+		conn->reset.ack = evidence->ack;
+		conn->reset.acks = evidence->tcp_flags & TCP_F_ACK;
+	}
+}
+
 /* The newest that fits: an older one with these ends is over. False: none does. */
 static bool place_among(struct join *join, const struct sighting *sighting, const struct ends *ends,
 			bool out)
@@ -317,6 +332,8 @@ static bool place_among(struct join *join, const struct sighting *sighting, cons
 			break;
 	if (!conn)
 		return false;
+	if (!out)
+		note_peer(conn, &sighting->evidence);
 	if (conn->opening) /* else it was told: this came late */
 		apply(join, conn->opening, sighting, out,
 		      !out && sighting->rx_cookie && sighting->rx_cookie == conn->cookie);

@@ -23,20 +23,52 @@ static bool is_timed(const struct view *view)
 
 enum { SMALLEST_MTU_PAYLOAD = 536 }; /* RFC 9293 3.7.1: what every IPv4 path carries */
 
-/*
- * The longest segment that this connection sends, again and again, while shorter ones behind it have
- * arrived: that host is there, and so is the way to it.
- */
-bool standing_match_mtu(const struct view *view, struct guess *guess)
+/* The time from the first transmission of a segment to its third repetition, in time-outs, and one to spare. */
+enum { TIMEOUTS_TOLD = 8, LEAST_RTO_US = 200000 };
+
+/* RFC 6298: the time-out is 200 ms or four deviations above the round trip, and doubles. */
+static __u64 told_after_ns(const struct event_flow *counts)
+{
+	return TIMEOUTS_TOLD * (counts->srtt_us + 4ull * counts->rttvar_us + LEAST_RTO_US) * 1000;
+}
+
+/* No segment as long has ever arrived, and all that was shorter did. */
+static bool large_ones_vanish(const struct view *view)
 {
 	const struct standing *standing = look_standing(view);
 	const struct event_flow *counts = &standing->flow.counts;
 
-	guess->absence = true;
 	return is_timed(view) && standing->again_bytes > SMALLEST_MTU_PAYLOAD &&
-	       standing->again_bytes >= counts->mss && (counts->how & FLOW_F_SACKED) &&
+	       standing->again_bytes >= counts->mss &&
 	       counts->again_in_row >= view->thresholds->value[THRESHOLD_STUCK] &&
 	       (view->wake == WAKE_STALLED || standing->flow.error);
+}
+
+/* The other host was there right up to the first of the large ones: one that died would be a chance. */
+static bool silent_since_large(const struct view *view)
+{
+	const struct standing *standing = look_standing(view);
+	const struct event_flow *counts = &standing->flow.counts;
+
+	return counts->bytes_delivered < standing->again_bytes && counts->heard_ns &&
+	       standing->stuck_ns &&
+	       ns_between(counts->heard_ns, standing->stuck_ns) < told_after_ns(counts) + NS_PER_S;
+}
+
+/*
+ * The longest segment that this connection sends, again and again, while shorter ones behind it have
+ * arrived: that host is there, and so is the way to it. Where nothing short was sent behind it, what
+ * arrived before says so, and less surely.
+ */
+bool standing_match_mtu(const struct view *view, struct guess *guess)
+{
+	guess->absence = true;
+	if (!large_ones_vanish(view))
+		return false;
+	if (flow_of(view)->counts.how & FLOW_F_SACKED)
+		return true;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return silent_since_large(view);
 }
 
 void standing_tell_mtu(const struct view *view, struct finding *finding)
@@ -48,12 +80,18 @@ void standing_tell_mtu(const struct view *view, struct finding *finding)
 
 	text_add(&what, "a segment of %u bytes to ", standing->again_bytes);
 	words_side(&what, view, FIGURES_REMOTE);
-	text_add(&what,
-		 " was sent again %u times in a row and never arrived, while data behind it did; "
-		 "MSS %u",
-		 standing->flow.counts.again_in_row, standing->flow.counts.mss);
+	text_add(&what, " was sent again %u times in a row and never arrived, ",
+		 standing->flow.counts.again_in_row);
+	if (standing->flow.counts.how & FLOW_F_SACKED)
+		text_add(&what, "while data behind it did");
+	else
+		text_add(&what, "while the %llu bytes before it, all in shorter ones, did",
+			 standing->flow.counts.bytes_delivered);
+	text_add(&what, "; MSS %u", standing->flow.counts.mss);
 	text_add(&why, "a link on the way carries only smaller packets (tunnel, VPN, PPPoE), and "
 		       "the ICMP message that says so is lost or filtered");
+	if (!(standing->flow.counts.how & FLOW_F_SACKED))
+		text_add(&why, "; or that host went at this very moment");
 	text_add(&check.run, "tracepath -n ");
 	address_print(&check.run, look_figures(view, FIGURES_REMOTE)->address);
 	words_check_end(&check, "the MTU of the path, hop by hop");
@@ -117,8 +155,6 @@ void standing_tell_app_timeout(const struct view *view, struct finding *finding)
 
 /* ---- conn-idle-dropped ---- */
 
-enum { TIMEOUTS_TOLD = 8, LEAST_RTO_US = 200000 };
-
 /* The first data after a silence is reset at once; nothing else was sent since. */
 static __u64 idle_before_reset_ns(const struct view *view)
 {
@@ -130,22 +166,18 @@ static __u64 idle_before_reset_ns(const struct view *view)
 	return ns_between(counts->heard_ns, counts->sent_ns);
 }
 
-/*
- * It gets no answer: the data was sent first at least so long before its third repetition was told
- * (RFC 6298: the time-out is 200 ms or four deviations above the round trip, and doubles).
- */
+/* It gets no answer: the data was sent first at least so long before its third repetition was told. */
 static __u64 idle_before_silence_ns(const struct view *view)
 {
 	const struct standing *standing = look_standing(view);
 	const struct event_flow *counts = &standing->flow.counts;
-	__u64 rto_us = counts->srtt_us + 4ull * counts->rttvar_us + LEAST_RTO_US;
 	__u64 since_ns = ns_between(counts->heard_ns, standing->stuck_ns);
 
 	if (!standing->stuck_ns ||
 	    counts->again_in_row < view->thresholds->value[THRESHOLD_STUCK] ||
-	    since_ns < TIMEOUTS_TOLD * rto_us * 1000)
+	    since_ns < told_after_ns(counts))
 		return 0;
-	return since_ns - TIMEOUTS_TOLD * rto_us * 1000;
+	return since_ns - told_after_ns(counts);
 }
 
 bool standing_match_idle(const struct view *view, struct guess *guess)

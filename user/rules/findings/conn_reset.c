@@ -84,6 +84,23 @@ bool standing_match_reset(const struct view *view, struct guess *guess)
 	return true;
 }
 
+/* A router or firewall on the way counts hops of its own. */
+static void add_author(struct text *why, const struct view *view)
+{
+	const struct outcome_side *peer = look_side(view, FIGURES_REMOTE);
+
+	if (!peer->hops || !peer->hops_reset)
+		return;
+	if (peer->hops != peer->hops_reset)
+		text_add(why,
+			 "; the reset's hop limit is %u, that of the SYN/ACK was %u: it may come "
+			 "from something on the way",
+			 peer->hops_reset, peer->hops);
+	else if (!peer->reset_acks)
+		text_add(why, "; the reset acknowledges nothing, as of a host that does not know "
+			      "the connection (any more)");
+}
+
 void standing_tell_reset(const struct view *view, struct finding *finding)
 {
 	__u32 lost = flow_of(view)->counts.unacked_bytes;
@@ -114,6 +131,7 @@ void standing_tell_reset(const struct view *view, struct finding *finding)
 		text_add(&why,
 			 "the client ended it without reading what was left, or its process died; "
 			 "or something on the way reset in its name");
+	add_author(&why, view);
 	text_add(&check.run, "journalctl --since -1h -p warning");
 	words_check_end(&check, "whether the application crashed or was restarted at that time");
 }

@@ -199,10 +199,10 @@ const struct rule rule_conn_mtu_blackhole = {
 	.tell_socket = standing_tell_mtu,
 	.means = "large segments vanish, small ones pass",
 	.evidence =
-		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); or, at the receiver, a hole of a whole segment that is never filled, though smaller ones behind it came; live: a segment of more than 536 bytes, as long as the MSS, sent again threshold stuck times in a row, while the peer has acknowledged data behind it (SACK)",
+		"the longest segment was sent again threshold stuck times, none of it was ever acknowledged, nothing as long ever arrived, and the other host still speaks or has asked for it by a duplicate ACK, or spoke within the second before the first repetition (then possible at most); or, at the receiver, a hole of a whole segment that is never filled, though smaller ones behind it came; live: a segment of more than 536 bytes, as long as the MSS, sent again threshold stuck times in a row, while the peer has acknowledged data behind it (SACK), or, at most possible, was heard within the second before the first transmission and no segment as long ever arrived",
 	.gate = "a host that was silent before is conn-timed-out; segments of up to 536 bytes pass everywhere",
 	.general_check = "tracepath -n HOST; ping -M do -s SIZE HOST",
-	.kernels = "every kernel tells it; peers without SACK are judged in captures only",
+	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-keepalive-timeout ---- */

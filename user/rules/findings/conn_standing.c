@@ -224,11 +224,29 @@ void standing_tell_keepalive(const struct view *view, struct finding *finding)
 
 /* ---- conn-peer-window-zero ---- */
 
+/*
+ * Each answer to a probe counts them anew, so that at the end there may be none. Nothing is on its way or was sent
+ * again, and the peer answered when nothing new had been sent for so long that only probes can have been.
+ */
+static bool is_probed(const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	__u64 until_ns = flow->ended_ns ? flow->ended_ns : view->attempt->due_ns;
+
+	return (flow->known & EVENT_K_TIMES) && flow->counts.sent_ns &&
+	       !flow->counts.again_in_row && !flow->counts.flight_packets &&
+	       flow->counts.heard_ns > flow->counts.sent_ns &&
+	       ns_between(flow->counts.sent_ns, until_ns) >=
+		       view->thresholds->value[THRESHOLD_WINDOW_STALLED] * NS_PER_MS;
+}
+
 bool standing_match_window(const struct view *view, struct guess *guess)
 {
 	const struct event_flow *counts = counts_of(view);
 
-	if (!is_counted(view) || !counts->probes || !counts->unacked_bytes || counts->snd_wnd)
+	if (!is_counted(view) || !counts->unacked_bytes || counts->snd_wnd)
+		return false;
+	if (!counts->probes && !is_probed(view))
 		return false;
 	if (hangs(view))
 		return look_standing(view)->looked & SNAPSHOT_LOOK_PEER;

@@ -189,54 +189,150 @@ static bool was_killed(const struct view *view)
 	return (standing->how & SOCKET_F_EXITING) && standing->signal;
 }
 
-bool standing_match_rejected(const struct view *view, struct guess *guess)
+/* A handshake of TLS 1.3 that came as far as the ServerHello, and no alert in clear. */
+static bool is_hidden(const struct view *view)
 {
 	const struct handshake *handshake = handshake_of(view);
 	__u8 client = look_client(view);
 
-	if (!handshake || hangs(view) || !is_counted(view) || !look_client_hello(handshake) ||
-	    handshake_version(handshake) != TLS_1_3 || handshake->side[client].alerts ||
-	    handshake->hello[client].flags & TLS_HELLO_EARLY_DATA ||
-	    handshake->hello[!client].flags & TLS_HELLO_RETRY || !handshake->answer_ns)
-		return false;
+	return handshake && !hangs(view) && is_counted(view) && look_client_hello(handshake) &&
+	       handshake_version(handshake) == TLS_1_3 && !handshake->side[client].alerts &&
+	       !(handshake->hello[client].flags & TLS_HELLO_EARLY_DATA) &&
+	       !(handshake->hello[!client].flags & TLS_HELLO_RETRY) && handshake->answer_ns;
+}
+
+static bool client_rejects(const struct view *view)
+{
+	__u8 client = look_client(view);
+
 	if (client_finished(view) || !has_certificate(view) || was_killed(view) ||
 	    look_side(view, client)->stuck)
 		return false;
 	/* who looks at a certificate decides at once; a server that read an alert closes, too */
-	if (view->outcome->closed_first != client && !sent_after_hello(view, client))
+	return view->outcome->closed_first == client || sent_after_hello(view, client);
+}
+
+/*
+ * In front of its Finished the client said that it has no certificate: asked for one, it says so in 8
+ * bytes (RFC 8446 4.4.2). Nothing else was said, so the lengths add up; a change of cipher for old
+ * boxes on the way may stand before (RFC 8446 D.4).
+ */
+static bool client_has_none(const struct view *view)
+{
+	enum { RECORD_BYTES = TLS_HEADER_BYTES + 1 + 16, NONE_BYTES = RECORD_BYTES + 8 };
+	enum { CHANGE_BYTES = TLS_HEADER_BYTES + 1, LONGER_HASH_BYTES = 16 };
+	__u64 sent = sent_after_hello(view, look_client(view));
+	__u64 least = NONE_BYTES + TLS_HEADER_BYTES + TLS_FINISHED_BYTES;
+
+	return sent == least || sent == least + CHANGE_BYTES || sent == least + LONGER_HASH_BYTES ||
+	       sent == least + CHANGE_BYTES + LONGER_HASH_BYTES;
+}
+
+/* What the server said behind the segment of its hello, in which the rest of its flight may stand, too. */
+static __u64 said_after_flight(const struct view *view)
+{
+	__u8 server = !look_client(view);
+	__u64 sent = sent_bytes(view, server), flight = handshake_of(view)->side[server].next;
+
+	return sent > flight ? sent - flight : 0;
+}
+
+/*
+ * Who is content with a Finished sends tickets or what it was asked for. This server said as much as an
+ * alert, or nothing, and ended the connection.
+ */
+static bool server_rejects(const struct view *view)
+{
+	const struct outcome *outcome = view->outcome;
+	__u8 server = !look_client(view);
+	__u64 said = said_after_flight(view);
+
+	if (!client_finished(view) ||
+	    (outcome->closed_first != server && outcome->reset_by != server))
+		return false;
+	return said == TLS_HEADER_BYTES + TLS_ALERT_BYTES || (!said && client_has_none(view));
+}
+
+bool standing_match_rejected(const struct view *view, struct guess *guess)
+{
+	__u64 wait_ns = view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
+
+	if (!is_hidden(view))
 		return false;
 	guess->absence = true;
 	if (!is_client(view))
 		guess->severity = SEVERITY_WARNING;
-	if (client_waited_ns(view) >= view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS)
+	if (server_rejects(view)) {
+		if (!client_has_none(view) || !said_after_flight(view))
+			guess->confidence = CONFIDENCE_POSSIBLE;
+		return true;
+	}
+	if (client_waited_ns(view) >= wait_ns)
 		guess->confidence = CONFIDENCE_POSSIBLE;
-	return true;
+	return client_rejects(view);
 }
 
-void standing_tell_rejected(const struct view *view, struct finding *finding)
+static void tell_client_rejects(const struct view *view, struct finding *finding, struct text *what,
+				struct text *why)
 {
 	const struct handshake *handshake = handshake_of(view);
 	__u8 client = look_client(view);
 	__u64 rest = sent_after_hello(view, client);
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
 
-	words_client(&what, view);
-	text_add(&what, " closed ");
-	words_duration(&what, ns_between(handshake->answer_ns, look_standing(view)->flow.ended_ns));
-	text_add(&what, " after the ServerHello, %llu bytes behind it, and never sent its Finished",
+	words_client(what, view);
+	text_add(what, " closed ");
+	words_duration(what, ns_between(handshake->answer_ns, look_standing(view)->flow.ended_ns));
+	text_add(what, " after the ServerHello, %llu bytes behind it, and never sent its Finished",
 		 sent_after_hello(view, !client));
 	if (rest)
-		text_add(&what, ", but %llu bytes, as short as an alert", rest);
-	text_add(&what, "; %s", tls_version_name(handshake_version(handshake)));
-	words_hello_name(&what, &handshake->hello[client]);
-	text_add(&why, "the client does not accept the server's certificate: an authority it does "
-		       "not trust, another name, expired, or an incomplete chain; its own log says "
-		       "which. Or it was canceled at that moment");
+		text_add(what, ", but %llu bytes, as short as an alert", rest);
+	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
+	words_hello_name(what, &handshake->hello[client]);
+	text_add(why, "the client does not accept the server's certificate: an authority it does "
+		      "not trust, another name, expired, or an incomplete chain; its own log says "
+		      "which. Or it was canceled at that moment");
 	words_check_certificate(
 		view, finding,
 		"who signed the server's certificate, for whom, until when; -servername "
 		"asks for the name quoted above");
+}
+
+static void tell_server_rejects(const struct view *view, struct finding *finding, struct text *what,
+				struct text *why)
+{
+	const struct handshake *handshake = handshake_of(view);
+	__u64 said = said_after_flight(view);
+
+	words_server(what, view);
+	text_add(what, " ended the connection when it had the client's Finished, ");
+	if (said)
+		text_add(what, "with %llu bytes, as many as an encrypted alert", said);
+	else
+		text_add(what, "without a word");
+	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
+	words_hello_name(what, &handshake->hello[handshake->client]);
+	if (client_has_none(view))
+		text_add(why, "the server wants a certificate of the client, which has none to "
+			      "give: behind its ClientHello it sent as much as an empty one and a "
+			      "Finished");
+	else
+		text_add(why, "the server does not accept the client's certificate, or misses one: "
+			      "its own log says which");
+	words_check_hello(
+		view, finding,
+		"whether the server asks for a certificate (\"Acceptable client certificate "
+		"CA names\")");
+}
+
+void standing_tell_rejected(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	if (server_rejects(view))
+		tell_server_rejects(view, finding, &what, &why);
+	else
+		tell_client_rejects(view, finding, &what, &why);
 }
 
 /* ---- tls-no-server-hello ---- */
