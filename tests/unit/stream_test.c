@@ -113,6 +113,22 @@ static void lost_segment(void **state)
 	script_free(&script);
 }
 
+/* RFC 9293 3.10.7.4: what the window never allowed moves nothing, what comes next goes on. */
+static void far_out_of_the_window(void **state)
+{
+	(void)state;
+	PLAY(HANDSHAKE, { 'c', A, 1, 1, 100, 1000, 10 }, { 's', A, 1, 101, 0, 1000, 20000 },
+	     { 'c', A, 20000101, 1, 7, 1000, 10, LOST }, { 'c', A, 101, 1, 100, 1000, 10 },
+	     { 's', A, 1, 201, 0, 1000, 20000 });
+	/* not: it is acknowledged, or goes on there: the capture lacks what stands before it */
+	PLAY(HANDSHAKE, { 'c', A, 1, 1, 100, 1000, 10 }, { 's', A, 1, 101, 0, 1000, 20000 },
+	     { 'c', A, 20000101, 1, 7, 1000, 10, LOST },
+	     { 's', A, 1, 20000108, 0, 1000, 20000, UNSEEN },
+	     { 'c', A, 20000108, 1, 100, 1000, 10 });
+	PLAY(HANDSHAKE, { 'c', A, 1, 1, 100, 1000, 10 }, { 's', A, 1, 101, 0, 1000, 20000 },
+	     { 'c', A, 20000101, 1, 7, 1000, 10, LOST }, { 'c', A, 20000108, 1, 100, 1000, 10 });
+}
+
 static void ack_lost_segment(void **state)
 {
 	(void)state;
@@ -288,6 +304,7 @@ int main(void)
 		cmocka_unit_test(spurious_retransmission),
 		cmocka_unit_test(out_of_order),
 		cmocka_unit_test(lost_segment),
+		cmocka_unit_test(far_out_of_the_window),
 		cmocka_unit_test(ack_lost_segment),
 		cmocka_unit_test(duplicate_ack),
 		cmocka_unit_test(windows),

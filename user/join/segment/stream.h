@@ -81,6 +81,7 @@ enum stream_side_state {
 	SIDE_TIMESTAMPS = 1 << 9,
 	SIDE_SHOT = 1 << 10, /* sent a reset that refuses nothing */
 	SIDE_ACKED = 1 << 11,
+	SIDE_STRAY = 1 << 12, /* sent what the other side's window never allowed */
 };
 
 struct stream_rtt {
@@ -104,6 +105,8 @@ struct stream_side {
 	__u32 isn; /* of the SYN; else one before the first byte seen */
 	__u32 repeats; /* duplicate ACKs since .ack changed, or STREAM_REPEATS_UNSEEN */
 	__u32 data_ack; /* of the last segment that had one (MPTCP) */
+	__u32 stray_seq; /* a segment far out of the window, from here .. */
+	__u32 stray_end; /* .. to here; valid with SIDE_STRAY */
 	__u32 acked; /* the highest that this side acknowledged; valid with SIDE_ACKED */
 	__u16 last_flags; /* BIT(enum stream_flag) of the last segment */
 	__u16 state; /* enum stream_side_state */
@@ -173,6 +176,7 @@ struct stream_look {
 	__u8 from; /* index of the sending side */
 	bool copy; /* captured before, at another place: in .copies, and in no other figure */
 	bool alike; /* .. or says nothing new of a handshake */
+	bool stray; /* far out of the window: nothing of the connection, until the other side says that it is */
 	bool sent; /* sent before in another packet of the capture, whatever .flags say of its numbers */
 	const struct conn *replaced; /* the connection whose ports are used again; NULL none */
 };

@@ -11,6 +11,8 @@
 #define FAST_NS 20000000
 /* Segments overtake each other within a round trip; while none is known, within this. */
 #define OVERTAKE_NS 3000000
+/* So far from what was acknowledged a number is no hole of the capture, until something proves it. */
+#define FAR_BYTES (1u << 20)
 
 struct segment {
 	const struct packet *packet;
@@ -227,9 +229,55 @@ static void look_at_syn(struct segment *segment)
 	}
 }
 
-/* Adds to @flags what the segment is. Returns whether it probes a closed window. */
+/*
+ * RFC 9293 3.10.7.4: what lies outside of the window is not taken. By twice the largest window that was
+ * seen, and FAR_BYTES: whoever captures misses windows, and what is near is a hole. Of a window whose
+ * scale is unknown nothing is outside.
+ */
+static bool is_stray(const struct stream_side *from, const struct stream_side *to,
+		     const struct packet *packet)
+{
+	__u64 room = 2ull * to->window_most > FAR_BYTES ? 2ull * to->window_most : FAR_BYTES;
+
+	return packet->payload_bytes && from->next_seq && (to->state & SIDE_ACKED) &&
+	       (to->wscale <= 14 || to->wscale == STREAM_WSCALE_UNUSED) && to->packets > 1 &&
+	       !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST)) &&
+	       seq_before(from->next_seq, packet->seq) &&
+	       seq_distance(to->acked, packet->seq) > (__s64)room;
+}
+
+/* The capture lacks what stands before it, and it was none: the side goes on there. */
+static void take_stray(struct stream_side *from)
+{
+	from->next_seq = from->stray_end;
+	from->state &= ~SIDE_STRAY;
+}
+
+/* It is timed by nothing: nobody acknowledges it. */
+static void note_stray(struct stream_side *from, const struct packet *packet)
+{
+	from->stray_seq = packet->seq;
+	from->stray_end = stream_segment_end(packet);
+	from->state |= SIDE_STRAY;
+	from->timed_ns = 0;
+}
+
+static void look_at_strays(struct segment *segment)
+{
+	const struct packet *packet = segment->packet;
+	struct stream_side *from = segment->from, *to = segment->to;
+
+	if ((from->state & SIDE_STRAY) && packet->seq == from->stray_end &&
+	    (packet->payload_bytes || (packet->tcp_flags & TCP_F_FIN)))
+		take_stray(from);
+	if ((to->state & SIDE_STRAY) && (packet->tcp_flags & TCP_F_ACK) &&
+	    !(packet->tcp_flags & TCP_F_RST) && seq_before(to->stray_seq, packet->ack))
+		take_stray(to);
+}
+
+/* Adds to @look what the segment is. Returns whether it probes a closed window. */
 APART bool judge_any(struct stream *stream, struct stream_side *from, struct stream_side *to,
-		     const struct packet *packet, __u64 ts_ns, __u32 *flags)
+		     const struct packet *packet, __u64 ts_ns, struct stream_look *look)
 {
 	struct segment segment = {
 		.packet = packet,
@@ -238,15 +286,17 @@ APART bool judge_any(struct stream *stream, struct stream_side *from, struct str
 		.to = to,
 		.ts_ns = ts_ns,
 		.length = packet->payload_bytes,
-		.flags = *flags,
+		.flags = look->flags,
 		.marked = packet->tcp_flags & MARKS,
 	};
 
 	look_at_syn(&segment);
 	take_isn(&segment);
+	look_at_strays(&segment);
+	look->stray = is_stray(from, to, packet);
 	segment.probe = probes_next_byte(&segment);
 	judge(&segment);
-	*flags = segment.flags;
+	look->flags = segment.flags;
 	return segment.probe;
 }
 
@@ -342,7 +392,7 @@ void stream_take(struct stream *stream, struct conn_ends *ends, const struct pac
 	look->stream = stream;
 	copy_of_segment(from, to, packet, ts_ns, look);
 	if (!goes_on(from, to, packet))
-		probe = judge_any(stream, from, to, packet, ts_ns, &look->flags);
+		probe = judge_any(stream, from, to, packet, ts_ns, look);
 	else if (fills_window(to, packet))
 		look->flags |= BIT(STREAM_WINDOW_FULL);
 	if (packet->ack != from->ack)
@@ -353,10 +403,13 @@ void stream_take(struct stream *stream, struct conn_ends *ends, const struct pac
 	} else {
 		from->again_soon += look->sent && (look->flags & BIT(STREAM_OUT_OF_ORDER));
 		stream_count(stream, from, to, packet, ts_ns, look->flags);
-		if ((packet->tcp_flags & MARKS) || !stream->handshake_ns || (to->state & SIDE_FIN))
+		if (look->stray)
+			note_stray(from, packet);
+		else if ((packet->tcp_flags & MARKS) || !stream->handshake_ns ||
+			 (to->state & SIDE_FIN))
 			stream_count_marks(stream, ends, packet, ts_ns, look->from);
 	}
-	if (!probe)
+	if (!probe && !look->stray)
 		take_sequence(from, packet, ts_ns);
 	take_over(from, to, packet, ts_ns, look->flags);
 }

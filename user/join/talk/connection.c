@@ -418,11 +418,25 @@ static bool is_first(const struct connection *connection, const struct event *ev
 	return connection->side[from].first.frame == event->frame.frame;
 }
 
+/* Nobody takes it: it is no word. */
+static void take_stray(struct connection *connection, const struct stream *stream,
+		       const struct event *event, __u8 from)
+{
+	struct connection_side *side = ELEMENT(connection->side, from);
+
+	side->stray = mark_of(event);
+	side->stray_bytes = event->packet.seq - stream->side[!from].acked;
+}
+
 static void take_payload(struct join *join, struct connection *connection,
 			 const struct stream *stream, const struct event *event)
 {
 	const struct stream_look *look = &join->look;
 
+	if (look->stray) {
+		take_stray(connection, stream, event, look->from);
+		return;
+	}
 	if (look->flags & SENT_AGAIN)
 		take_again(connection, stream, event, look->from);
 	if (!(look->flags & SAYS_NOTHING))
@@ -461,7 +475,7 @@ const struct connection *connection_packet(struct join *join, struct conn *conn,
 		take_probe(connection, stream, event, look->from);
 	if (packet->payload_bytes)
 		take_payload(join, connection, stream, event);
-	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST))
+	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) && !look->stray)
 		take_marks(connection, stream, event, look->from);
 	return is_over(connection, stream, packet) ? end(join, connection, stream) : NULL;
 }
@@ -515,6 +529,7 @@ size_t connection_evidence(const struct connection *connection, struct evidence 
 		count = add_mark(evidence, count, &side->first, direction);
 		count = add_mark(evidence, count, &side->data, direction);
 		count = add_mark(evidence, count, &side->again, direction);
+		count = add_mark(evidence, count, &side->stray, direction);
 		count = add_mark(evidence, count, &side->fin, direction);
 		count = add_mark(evidence, count, &side->reset, direction);
 	}

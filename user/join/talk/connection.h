@@ -61,6 +61,8 @@ struct connection_side {
 	struct connection_mark fin;
 	struct connection_mark reset; /* the first that ends the connection */
 	struct connection_mark again; /* the last that was sent again */
+	struct connection_mark stray; /* the last far out of the window, which nobody took */
+	__u32 stray_bytes; /* so far behind what the other side had acknowledged */
 
 	/* what is sent again and again: */
 	__u32 stuck_seq; /* where it begins */
@@ -127,6 +129,6 @@ struct connection {
 void connection_tuple(const struct connection *connection, struct event_tuple *tuple);
 
 /* What was seen of it, in the order of time, from the client's side. Returns how many. */
-enum { CONNECTION_EVIDENCE = 14 };
+enum { CONNECTION_EVIDENCE = 16 };
 struct evidence; /* join.h */
 size_t connection_evidence(const struct connection *connection, struct evidence *evidence);

@@ -149,6 +149,8 @@ static void take_words_of(struct outcome_side *side, const struct ends_of_talk *
 	side->fin_ns = own->fin.ts_ns;
 	side->reset_ns = own->reset.ts_ns;
 	side->closed_ns = closed_ns(own);
+	side->stray_ns = own->stray.ts_ns;
+	side->stray_bytes = own->stray_bytes;
 }
 
 /* What a host had heard of the other is told by the acknowledgment of what it sent. */

@@ -111,6 +111,9 @@ struct outcome_side {
 	__u32 hole_bytes;
 	__u64 hole_ns; /* since when */
 
+	__u64 stray_ns; /* its last segment far out of the window; 0: none */
+	__u32 stray_bytes; /* so far behind what the other side had acknowledged */
+
 	__u32 probes; /* keep-alives in a row without a packet of the other side, to the end */
 	__u64 probes_ns; /* the first of them */
 

@@ -204,8 +204,8 @@ static bool judge_large(const struct view *view)
 		if (!least || w->matched_last_ns[up] <= lost->first_ns)
 			continue;
 		text = decide(view, VERDICT_LARGE_LOST,
-			      w->matched_data_ns[up] > lost->first_ns ? SEVERITY_WARNING :
-									SEVERITY_ERROR);
+			      w->matched_data_ns[up] > lost->last_ns ? SEVERITY_WARNING :
+								       SEVERITY_ERROR);
 		text_add(&text,
 			 "only packets of the %s with %u bytes and more were lost: %u of them",
 			 way ? "server" : "client", least, lost->count);

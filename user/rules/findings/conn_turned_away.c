@@ -198,6 +198,16 @@ static __u32 lost_bytes(const struct view *view, int by)
 	return other->unacked_bytes > last->bytes ? other->unacked_bytes - last->bytes : 0;
 }
 
+/* What lies outside of the window, or has another number altogether, is of no connection there. */
+static bool answers_stray(const struct view *view, int by)
+{
+	const struct outcome_side *resetter = look_side(view, by), *other = look_side(view, !by);
+
+	return other->stray_ns && !resetter->reset_acks && other->stray_ns <= resetter->reset_ns &&
+	       ns_between(other->stray_ns, resetter->reset_ns) < NS_PER_S &&
+	       other->data_ns <= other->stray_ns;
+}
+
 static bool match_reset(const struct view *view, struct guess *guess)
 {
 	const struct outcome *outcome = view->outcome;
@@ -217,7 +227,7 @@ static bool match_reset(const struct view *view, struct guess *guess)
 	if (!outcome->words &&
 	    ns_between(outcome->figures.started_ns, outcome->ended_ns) < NS_PER_S)
 		return false; /* a health check */
-	if (!owed_answer(view, by) && !lost)
+	if (!owed_answer(view, by) && !lost && !answers_stray(view, by))
 		guess->severity = SEVERITY_INFO;
 	else if (by == look_client(view))
 		guess->severity = SEVERITY_WARNING; /* it chose not to read on */
@@ -236,6 +246,32 @@ static void add_author(struct text *why, const struct view *view, int by)
 		 "; the reset's hop limit is %u, that of its data %u: it may come from something "
 		 "on the way",
 		 side->hops_reset, usual);
+}
+
+static void say_why_reset(struct text *why, const struct view *view, int by)
+{
+	/* RFC 9293 3.10.7.1; Linux resets where data was left unread at close() */
+	if (answers_stray(view, by)) {
+		text_add(why, "it answered a segment of ");
+		words_side(why, view, !by);
+		text_add(why,
+			 " that begins %u bytes behind what it had acknowledged, outside of its "
+			 "window: to its host that is of no connection, as where a translator let "
+			 "it pass untranslated",
+			 look_side(view, !by)->stray_bytes);
+	} else if (!look_side(view, by)->reset_acks) {
+		text_add(why,
+			 "its host reset without an acknowledgment, as it does for a connection "
+			 "that it does not know (any more)");
+	} else if (by == look_client(view)) {
+		text_add(why,
+			 "the client ended it without reading what was left, or its process died");
+	} else {
+		text_add(why,
+			 "its application closed without reading everything, crashed, or was told "
+			 "to reset");
+	}
+	add_author(why, view, by);
 }
 
 static void tell_reset(const struct view *view, struct finding *finding)
@@ -263,19 +299,7 @@ static void tell_reset(const struct view *view, struct finding *finding)
 	}
 	if (lost)
 		text_add(&what, "; %u bytes to it were never acknowledged", lost);
-	/* RFC 9293 3.10.7.1; Linux resets where data was left unread at close() */
-	if (!resetter->reset_acks)
-		text_add(&why,
-			 "its host reset without an acknowledgment, as it does for a connection "
-			 "that it does not know (any more)");
-	else if (by == look_client(view))
-		text_add(&why,
-			 "the client ended it without reading what was left, or its process died");
-	else
-		text_add(&why,
-			 "its application closed without reading everything, crashed, or was told "
-			 "to reset");
-	add_author(&why, view, by);
+	say_why_reset(&why, view, by);
 	check = by == look_client(view) ? words_check(view, finding, 0) :
 					  words_check_remote(finding);
 	text_add(&check.run, "journalctl --since -1h -p warning");
