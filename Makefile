@@ -24,6 +24,8 @@ VERSION := 0.1.0
 
 BUILD := build
 PREFIX ?= /usr/local
+# where the program looks for its configuration
+SYSCONFDIR := /etc
 DESTDIR ?=
 
 CC := gcc
@@ -301,6 +303,7 @@ ZSH_FUNCTIONS := share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site
 INSTALLED := \
 	$(BUILD)/sockwhy=$(PREFIX)/sbin/sockwhy \
 	man/sockwhy.8=$(PREFIX)/share/man/man8/sockwhy.8 \
+	man/sockwhy.conf.5=$(PREFIX)/share/man/man5/sockwhy.conf.5 \
 	man/sockwhy-findings.7=$(PREFIX)/share/man/man7/sockwhy-findings.7 \
 	packaging/completions/sockwhy.bash=$(PREFIX)/share/bash-completion/completions/sockwhy \
 	packaging/completions/_sockwhy=$(PREFIX)/$(ZSH_FUNCTIONS)/_sockwhy \
@@ -308,6 +311,8 @@ INSTALLED := \
 	schema/sockwhy.schema.json=$(PREFIX)/share/sockwhy/sockwhy.schema.json \
 	LICENSES/GPL-2.0.txt=$(PREFIX)/share/doc/sockwhy/GPL-2.0.txt \
 	CHANGES.md=$(PREFIX)/share/doc/sockwhy/CHANGES.md
+# what its owner changes: installed where it is not there yet, removed where it is unchanged
+CONFIGURATION := packaging/sockwhy.conf=$(SYSCONFDIR)/sockwhy/sockwhy.conf
 from = $(firstword $(subst =, ,$(1)))
 place = $(DESTDIR)$(lastword $(subst =, ,$(1)))
 
@@ -315,12 +320,14 @@ place = $(DESTDIR)$(lastword $(subst =, ,$(1)))
 install: all
 	$(Q)$(foreach file,$(INSTALLED),install -D -m $(if $(filter %/sbin/sockwhy,$(file)),755,644) $(call from,$(file)) \
 		$(call place,$(file)) &&) true
+	$(Q)$(foreach file,$(CONFIGURATION),[ -e $(call place,$(file)) ] || install -D -m 644 $(call from,$(file)) $(call place,$(file));)
 
-# folders are left where they hold something else
+# changed files, and folders that hold something else, are left
 uninstall:
 	$(Q)rm -f $(foreach file,$(INSTALLED),$(call place,$(file)))
-	$(Q)for folder in share/sockwhy share/doc/sockwhy; do [ ! -d $(DESTDIR)$(PREFIX)/$$folder ] || \
-		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/$$folder; done
+	$(Q)$(foreach file,$(CONFIGURATION),! cmp -s $(call from,$(file)) $(call place,$(file)) || rm -f $(call place,$(file));)
+	$(Q)for folder in $(PREFIX)/share/sockwhy $(PREFIX)/share/doc/sockwhy $(SYSCONFDIR)/sockwhy; do \
+		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 
 format:
 	$(Q)$(CLANG_FORMAT) -i $(ALL_C) $(ALL_H) $(BPF_SRC)

@@ -33,6 +33,8 @@ FAMILIES = (
 )
 # Where these three take an option, it need not be said who does.
 USUAL = {"watch", "run", "read"}
+# Options of the command line that no file has: the program refuses them there (tests/cli).
+LINE_ONLY = {"--help", "--version", "--config"}
 
 
 # ---- what the program says ----
@@ -199,6 +201,8 @@ def paragraph(text, whole=True):
 def option_head(head):
     """`-h, --help`, `--netns PATH|all`: names bold, the value's words italic."""
     letter, name, value = re.fullmatch(r"(?:(-\w), )?(--?[\w-]+)(?: (\S+))?", head).groups()
+    if letter and value:
+        return f'.BI "{roff(letter)}\\fR, \\fP{roff(name)}" " {roff(value)}"'
     if letter:
         return f'.BR {roff(letter)} ", " {roff(name)}'
     if not value:
@@ -219,6 +223,17 @@ def options_part(program, by_hand):
         lines += paragraph(what) + left.pop(name, [])
     if left:
         raise SystemExit(f"the man page has words of options that are gone: {', '.join(left)}")
+    return lines
+
+
+def man_file_part(program, _by_hand):
+    """Long options of watch, as a file has them."""
+    lines = []
+    for _group, name, head, what, commands in options(program):
+        if "watch" not in commands or not name.startswith("--") or name in LINE_ONLY:
+            continue
+        value = head.partition(name)[2].strip()
+        lines += [".TP", f'.BI "{roff(name[2:])} = " "{roff(value)}"' if value else f".B {roff(name[2:])}", *paragraph(what)]
     return lines
 
 
@@ -260,6 +275,7 @@ PAGES = {
                          "thresholds": thresholds_part},
     "docs/records.md": {"kinds": kinds_part},
     "man/sockwhy.8": {"options": options_part, "list": man_list_part},
+    "man/sockwhy.conf.5": {"file": man_file_part},
     "man/sockwhy-findings.7": {"findings": man_findings_part, "thresholds": man_thresholds_part},
 }
 

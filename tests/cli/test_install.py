@@ -23,6 +23,7 @@ def test_install(tmp_path, prefix, zsh):
     make("install", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
     below = tmp_path / prefix[1:]
     wanted = {"sbin/sockwhy", "share/man/man8/sockwhy.8", "share/man/man7/sockwhy-findings.7",
+              "share/man/man5/sockwhy.conf.5",
               "share/bash-completion/completions/sockwhy", f"share/zsh/{zsh}/_sockwhy",
               "share/fish/vendor_completions.d/sockwhy.fish", "share/doc/sockwhy/GPL-2.0.txt"}
     assert wanted <= files(below)
@@ -33,7 +34,15 @@ def test_install(tmp_path, prefix, zsh):
     pages = subprocess.run(["man", "-M", below / "share/man", "7", "sockwhy-findings"], stdout=subprocess.PIPE, text=True,
                            env={**os.environ, "MANPAGER": "cat", "LC_ALL": "C.UTF-8"}, check=True, timeout=30)
     assert "connect-refused" in pages.stdout
+    conf = tmp_path / "etc/sockwhy/sockwhy.conf"
+    assert conf.stat().st_mode & 0o777 == 0o644
     other = below / "share/doc/sockwhy/mine"
     other.write_text("kept")
     make("uninstall", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
     assert files(tmp_path) == {str(other.relative_to(tmp_path))}
+    conf.parent.mkdir()
+    conf.write_text("severity = error\n")
+    make("install", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
+    assert conf.read_text() == "severity = error\n"  # what its owner wrote stays, there and back
+    make("uninstall", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
+    assert files(tmp_path) == {str(path.relative_to(tmp_path)) for path in (conf, other)}

@@ -22,7 +22,7 @@ def complains(status, *args, words=(), **kwargs):
 def test_help():
     done = sockwhy("--help")
     assert done.returncode == 0 and done.err == ""
-    for word in ("watch", "run", "read", "explain", "doctor", "--json", "--record", "-f EXPR", "Exit status"):
+    for word in ("watch", "run", "read", "explain", "doctor", "--json", "--record", "-f, --filter EXPR", "Exit status"):
         assert word in done.out
     run = sockwhy("run", "--help").out
     assert "-u USER" in run and "--dry-run" not in run and "-c N" not in run

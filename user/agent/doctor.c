@@ -4,16 +4,27 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/agent.h"
+#include "agent/config.h"
 #include "agent/leftovers.h"
 #include "attach/attach.h"
 #include "sinks/json_write.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 
 #define CHECKS_MAX 32
 #define RING_BYTES (64u << 10) /* enough to load with; nothing is attached */
+
+static __u64 realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
+}
 
 static void print_json(const struct json *json)
 {
@@ -85,6 +96,15 @@ static void print_hook(const struct options *options, const struct attach_hook *
 	print_json(&json);
 }
 
+/* @status, unless what was printed did not arrive; an earlier write may have failed, too. */
+static int finished(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	log_error_r(-errno, "output: writing");
+	return EXIT_FAILED;
+}
+
 /* ---- leftovers ---- */
 
 struct leftovers {
@@ -143,6 +163,25 @@ static int clean(const struct options *options)
 	return EXIT_DONE;
 }
 
+/* ---- configuration ---- */
+
+/* It was read before, or this is not reached: what it says. */
+static int print_config(const struct options *options)
+{
+	const struct mute *mute;
+
+	if (!config_files(options->read))
+		puts("no configuration file: the defaults hold");
+	for (size_t i = 0; i < config_files(options->read); i++)
+		printf("%s: read\n", config_path(options->read, i));
+	for (size_t i = 0; (mute = config_mute(options->read, i)); i++)
+		printf("  mute %-24s %s%s%s%s%s\n", mute->pattern,
+		       mute->until_ns ? "until " : "without end", mute->until,
+		       mute->until_ns && mute->until_ns <= realtime_ns() ? ", which is over" : "",
+		       mute->reason[0] ? ": " : "; no reason is given", mute->reason);
+	return finished(EXIT_DONE);
+}
+
 /* ---- the whole ---- */
 
 /* Loads the kernel side, without attaching it: the verifier has the last word. */
@@ -184,6 +223,13 @@ int command_doctor(const struct options *options)
 		log_hint("sockwhy doctor --help");
 		return EXIT_USAGE;
 	}
+	if (options->config && (options->json || options->clean)) {
+		log_error("doctor: --config goes without --json and --clean");
+		log_hint("sockwhy doctor --config [FILE]");
+		return EXIT_USAGE;
+	}
+	if (options->config)
+		return print_config(options);
 	if (options->clean)
 		return clean(options);
 
@@ -205,9 +251,5 @@ int command_doctor(const struct options *options)
 	if (!options->json)
 		printf("\n%s\n", able ? "watch and run can be used." :
 					"watch and run cannot be used: see MISSING above.");
-	if (fflush(stdout) || ferror(stdout)) { /* an earlier write may have failed */
-		log_error_r(-errno, "output: writing");
-		return EXIT_FAILED;
-	}
-	return able ? EXIT_DONE : EXIT_FAILED;
+	return finished(able ? EXIT_DONE : EXIT_FAILED);
 }

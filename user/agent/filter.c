@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/config.h"
 #include "agent/expression.h"
 #include "agent/filter.h"
+#include "agent/named.h"
 #include "agent/user.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -31,48 +33,6 @@ struct filter {
 };
 
 /* ---- making one ---- */
-
-static const char *rule_id_at(void *ctx, size_t index)
-{
-	const struct rule *rule = rules_row(index);
-
-	(void)ctx;
-	return rule ? rule_id(rule) : NULL;
-}
-
-/* An id, or a pattern of the shell: conn-* */
-static bool is_named(const struct rule *rule, const char *pattern)
-{
-	return !fnmatch(pattern, rule_id(rule), 0);
-}
-
-static bool names_any(const char *pattern)
-{
-	const struct rule *rule;
-
-	for (size_t i = 0; (rule = rules_row(i)); i++)
-		if (is_named(rule, pattern))
-			return true;
-	return false;
-}
-
-static int check_findings(const struct words *ids, const char *option)
-{
-	for (size_t i = 0; i < ids->count; i++) {
-		const char *near;
-
-		if (names_any(ids->at[i]))
-			continue;
-		near = options_nearest(ids->at[i], rule_id_at, NULL);
-		log_error("%s %s: no such finding", option, ids->at[i]);
-		if (near)
-			log_hint("did you mean %s?", near);
-		else
-			log_hint("sockwhy explain lists the findings");
-		return -EINVAL;
-	}
-	return 0;
-}
 
 static int read_uids(struct filter *filter)
 {
@@ -220,8 +180,8 @@ int filter_new(struct filter **out, const struct options *options)
 			   asked		  ? SEVERITY_INFO :
 						    SEVERITY_WARNING;
 	err = read_expression(filter);
-	err = err ? err : check_findings(&options->findings, "--finding");
-	err = err ? err : check_findings(&options->mutes, "--mute");
+	err = err ? err : named_check(&options->findings, "--finding");
+	err = err ? err : named_check(&options->mutes, "--mute");
 	err = err ? err : read_uids(filter);
 	err = err ? err : read_pids(filter);
 	if (err)
@@ -490,22 +450,16 @@ bool filter_attempt(struct filter *filter, const struct join *join, const struct
 	       expression_matches(filter, attempt) && name_matches(filter, join, attempt);
 }
 
-static bool listed(const struct words *ids, const struct rule *rule)
-{
-	for (size_t i = 0; i < ids->count; i++)
-		if (is_named(rule, ids->at[i]))
-			return true;
-	return false;
-}
-
 bool filter_verdict(struct filter *filter, const struct join *join, const struct attempt *attempt,
 		    const struct verdict *verdict)
 {
 	const struct options *o = filter->options;
 
-	if (verdict->severity < filter->severity || listed(&o->mutes, verdict->rule))
+	if (verdict->severity < filter->severity || named_in(verdict->rule, &o->mutes))
 		return false;
-	if (o->findings.count && !listed(&o->findings, verdict->rule))
+	if (o->findings.count ?
+		    !named_in(verdict->rule, &o->findings) :
+		    config_mutes(o->read, verdict->rule, join_realtime_ns(join, join_now_ns(join))))
 		return false;
 	return filter_attempt(filter, join, attempt);
 }

@@ -7,6 +7,7 @@
 #include "agent/limits.h"
 #include "agent/options.h"
 #include "util/array.h"
+#include "util/log.h"
 
 #define MS 1000000ull
 #define SEC (1000 * MS)
@@ -63,4 +64,22 @@ int limits_set(struct join_limits *limits, const char *assignment)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int limits_read(const struct words *words, struct thresholds *thresholds,
+		struct join_limits *limits)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		int err = threshold_set(thresholds, words->at[i]);
+
+		if (err == -ENOENT)
+			err = limits_set(limits, words->at[i]);
+		if (!err)
+			continue;
+		log_error("--set %s: %s", words->at[i],
+			  err == -ENOENT ? "no such threshold" : "not NAME=NUMBER");
+		log_hint("sockwhy explain lists the thresholds with their units");
+		return -EINVAL;
+	}
+	return 0;
 }

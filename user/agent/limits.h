@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
+#include "agent/options.h"
 #include "join/join.h"
+#include "rules/rules.h"
 
 struct limit_row {
 	const char *name; /* "join.settle" */
@@ -19,3 +21,7 @@ __u64 limits_value(const struct join_limits *limits, const struct limit_row *row
 
 /* "join.settle=300". Returns 0; -ENOENT no such name; -EINVAL no number. */
 int limits_set(struct join_limits *limits, const char *assignment);
+
+/* All of --set, those of rules among them. Returns 0, or -EINVAL after logging. */
+int limits_read(const struct words *words, struct thresholds *thresholds,
+		struct join_limits *limits);

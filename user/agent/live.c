@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "agent/config.h"
 #include "agent/live.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -155,9 +156,13 @@ bool live_has_terminal(void)
 	return fd >= 0;
 }
 
-/* SIGHUP: whoever moved our files away (logrotate) wants new ones of their names. */
+/*
+ * SIGHUP: whoever moved our files away (logrotate) wants new ones of their names; whoever changed the
+ * configuration wants its mutes.
+ */
 static void reopen(struct live *live)
 {
+	config_reload(live->options);
 	output_reopen(&live->output);
 	if (live->writer && !live->pipeline.record_error)
 		live->pipeline.record_error = record_writer_reopen(live->writer);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/config.h"
 #include "util/log.h"
 
 static const struct command_row commands[COMMAND_COUNT] = {
@@ -51,11 +52,13 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a write tells of it */
 
-	if (options_parse(&options, commands, argc, argv) == 0) {
+	if (!options_parse(&options, commands, argc, argv) &&
+	    (options.help || options.version || !config_load(&options))) {
 		if (options.quiet)
 			log_set_level(LOG_LEVEL_ERROR);
 		else if (options.verbose > 1)
 			log_set_level(LOG_LEVEL_DEBUG);
+		config_say(&options);
 		if (options.help) {
 			options_help(stdout, commands,
 				     options.command_given ? options.command : COMMAND_COUNT);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config.h"
 #include "agent/options.h"
 #include "agent/form.h"
 #include "agent/options_table.h"
@@ -19,7 +20,7 @@ static const char *const group_titles[] = {
 	[GROUP_DOCTOR] = "doctor",
 };
 
-static void *row_value(const struct option_row *row, struct options *options)
+void *option_place(const struct option_row *row, struct options *options)
 {
 	return (char *)options + row->offset;
 }
@@ -34,7 +35,8 @@ static const char *row_print(const struct option_row *row, char *buffer, size_t 
 {
 	struct text text = text_in(buffer, size);
 
-	return row->name ? text_add(&text, "--%s", row->name) : text_add(&text, "-%c", row->letter);
+	return row->letter ? text_add(&text, "-%c", row->letter) :
+			     text_add(&text, "--%s", row->name);
 }
 
 /* ---- values ---- */
@@ -45,6 +47,38 @@ static const char *row_name_at(void *ctx, size_t index)
 	if (index >= option_rows_count)
 		return NULL;
 	return option_rows[index].name ? option_rows[index].name : "";
+}
+
+const char *option_nearest(const char *name)
+{
+	return options_nearest(name, row_name_at, NULL);
+}
+
+const struct option_row *option_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < option_rows_count; i++)
+		if (option_rows[i].name && strlen(option_rows[i].name) == length &&
+		    !strncmp(option_rows[i].name, name, length))
+			return &option_rows[i];
+	return NULL;
+}
+
+/* Of --text, --brief, --json and --csv only one can be. */
+static bool row_is_form(const struct option_row *row)
+{
+	return row->type == OPTION_FLAG && (row->offset == offsetof(struct options, text) ||
+					    row->offset == offsetof(struct options, brief) ||
+					    row->offset == offsetof(struct options, json) ||
+					    row->offset == offsetof(struct options, csv));
+}
+
+bool option_is_given(const struct options *options, const struct option_row *row)
+{
+	for (size_t i = 0; i < option_rows_count; i++)
+		if ((options->given & 1ull << i) &&
+		    (&option_rows[i] == row || (row_is_form(row) && row_is_form(&option_rows[i]))))
+			return true;
+	return false;
 }
 
 static int choice_parse(const struct option_row *row, const char *value, int *choice)
@@ -123,9 +157,9 @@ static int row_error(const struct option_row *row, const char *value)
 	return -EINVAL;
 }
 
-static int row_set(const struct option_row *row, struct options *options, const char *value)
+int option_set(const struct option_row *row, struct options *options, const char *value)
 {
-	void *into = row_value(row, options);
+	void *into = option_place(row, options);
 	const char *end = "";
 	__u64 number;
 	int err = 0;
@@ -192,22 +226,20 @@ static void parser_note(struct parser *parser, const struct option_row *row)
 		if (parser->given[i] == row)
 			return;
 	parser->given[parser->given_count++] = row;
+	parser->options->given |= 1ull << (row - option_rows);
 }
 
 static int parse_long(struct parser *parser, const char *word)
 {
 	size_t length = strcspn(word, "=");
 	const char *value = word[length] ? word + length + 1 : NULL, *near;
-	const struct option_row *row = NULL;
+	const struct option_row *row;
 	char name[40];
 
-	for (size_t i = 0; i < option_rows_count && !row; i++)
-		if (option_rows[i].name && strlen(option_rows[i].name) == length &&
-		    !strncmp(option_rows[i].name, word, length))
-			row = &option_rows[i];
+	row = option_find(word, length);
 	if (!row) {
 		snprintf(name, sizeof(name), "%.*s", (int)length, word);
-		near = options_nearest(name, row_name_at, NULL);
+		near = option_nearest(name);
 		log_error("--%s: unknown option", name);
 		if (near)
 			log_hint("did you mean --%s?", near);
@@ -220,7 +252,9 @@ static int parse_long(struct parser *parser, const char *word)
 		log_hint("sockwhy --help lists the options");
 		return -EINVAL;
 	}
-	if (row_takes_value(row) && !value) {
+	if (row_takes_value(row) && !value && row->lone && parser->at >= parser->argc) {
+		value = "";
+	} else if (row_takes_value(row) && !value) {
 		if (parser->at >= parser->argc) {
 			log_error("--%s: its value is missing", row->name);
 			log_hint("--%s %s", row->name, row->value);
@@ -229,7 +263,7 @@ static int parse_long(struct parser *parser, const char *word)
 		value = parser->argv[parser->at++];
 	}
 	parser_note(parser, row);
-	return row_set(row, parser->options, value);
+	return option_set(row, parser->options, value);
 }
 
 /* "-v", "-vq", "-c5", "-c 5" */
@@ -259,7 +293,7 @@ static int parse_letters(struct parser *parser, const char *word)
 			}
 		}
 		parser_note(parser, row);
-		err = row_set(row, parser->options, value);
+		err = option_set(row, parser->options, value);
 		if (err || value)
 			return err;
 	}
@@ -307,6 +341,15 @@ static int parse_words(struct parser *parser)
 	return err;
 }
 
+int options_check_form(const struct options *options)
+{
+	if (options->text + options->brief + options->json + options->csv <= 1)
+		return 0;
+	log_error("--text, --brief, --json, --csv: only one of them");
+	log_hint("-o FILE keeps one of them in a file");
+	return -EINVAL;
+}
+
 static int parser_check(const struct parser *parser)
 {
 	const struct options *options = parser->options;
@@ -328,11 +371,8 @@ static int parser_check(const struct parser *parser)
 		log_hint("the name's end says which form the report has");
 		return -EINVAL;
 	}
-	if (options->text + options->brief + options->json + options->csv > 1) {
-		log_error("--text, --brief, --json, --csv: only one of them");
-		log_hint("-o FILE keeps one of them in a file");
+	if (options_check_form(options))
 		return -EINVAL;
-	}
 	if (options->since.given && options->until.given &&
 	    options->since.relative == options->until.relative &&
 	    options->since.ns > options->until.ns) {
@@ -358,9 +398,9 @@ int options_parse(struct options *options, const struct command_row *commands, i
 		const struct option_row *row = &option_rows[i];
 
 		if (row->type == OPTION_CHOICE)
-			*(int *)row_value(row, options) = (int)row->preset;
+			*(int *)option_place(row, options) = (int)row->preset;
 		else if (row->type == OPTION_NUMBER || row->type == OPTION_BYTES)
-			*(__u64 *)row_value(row, options) = row->preset;
+			*(__u64 *)option_place(row, options) = row->preset;
 	}
 	options->rest = calloc(argc + 1, sizeof(*options->rest));
 	if (!options->rest)
@@ -376,6 +416,7 @@ void options_free(struct options *options)
 	for (size_t i = 0; i < options->owned_count; i++)
 		free(options->owned[i]);
 	free(options->rest);
+	config_free(options->read);
 	*options = (struct options){ 0 };
 }
 

@@ -48,6 +48,8 @@ struct when {
 	__u64 ns; /* else since the epoch */
 };
 
+struct config;
+
 struct options {
 	enum command command;
 	bool command_given;
@@ -108,9 +110,13 @@ struct options {
 	bool clean;
 	bool dry_run;
 
+	const char *config; /* "none"; "": the usual files, as NULL for watch */
+	struct config *read; /* what config_load() read; NULL nothing */
+
 	bool help;
 	bool version;
 
+	__u64 given; /* rows that the command line has, a bit each */
 	char arguments[256]; /* the whole line, for the recording's start record */
 
 	void *owned[WORDS_MAX]; /* copies of lists that were split at commas, and of joined words */
@@ -131,7 +137,11 @@ struct command_row {
  */
 int options_parse(struct options *options, const struct command_row *commands, int argc,
 		  char **argv);
+int options_check_form(const struct options *options); /* one form is asked for at most */
 void options_free(struct options *options);
+
+/* The word of the table of options nearest to @name, for a hint; NULL none is near. */
+const char *option_nearest(const char *name);
 
 /* Usage of one command; COMMAND_COUNT: of the whole program. */
 void options_help(FILE *file, const struct command_row *commands, enum command command);
@@ -144,6 +154,9 @@ int options_bytes(const char *text, __u64 *bytes);
 
 /* "10", "1.5s", "250ms", "5m", "8h" into ns. Returns 0 or -EINVAL. */
 int options_time(const char *text, __u64 *ns);
+
+/* "2026-11-20": the first moment after that day, in this machine's time zone. Returns 0 or -EINVAL. */
+int options_day(const char *text, __u64 *ns);
 
 /*
  * "2026-11-20T10:31:07.412Z", with a blank for the T, with an offset as +02:00, or of this machine's

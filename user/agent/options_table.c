@@ -53,7 +53,7 @@ _Static_assert(PACKETS_TC == 0 && PACKETS_NONE == 2, "packets_names is indexed b
 
 /* clang-format off */
 const struct option_row option_rows[] = {
-	{ NULL, 'f', .group = GROUP_WHICH, .commands = OUTPUTS, TEXT(expression, "EXPR"),
+	{ "filter", 'f', .group = GROUP_WHICH, .commands = OUTPUTS, TEXT(expression, "EXPR"),
 	  .what = "the filter as an option: a pcap-filter expression over addresses and ports" },
 	{ NULL, 'p', .group = GROUP_WHICH, .commands = W | O | F, LIST(pids, "PID"),
 	  .what = "connections of this process and its descendants" },
@@ -71,7 +71,7 @@ const struct option_row option_rows[] = {
 	  .what = "of processes whose cgroup path begins so" },
 	{ "netns", 0, .group = GROUP_WHICH, .commands = LIVE | F, WORDS(netns, "PATH|all"),
 	  .what = "also the packets (flows: sockets) of this network namespace, by path or ip-netns name" },
-	{ NULL, 'i', .group = GROUP_WHICH, .commands = TABLES, WORDS(interfaces, "IFACE"),
+	{ "interface", 'i', .group = GROUP_WHICH, .commands = TABLES, WORDS(interfaces, "IFACE"),
 	  .what = "only the packets of this interface (repeatable)" },
 	{ "since", 0, .group = GROUP_WHICH, .commands = O | F, WHEN(since),
 	  .what = "of captures: packets from then on (2026-11-20T10:31:07Z, or 90s: after the first)" },
@@ -100,15 +100,15 @@ const struct option_row option_rows[] = {
 	  .what = "comma-separated values, with a first line of names" },
 	{ "sort", 0, .group = GROUP_OUTPUT, .commands = F, TEXT(sort, "FIELD"),
 	  .what = "the greatest first: bytes, retransmissions, duration_us, server_rtt_mean_us ..." },
-	{ NULL, 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
+	{ "verbose", 'v', .group = GROUP_OUTPUT, .commands = JUDGES, COUNT(verbose),
 	  .what = "events beside findings; -vv: every packet of a capture; run: healthy connections too" },
-	{ NULL, 'q', .group = GROUP_OUTPUT, .commands = OUTPUTS, FLAG(quiet),
+	{ "quiet", 'q', .group = GROUP_OUTPUT, .commands = OUTPUTS, FLAG(quiet),
 	  .what = "only findings and errors" },
-	{ NULL, 'o', .group = GROUP_OUTPUT, .commands = OUTPUTS, TEXT(output, "FILE"),
+	{ "output", 'o', .group = GROUP_OUTPUT, .commands = OUTPUTS, TEXT(output, "FILE"),
 	  .what = "write findings to a new file of mode 0600, or - to standard output" },
 	{ "record", 0, .group = GROUP_OUTPUT, .commands = LIVE | F, TEXT(record, "FILE"),
 	  .what = "keep every record in a new file, for read" },
-	{ NULL, 'w', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(write, "FILE"),
+	{ "write", 'w', .group = GROUP_OUTPUT, .commands = JUDGES, TEXT(write, "FILE"),
 	  .what = "packets into a new pcapng file; read: those of findings (-v: every one)" },
 	{ "snaplen", 0, .group = GROUP_OUTPUT, .commands = JUDGES, BYTES(snap_bytes, 0, 16, 262144),
 	  .what = "-w: so many bytes of a packet (headers, DNS, TLS hellos); whole: 262144" },
@@ -158,8 +158,14 @@ const struct option_row option_rows[] = {
 	{ "dry-run", 0, .group = GROUP_DOCTOR, .commands = D, FLAG(dry_run),
 	  .what = "with --clean: only list" },
 
-	{ "help", 'h', .group = GROUP_HOW, .commands = EVERY, FLAG(help), .what = "this text" },
-	{ "version", 0, .group = GROUP_HOW, .commands = EVERY, FLAG(version), .what = "the version" },
+	{ "config", 0, .group = GROUP_HOW, .commands = JUDGES | D, TEXT(config, "FILE|none"),
+	  .line_only = true, .lone = true,
+	  .what = "options from this file; watch: from /etc/sockwhy/sockwhy.conf; doctor: check them" },
+
+	{ "help", 'h', .group = GROUP_HOW, .commands = EVERY, FLAG(help), .line_only = true,
+	  .what = "this text" },
+	{ "version", 0, .group = GROUP_HOW, .commands = EVERY, FLAG(version), .line_only = true,
+	  .what = "the version" },
 };
 /* clang-format on */
 

@@ -38,9 +38,21 @@ struct option_row {
 	__s64 preset; /* OPTION_CHOICE, _NUMBER, _BYTES */
 	__u64 least, most; /* OPTION_NUMBER, _BYTES */
 	const char *what;
+	bool line_only; /* of the command line: no configuration file has it */
+	bool lone; /* its value may be left out at the end of the line */
 };
 
 #define OPTIONS_MAX 64 /* rows at most */
 
 extern const struct option_row option_rows[];
 extern const size_t option_rows_count;
+
+/* The row of a long name; NULL none. */
+const struct option_row *option_find(const char *name, size_t length);
+
+/* Where its value stands in @options, and whether the command line has it, or another of its kind. */
+void *option_place(const struct option_row *row, struct options *options);
+bool option_is_given(const struct options *options, const struct option_row *row);
+
+/* Returns 0 or -EINVAL after logging. The value's words live as long as @value, copies are owned. */
+int option_set(const struct option_row *row, struct options *options, const char *value);

@@ -122,6 +122,29 @@ static int stamp_parse(const char *text, __u64 *ns)
 	return 0;
 }
 
+int options_day(const char *text, __u64 *ns)
+{
+	struct tm tm = { .tm_isdst = -1 }, same;
+	int end = 0;
+	time_t time;
+
+	if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &end) != 3 ||
+	    text[end])
+		return -EINVAL;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	same = tm;
+	time = mktime(&same);
+	if (time < 0 || same.tm_mday != tm.tm_mday || same.tm_mon != tm.tm_mon)
+		return -EINVAL;
+	tm.tm_mday++;
+	time = mktime(&tm);
+	if (time < 0 || time >= INT64_MAX / 1000000000)
+		return -EINVAL;
+	*ns = (__u64)time * 1000000000;
+	return 0;
+}
+
 int options_when(const char *text, struct when *when)
 {
 	double value;

@@ -36,17 +36,9 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	int err;
 
 	*pipeline = (struct pipeline){ .options = options, .thresholds = thresholds_default };
-	for (size_t i = 0; i < options->thresholds.count; i++) {
-		err = threshold_set(&pipeline->thresholds, options->thresholds.at[i]);
-		if (err == -ENOENT)
-			err = limits_set(&limits, options->thresholds.at[i]);
-		if (!err)
-			continue;
-		log_error("--set %s: %s", options->thresholds.at[i],
-			  err == -ENOENT ? "no such threshold" : "not NAME=NUMBER");
-		log_hint("sockwhy explain lists the thresholds with their units");
-		return -EINVAL;
-	}
+	err = limits_read(&options->thresholds, &pipeline->thresholds, &limits);
+	if (err)
+		return err;
 	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * 1000000;
 	limits.kept_ns = pipeline->thresholds.value[THRESHOLD_CLOSED_HALF] * 1000000000;
 	limits.connections = (__u32)options->connections_max;

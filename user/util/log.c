@@ -6,12 +6,19 @@
 
 #include "util/log.h"
 
-/* The one piece of state that is not passed: diagnostics must work before anything exists. */
+/* The state that is not passed: diagnostics must work before anything exists. */
 static enum log_level log_level = LOG_LEVEL_INFO;
+/* Whose words are wrong is known far above of who finds it. */
+static const char *log_place;
 
 void log_set_level(enum log_level level)
 {
 	log_level = level;
+}
+
+void log_set_place(const char *place)
+{
+	log_place = place;
 }
 
 static void print_line(enum log_level level, const char *prefix, const char *format, va_list args,
@@ -21,6 +28,8 @@ static void print_line(enum log_level level, const char *prefix, const char *for
 		return;
 	flockfile(stderr);
 	fputs(prefix, stderr);
+	if (log_place && prefix[0] == 's')
+		fputs(log_place, stderr);
 	vfprintf(stderr, format, args);
 	if (error)
 		fprintf(stderr, ": %s", strerror(-error));

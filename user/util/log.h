@@ -9,6 +9,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 /* Lines above this level are not printed (-q: ERROR, default INFO, -vv: DEBUG). */
 void log_set_level(enum log_level level);
 
+/* What stands before every error from now on: "FILE:3: ", of which it speaks; NULL nothing. */
+void log_set_place(const char *place);
+
 /* "sockwhy: SUBJECT: what failed: why" on standard error. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
