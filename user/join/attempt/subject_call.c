@@ -61,34 +61,44 @@ static bool note_retry(struct join *join, const struct attempt_slot *again, __u6
 	return false;
 }
 
-void attempt_call(struct join *join, const struct event *event)
+/* A new attempt about the call of @event, which settles. NULL: there is no room. */
+static struct attempt_slot *take_call(struct join *join, const struct event *event,
+				      const struct subject *subject)
 {
 	const struct ev_syscall *call = &event->syscall;
 	struct evidence evidence = evidence_of(event);
-	__u64 key = call_key_of(&call->owner, call);
-	struct failed_call *failed;
-	struct attempt_slot *slot;
+	struct attempt_slot *slot =
+		attempt_take(join, subject, &call->owner, event->head.known & EVENT_K_OWNER,
+			     event->head.netns, event->head.cookie, event->head.ts_ns);
 
-	slot = attempt_take(join, call->call == SYSCALL_BIND ? &subject_bind : &subject_listen,
-			    &call->owner, event->head.known & EVENT_K_OWNER, event->head.netns,
-			    event->head.cookie, event->head.ts_ns);
 	if (!slot)
-		return;
-	failed = &attempt_extra(join, slot)->failed;
-	*failed = (struct failed_call){ .call = *call };
-	slot->attempt.call = failed;
-	slot->retried = note_retry(join, slot, key);
-	attempt_set_key(join, slot, key);
-	if (!slot->retried)
-		hash_add(&join->attempts->undecided,
-			 undecided_key(&call->owner, call->tuple.family == AF_INET6),
-			 index_of(join, slot));
+		return NULL;
+	attempt_extra(join, slot)->failed = (struct failed_call){ .call = *call, .count = 1 };
+	slot->attempt.call = &attempt_extra(join, slot)->failed;
 	slot->attempt.ended_ns = event->head.ts_ns;
 	slot->attempt.state = ATTEMPT_SETTLING;
 	evidence.call = call->call;
 	evidence.error = call->error;
 	evidence_add(join->evidence, &slot->seen, &evidence);
 	attempt_set_timer(join, slot, TIMER_BIND, event->head.ts_ns + join->limits.settle_bind_ns);
+	return slot;
+}
+
+void attempt_call(struct join *join, const struct event *event)
+{
+	const struct ev_syscall *call = &event->syscall;
+	__u64 key = call_key_of(&call->owner, call);
+	struct attempt_slot *slot = take_call(
+		join, event, call->call == SYSCALL_BIND ? &subject_bind : &subject_listen);
+
+	if (!slot)
+		return;
+	slot->retried = note_retry(join, slot, key);
+	attempt_set_key(join, slot, key);
+	if (!slot->retried)
+		hash_add(&join->attempts->undecided,
+			 undecided_key(&call->owner, call->tuple.family == AF_INET6),
+			 index_of(join, slot));
 }
 
 /*
@@ -98,7 +108,6 @@ void attempt_call(struct join *join, const struct event *event)
 void attempt_starved(struct join *join, const struct event *event)
 {
 	const struct ev_syscall *call = &event->syscall;
-	struct evidence evidence = evidence_of(event);
 	__u64 key = hash_mix(process_key(3 + call->call, &call->owner), event->head.cookie);
 	struct attempt_slot *slot = attempt_first(join, key);
 
@@ -112,20 +121,10 @@ void attempt_starved(struct join *join, const struct event *event)
 			return;
 		}
 	}
-	slot = attempt_take(join, call->call == SYSCALL_ACCEPT ? &subject_accept : &subject_socket,
-			    &call->owner, event->head.known & EVENT_K_OWNER, event->head.netns,
-			    event->head.cookie, event->head.ts_ns);
-	if (!slot)
-		return;
-	attempt_extra(join, slot)->failed = (struct failed_call){ .call = *call, .count = 1 };
-	slot->attempt.call = &attempt_extra(join, slot)->failed;
-	attempt_set_key(join, slot, key);
-	slot->attempt.ended_ns = event->head.ts_ns;
-	slot->attempt.state = ATTEMPT_SETTLING;
-	evidence.call = call->call;
-	evidence.error = call->error;
-	evidence_add(join->evidence, &slot->seen, &evidence);
-	attempt_set_timer(join, slot, TIMER_BIND, event->head.ts_ns + join->limits.settle_bind_ns);
+	slot = take_call(join, event,
+			 call->call == SYSCALL_ACCEPT ? &subject_accept : &subject_socket);
+	if (slot)
+		attempt_set_key(join, slot, key);
 }
 
 /* Those of one family that @open is another way for are decided, and looked at no more. */
@@ -194,28 +193,6 @@ static void call_key(const struct attempt *attempt, const struct opening *openin
 	subject_key_add(key, &call->asked_port, sizeof(call->asked_port));
 }
 
-const struct subject subject_bind = {
-	.name = "bind",
-	.failed = "could not bind to",
-	.role = "listener",
-	.number = 1,
-	.wakes = WAKE_BIND,
-	.about = bind_about,
-	.key = call_key,
-	.evidence = subject_listed,
-};
-
-const struct subject subject_listen = {
-	.name = "listen",
-	.failed = "could not listen on",
-	.role = "listener",
-	.number = 2,
-	.wakes = WAKE_BIND,
-	.about = call_about,
-	.key = call_key,
-	.evidence = subject_listed,
-};
-
 static void starved_about(const struct attempt *attempt, struct subject_about *about)
 {
 	call_about(attempt, about);
@@ -233,24 +210,31 @@ static void starved_key(const struct attempt *attempt, const struct opening *ope
 	subject_key_add(key, &call->tuple.local_port, sizeof(call->tuple.local_port));
 }
 
+/* What an attempt about a call has, whichever it is. */
+#define CALL(of_name, of_number, of_about, of_key)                                   \
+	.name = of_name, .number = of_number, .wakes = WAKE_BIND, .about = of_about, \
+	.key = of_key, .evidence = subject_listed
+
+const struct subject subject_bind = {
+	CALL("bind", 1, bind_about, call_key),
+	.failed = "could not bind to",
+	.role = "listener",
+};
+
+const struct subject subject_listen = {
+	CALL("listen", 2, call_about, call_key),
+	.failed = "could not listen on",
+	.role = "listener",
+};
+
 const struct subject subject_socket = {
-	.name = "socket",
+	CALL("socket", 16, starved_about, starved_key),
 	.role = "client",
-	.number = 16,
-	.wakes = WAKE_BIND,
-	.about = starved_about,
-	.key = starved_key,
-	.evidence = subject_listed,
 };
 
 const struct subject subject_accept = {
-	.name = "accept",
+	CALL("accept", 17, starved_about, starved_key),
 	.failed = "could not accept a connection on",
 	.role = "listener",
-	.number = 17,
-	.wakes = WAKE_BIND,
 	.uncounted = true,
-	.about = starved_about,
-	.key = starved_key,
-	.evidence = subject_listed,
 };

@@ -189,38 +189,11 @@ static bool lookup_packets(const struct attempt *attempt, size_t index, struct p
 	return true;
 }
 
-const struct subject subject_lookup = {
-	.name = "lookup",
-	.role = "client",
-	.number = 4,
-	.wakes = WAKE_LOOKUP,
-	.uncounted = true,
-	.about = lookup_about,
-	.key = lookup_key,
-	.evidence = subject_listed,
-	.packets = lookup_packets,
-	.release = lookup_released,
-};
-
 static void send_about(const struct attempt *attempt, struct subject_about *about)
 {
 	lookup_about(attempt, about);
 	about->error = attempt->lookup->error;
 }
-
-const struct subject subject_send = {
-	.name = "send",
-	.failed = "could not send to",
-	.role = "client",
-	.number = 14,
-	.wakes = WAKE_LOOKUP,
-	.uncounted = true,
-	.about = send_about,
-	.key = lookup_key,
-	.evidence = subject_listed,
-	.packets = lookup_packets,
-	.release = lookup_released,
-};
 
 static void receiver_key(const struct attempt *attempt, const struct opening *opening,
 			 __u8 severity, struct subject_key *key)
@@ -233,17 +206,23 @@ static void receiver_key(const struct attempt *attempt, const struct opening *op
 	subject_key_add(key, &lookup->client_port, sizeof(lookup->client_port));
 }
 
+/* What an attempt about a lookup or a datagram has, whichever it is. */
+#define LOOKUP(of_name, of_role, of_number, of_about, of_key)                            \
+	.name = of_name, .role = of_role, .number = of_number, .wakes = WAKE_LOOKUP,     \
+	.uncounted = true, .about = of_about, .key = of_key, .evidence = subject_listed, \
+	.packets = lookup_packets, .release = lookup_released
+
+const struct subject subject_lookup = {
+	LOOKUP("lookup", "client", 4, lookup_about, lookup_key),
+};
+
+const struct subject subject_send = {
+	LOOKUP("send", "client", 14, send_about, lookup_key),
+	.failed = "could not send to",
+};
+
 const struct subject subject_receiver = {
-	.name = "receiver",
-	.role = "server",
-	.number = 15,
-	.wakes = WAKE_LOOKUP,
-	.uncounted = true,
-	.about = lookup_about,
-	.key = receiver_key,
-	.evidence = subject_listed,
-	.packets = lookup_packets,
-	.release = lookup_released,
+	LOOKUP("receiver", "server", 15, lookup_about, receiver_key),
 };
 
 /* ---- an established connection ---- */

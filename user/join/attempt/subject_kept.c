@@ -62,26 +62,12 @@ static bool kept_packets(const struct attempt *attempt, size_t index, struct pac
 	return true;
 }
 
-const struct subject subject_kept = {
-	.name = "kept",
-	.role = "client",
-	.number = 12,
-	.wakes = WAKE_KEPT,
-	.uncounted = true,
-	.about = kept_about,
-	.key = kept_key,
-	.evidence = subject_listed,
-	.packets = kept_packets,
-};
+#define KEPT(of_name, of_role, of_number)                                                  \
+	{                                                                                  \
+		.name = of_name, .role = of_role, .number = of_number, .wakes = WAKE_KEPT, \
+		.uncounted = true, .about = kept_about, .key = kept_key,                   \
+		.evidence = subject_listed, .packets = kept_packets,                       \
+	}
 
-const struct subject subject_kept_served = {
-	.name = "kept-served",
-	.role = "server",
-	.number = 13,
-	.wakes = WAKE_KEPT,
-	.uncounted = true,
-	.about = kept_about,
-	.key = kept_key,
-	.evidence = subject_listed,
-	.packets = kept_packets,
-};
+const struct subject subject_kept = KEPT("kept", "client", 12);
+const struct subject subject_kept_served = KEPT("kept-served", "server", 13);
