@@ -13,6 +13,10 @@ from lab import free_port
 PEER = pathlib.Path(__file__).parents[1] / "helpers/peer.py"
 
 
+def give_up_after(ms):
+    return socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ms
+
+
 class Pair:
     """`there` listens in the place's namespace, `here` connects from the host's. Names: c of the client, s of the server."""
 
@@ -39,6 +43,14 @@ class Pair:
     def down(self, size):
         self.there.ask(do="send", name="s", bytes=size)
         self.here.ask(do="receive", name="c", bytes=size)
+
+    def request(self, *options):
+        self.connect(*options)
+        self.up(100)
+
+    def exchange(self, *options):
+        self.request(*options)
+        self.down(100)
 
     def error(self):
         return self.here.ask(do="error", name="c")["errno"]
@@ -68,8 +80,7 @@ def pair(lab, place, family):
 
 def test_reset_instead_of_an_answer(watch, pair):
     agent = watch()
-    pair.connect()
-    pair.up(100)
+    pair.request()
     pair.there.ask(do="reset", name="s")
     assert pair.error() == "ECONNRESET"
     pair.only(agent, "conn-reset-by-peer", errno="ECONNRESET", confidence="likely")
@@ -78,8 +89,7 @@ def test_reset_instead_of_an_answer(watch, pair):
 def test_reset_after_the_answer(watch, pair):
     """Near: a browser closes an idle connection so, a balancer too."""
     agent = watch()
-    pair.connect()
-    pair.up(100)
+    pair.request()
     pair.down(5000)
     pair.there.ask(do="reset", name="s")
     assert pair.error() == "ECONNRESET"
@@ -106,8 +116,7 @@ def test_reset_by_us_loses_what_was_written(lab, watch, place, family):
 def test_answer_that_nobody_wants(watch, pair):
     """Near: closed with something unread, as every client does that has read enough."""
     agent = watch()
-    pair.connect()
-    pair.up(100)
+    pair.request()
     pair.there.ask(do="send", name="s", bytes=5000)
     pair.here.ask(do="receive", name="c", bytes=100)
     pair.here.ask(do="close", name="c")
@@ -118,9 +127,7 @@ def test_answer_that_nobody_wants(watch, pair):
 
 def test_broken_pipe(watch, pair):
     agent = watch()
-    pair.connect()
-    pair.up(100)
-    pair.down(100)
+    pair.exchange()
     pair.there.ask(do="close", name="s")
     pair.here.ask(do="send", name="c", bytes=2000)
     assert pair.error() == "EPIPE"
@@ -130,9 +137,7 @@ def test_broken_pipe(watch, pair):
 def test_goodbye_to_who_has_closed(watch, pair):
     """Near: a close_notify is not missed."""
     agent = watch()
-    pair.connect()
-    pair.up(100)
-    pair.down(100)
+    pair.exchange()
     pair.there.ask(do="close", name="s")
     pair.here.ask(do="send", name="c", bytes=31)
     assert pair.error() == "EPIPE"
@@ -142,8 +147,7 @@ def test_goodbye_to_who_has_closed(watch, pair):
 
 def test_closed_early(watch, pair):
     agent = watch()
-    pair.connect()
-    pair.up(100)
+    pair.request()
     pair.there.ask(do="close", name="s")
     pair.here.ask(do="end", name="c")
     pair.here.ask(do="close", name="c")
@@ -153,8 +157,7 @@ def test_closed_early(watch, pair):
 def test_closed_after_the_answer(watch, pair):
     """Near, and half-closed: who says that it has no more to say gets its answer."""
     agent = watch()
-    pair.connect()
-    pair.up(100)
+    pair.request()
     pair.down(1)
     pair.there.ask(do="close", name="s")
     pair.here.ask(do="end", name="c")
@@ -167,9 +170,7 @@ def test_closed_after_the_answer(watch, pair):
 @pytest.mark.parametrize("place", ["veth"], indirect=True)
 def test_timed_out(watch, pair):
     agent = watch()
-    pair.connect((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2500))
-    pair.up(100)
-    pair.down(100)
+    pair.exchange(give_up_after(2500))
     pair.cut()
     pair.here.ask(do="send", name="c", bytes=200)
     assert pair.error() == "ETIMEDOUT"
@@ -192,9 +193,7 @@ def test_keepalive(watch, pair):
 def test_dropped_by_this_host(lab, watch, pair):
     """A rule that comes while the connection stands."""
     agent = watch()
-    pair.connect((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000))
-    pair.up(100)
-    pair.down(100)
+    pair.exchange(give_up_after(3000))
     lab.host.nft("output", f"tcp dport {pair.port} drop")
     pair.here.ask(do="send", name="c", bytes=200)
     assert pair.error() == "ETIMEDOUT"
@@ -238,8 +237,7 @@ def test_one_way(watch, pair):
 def test_ended_while_it_waited(watch, pair):
     """Near: Ctrl-C is no time-out."""
     agent = watch()
-    pair.connect()
-    pair.up(100)
+    pair.request()
     assert pair.here.ask(do="receive", name="c", timeout=2)["result"] == "timeout"
     pair.here.kill(signal.SIGTERM)
     agent.silent()
@@ -249,9 +247,7 @@ def test_ended_while_it_waited(watch, pair):
 def test_dropped_by_the_other_namespace(watch, pair):
     """Its rule is this host's: nothing of it is the far side's fault."""
     agent = watch()
-    pair.connect((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000))
-    pair.up(100)
-    pair.down(100)
+    pair.exchange(give_up_after(3000))
     pair.place.ns.nft("input", f"tcp dport {pair.port} drop")
     pair.here.ask(do="send", name="c", bytes=200)
     assert pair.error() == "ETIMEDOUT"
@@ -262,9 +258,7 @@ def test_dropped_by_the_other_namespace(watch, pair):
 def test_dropped_and_closed(lab, watch, pair):
     """The application closes, and what it had written is never sent."""
     agent = watch()
-    pair.connect()
-    pair.up(100)
-    pair.down(100)
+    pair.exchange()
     lab.host.nft("output", f"tcp dport {pair.port} drop")
     pair.here.ask(do="send", name="c", bytes=200)
     agent.wait_for(finding="conn-local-drop", state="pending")
@@ -276,9 +270,7 @@ def test_dropped_and_closed(lab, watch, pair):
 def test_last_ack(watch, pair):
     """The peer has closed and is gone before our FIN reaches it: information, for nothing is lost."""
     agent = watch("--severity", "info")
-    pair.connect((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2500))
-    pair.up(100)
-    pair.down(100)
+    pair.exchange(give_up_after(2500))
     pair.there.ask(do="close", name="s")
     pair.here.ask(do="end", name="c")
     pair.there_waits()

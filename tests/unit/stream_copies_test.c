@@ -11,21 +11,52 @@ static const struct stream_side *side(const struct stream *stream, char who)
 	return &stream->side[who == 'c' ? stream->ends->client : !stream->ends->client];
 }
 
+static const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
+
+/* A connection and .data on it. @next_id: of what goes on behind that; 0: nothing does. */
+static void begin(struct script *script, __u16 next_id)
+{
+	struct row next = data;
+
+	script_init(script, 16);
+	RUN(script, HANDSHAKE, data);
+	next.seq = 101;
+	next.ip_id = next_id;
+	if (next_id)
+		RUN(script, next);
+}
+
+/* .data once more: is it a copy? */
+static bool again_is_copy(struct script *script, __u32 us, __s64 back_us)
+{
+	struct row again = data;
+
+	again.expected = AGAIN;
+	again.us = us;
+	again.back_us = back_us;
+	RUN(script, again);
+	return script->look.copy;
+}
+
+/* @row, of a stack without identifications, at once. */
+static void run_without_id(struct script *script, const struct row *row)
+{
+	script_packet(script, row);
+	script->packet.ip_id = 0;
+	script->look = conns_packet(script->streams, &script->packet, script->ns, script->frame, 0);
+}
+
 /* A packet that was captured twice has its flags, and is counted as a copy alone. */
 static void copies(void **state)
 {
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
 	struct row again = data;
 	struct script script;
 	const struct stream *stream;
 
 	(void)state;
-	script_init(&script, 16);
-	RUN(&script, HANDSHAKE, data);
-	again.expected = AGAIN;
-	RUN(&script, again);
+	begin(&script, 0);
+	assert_true(again_is_copy(&script, 10, 0));
 	stream = script.look.stream;
-	assert_true(script.look.copy);
 	assert_int_equal(side(stream, 'c')->copies, 1);
 	assert_int_equal(side(stream, 'c')->packets, 4);
 	assert_int_equal(side(stream, 'c')->bytes, 100);
@@ -35,7 +66,6 @@ static void copies(void **state)
 	assert_int_equal(side(stream, 'c')->rtt.most_us, 20010);
 	/* another identification, however soon: sent again */
 	again.expected = BIT(STREAM_SPURIOUS_RETRANSMISSION);
-	again.us = 10;
 	again.ip_id = 778;
 	RUN(&script, again);
 	assert_false(script.look.copy);
@@ -47,22 +77,12 @@ static void copies(void **state)
 /* Where identifications change, the same one is a copy later, too, and if the clock steps back. */
 static void identification_changes(void **state)
 {
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
-	struct row next = data, again = data;
 	struct script script;
 
 	(void)state;
-	script_init(&script, 16);
-	next.seq = 101;
-	next.ip_id = 778;
-	RUN(&script, HANDSHAKE, data, next);
-	again.expected = AGAIN;
-	again.us = 30000;
-	RUN(&script, again);
-	assert_true(script.look.copy);
-	again.back_us = 40000;
-	RUN(&script, again);
-	assert_true(script.look.copy);
+	begin(&script, 778);
+	assert_true(again_is_copy(&script, 30000, 0));
+	assert_true(again_is_copy(&script, 30000, 40000));
 	assert_int_equal(side(script.look.stream, 'c')->copies, 2);
 	script_free(&script);
 }
@@ -70,18 +90,11 @@ static void identification_changes(void **state)
 /* Some stacks never change it: what they send again after a time-out is no copy. */
 static void identification_the_same(void **state)
 {
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
-	struct row next = data, again = data;
 	struct script script;
 
 	(void)state;
-	script_init(&script, 16);
-	next.seq = 101;
-	RUN(&script, HANDSHAKE, data, next);
-	again.expected = AGAIN;
-	again.us = 250000;
-	RUN(&script, again);
-	assert_false(script.look.copy);
+	begin(&script, 777);
+	assert_false(again_is_copy(&script, 250000, 0));
 	assert_int_equal(stream_side_retransmissions(side(script.look.stream, 'c')), 1);
 	script_free(&script);
 }
@@ -134,25 +147,16 @@ static void seen_twice_within_overtaking(void **state)
 /* Some hosts send what a timer repeats as it was, though the others have new identifications. */
 static void identification_kept(void **state)
 {
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
-	struct row next = data, again = data;
 	struct script script;
 
 	(void)state;
-	script_init(&script, 16);
-	next.seq = 101;
-	next.ip_id = 778;
-	RUN(&script, HANDSHAKE, data, next);
-	again.expected = AGAIN;
-	again.us = 182000;
-	RUN(&script, again);
-	assert_false(script.look.copy);
+	begin(&script, 778);
+	assert_false(again_is_copy(&script, 182000, 0));
 	script_free(&script);
 }
 
 static void identification_zero(void **state)
 {
-	const struct row data = { 'c', A, 1, 1, 100, 1000, 10, 0, 777 };
 	struct script script;
 
 	(void)state;
@@ -161,9 +165,7 @@ static void identification_zero(void **state)
 	/* nobody sends again so soon; nor is what comes a millisecond later a mirror's */
 	for (int i = 0; i < 3; i++) {
 		script.ns += i == 2 ? 1000000 : 10000;
-		script_packet(&script, &data);
-		script.packet.ip_id = 0;
-		script.look = conns_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
+		run_without_id(&script, &data);
 		assert_true(script.look.copy == (i == 1));
 	}
 	assert_int_equal(script.look.flags, AGAIN);
@@ -173,22 +175,17 @@ static void identification_zero(void **state)
 /* On a short way what is lost is sent again before any mirror's copy would come: it was asked for. */
 static void asked_for(void **state)
 {
-	const struct row lost = { 'c', A, 1, 1, 100, 1000, 10 };
+	const struct row ack = { 's', A, 1, 1, 0, 1000, 10, DUPLICATE };
 	struct script script;
 
 	(void)state;
 	for (__u32 asked = 0; asked <= 3; asked++) {
 		script_init(&script, 16);
 		RUN(&script, HANDSHAKE);
-		for (int i = 0; i < 2; i++) {
-			script_packet(&script, &lost);
-			script.packet.ip_id = 0;
-			script.look =
-				conns_packet(script.streams, &script.packet, script.ns, 4 + i, 0);
-			for (__u32 ack = 0; !i && ack < asked; ack++)
-				RUN(&script,
-				    { 's', A, 1, 1, 0, 1000, 10, BIT(STREAM_DUPLICATE_ACK) });
-		}
+		run_without_id(&script, &data);
+		for (__u32 i = 0; i < asked; i++)
+			RUN(&script, ack);
+		run_without_id(&script, &data);
 		assert_true(script.look.copy == (asked < 2));
 		script_free(&script);
 	}
