@@ -7,6 +7,7 @@ file: the captures of ../shared/pcaps, where they are, and the ones that made.py
 """
 
 import csv
+import functools
 import io
 import json
 import os
@@ -29,6 +30,7 @@ FLAGS = ("retransmission", "fast-retransmission", "spurious-retransmission", "ou
          "ack-lost-segment", "duplicate-ack", "zero-window", "window-full", "window-update", "keep-alive",
          "keep-alive-ack", "zero-window-probe", "zero-window-probe-ack", "reused-ports")
 COMPARED = FLAGS + messages.FLAGS
+ANALYSIS = tuple("tcp.analysis." + flag.replace("-", "_") for flag in FLAGS)
 
 
 def shared():
@@ -55,28 +57,33 @@ def ours(path):
     return frames, len(run(SOCKWHY, "flows", "--json", path).splitlines())
 
 
-def tshark(path):
-    """Rows of fields of the frames that a filter takes."""
-    def rows(display, fields, *options):
-        told = run("tshark", *options, "-n", "-r", path, "-Y", display, "-T", "fields", "-E", "occurrence=l",
-                   *(word for field in fields for word in ("-e", field)))
-        return [line.split("\t") for line in told.splitlines()]
-    return rows
+def tshark(path, display, fields, *options):
+    """A dict of fields for each frame that a filter takes; several values of one field stand between commas."""
+    told = run("tshark", *options, "-n", "-r", path, "-Y", display, "-T", "fields", *(word for field in fields for word in ("-e", field)))
+    return [dict(zip(fields, line.split("\t"))) for line in told.splitlines()]
+
+
+@functools.cache
+def looked_at(path):
+    """All that is asked of one look at a file, by whoever asks: to start it takes tshark most of its time."""
+    return tshark(path, f"tcp || {messages.ICMP_ERRORS} || tls.alert_message.desc",
+                  ("tcp.stream", "tcp.analysis.initial_rtt", *ANALYSIS, *messages.FIELDS))
 
 
 def theirs(path):
     """The same of tshark. A fast or spurious retransmission counts in its own class only."""
-    fields = [word for flag in FLAGS for word in ("-e", "tcp.analysis." + flag.replace("-", "_"))]
     frames, streams = defaultdict(set), set()
-    for line in run("tshark", "-n", "-r", path, "-Y", "tcp && !icmp && !icmpv6", "-T", "fields", "-e", "frame.number",
-                    "-e", "tcp.stream", *fields).splitlines():
-        number, stream, *values = line.split("\t")
-        streams.update(filter(None, stream.split(",")))
-        for flag, value in zip(FLAGS, values):
-            if value:
-                frames[flag].add(int(number))
+    for row in looked_at(path):
+        if row["icmp.type"] or row["icmpv6.type"]:
+            continue
+        streams.update(filter(None, row["tcp.stream"].split(",")))
+        for flag, field in zip(FLAGS, ANALYSIS):
+            if row[field]:
+                frames[flag].add(int(row["frame.number"]))
     frames["retransmission"] -= frames["fast-retransmission"] | frames["spurious-retransmission"]
-    frames.update(messages.theirs(tshark(path)))
+    # of two passes: what answers a query is known at the query
+    dns = tshark(path, "udp.port == 53 && dns && !icmp && !icmpv6", messages.DNS_FIELDS, "-2")
+    frames.update(messages.theirs(looked_at(path), dns))
     return frames, len(streams)
 
 

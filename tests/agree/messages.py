@@ -17,7 +17,10 @@ DNS_FIELDS = ("frame.number", "dns.flags.response", "dns.flags.rcode", "dns.resp
 ICMP_FIELDS = ("frame.number", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code", "ip.src", "ip.dst", "ipv6.src",
                "ipv6.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport")
 REPEATED_S = 5  # what comes later is another query, to tshark: dns.retransmission_timer, RFC 1536
+ICMP_ERROR_TYPES, ICMPV6_ERROR_TYPES = {"3", "4", "5", "11", "12"}, {"1", "2", "3", "4"}
 ICMP_ERRORS = "icmp.type in {3,4,5,11,12} || icmpv6.type in {1,2,3,4}"
+ALERT = "tls.alert_message.desc"
+FIELDS = (*ICMP_FIELDS, ALERT)
 
 
 def seconds(event):
@@ -77,23 +80,34 @@ def rcode(number):
     return RCODES[number] if number < len(RCODES) else str(number)
 
 
-def theirs(tshark):
-    """@tshark(filter, fields, *options): rows of values, of each field the last occurrence: the innermost."""
+def innermost(row, *fields):
+    """Of each field the last value."""
+    return [row[field].rsplit(",", 1)[-1] for field in fields]
+
+
+def is_icmp_error(row):
+    return bool(set(row["icmp.type"].split(",")) & ICMP_ERROR_TYPES or set(row["icmpv6.type"].split(",")) & ICMPV6_ERROR_TYPES)
+
+
+def theirs(rows, dns):
+    """@rows: all of the frames that hold something of FIELDS; @dns: those of DNS_FIELDS."""
     frames = {flag: set() for flag in FLAGS}
-    for number, response, code, answered, repeated in tshark("udp.port == 53 && dns && !icmp && !icmpv6", DNS_FIELDS, "-2"):
+    for row in dns:
+        number, response, code, answered, repeated = innermost(row, *DNS_FIELDS)
         if response in ("1", "True"):
             frames["dns-rcode"].add((int(number), rcode(int(code))))
         elif not answered:
             frames["dns-unanswered"].add((int(number),))
         if repeated:
             frames["dns-repeated"].add((int(number),))
-    for number, *kinds, ip_s, ip_d, ip6_s, ip6_d, tcp_s, tcp_d, udp_s, udp_d in tshark(ICMP_ERRORS, ICMP_FIELDS):
+    for row in filter(is_icmp_error, rows):
+        number, *kinds, ip_s, ip_d, ip6_s, ip6_d, tcp_s, tcp_d, udp_s, udp_d = innermost(row, *ICMP_FIELDS)
         kind = kinds[:2] if kinds[0] else kinds[2:]
         addresses = (ip_s, ip_d) if kinds[0] else (ip6_s, ip6_d)
         ports = [int(port or 0) for port in (tcp_s or udp_s, tcp_d or udp_d)]
         frames["icmp-error"].add((int(number), *map(int, kind), addresses[0], ports[0], addresses[1], ports[1]))
     # one that is encrypted has no description
-    frames["tls-alert"] = {(int(number),) for number, in tshark("tls.alert_message.desc", ("frame.number",))}
+    frames["tls-alert"] = {(int(row["frame.number"]),) for row in rows if row[ALERT]}
     return frames
 
 

@@ -82,10 +82,8 @@ def test_comparison_sees_a_difference(made_files):
 
 
 def initial_rtts(path):
-    lines = agree.run("tshark", "-n", "-r", path, "-Y", "tcp.analysis.initial_rtt", "-T", "fields", "-e",
-                      "tcp.stream", "-e", "tcp.analysis.initial_rtt").splitlines()
-    return {int(stream): round(float(rtt) * 1e6) for stream, rtt in (line.split("\t") for line in lines)
-            if "," not in stream}
+    known = ((row["tcp.stream"], row["tcp.analysis.initial_rtt"]) for row in agree.looked_at(path))
+    return {int(stream): round(float(rtt) * 1e6) for stream, rtt in known if rtt and "," not in stream}
 
 
 def test_initial_rtt(shared_files):

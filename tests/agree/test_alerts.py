@@ -23,8 +23,7 @@ def ours(path):
 
 def theirs(path):
     """An encrypted alert has no description."""
-    told = agree.run("tshark", "-n", "-r", path, "-Y", "tls.alert_message.desc", "-T", "fields", "-e", "frame.number")
-    return {int(line) for line in told.splitlines()}
+    return {int(row["frame.number"]) for row in agree.looked_at(path) if row["tls.alert_message.desc"]}
 
 
 @pytest.mark.parametrize("kind", KINDS)
