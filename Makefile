@@ -252,11 +252,11 @@ check:
 	$(Q)tests/run.sh unit replay check + cli
 
 # "make test" is the whole of it on a fresh machine, so the packages come first, in a make of their
-# own: this one has already looked for the tools. Live tests mostly wait: the rest is built and run meanwhile.
+# own: this one has already looked for the tools. What needs root mostly waits: the rest is built and run meanwhile.
 test:
 	$(Q)$(MAKE) setup
 	$(Q)$(MAKE) $(JOBS) root-build
-	$(Q)tests/run.sh tests-build unit replay check fuzz cli agree tidy + bpf live lab faults
+	$(Q)tests/run.sh tests-build unit replay check fuzz cli agree tidy + bpf live faults + lab
 
 MINUTES ?= 10
 fuzz: $(FUZZERS)

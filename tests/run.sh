@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run.sh SUITE… [+ SUITE…] - run test suites, all of them even if one fails, and end with one line that adds up what the
-# runners counted. Suites behind a + run beside those before it: then each says what it has to say when it ends. Exit 1
-# if a test failed or a suite could not run. What each said stays in build/log/SUITE.log.
+# run.sh SUITE… [+ SUITE…]… - run test suites, all of them even if one fails, and end with how long each took and one line
+# that adds up what the runners counted. Suites behind a + run beside those before it: then each says what it has to say
+# when it ends. Exit 1 if a test failed or a suite could not run. What each said stays in build/log/SUITE.log.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -158,7 +158,7 @@ suite_make()
 
 suite_run()
 {
-	local began=$SECONDS
+	local began=$SECONDS took
 	echo "== $1"
 	case $1 in
 	unit | replay | fuzz) "suite_$1" ;;
@@ -166,15 +166,17 @@ suite_run()
 	bpf | lab | live | faults) suite_root "$1" ;;
 	tests-build | tidy) suite_make "$1" ;;
 	esac
-	echo "== $1: $((SECONDS - began)) s"
+	took=$((SECONDS - began))
+	echo "== $1: $took s"
+	printf '  %4d s, from %4d s on: %s\n' "$took" "$began" "$1" >>"$log/times"
 }
 
 # Suites one after the other, beside those of other lanes. What needs root looks at when something
-# happened: it goes before the rest.
+# happened: the rest has the time that it leaves, and no more.
 lane_run()
 {
 	local suite
-	[[ " $* " =~ \ (bpf|lab|live|faults)\  ]] || renice -n 10 "$BASHPID" >/dev/null
+	[[ " $* " =~ \ (bpf|lab|live|faults)\  ]] || chrt --idle --pid 0 "$BASHPID"
 	for suite in "$@"; do
 		suite_run "$suite" >"$log/$suite.log" 2>&1
 		flock "$log/counts" cat "$log/$suite.log"
@@ -184,6 +186,7 @@ lane_run()
 mkdir -p "$log"
 rm -f "$log/absent"
 : >"$log/counts"
+: >"$log/times"
 lane=()
 for suite in "$@" +; do
 	case $suite in
@@ -206,5 +209,6 @@ for suite in "$@" +; do
 done
 wait
 
+sort -k4n "$log/times"
 [ ! -e "$log/absent" ] || sed 's/^/absent: /' "$log/absent"
 awk '{ passed += $1; failed += $2 } END { print passed + 0 " passed, " failed + 0 " failed"; exit failed > 0 }' "$log/counts"
