@@ -313,6 +313,8 @@ INSTALLED := \
 	CHANGES.md=$(PREFIX)/share/doc/sockwhy/CHANGES.md
 # what its owner changes: installed where it is not there yet, removed where it is unchanged
 CONFIGURATION := packaging/sockwhy.conf=$(SYSCONFDIR)/sockwhy/sockwhy.conf
+# made from FILE.in, with the folder of the program in it
+UNIT := $(PREFIX)/lib/systemd/system/sockwhy.service
 from = $(firstword $(subst =, ,$(1)))
 place = $(DESTDIR)$(lastword $(subst =, ,$(1)))
 
@@ -320,11 +322,14 @@ place = $(DESTDIR)$(lastword $(subst =, ,$(1)))
 install: all
 	$(Q)$(foreach file,$(INSTALLED),install -D -m $(if $(filter %/sbin/sockwhy,$(file)),755,644) $(call from,$(file)) \
 		$(call place,$(file)) &&) true
+	$(Q)install -d $(DESTDIR)$(dir $(UNIT))
+	$(Q)sed 's#@SBINDIR@#$(PREFIX)/sbin#' packaging/sockwhy.service.in > $(DESTDIR)$(UNIT)
+	$(Q)chmod 644 $(DESTDIR)$(UNIT)
 	$(Q)$(foreach file,$(CONFIGURATION),[ -e $(call place,$(file)) ] || install -D -m 644 $(call from,$(file)) $(call place,$(file));)
 
 # changed files, and folders that hold something else, are left
 uninstall:
-	$(Q)rm -f $(foreach file,$(INSTALLED),$(call place,$(file)))
+	$(Q)rm -f $(foreach file,$(INSTALLED),$(call place,$(file))) $(DESTDIR)$(UNIT)
 	$(Q)$(foreach file,$(CONFIGURATION),! cmp -s $(call from,$(file)) $(call place,$(file)) || rm -f $(call place,$(file));)
 	$(Q)for folder in $(PREFIX)/share/sockwhy $(PREFIX)/share/doc/sockwhy $(SYSCONFDIR)/sockwhy; do \
 		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done

@@ -71,6 +71,7 @@ static int tick(struct live *live)
 {
 	int err;
 
+	notify_alive(&live->notify, live_now_ns());
 	write_poll(&live->output.write); /* secrets before the packets that they open */
 	err = ring_drain(live->ring);
 	if (err < 0)
@@ -162,10 +163,12 @@ bool live_has_terminal(void)
  */
 static void reopen(struct live *live)
 {
+	notify_reloading(&live->notify, live_now_ns());
 	config_reload(live->options);
 	output_reopen(&live->output);
 	if (live->writer && !live->pipeline.record_error)
 		live->pipeline.record_error = record_writer_reopen(live->writer);
+	notify_ready(&live->notify);
 }
 
 int live_run(struct live *live)
@@ -203,6 +206,7 @@ int live_finish(struct live *live)
 {
 	int err, status;
 
+	notify_stopping(&live->notify);
 	progress_clear(&live->status);
 	live->status.on = false;
 	write_poll(&live->output.write);
@@ -245,8 +249,9 @@ void live_close(struct live *live)
 	pipeline_close(&live->pipeline);
 	for (size_t i = 0; i < ARRAY_SIZE(live->namespace_paths); i++)
 		free(live->namespace_paths[i]);
+	notify_close(&live->notify);
 	own_close(&live->epoll_fd);
 	own_close(&live->timer_fd);
 	own_close(&live->signal_fd);
-	*live = (struct live){ .epoll_fd = -1, .timer_fd = -1, .signal_fd = -1 };
+	*live = (struct live){ .epoll_fd = -1, .timer_fd = -1, .signal_fd = -1, .notify.fd = -1 };
 }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "agent/notify.h"
 #include "agent/options.h"
 #include "agent/output.h"
 #include "agent/pipeline.h"
@@ -29,6 +30,7 @@ struct live {
 	struct pipeline pipeline;
 	struct output output;
 	struct progress status; /* watch: it lives, and what it saw */
+	struct notify notify; /* watch: the service manager */
 	struct record_writer *writer;
 	struct record_sink sink;
 	struct attach *attach;

@@ -116,6 +116,7 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 		.epoll_fd = -1,
 		.timer_fd = -1,
 		.signal_fd = -1,
+		.notify.fd = -1,
 	};
 	live->sink = (struct record_sink){ take, live };
 	err = write_check(options);

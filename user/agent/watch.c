@@ -25,12 +25,14 @@ int command_watch(const struct options *options)
 		live_close(&live);
 		return status;
 	}
+	live.notify = notify_open();
 	err = live_start(&live);
 	if (err) {
 		live_close(&live);
 		/* a hook's name is known to the kernel side alone */
 		return err == -EINVAL && options->without.count ? EXIT_USAGE : EXIT_FAILED;
 	}
+	notify_ready(&live.notify);
 	progress_begin(&live.status, options);
 	live.pipeline.progress = &live.status;
 	if (!live_run(&live))

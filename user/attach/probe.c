@@ -36,12 +36,14 @@ static const struct need NEEDS[] = {
 	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", false, false, "reads /proc of others' processes" },
 	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", false, false,
 	  "reads tracefs, which belongs to root" },
+	{ CAP_SYSLOG, "CAP_SYSLOG", false, false,
+	  "reads the kernel's symbols: which function dropped a packet" },
 };
 
 /* With these capabilities a file can be run by its group alone: whoever runs it sees everybody's packets. */
 #define GRANT_HINT                                                                        \
 	"run it as root, or for one group: chgrp GROUP FILE && chmod 750 FILE && setcap " \
-	"cap_bpf,cap_perfmon,cap_net_admin,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search+ep FILE"
+	"cap_bpf,cap_perfmon,cap_net_admin,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep FILE"
 
 static bool has_need(const struct need *need)
 {

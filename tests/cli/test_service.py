@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service's unit, as systemd reads it."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from program import ROOT
+
+
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("installed")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    subprocess.run(["make", "-s", "-o", "all", "install", f"PREFIX={folder}/usr", f"SYSCONFDIR={folder}/etc"], cwd=ROOT,
+                   env=environment, check=True, timeout=120)
+    return folder / "usr/lib/systemd/system/sockwhy.service"
+
+
+def analyze(*words):
+    assert shutil.which("systemd-analyze"), "systemd is missing: make setup"
+    run = subprocess.run(["systemd-analyze", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         timeout=60, check=False)
+    return run.returncode, run.stdout
+
+
+def test_verify(unit):
+    assert analyze("verify", "--man=no", unit) == (0, "")
+
+
+def test_security(unit):
+    """As exposed as docs/service.md says, and no more."""
+    status, said = analyze("security", "--no-pager", "--offline=yes", unit)
+    level = re.search(r"exposure level for sockwhy.service: ([\d.]+)", said)[1]
+    assert status == 0 and f"exposure level {level} " in (ROOT / "docs/service.md").read_text(), said
+
+
+def test_capabilities(unit):
+    """What doctor names, and what its hint for a file grants, are the unit's."""
+    names = re.search(r"^CapabilityBoundingSet=(.*)$", unit.read_text(), re.M)[1].split()
+    source = (ROOT / "user/attach/probe.c").read_text()
+    assert sorted(names) == sorted(re.findall(r'^\t\{ CAP_\w+, "(CAP_\w+)"', source, re.M))
+    assert sorted(names) == sorted(f"CAP_{name}".upper() for name in re.findall(r"cap_(\w+?)(?=[,+])", source))

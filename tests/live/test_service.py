@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""watch as a service: what it tells its manager, what signals do, and that the unit's capabilities suffice."""
+
+import itertools
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from harness import Agent, PATIENCE_S
+from program import ROOT, SOCKWHY
+
+UNIT = (ROOT / "packaging/sockwhy.service.in").read_text()
+
+
+class Manager:
+    """The end of a service manager: a datagram socket."""
+
+    def __init__(self, name):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(name)
+        self.socket.settimeout(PATIENCE_S)
+
+    def hear(self, skip="WATCHDOG=1"):
+        """The variables of the next datagram, watchdog's aside."""
+        while True:
+            said = self.socket.recv(4096).decode()
+            if said != skip:
+                return dict(line.split("=", 1) for line in said.splitlines())
+
+
+def test_notify(lab):
+    """Ready when it watches, alive from then on, reloading and stopping when asked; it ends at once, with the summary."""
+    name = str(lab.dir / "notify")
+    manager = Manager(name)
+    agent = Agent(lab, "--config", "none", env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"})
+    assert manager.hear()["READY"] == "1"
+    begun = time.monotonic()
+    assert [manager.hear(skip=None) for _ in range(5)] == [{"WATCHDOG": "1"}] * 5
+    assert 0.25 < time.monotonic() - begun < 5  # every 100 ms, the first one perhaps at once
+    agent.popen.send_signal(signal.SIGHUP)
+    said = manager.hear()
+    assert said["RELOADING"] == "1" and int(said["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
+    assert manager.hear()["READY"] == "1"
+    begun = time.monotonic()
+    agent.popen.send_signal(signal.SIGTERM)
+    assert manager.hear()["STOPPING"] == "1"
+    assert "attempts" in agent.stop()
+    assert time.monotonic() - begun < 1
+
+
+def test_notify_of_others(lab):
+    """A watchdog that waits for another process is not answered; a socket that is none is said, and changes nothing."""
+    manager = Manager(str(lab.dir / "notify"))
+    agent = Agent(lab, env={"NOTIFY_SOCKET": str(lab.dir / "notify"), "WATCHDOG_USEC": "50000", "WATCHDOG_PID": "1"})
+    assert manager.hear()["READY"] == "1"
+    agent.quiesce()
+    agent.stop()
+    assert "STOPPING" in manager.hear(skip=None)
+    agent = Agent(lab, env={"NOTIFY_SOCKET": "nonsense"})
+    assert any("NOTIFY_SOCKET: Invalid argument" in line for line in agent.stderr)
+
+
+def test_reload(lab):
+    """SIGHUP takes over the mutes of a changed file; a file with a wrong line changes none."""
+    conf, numbers = lab.dir / "a.conf", itertools.count(1)
+
+    def write(text):
+        conf.write_text(text)
+        conf.chmod(0o644)
+        count = len(agent.stderr)
+        agent.popen.send_signal(signal.SIGHUP)
+        agent._wait("reload", lambda: any("read again" in line or "stay as they were" in line
+                                          for line in agent.stderr[count:]), PATIENCE_S)
+
+    def told():
+        # of its own destination each: a repeat would be counted, and told later
+        pid = lab.fault("connect", f"192.0.2.{next(numbers)}", 80)["pid"]
+        agent.quiesce(slow=False)
+        return [f["finding"] for f in agent.findings(state="final", pid=pid)]
+
+    lab.link()
+    conf.write_text("severity = warning\n")
+    conf.chmod(0o644)
+    agent = Agent(lab, "--config", conf)
+    assert told() == ["local-no-route"]
+    write("mute = local-no-route until 2099-12-31 because it has none\n")
+    assert told() == []
+    write("mute = local-no-rout\n")
+    assert any(f"{conf}:1: --mute local-no-rout: no such finding" in line for line in agent.stderr)
+    assert told() == []
+    write("mute = local-no-route until 2026-01-01 because it was so\n")
+    assert told() == ["local-no-route"]
+    write("\n")
+    assert told() == ["local-no-route"]
+
+
+def test_capabilities(lab):
+    """With the capabilities of the unit and no other nothing is lost, and a failure is explained."""
+    names = re.search(r"^CapabilityBoundingSet=(.*)$", UNIT, re.M)[1].lower().replace("cap_", "").split()
+    fence = ("setpriv", "--bounding-set", ",".join(["-all", *(f"+{name}" for name in names)]), "--no-new-privs")
+    done = subprocess.run([*fence, SOCKWHY, "doctor"], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=True)
+    whole = subprocess.run([SOCKWHY, "doctor"], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=True)
+    assert done.stdout == whole.stdout
+    agent = Agent(lab, wrap=fence)
+    pid = lab.fault("connect", "127.0.0.1", 9)["pid"]
+    agent.wait_for(finding="connect-refused-local", pid=pid)
