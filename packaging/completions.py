@@ -7,7 +7,7 @@ how --help calls it.
 import re
 
 SEVERITIES = ("info", "warning", "error")
-FORMS = {"FILE": "files", "FILE.html|FILE.md": "files", "FILE|none": "files", "IFACE": "interfaces", "PID": "processes",
+FORMS = {"FILE": "files", "FILE.html|FILE.md": "files", "FILE.prom": "files", "FILE|none": "files", "IFACE": "interfaces", "PID": "processes",
          "USER": "users", "UID": "users", "PATH|all": "namespaces", "THRESHOLD=VALUE": "thresholds",
          "X": SEVERITIES, "SEVERITY": SEVERITIES}
 FILE_COMMANDS = ("read", "flows", "compare")

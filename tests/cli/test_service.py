@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from program import ROOT
+from program import ROOT, sockwhy
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +44,16 @@ def test_capabilities(unit):
     source = (ROOT / "user/attach/probe.c").read_text()
     assert sorted(names) == sorted(re.findall(r'^\t\{ CAP_\w+, "(CAP_\w+)"', source, re.M))
     assert sorted(names) == sorted(f"CAP_{name}".upper() for name in re.findall(r"cap_(\w+?)(?=[,+])", source))
+
+
+def test_metrics_of_others(tmp_path):
+    """What stands there already and is no file of metrics is not replaced, nor is what a link leads to."""
+    path = tmp_path / "a.prom"
+    link = tmp_path / "link.prom"
+    path.write_text("# HELP node_x\n")
+    link.symlink_to(path)
+    for name, words in ((path, "File exists"), (link, "symbolic links"), (tmp_path / "no/dir/a.prom", "No such file"),
+                        (tmp_path, "exists")):
+        done = sockwhy("--metrics", name)
+        assert done.returncode == 1 and done.out == "" and words in done.err and str(name) in done.err, done.err
+    assert path.read_text() == "# HELP node_x\n"

@@ -8,6 +8,9 @@ import socket
 import subprocess
 import time
 
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
 from harness import Agent, PATIENCE_S
 from program import ROOT, SOCKWHY
 
@@ -94,6 +97,34 @@ def test_reload(lab):
     assert told() == ["local-no-route"]
     write("\n")
     assert told() == ["local-no-route"]
+
+
+def test_metrics(lab):
+    """The file is there from the start, whole at any moment, readable for the collector, and has the last word at the end."""
+    path = lab.dir / "sockwhy.prom"
+    path.write_text("# HELP sockwhy_build_info of an earlier run\n")
+    agent = Agent(lab, "--metrics", path)
+    numbers = itertools.count(1)
+    agent._wait("metrics", lambda: "sockwhy_attempts_total" in path.read_text(), PATIENCE_S)
+    lab.link()
+    pids = [lab.fault("connect", f"192.0.2.{next(numbers)}", 80)["pid"] for _ in range(3)]
+    pids += [lab.fault("connect", "2001:db8::1", 80)["pid"]]
+    agent.quiesce(slow=False)
+    wanted = [f for f in agent.findings(state="final") if f["process"]["pid"] in pids]
+    assert wanted and all(f["finding"] in ("local-no-route", "local-address-absent") for f in wanted)
+    summary = agent.stop()
+    assert path.stat().st_mode & 0o777 == 0o644 and [p.name for p in lab.dir.glob("sockwhy.prom*")] == ["sockwhy.prom"]
+    families = {family.name: family for family in text_string_to_metric_families(path.read_text())}
+    told = {}
+    for sample in families["sockwhy_findings"].samples:
+        told[sample.labels["finding"]] = told.get(sample.labels["finding"], 0) + sample.value
+    counts = [sum(f["count"] for f in agent.objects() if f["type"] == "finding" and f["state"] == "final"
+                  and f["finding"] == id_) for id_ in told]
+    assert list(told.values()) == counts and sum(told.values()) == sum(summary["findings"].values())
+    value = {name: family.samples[0].value for name, family in families.items() if len(family.samples) == 1}
+    assert value["sockwhy_attempts"] == summary["attempts"] and value["sockwhy_writes_failed"] == 0
+    assert value["sockwhy_start_time_seconds"] == pytest.approx(time.time(), abs=300)
+    assert any(sample.labels["kind"] == "error" or sample.value for sample in families["sockwhy_records"].samples)
 
 
 def test_capabilities(lab):

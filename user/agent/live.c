@@ -72,6 +72,7 @@ static int tick(struct live *live)
 	int err;
 
 	notify_alive(&live->notify, live_now_ns());
+	metrics_file_poll(&live->metrics, &live->pipeline, live_now_ns());
 	write_poll(&live->output.write); /* secrets before the packets that they open */
 	err = ring_drain(live->ring);
 	if (err < 0)
@@ -222,6 +223,9 @@ int live_finish(struct live *live)
 	if ((live->options->command == COMMAND_WATCH || live->options->command == COMMAND_FLOWS) &&
 	    !outlets_unread(&live->pipeline.outlets))
 		output_log_summary(&live->pipeline, false);
+	metrics_file_poll(&live->metrics, &live->pipeline, 0);
+	if (metrics_file_close(&live->metrics))
+		status = EXIT_FAILED;
 	if (report_close(&live->output.report, live->options))
 		status = EXIT_FAILED;
 	err = output_close(&live->output);
@@ -250,8 +254,13 @@ void live_close(struct live *live)
 	for (size_t i = 0; i < ARRAY_SIZE(live->namespace_paths); i++)
 		free(live->namespace_paths[i]);
 	notify_close(&live->notify);
+	metrics_file_close(&live->metrics);
 	own_close(&live->epoll_fd);
 	own_close(&live->timer_fd);
 	own_close(&live->signal_fd);
-	*live = (struct live){ .epoll_fd = -1, .timer_fd = -1, .signal_fd = -1, .notify.fd = -1 };
+	*live = (struct live){ .epoll_fd = -1,
+			       .timer_fd = -1,
+			       .signal_fd = -1,
+			       .notify.fd = -1,
+			       .metrics.folder = -1 };
 }

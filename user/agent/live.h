@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "agent/metrics_file.h"
 #include "agent/notify.h"
 #include "agent/options.h"
 #include "agent/output.h"
@@ -30,6 +31,7 @@ struct live {
 	struct pipeline pipeline;
 	struct output output;
 	struct progress status; /* watch: it lives, and what it saw */
+	struct metrics_file metrics;
 	struct notify notify; /* watch: the service manager */
 	struct record_writer *writer;
 	struct record_sink sink;

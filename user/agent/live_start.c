@@ -117,6 +117,7 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 		.timer_fd = -1,
 		.signal_fd = -1,
 		.notify.fd = -1,
+		.metrics.folder = -1,
 	};
 	live->sink = (struct record_sink){ take, live };
 	err = write_check(options);
@@ -127,7 +128,11 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	if (find_namespaces(live) || output_open(&live->output, options, hold) ||
 	    report_open(&live->output.report, options, live->output.mask))
 		return EXIT_FAILED;
+	if (metrics_file_open(&live->metrics, options))
+		return EXIT_FAILED;
 	output_attach(&live->output, &live->pipeline);
+	outlets_add(&live->pipeline.outlets,
+		    (struct outlet){ .sink = live->metrics.sink, .path = options->metrics });
 	if (options->record && record_writer_open(&live->writer, options->record, &limits))
 		return EXIT_FAILED;
 	live->pipeline.writer = live->writer;

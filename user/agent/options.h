@@ -91,6 +91,7 @@ struct options {
 	const char *keylog;
 	bool mask;
 	const char *report; /* ends in .html, .htm or .md */
+	const char *metrics;
 	bool force;
 
 	__u64 findings_max; /* -c, 0 without end */

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* metrics.c - what was found, counted: Prometheus' text format */
+
+#include <stdlib.h>
+
+#include "sinks/metrics.h"
+#include "sinks/sink.h"
+
+#define COUNTS_MAX 512 /* findings have one severity or two, and up to three confidences */
+
+struct count {
+	const struct rule *rule;
+	__u8 severity;
+	__u8 confidence;
+	__u64 total;
+};
+
+struct metrics {
+	struct count counts[COUNTS_MAX];
+	size_t counts_count;
+};
+
+struct metrics *metrics_new(void)
+{
+	return calloc(1, sizeof(struct metrics));
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	free(metrics);
+}
+
+static void metrics_verdict(struct sink *sink, const struct join *join,
+			    const struct attempt *attempt, const struct verdict *verdict,
+			    const struct finding *finding)
+{
+	struct metrics *metrics = sink->state;
+	struct count *count;
+
+	(void)join;
+	(void)attempt;
+	(void)finding;
+	if (verdict->state != FINDING_FINAL)
+		return;
+	for (size_t i = 0; i < metrics->counts_count; i++) {
+		count = &metrics->counts[i];
+		if (count->rule == verdict->rule && count->severity == verdict->severity &&
+		    count->confidence == verdict->confidence) {
+			count->total++;
+			return;
+		}
+	}
+	if (metrics->counts_count < COUNTS_MAX)
+		metrics->counts[metrics->counts_count++] =
+			(struct count){ verdict->rule, verdict->severity, verdict->confidence, 1 };
+}
+
+static void print_head(FILE *file, const char *name, const char *type, const char *help)
+{
+	fprintf(file, "# HELP sockwhy_%s %s\n# TYPE sockwhy_%s %s\n", name, help, name, type);
+}
+
+static void print_total(FILE *file, const char *name, const char *help, __u64 total)
+{
+	print_head(file, name, "counter", help);
+	fprintf(file, "sockwhy_%s %llu\n", name, total);
+}
+
+/* Kinds that never came have no line, but the metric has its head: it is known, and empty. */
+static void print_kinds(FILE *file, const char *name, const char *help, const __u64 *by_kind)
+{
+	print_head(file, name, "counter", help);
+	for (unsigned int kind = 0; kind < EVENT_KIND_COUNT; kind++)
+		if (by_kind[kind] && decode_kind_name(kind))
+			fprintf(file, "sockwhy_%s{kind=\"%s\"} %llu\n", name,
+				decode_kind_name(kind), by_kind[kind]);
+}
+
+void metrics_print(const struct metrics *metrics, FILE *file, const struct join *join,
+		   const struct metrics_more *more)
+{
+	const struct join_counters *counters = join_counters(join);
+
+	print_head(file, "build_info", "gauge", "The program that counts.");
+	fprintf(file, "sockwhy_build_info{version=\"%s\"} 1\n", more->version);
+	print_head(file, "start_time_seconds", "gauge", "When it began, since the epoch.");
+	fprintf(file, "sockwhy_start_time_seconds %llu.%03llu\n", more->start_ns / 1000000000,
+		more->start_ns / 1000000 % 1000);
+	print_head(file, "findings_total", "counter", "Final verdicts, one an attempt.");
+	for (size_t i = 0; i < metrics->counts_count; i++)
+		fprintf(file,
+			"sockwhy_findings_total{finding=\"%s\",severity=\"%s\",confidence=\"%s\"} %llu\n",
+			rule_id(metrics->counts[i].rule),
+			severity_name(metrics->counts[i].severity),
+			confidence_name(metrics->counts[i].confidence), metrics->counts[i].total);
+	print_total(file, "attempts_total", "Attempts to connect or listen that ended.",
+		    counters->attempts);
+	print_total(file, "attempts_failed_total", "Those of them that failed.",
+		    counters->failures);
+	print_kinds(file, "records_total", "Records of kernel and host, by kind.",
+		    counters->by_kind);
+	print_kinds(file, "records_lost_total", "Records for which there was no room, by kind.",
+		    counters->lost_by_kind);
+	print_total(file, "records_shed_total", "Records left out under a flood.",
+		    counters->suppressed);
+	print_total(file, "connections_evicted_total",
+		    "Connections let go unjudged for want of room (--max-connections).",
+		    counters->evicted);
+	print_total(file, "writes_failed_total", "Writes of findings that failed.",
+		    more->failed_writes);
+}
+
+const struct sink_ops sink_metrics_ops = { .verdict = metrics_verdict };
