@@ -264,7 +264,7 @@ static struct conn *followed_conn(struct join *join, const struct event *event,
 		return conn;
 	if (!own)
 		return conn ? conn : conns_add_packet(join->conns, ends, event->head.netns);
-	if (!own->linked)
+	if (!conns_is_linked(join->conns, own))
 		conns_set_ends(join->conns, own, ends);
 	if (!conns_has_ends(own, ends)) /* behind NAT: other ends, and a connection of its own */
 		return conn ? conn : conns_add_packet(join->conns, ends, event->head.netns);

@@ -30,13 +30,16 @@ __u64 hash_stable(__u64 h, const void *bytes, size_t size)
 	return h;
 }
 
-/* Twice as many buckets as items: by chance the longest chain of 65,536 items holds 8. */
+/*
+ * One and a half times as many buckets as items, or up to three times: by chance the longest chain of
+ * 65,536 items in 131,072 buckets holds 8.
+ */
 int hash_new(struct hash *hash, size_t room)
 {
 	size_t buckets = 64;
 
 	*hash = (struct hash){ 0 };
-	while (buckets < 2 * room)
+	while (buckets < room + room / 2)
 		buckets *= 2;
 	hash->mask = (__u32)(buckets - 1);
 	hash->buckets = calloc(buckets, sizeof(*hash->buckets));

@@ -386,7 +386,7 @@ void attempt_look(struct join *join, const struct event *event)
 	if (!conn || conn->look == join->looks + 1 || !(event->head.known & EVENT_K_OWNER))
 		return;
 	conn->look = join->looks + 1;
-	if (!conn->linked)
+	if (!conns_is_linked(join->conns, conn))
 		conns_set_ends(join->conns, conn, &ends);
 	if (socket->look & SNAPSHOT_LOOK_CLOSED)
 		kept_add(join->kept, event, is_served(join, conn, event));

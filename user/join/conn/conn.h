@@ -70,8 +70,6 @@ struct conn {
 	/* what the look-up of a packet reads */
 	struct conn_ends ends;
 	__u32 netns; /* of the socket; of one that is known by packets alone that of their hook */
-	__u32 next; /* private: the chain by ends */
-	__u8 linked; /* private: it can be found by its ends */
 	__u8 recent; /* private: seen again since it was passed */
 	__u8 queue; /* private: enum conn_queue */
 	__u8 sources; /* enum conn_source */
@@ -153,11 +151,15 @@ void conns_set_ends(struct conns *conns, struct conn *conn, const struct ends *e
 void conns_set_alias(struct conns *conns, struct conn *conn, const struct ends *ends);
 bool conns_has_ends(const struct conn *conn, const struct ends *ends); /* in either direction */
 void conns_unlink(struct conns *conns, struct conn *conn); /* found by its ends no more */
+bool conns_is_linked(const struct conns *conns, const struct conn *conn); /* it is found by them */
 
-/* A walk over those whose packets pass from @ends->from to the other side, the newest first. */
+/*
+ * A walk over those whose packets pass from @ends->from to the other side: with ends of their own,
+ * the newest first, then with an alias.
+ */
 struct conns_walk {
 	const struct ends *ends;
-	__u32 next;
+	__u32 next, next_alias; /* of hash.h */
 };
 struct conns_walk conns_walk(const struct conns *conns, const struct ends *ends);
 struct conn *conns_walk_next(const struct conns *conns, struct conns_walk *walk);

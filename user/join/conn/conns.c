@@ -28,7 +28,6 @@ TAILQ_HEAD(conn_line, conn);
 /* Other ends under which packets of a conn pass. */
 struct conn_alias {
 	struct conn_ends ends;
-	__u32 next; /* as struct conn's */
 	__u8 local;
 	struct conn *conn;
 	struct conn_alias *free; /* the next that is free */
@@ -39,9 +38,8 @@ struct conns {
 	struct conn *slots;
 	struct conn_alias *aliases;
 	struct stream *streams; /* one a slot; NULL: none is followed */
-	/* number of a slot, from 1, behind them those of aliases; 0 none: what is not used costs no memory */
-	__u32 *by_ends;
-	__u32 mask;
+	struct hash by_ends;
+	struct hash by_alias;
 	struct hash by_cookie;
 	__u32 room;
 	__u32 touched; /* slots that were ever used */
@@ -64,23 +62,20 @@ static __u32 aliases_room(const struct conns *conns)
 int conns_new(struct conns **out, __u32 room, unsigned int parts, struct owners *owners)
 {
 	struct conns *conns = calloc(1, sizeof(*conns));
-	__u32 buckets = 64;
 
 	if (!conns)
 		return -ENOMEM;
 	conns->owners = owners;
 	conns->room = room < ROOM_LEAST ? ROOM_LEAST : room;
-	while (buckets < 2 * (__u64)conns->room && buckets < 1u << 31)
-		buckets *= 2;
-	conns->mask = buckets - 1;
 	/* one more: who leaves can be had while the new one is there */
 	conns->slots = calloc((size_t)conns->room + 1, sizeof(*conns->slots));
 	conns->free = calloc((size_t)conns->room + 1, sizeof(*conns->free));
 	conns->aliases = calloc(aliases_room(conns), sizeof(*conns->aliases));
-	conns->by_ends = calloc(buckets, sizeof(*conns->by_ends));
 	if (parts & CONNS_STREAMS)
 		conns->streams = calloc((size_t)conns->room + 1, sizeof(*conns->streams));
-	if (!conns->slots || !conns->free || !conns->aliases || !conns->by_ends ||
+	if (!conns->slots || !conns->free || !conns->aliases ||
+	    hash_new(&conns->by_ends, (size_t)conns->room + 1) ||
+	    hash_new(&conns->by_alias, aliases_room(conns)) ||
 	    hash_new(&conns->by_cookie, (size_t)conns->room + 1) ||
 	    (!conns->streams && (parts & CONNS_STREAMS))) {
 		conns_free(conns);
@@ -99,7 +94,8 @@ void conns_free(struct conns *conns)
 	free(conns->slots);
 	free(conns->free);
 	free(conns->aliases);
-	free(conns->by_ends);
+	hash_free(&conns->by_ends);
+	hash_free(&conns->by_alias);
 	hash_free(&conns->by_cookie);
 	free(conns->streams);
 	free(conns);
@@ -147,39 +143,9 @@ struct conn *conns_next(const struct conn *conn)
 
 /* ---- by ends ---- */
 
-static __u32 *bucket_of(const struct conns *conns, __u64 hash)
+static __u32 alias_index(const struct conns *conns, const struct conn_alias *alias)
 {
-	return &conns->by_ends[hash & conns->mask];
-}
-
-static __u64 hash_of(const struct conn_ends *ends)
-{
-	return ends_hash(ends->address[0], ends->port[0], ends->address[1], ends->port[1]);
-}
-
-static bool is_alias(const struct conns *conns, __u32 number)
-{
-	return number > conns->room + 1;
-}
-
-static struct conn_alias *alias_at(const struct conns *conns, __u32 number)
-{
-	return &conns->aliases[number - conns->room - 2];
-}
-
-static __u32 *next_of(const struct conns *conns, __u32 number)
-{
-	return is_alias(conns, number) ? &alias_at(conns, number)->next :
-					 &conns->slots[number - 1].next;
-}
-
-static void unlink_number(struct conns *conns, __u64 hash, __u32 number)
-{
-	__u32 *at = bucket_of(conns, hash);
-
-	while (*at != number)
-		at = next_of(conns, *at);
-	*at = *next_of(conns, number);
+	return (__u32)(alias - conns->aliases);
 }
 
 static void free_alias(struct conns *conns, struct conn *conn)
@@ -188,8 +154,7 @@ static void free_alias(struct conns *conns, struct conn *conn)
 
 	if (!alias)
 		return;
-	unlink_number(conns, hash_of(&alias->ends),
-		      (__u32)(alias - conns->aliases) + conns->room + 2);
+	hash_remove(&conns->by_alias, alias_index(conns, alias));
 	conn->alias = NULL;
 	alias->free = conns->aliases_free;
 	conns->aliases_free = alias;
@@ -197,25 +162,12 @@ static void free_alias(struct conns *conns, struct conn *conn)
 
 void conns_unlink(struct conns *conns, struct conn *conn)
 {
-	if (conn->linked)
-		unlink_number(conns, hash_of(&conn->ends), conns_index(conns, conn) + 1);
-	conn->linked = false;
+	hash_remove(&conns->by_ends, conns_index(conns, conn));
 }
 
-/* A chain that is too long loses its oldest: it is no longer found, and the next to make room. */
-static void bound_chain(struct conns *conns, __u32 number)
+bool conns_is_linked(const struct conns *conns, const struct conn *conn)
 {
-	unsigned int length = 0;
-	__u32 last = 0;
-
-	for (; number; number = *next_of(conns, number), length++)
-		last = number;
-	if (length <= CHAIN_MOST)
-		return;
-	if (is_alias(conns, last))
-		free_alias(conns, alias_at(conns, last)->conn);
-	else
-		conns_unlink(conns, &conns->slots[last - 1]);
+	return hash_has(&conns->by_ends, conns_index(conns, conn));
 }
 
 static void set_ends(struct conn_ends *known, const struct ends *ends)
@@ -226,23 +178,24 @@ static void set_ends(struct conn_ends *known, const struct ends *ends)
 	known->port[1] = ends->port[1];
 }
 
+/* A chain that is too long loses its oldest: it is no longer found, and the next to make room. */
 void conns_set_ends(struct conns *conns, struct conn *conn, const struct ends *ends)
 {
-	__u32 *bucket = bucket_of(conns, ends->hash);
+	__u32 overlong;
 
 	conns_unlink(conns, conn);
 	set_ends(&conn->ends, ends);
 	conn->local = ends->from;
-	conn->next = *bucket;
-	conn->linked = true;
-	*bucket = conns_index(conns, conn) + 1;
-	bound_chain(conns, *bucket);
+	hash_add(&conns->by_ends, ends->hash, conns_index(conns, conn));
+	overlong = hash_overlong(&conns->by_ends, ends->hash, CHAIN_MOST);
+	if (overlong != HASH_END)
+		conns_unlink(conns, &conns->slots[overlong]);
 }
 
 void conns_set_alias(struct conns *conns, struct conn *conn, const struct ends *ends)
 {
 	struct conn_alias *alias;
-	__u32 *bucket = bucket_of(conns, ends->hash);
+	__u32 overlong;
 
 	free_alias(conns, conn);
 	alias = conns->aliases_free;
@@ -256,9 +209,10 @@ void conns_set_alias(struct conns *conns, struct conn *conn, const struct ends *
 	alias->local = ends->from;
 	alias->conn = conn;
 	conn->alias = alias;
-	alias->next = *bucket;
-	*bucket = (__u32)(alias - conns->aliases) + conns->room + 2;
-	bound_chain(conns, *bucket);
+	hash_add(&conns->by_alias, ends->hash, alias_index(conns, alias));
+	overlong = hash_overlong(&conns->by_alias, ends->hash, CHAIN_MOST);
+	if (overlong != HASH_END)
+		free_alias(conns, conns->aliases[overlong].conn);
 }
 
 INLINED bool has_ends(const struct conn_ends *known, const struct ends *ends)
@@ -275,26 +229,28 @@ bool conns_has_ends(const struct conn *conn, const struct ends *ends)
 
 struct conns_walk conns_walk(const struct conns *conns, const struct ends *ends)
 {
-	return (struct conns_walk){ .ends = ends, .next = *bucket_of(conns, ends->hash) };
+	return (struct conns_walk){
+		.ends = ends,
+		.next = hash_first(&conns->by_ends, ends->hash),
+		.next_alias = hash_first(&conns->by_alias, ends->hash),
+	};
 }
 
 struct conn *conns_walk_next(const struct conns *conns, struct conns_walk *walk)
 {
-	while (walk->next) {
-		__u32 number = walk->next;
+	while (walk->next != HASH_END) {
+		struct conn *conn = &conns->slots[walk->next];
 
-		walk->next = *next_of(conns, number);
-		if (is_alias(conns, number)) {
-			const struct conn_alias *alias = alias_at(conns, number);
+		walk->next = hash_next(&conns->by_ends, walk->next);
+		if (conn->local == walk->ends->from && has_ends(&conn->ends, walk->ends))
+			return conn;
+	}
+	while (walk->next_alias != HASH_END) {
+		const struct conn_alias *alias = &conns->aliases[walk->next_alias];
 
-			if (alias->local == walk->ends->from && has_ends(&alias->ends, walk->ends))
-				return alias->conn;
-		} else {
-			struct conn *conn = &conns->slots[number - 1];
-
-			if (conn->local == walk->ends->from && has_ends(&conn->ends, walk->ends))
-				return conn;
-		}
+		walk->next_alias = hash_next(&conns->by_alias, walk->next_alias);
+		if (alias->local == walk->ends->from && has_ends(&alias->ends, walk->ends))
+			return alias->conn;
 	}
 	return NULL;
 }
@@ -371,7 +327,8 @@ static struct conn *second_chance(struct conns *conns)
 {
 	struct conn *conn;
 
-	while ((conn = TAILQ_FIRST(&conns->lines[CONN_LIVING])) && conn->recent && conn->linked) {
+	while ((conn = TAILQ_FIRST(&conns->lines[CONN_LIVING])) && conn->recent &&
+	       conns_is_linked(conns, conn)) {
 		conn->recent = false;
 		conns_move(conns, conn, CONN_LIVING);
 	}
@@ -451,13 +408,11 @@ static __u32 packets_netns(const struct conn *conn)
 /* One whose segments are followed already goes before one that only has these ends, too. */
 INLINED struct conn *find(const struct conns *conns, const struct ends *ends, __u32 netns)
 {
-	__u32 number = *bucket_of(conns, ends->hash);
+	__u32 i = hash_first(&conns->by_ends, ends->hash);
 	struct conn *conn, *other = NULL;
 
-	for (; number; number = *next_of(conns, number)) {
-		if (is_alias(conns, number))
-			continue;
-		conn = &conns->slots[number - 1];
+	for (; i != HASH_END; i = hash_next(&conns->by_ends, i)) {
+		conn = &conns->slots[i];
 		if (conn->stream) {
 			/* what is read next, while the ends are still on their way from memory */
 			__builtin_prefetch(&conn->stream->side[0]);
