@@ -499,6 +499,9 @@ enum {
 	FRAME_F_TUNNEL = 1 << 1, /* raw is the innermost packet of a tunnel */
 	FRAME_F_WHOLE = 1 << 2, /* raw is put together from fragments, of which this was the last */
 	FRAME_F_NO_TIME = 1 << 3, /* the file has none for it, or a wrong one: of the one before */
+	FRAME_F_SOME =
+		1 << 5, /* the file holds what opens and ends connections, and not the rest */
+	FRAME_F_CHOSEN = 1 << 6, /* the file holds what findings spoke of, and nothing else */
 	FRAME_F_OPAQUE = 1 << 4, /* raw is a tunnel's, and carries what is not read */
 };
 

@@ -4,8 +4,10 @@
 import gzip
 import os
 import re
+import shutil
 import stat
 import struct
+import subprocess
 
 import pytest
 
@@ -304,3 +306,117 @@ def test_rotation_of_text(case, tmp_path):
 def test_full_disk(case):
     done = sockwhy("read", "--force", "-w", "/dev/full", case("connect-refused"))
     assert done.returncode == 1 and "No space left" in done.err
+
+
+# ---- a file says what it holds
+
+SYN, RST, ACK, PSH_ACK, FIN_ACK = 0x02, 0x04, 0x10, 0x18, 0x11
+HELLO = b"\x16\x03\x01\x00\x2a\x01\x00\x00\x26\x03\x03" + bytes(32) + b"\x00\x00\x02\x13\x01\x01\x00"
+
+
+def option(code, value):
+    return struct.pack("=HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def block(kind, body):
+    return struct.pack("=II", kind, len(body) + 12) + body + struct.pack("=I", len(body) + 12)
+
+
+def pcapng(path, holds, *timed, options=b"", statistics=b""):
+    """A pcapng of IP packets as sockwhy writes it; `timed`: (seconds, packet)."""
+    data = block(0x0A0D0D0A, struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1))
+    data += block(1, struct.pack("=HHI", 101, 0, 262144) + (option(1, holds.encode()) if holds else b"") + option(9, b"\x09") + option(0, b""))
+    for seconds, packet in timed:
+        ns = 1700000000 * 10**9 + int(seconds * 10**9)
+        body = struct.pack("=IIIII", 0, ns >> 32, ns & 0xFFFFFFFF, len(packet), len(packet))
+        data += block(6, body + packet + bytes(-len(packet) % 4) + options)
+    path.write_bytes(data + statistics)
+    return path
+
+
+def segment(family, from_client, flags, seq, ack, payload=b"", ports=(40000, 443)):
+    ports = ports if from_client else ports[::-1]
+    upper = struct.pack("!HHIIBBHHH", *ports, seq, ack, 5 << 4, flags, 512, 0, 0) + payload
+    ends = (1, 2) if from_client else (2, 1)
+    if family == 4:
+        return struct.pack("!BBHHHBBH4B4B", 0x45, 0, 20 + len(upper), 1, 0, 64, 6, 0, 10, 0, 0, ends[0], 10, 0, 0, ends[1]) + upper
+    return struct.pack("!IHBB", 6 << 28, len(upper), 6, 64) + b"".join(b"\xfd" + bytes(14) + bytes([end]) for end in ends) + upper
+
+
+def healthy_tls(family):
+    """What `watch -w` has of a session that went well: no record of data, no acknowledgment."""
+    return [(0, segment(family, True, SYN, 1000, 0)), (.01, segment(family, False, SYN | ACK, 5000, 1001)),
+            (.02, segment(family, True, PSH_ACK, 1001, 5001, HELLO)), (9, segment(family, False, RST, 9000, 0))]
+
+
+def findings_of(schema, *args):
+    done = sockwhy("read", "--json", "--all", *args)
+    assert done.returncode == 0, done.err
+    lines = [schema.check(line) for line in done.out.splitlines()]
+    return [line["finding"] for line in lines if line["type"] == "finding"], lines[-1]["capture"].get("holds", [])
+
+
+def test_says_what_it_holds(case, tmp_path):
+    path = tmp_path / "out.pcapng"
+    for args, words in (((), b"sockwhy holds=findings bytes=headers"), (("-v",), b"sockwhy holds=all bytes=headers"),
+                        (("-v", "--snaplen", "500"), b"sockwhy holds=all bytes=500")):
+        assert sockwhy("read", "--all", "--force", "-w", path, *args, case("capture-conn-reset-by-peer")).returncode == 0
+        assert all(option(1, words) in body for kind, body in blocks(path) if kind == 1)
+    again = tmp_path / "again.pcapng"  # what a file lacks, one made of it lacks as well
+    assert sockwhy("read", "--all", "--force", "-w", path, case("capture-conn-reset-by-peer")).returncode == 0
+    assert sockwhy("read", "--all", "-v", "-w", again, path).returncode == 0
+    assert option(1, b"sockwhy holds=findings bytes=headers") in again.read_bytes()
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("merged", [False, True])
+def test_handshakes_alone(schema, tmp_path, family, merged):
+    """Of what such a file cannot hold nothing is missing, after mergecap as well; the same packets of anybody's file tell."""
+    plain = pcapng(tmp_path / "plain.pcapng", "", *healthy_tls(family))
+    path = pcapng(tmp_path / "some.pcapng", "sockwhy holds=handshakes bytes=headers", *healthy_tls(family))
+    if merged:
+        if not shutil.which("mergecap"):
+            pytest.skip("no mergecap")
+        other = pcapng(tmp_path / "other.pcapng", "", (20, tcp(flags=SYN)))
+        subprocess.run(["mergecap", "-w", tmp_path / "m.pcapng", path, other], check=True)
+        path = tmp_path / "m.pcapng"
+    assert findings_of(schema, plain)[0]
+    assert findings_of(schema, path) == ([], ["handshakes"])
+    assert "without what connections carried" in sockwhy("read", path).err
+    assert not sockwhy("flows", "--csv", path).out.count(":443")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_findings_alone(schema, tmp_path, family):
+    """A finding of a connect has the begin of a connection: that nothing follows means nothing."""
+    begin = [(0, segment(family, True, SYN, 1000, 0)), (.01, segment(family, False, SYN | ACK, 5000, 1001)),
+             (.02, segment(family, True, ACK, 1001, 5001)), (90, segment(family, True, SYN, 7, 0, ports=(40001, 80)))]
+    begin[3:3] = [(second, segment(family, True, PSH_ACK, 1001, 5001, b"GET / HTTP/1.1\r\n\r\n")) for second in (.03, .3, .9, 2, 4, 8, 16)]
+    assert findings_of(schema, pcapng(tmp_path / "a.pcapng", "", *begin))[0] == ["conn-timed-out"]
+    assert findings_of(schema, pcapng(tmp_path / "b.pcapng", "sockwhy holds=findings bytes=headers", *begin)) == ([], ["findings"])
+
+
+def test_compare_of_what_a_file_lacks(schema, tmp_path):
+    """What is no SYN, SYN/ACK or reset is not lost on the way to a file that holds no such thing."""
+    whole = [(0, segment(4, True, SYN, 1000, 0)), (.01, segment(4, False, SYN | ACK, 5000, 1001)), (.02, segment(4, True, ACK, 1001, 5001)),
+             (.03, segment(4, True, PSH_ACK, 1001, 5001, b"x" * 400)), (.04, segment(4, False, PSH_ACK, 5001, 1401, b"y" * 400)),
+             (.05, segment(4, True, PSH_ACK, 1401, 5401, b"x" * 400)), (9, segment(4, True, SYN, 1000, 0, ports=(40001, 443)))]
+    some = [p for p in whole if p[1][33] & SYN]
+    a = pcapng(tmp_path / "a.pcapng", "", *whole)
+
+    def verdicts(holds):
+        done = sockwhy("compare", "--json", "--all", a, pcapng(tmp_path / "b.pcapng", holds, *some))
+        return [(line["verdict"], line.get("unsure", [])) for line in map(schema.check, done.out.splitlines()) if line["type"] == "comparison"]
+
+    assert verdicts("")[0][0] == "ack-lost"
+    assert verdicts("sockwhy holds=handshakes bytes=headers")[0][0] == "cannot-tell"
+    assert "some-packets" in verdicts("sockwhy holds=handshakes bytes=headers")[0][1]
+
+
+def test_packets_that_were_lost(schema, tmp_path):
+    """The count in front of a packet outlives merging; with the one at the end it is the same loss."""
+    lost, end = option(4, struct.pack("=Q", 5)) + option(0, b""), option(7, struct.pack("=Q", 5)) + option(0, b"")
+    for statistics in (b"", block(5, struct.pack("=III", 0, 0, 0) + end)):
+        path = pcapng(tmp_path / "x.pcapng", "", (0, tcp()), options=lost, statistics=statistics)
+        lines = [schema.check(line) for line in sockwhy("read", "--json", path).out.splitlines()]
+        assert [line["by_kind"] for line in lines if line["type"] == "lost"] == [{"frame": 5}]

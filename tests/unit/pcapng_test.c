@@ -20,7 +20,7 @@
 #include "folder.h"
 #include "sinks/packets/pcapng.h"
 
-enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6, JOURNAL = 9, SECRETS = 10 };
+enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, STATISTICS = 5, PACKET = 6, JOURNAL = 9, SECRETS = 10 };
 
 static const struct outfile_limits plain;
 static const struct pcapng_about about = { .hardware = "x86_64", .os = "Linux 6.18" };
@@ -112,7 +112,7 @@ static void every_block_as_the_format_has_it(void **state)
 	const __u8 bytes[7] = { 0x45, 1, 2, 3, 4, 5, 6 };
 	struct pcapng_packet packet = {
 		.time_ns = 0x123456789abcdef0ull,
-		.interface = pcapng_interface(pcapng, 1, 2, "eth0", "in the office"),
+		.interface = pcapng_interface(pcapng, 1, 2, "eth0", "in the office", ""),
 		.direction = PCAPNG_OUTBOUND,
 		.bytes = bytes,
 		.captured = sizeof(bytes),
@@ -176,7 +176,7 @@ static void every_length(void **state)
 {
 	struct folder *folder = *state;
 	struct pcapng *pcapng = begin(folder->file);
-	__u32 interface = pcapng_interface(pcapng, 0, 0, "", "");
+	__u32 interface = pcapng_interface(pcapng, 0, 0, "", "", "");
 	__u8 bytes[40];
 	struct file *file;
 
@@ -211,7 +211,7 @@ static void too_much_is_cut(void **state)
 	__u8 *bytes = malloc(PCAPNG_PACKET_MAX + 5);
 	char *comment = malloc(100000);
 	struct pcapng_packet packet = {
-		.interface = pcapng_interface(pcapng, 0, 0, comment, "x"),
+		.interface = pcapng_interface(pcapng, 0, 0, comment, "x", ""),
 		.bytes = bytes,
 		.captured = PCAPNG_PACKET_MAX + 5,
 		.wire = 1 << 30,
@@ -260,7 +260,7 @@ static void many_interfaces(void **state)
 	__u32 known = 0;
 
 	for (__u32 i = 0; i < 2 * PCAPNG_INTERFACES_MAX; i++)
-		known = pcapng_interface(pcapng, 1, i, "veth", "");
+		known = pcapng_interface(pcapng, 1, i, "veth", "", "");
 	assert_int_equal(known, PCAPNG_INTERFACES_MAX - 1);
 	packet.interface = known;
 	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
@@ -292,7 +292,7 @@ static void rotation(void **state)
 	assert_int_equal(pcapng_open(&pcapng, folder->file, &limits, &about, secrets,
 				     sizeof(secrets) - 1),
 			 0);
-	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "");
+	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "", "");
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(pcapng_packet(pcapng, &packet), 0);
 	assert_int_equal(pcapng_close(pcapng), 0);
@@ -332,7 +332,7 @@ static void growing_secrets(void **state)
 	size_t at;
 
 	assert_int_equal(pcapng_open(&pcapng, folder->file, &limits, &about, NULL, 0), 0);
-	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "");
+	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "", "");
 	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
 	pcapng_secrets(pcapng, secrets, 20);
 	pcapng_secrets(pcapng, secrets, 40);
@@ -380,7 +380,7 @@ static void room_comes_back(void **state)
 	struct file *file;
 
 	signal(SIGXFSZ, SIG_IGN);
-	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "");
+	packet.interface = pcapng_interface(pcapng, 1, 1, "eth0", "", "");
 	assert_int_equal(stat(folder->file, &status), 0);
 	limit_size(status.st_size + 30);
 	assert_int_equal(pcapng_packet(pcapng, &packet), 0);
@@ -396,6 +396,8 @@ static void room_comes_back(void **state)
 	take_block(file, SECTION);
 	take_block(file, INTERFACE);
 	assert_int_equal(u32_at(file, take_block(file, PACKET) + 8), 0);
+	/* and the file says that one is missing */
+	take_block(file, STATISTICS);
 	assert_int_equal(file->at, file->size);
 	free(file);
 }

@@ -154,6 +154,8 @@ static int take_frame(struct comparing *comparing, unsigned int side)
 		.kind = EVENT_FRAME,
 		.vantage = VANTAGE_FILE,
 	};
+	if (frame->holds)
+		compare_note_lack(comparing->compare, side, frame->holds & CAPTURE_HOLDS_FINDINGS);
 	decode_frame(read->fragments, &bytes, event);
 	compare_packet(comparing->compare, side, &event->packet, event->bytes,
 		       event->bytes_captured, frame->ts_ns, frame->number);

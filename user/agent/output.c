@@ -169,6 +169,10 @@ static void add_frames(struct text *text, const struct join_counters *counters,
 		text_add(text, ", %llu cut short in a header", counters->cut);
 	if (capture->partial)
 		text_add(text, ", %llu without some fragment", capture->partial);
+	if (capture->findings)
+		text_add(text, ", of findings alone");
+	if (capture->handshakes)
+		text_add(text, ", without what connections carried");
 	text_add(text, "; ");
 }
 

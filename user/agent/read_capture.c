@@ -117,6 +117,10 @@ static int give_frame(struct reading *reading, const struct capture_frame *frame
 	event->frame.frame = frame->number;
 	event->frame.file = frame->file;
 	event->frame.interface = frame->interface;
+	if (frame->holds & CAPTURE_HOLDS_HANDSHAKES)
+		event->frame.how |= FRAME_F_SOME;
+	if (frame->holds & CAPTURE_HOLDS_FINDINGS)
+		event->frame.how |= FRAME_F_CHOSEN;
 	if (!frame->time_known)
 		event->frame.how |= FRAME_F_NO_TIME;
 	if (frame->direction_known) {
@@ -261,6 +265,8 @@ static int judge_frames(struct reading *reading, struct output *output,
 	summary->files = (__u32)captures_count(reading->captures);
 	summary->damaged = (__u32)captures_damaged(reading->captures);
 	summary->partial = fragments_abandoned(reading->fragments);
+	summary->handshakes = captures_hold(reading->captures) & CAPTURE_HOLDS_HANDSHAKES;
+	summary->findings = captures_hold(reading->captures) & CAPTURE_HOLDS_FINDINGS;
 	early = summary->damaged || (err && err != -ECANCELED);
 	pipeline_finish(pipeline, early);
 	if (outlets_want_again(&pipeline->outlets) &&

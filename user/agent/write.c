@@ -151,6 +151,7 @@ int write_open(struct write *write, const struct options *options, struct mask *
 		.mask = mask,
 		.choose = options->command == COMMAND_READ,
 		.all = options->verbose > 0,
+		.whole = options->command == COMMAND_RUN,
 	};
 	struct sink_options sink = { .ops = &sink_packets_ops };
 	char os[160] = "";

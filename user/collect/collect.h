@@ -120,6 +120,12 @@ void record_reader_close(struct record_reader *reader);
 
 struct captures;
 
+/* What a file that this program wrote says that it lacks: bits of an interface. */
+enum capture_holds {
+	CAPTURE_HOLDS_HANDSHAKES = 1 << 0, /* what opens and ends connections, and not the rest */
+	CAPTURE_HOLDS_FINDINGS = 1 << 1, /* what findings spoke of, and nothing else */
+};
+
 struct capture_frame {
 	__u64 ts_ns; /* since the epoch */
 	__u64 number; /* in its file, from 1 */
@@ -134,6 +140,7 @@ struct capture_frame {
 	bool direction_known;
 	bool out;
 	bool first; /* of its interface */
+	__u8 holds; /* CAPTURE_HOLDS_* */
 	const char *name; /* of the interface; "" the file has none */
 };
 
@@ -152,6 +159,7 @@ size_t captures_count(const struct captures *captures);
 size_t captures_damaged(const struct captures *captures);
 /* Bytes of the files that nobody has read yet; @total: of all, 0 where one is no file (a pipe). */
 __u64 captures_left(const struct captures *captures, __u64 *total);
+__u8 captures_hold(const struct captures *captures); /* CAPTURE_HOLDS_* of all frames so far */
 __u64 captures_dropped(const struct captures *captures); /* by who captured, as the files tell */
 void captures_free(struct captures *captures);
 

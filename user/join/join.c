@@ -357,6 +357,15 @@ static struct conn *captured_conn(struct join *join, const struct ends *ends, __
 	return conn;
 }
 
+/* What the file does not hold of it was not missing. */
+static void note_lack(struct conn *conn, const struct event *event)
+{
+	if (event->frame.how & FRAME_F_SOME)
+		conn->sources |= CONN_SOME_PACKETS;
+	if (event->frame.how & FRAME_F_CHOSEN)
+		conn->sources |= CONN_CHOSEN;
+}
+
 static void handle_segment(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
@@ -367,7 +376,8 @@ static void handle_segment(struct join *join, const struct event *event)
 	bool known = conn;
 
 	/* judged once, before anybody asks what it means */
-	if (join->limits.segments && stream_is_segment(packet)) {
+	if (join->limits.segments && stream_is_segment(packet) &&
+	    !(event->frame.how & FRAME_F_SOME)) {
 		if (!conn)
 			conn = captured_conn(join, &ends, netns);
 		if (conn)
@@ -386,6 +396,8 @@ static void handle_segment(struct join *join, const struct event *event)
 		conn = capture_segment(join, event, &ends, conn, &join->look);
 		tell_openings(join, event->head.ts_ns); /* before what is said on it */
 	}
+	if (conn && (event->frame.how & (FRAME_F_SOME | FRAME_F_CHOSEN)))
+		note_lack(conn, event);
 	if (!join->talks)
 		return;
 	if (!known) /* it may have made a conn, also one that is too short to be followed */
@@ -420,6 +432,8 @@ static void handle_frame(struct join *join, const struct event *event)
 	if (event->frame.how & FRAME_F_OPAQUE)
 		join->counters.opaque++;
 	sight_note(join, packet);
+	if (event->frame.how & FRAME_F_CHOSEN)
+		join->counters.chosen++;
 	if (packet->what == PACKET_TCP) {
 		handle_segment(join, event);
 		return;

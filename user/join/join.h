@@ -557,6 +557,7 @@ struct join_counters {
 	__u64 records;
 	__u64 by_kind[EVENT_KIND_COUNT];
 	__u64 bad; /* records that decode refused: join_count_bad() */
+	__u64 chosen; /* frames of files that hold what findings spoke of, and nothing else */
 	__u64 lost; /* by the kernel side */
 	__u64 lost_by_kind[EVENT_KIND_COUNT];
 	__u64 suppressed;

@@ -225,6 +225,19 @@ static void json_lost(struct sink *sink, const struct join *join, const struct e
 	fprintf(sink->options.file, "%s\n", line);
 }
 
+static void put_holds(struct json *json, const struct capture_summary *capture)
+{
+	if (!capture->handshakes && !capture->findings)
+		return;
+	json_key(json, "holds");
+	json_open(json, '[');
+	if (capture->handshakes)
+		json_string(json, "handshakes");
+	if (capture->findings)
+		json_string(json, "findings");
+	json_close(json, ']');
+}
+
 /* Every packet of the files is in one of these numbers. */
 static void put_capture(struct json *json, const struct summary *summary)
 {
@@ -244,6 +257,7 @@ static void put_capture(struct json *json, const struct summary *summary)
 	json_pair_unsigned(json, "opaque", counters->opaque);
 	json_pair_unsigned(json, "cut", counters->cut);
 	json_pair_unsigned(json, "partial", summary->capture.partial);
+	put_holds(json, &summary->capture);
 	json_close(json, '}');
 }
 

@@ -68,6 +68,9 @@ struct capture_summary {
 	__u32 damaged; /* of them: they end early, or hold what cannot be */
 	__u64 outside; /* frames that --since, --until or -i leave out */
 	__u64 partial; /* packets of which a fragment is missing */
+	/* a file says that it lacks the rest: it was written with so much */
+	bool handshakes; /* what opens and ends connections */
+	bool findings; /* what findings spoke of */
 };
 
 struct summary {

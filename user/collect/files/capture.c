@@ -23,6 +23,7 @@ struct captures {
 	size_t damaged;
 	__u64 dropped; /* of files that have ended */
 	__u64 bytes; /* of all files, as they are on disk */
+	__u8 holds; /* CAPTURE_HOLDS_* of frames */
 	bool endless; /* one of them is no file: how long it is nobody knows */
 	bool primed; /* every file has its first frame at the front */
 	bool given; /* the frame of heap[0] was given and is still valid */
@@ -178,6 +179,8 @@ INLINED int advance(struct captures *captures, struct capture *capture)
 	frame->ifindex = interface->ifindex;
 	frame->link = interface->link;
 	frame->name = interface->name;
+	frame->holds = interface->holds;
+	captures->holds |= interface->holds;
 	if (frame->wire < frame->captured)
 		frame->wire = frame->captured;
 	return 1;
@@ -269,6 +272,11 @@ size_t captures_count(const struct captures *captures)
 size_t captures_damaged(const struct captures *captures)
 {
 	return captures->damaged;
+}
+
+__u8 captures_hold(const struct captures *captures)
+{
+	return captures->holds;
 }
 
 __u64 captures_dropped(const struct captures *captures)

@@ -14,7 +14,9 @@ struct capture_interface {
 	__u64 factor; /* nanoseconds in a unit; 0: not a whole number of them */
 	__s64 offset; /* seconds to add */
 	__u64 dropped; /* while it was captured, as last told */
+	__u64 between; /* of them, as its packets told: a merged file has only that */
 	__u16 link;
+	__u8 holds; /* CAPTURE_HOLDS_* */
 	char name[CAPTURE_NAME_SIZE];
 };
 

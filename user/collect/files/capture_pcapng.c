@@ -19,12 +19,14 @@ enum {
 
 enum {
 	OPTION_END = 0,
+	OPTION_COMMENT = 1,
 	OPTION_IF_NAME = 2,
 	OPTION_IF_TSRESOL = 9,
 	OPTION_IF_TSOFFSET = 14,
 	OPTION_ISB_IFDROP = 5, /* no room in the interface, or in the capturing program's buffer */
 	OPTION_ISB_OSDROP = 7,
 	OPTION_FLAGS = 2, /* of an enhanced packet block */
+	OPTION_DROPCOUNT = 4,
 };
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
@@ -71,12 +73,40 @@ static void walk_options(struct capture *capture, const __u8 *at, size_t size,
 	}
 }
 
+/* sinks/packets/pcapng.h: what this program wrote says what it holds. An unknown word lacks something. */
+static __u8 holds_of(const __u8 *comment, __u16 length)
+{
+	static const char begin[] = "sockwhy holds=";
+	const size_t front = sizeof(begin) - 1;
+	size_t size;
+	__u8 holds = 0;
+
+	if (length < front || memcmp(comment, begin, front))
+		return 0;
+	comment += front;
+	for (length -= front; length; comment += size, length -= size) {
+		for (size = 0; size < length && comment[size] != ',' && comment[size] != ' ';
+		     size++)
+			;
+		if (size == 10 && !memcmp(comment, "handshakes", size))
+			holds |= CAPTURE_HOLDS_HANDSHAKES;
+		else if (size != 3 || memcmp(comment, "all", size))
+			holds |= CAPTURE_HOLDS_FINDINGS;
+		if (size == length || comment[size] == ' ')
+			break;
+		size++;
+	}
+	return holds;
+}
+
 static void take_interface_option(struct capture *capture, void *into, __u16 code,
 				  const __u8 *value, __u16 length)
 {
 	struct capture_interface *interface = into;
 
-	if (code == OPTION_IF_NAME) {
+	if (code == OPTION_COMMENT) {
+		interface->holds |= holds_of(value, length);
+	} else if (code == OPTION_IF_NAME) {
 		size_t kept =
 			length < sizeof(interface->name) ? length : sizeof(interface->name) - 1;
 
@@ -160,12 +190,26 @@ static bool peek_pcapng(struct capture *capture, __u64 *ts_ns)
 	return true;
 }
 
+/* Lost in front of this packet. At the end the interface's statistics tell the same once more. */
+static void note_between(struct capture *capture, __u64 lost)
+{
+	struct capture_interface *interface = &capture->interface[capture->on];
+
+	interface->between += lost;
+	if (interface->between <= interface->dropped)
+		return;
+	capture->dropped += interface->between - interface->dropped;
+	interface->dropped = interface->between;
+}
+
 static void take_packet_option(struct capture *capture, void *into, __u16 code, const __u8 *value,
 			       __u16 length)
 {
 	struct capture_frame *frame = into;
 	__u32 direction;
 
+	if (code == OPTION_DROPCOUNT && length == 8)
+		note_between(capture, capture_u64(capture, value));
 	if (code != OPTION_FLAGS || length != 4)
 		return;
 	direction = capture_u32(capture, value) & 3; /* 1 inbound, 2 outbound */

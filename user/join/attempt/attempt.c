@@ -215,7 +215,8 @@ void attempt_judge(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 	for (size_t i = 0; i < attempt_openings(attempt); i++) {
 		const struct opening *opening = attempt->openings[i];
 
-		if (counts(attempt, opening))
+		/* how many others did not fail, a file of failures does not hold */
+		if (counts(attempt, opening) && !join->counters.chosen)
 			scope_note(join, &(struct scope_seen){
 						 .netns = opening->netns,
 						 .tuple = &opening->tuple,

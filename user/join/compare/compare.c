@@ -75,6 +75,12 @@ void compare_note_file(struct compare *compare, unsigned int side, __u64 dropped
 	compare->side[side].damaged = damaged;
 }
 
+void compare_note_lack(struct compare *compare, unsigned int side, bool all)
+{
+	compare->side[side].lacks_some = true;
+	compare->side[side].lacks_any |= all;
+}
+
 const struct compare_counters *compare_counters(const struct compare *compare, unsigned int side)
 {
 	return &compare->side[side].counters;

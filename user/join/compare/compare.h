@@ -66,6 +66,7 @@ enum compare_unsure {
 	UNSURE_ORDER, /* which side is nearer to the client is not known */
 	UNSURE_ROOM, /* packets were let go before they could be compared (--max-connections) */
 	UNSURE_CUT, /* headers were captured in part only */
+	UNSURE_SOME, /* its file says that it holds some packets only */
 	COMPARE_UNSURE_COUNT
 };
 
@@ -236,6 +237,9 @@ void compare_free(struct compare *compare);
 /* A frame of @side. @bytes: its packet from the IP header on, as far as captured; NULL not known. */
 void compare_packet(struct compare *compare, unsigned int side, const struct packet *packet,
 		    const __u8 *bytes, size_t captured, __u64 ts_ns, __u64 frame);
+
+/* @side's file says that it lacks what is no SYN, SYN/ACK or reset; @all: anything. For good. */
+void compare_note_lack(struct compare *compare, unsigned int side, bool all);
 
 /* What only the files know: the capturing program dropped packets; the file is damaged. */
 void compare_note_file(struct compare *compare, unsigned int side, __u64 dropped, bool damaged);

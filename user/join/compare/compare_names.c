@@ -22,6 +22,7 @@ static const char *const blinds[] = {
 	[UNSURE_ORDER] = "order-unknown",
 	[UNSURE_ROOM] = "no-room",
 	[UNSURE_CUT] = "headers-cut",
+	[UNSURE_SOME] = "some-packets",
 };
 
 static const char *const changes[] = {

@@ -135,6 +135,7 @@ struct compare_side {
 	__u64 latest_ns;
 	__u64 dropped;
 	bool damaged;
+	bool lacks_some, lacks_any; /* its file says so */
 	__u64 way_packets[COMPARE_WAYS];
 	__u64 servers[4096]; /* hashes of servers whose connections were matched; 0 free */
 	__u32 servers_count;

@@ -151,6 +151,8 @@ static __u32 side_blind(struct compare *compare, const struct compare_result *re
 		blind |= BIT(UNSURE_DAMAGED);
 	if (conn && (conn->gaps[0] || conn->gaps[1]))
 		blind |= BIT(UNSURE_GAPS);
+	if (side->lacks_some)
+		blind |= BIT(UNSURE_SOME);
 	if (conn && conn->cut)
 		blind |= BIT(UNSURE_CUT);
 	if (result->way[0].unjudged[!s] || result->way[1].unjudged[!s])

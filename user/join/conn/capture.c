@@ -62,6 +62,12 @@ static void end_opening(struct join *join, struct opening_slot *slot, enum wait_
 	openings_note(join, slot, NOTE_FAILED);
 }
 
+/* The SYN was answered, and the file does not hold what came of that. */
+static bool lacks_acks(const struct opening_slot *slot)
+{
+	return (slot->conn->sources & CONN_SOME_PACKETS) && slot->opening.synack_in;
+}
+
 /*
  * Nothing more of it will be looked for. It failed if it was watched for long enough to say that
  * no answer came, or nothing after the one that did; else it is not known how it ended. What an
@@ -77,7 +83,9 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 	if (opening->synack_in > 1 && !opening->established_ns)
 		since_ns = opening->answer_ns;
 
-	if (opening->icmp_in.count) {
+	if (lacks_acks(slot)) {
+		openings_end_unseen(join, slot, now_ns);
+	} else if (opening->icmp_in.count) {
 		end_opening(join, slot, WAIT_UNSEEN, openings_last(join, slot)->seen_ns);
 	} else if (now_ns >= since_ns + join->limits.unanswered_ns) {
 		end_opening(join, slot, WAIT_UNSEEN, now_ns);
@@ -252,8 +260,8 @@ static void take_reset(struct join *join, struct opening_slot *slot, const struc
 	opening->reset_in++;
 	note_answer(opening, event);
 	/* what comes after data, or after the client's own reset, is not a matter of connecting */
-	if (!opening->bytes_sent && !opening->bytes_received && !opening->reset_out &&
-	    !openings_last(join, slot)->spoke)
+	if (!lacks_acks(slot) && !opening->bytes_sent && !opening->bytes_received &&
+	    !opening->reset_out && !openings_last(join, slot)->spoke)
 		end_opening(join, slot, WAIT_ANSWERED, event->head.ts_ns);
 }
 

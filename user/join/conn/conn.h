@@ -38,6 +38,7 @@ enum conn_source {
 	CONN_SOME_PACKETS = 1 << 1, /* the notable ones, where its own pass */
 	CONN_ALL_PACKETS = 1 << 2, /* every one that passed the hook */
 	CONN_CAPTURE = 1 << 3, /* every one that was captured, and nothing of the host */
+	CONN_CHOSEN = 1 << 4, /* those that findings spoke of: what else there was, nobody knows */
 };
 
 enum conn_queue {

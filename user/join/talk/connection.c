@@ -102,6 +102,15 @@ static const struct connection *end(struct join *join, struct connection *connec
 	return connection;
 }
 
+/* Its file holds what a finding spoke of: that may have been its begin, and what came then is not missing. */
+static bool lacks_end(const struct conn *conn, const struct connection *connection)
+{
+	const struct connection_side *side = connection->side;
+
+	return (conn->sources & CONN_CHOSEN) && !side[0].fin.ts_ns && !side[1].fin.ts_ns &&
+	       !side[0].reset.ts_ns && !side[1].reset.ts_ns;
+}
+
 const struct connection *connection_finish_next(struct join *join)
 {
 	const struct conn *conn;
@@ -114,7 +123,7 @@ const struct connection *connection_finish_next(struct join *join)
 		if (!conn->queue || !connection || connection->told)
 			continue;
 		connection->ended_ns = join->now_ns;
-		over = end(join, connection, conn->stream);
+		over = lacks_end(conn, connection) ? NULL : end(join, connection, conn->stream);
 		if (over)
 			return over;
 	}

@@ -45,6 +45,7 @@ static const char *const unsure_words[] = {
 	[UNSURE_ROOM] = "packets were let go before they could be compared with %c "
 			"(--max-connections)",
 	[UNSURE_CUT] = "capture %c holds headers in part only",
+	[UNSURE_SOME] = "file %c says that it holds some packets only",
 };
 _Static_assert(ARRAY_SIZE(unsure_words) == COMPARE_UNSURE_COUNT, "words for every bit");
 

@@ -104,6 +104,7 @@ static struct party_name name_of(const struct event_owner *owner)
 	if (!owner)
 		return name;
 	name.pid = owner->tgid;
+	name.tid = owner->tid;
 	memcpy(name.comm, owner->leader[0] ? owner->leader : owner->comm, sizeof(name.comm));
 	return name;
 }
@@ -132,6 +133,11 @@ static void describe(const struct join *join, const struct event *event, struct 
 	held->ifindex = event->head.ifindex;
 	held->wire = raw->wire_bytes;
 	held->direction = direction_of(event);
+	if (event->head.kind == EVENT_FRAME)
+		held->how = event->frame.how;
+	else /* of who is not followed a few are told */
+		held->how = event->head.flags & EVENT_F_FOLLOWED ? 0 : FRAME_F_SOME;
+	held->offload = held->direction == PCAPNG_OUTBOUND && raw->gso_bytes;
 	held->reason_known = false;
 	if (event->head.kind == EVENT_DROP) {
 		held->reason = event->drop.reason;
@@ -147,6 +153,17 @@ static bool has_packet(const struct event *event)
 	       (event->head.known & EVENT_K_PACKET) && event->bytes_captured;
 }
 
+/* Packets that the kernel side had to leave out since the last one. */
+static __u64 lost_since(struct packets *packets, const struct join *join)
+{
+	__u64 lost = join_counters(join)->lost_by_kind[EVENT_PACKET], since;
+
+	since = lost - packets->lost_before;
+	packets->lost_before = lost;
+	pcapng_lost(packets->pcapng, lost);
+	return since;
+}
+
 static int hold(struct packets *packets, const struct join *join, const struct event *event)
 {
 	int err = 0;
@@ -155,6 +172,7 @@ static int hold(struct packets *packets, const struct join *join, const struct e
 		packets_hold_slot(packets, join, event->bytes, packets_keep(packets, event), &err);
 
 	describe(join, event, held);
+	held->lost = lost_since(packets, join);
 	bucket = bucket_of(packets, packet_mark_hash(&held->mark));
 	held->previous = *bucket - 1;
 	*bucket = number + 1;
@@ -200,6 +218,7 @@ int packets_finish(struct packets *packets, const struct join *join)
 		err = packets_write_oldest(packets, join);
 		worst = worst ? worst : err;
 	}
+	lost_since(packets, join);
 	err = pcapng_flush(packets->pcapng);
 	return worst ? worst : err;
 }

@@ -51,6 +51,7 @@ struct packets_options {
 	struct mask *mask; /* NULL: as it is */
 	bool choose; /* files: packets_pick() writes; else packets_event() does */
 	bool all; /* files: every packet, not only those of findings */
+	bool whole; /* live: every packet of connections is told; else a few */
 };
 
 struct packets_counts {

@@ -10,6 +10,7 @@
 
 struct party_name {
 	__u32 pid; /* 0: unknown */
+	__u32 tid;
 	char comm[EVENT_COMM_SIZE];
 };
 
@@ -29,6 +30,9 @@ struct held {
 	__u8 kind; /* enum event_kind, EVENT_NONE: an entry */
 	__u8 direction; /* enum pcapng_direction */
 	__u8 severity; /* of an entry */
+	__u8 how; /* FRAME_F_* of a frame */
+	bool offload;
+	__u64 lost; /* before it */
 	bool reason_known;
 };
 
@@ -74,6 +78,7 @@ struct packets {
 	__u32 chosen_told; /* texts before this one have a packet, or their entry */
 
 	__u8 *scratch; /* of PCAPNG_PACKET_MAX bytes, for the mask */
+	__u64 lost_before; /* as the last packet knew it */
 	char masked[2][2 * PCAPNG_COMMENT_MAX];
 };
 

@@ -19,6 +19,25 @@ static __u64 real_time(const struct join *join, __u64 ts_ns)
 	return real_ns ? real_ns : ts_ns;
 }
 
+/* What a file lacks, one made of its packets lacks as well. */
+static void say_holds(const struct packets *packets, const struct held *held, char *buffer,
+		      size_t size)
+{
+	const struct packets_options *options = &packets->options;
+	bool some = options->choose ? held->how & FRAME_F_SOME : !options->whole;
+	bool chosen = options->choose && (!options->all || held->how & FRAME_F_CHOSEN);
+	struct text text = text_in(buffer, size);
+
+	text_add(&text, PCAPNG_HOLDS "%s%s%s", some ? "handshakes" : "", some && chosen ? "," : "",
+		 chosen ? "findings" :
+		 some	? "" :
+			  "all");
+	if (options->snap_bytes)
+		text_add(&text, " bytes=%llu", options->snap_bytes);
+	else
+		text_add(&text, " bytes=headers");
+}
+
 /* "eth0", in another namespace "web/eth0" */
 static __u32 find_interface(struct packets *packets, const struct join *join,
 			    const struct held *held)
@@ -27,7 +46,7 @@ static __u32 find_interface(struct packets *packets, const struct join *join,
 	__u32 key = held->ifindex | (drop ? DROPS_AT : 0), known;
 	const struct interface *interface;
 	const char *netns = NULL;
-	char name[80], about[120];
+	char name[80], about[120], holds[80];
 	struct text text = text_of(name), more = text_of(about);
 
 	if (pcapng_knows_interface(packets->pcapng, held->mark.netns, key, &known))
@@ -52,7 +71,8 @@ static __u32 find_interface(struct packets *packets, const struct join *join,
 	if (held->mark.netns)
 		text_add(&more, "interface %u of network namespace %u%s%s", held->ifindex,
 			 held->mark.netns, netns ? ", " : "", netns ? netns : "");
-	return pcapng_interface(packets->pcapng, held->mark.netns, key, name, about);
+	say_holds(packets, held, holds, sizeof(holds));
+	return pcapng_interface(packets->pcapng, held->mark.netns, key, name, about, holds);
 }
 
 static void comment_party(struct text *text, const char *what, const struct party_name *name)
@@ -95,8 +115,12 @@ int packets_write(struct packets *packets, const struct join *join, const struct
 		.interface = find_interface(packets, join, held),
 		.direction = held->direction,
 		.wire = held->wire,
+		.offload = held->offload,
+		.lost = held->lost,
 	};
 
+	packet.pid = held->direction == PCAPNG_INBOUND ? held->receiver.pid : held->sender.pid;
+	packet.tid = held->direction == PCAPNG_INBOUND ? held->receiver.tid : held->sender.tid;
 	comment_party(&text, "from", &held->sender);
 	comment_party(&text, "to", &held->receiver);
 	if (party[0])

@@ -14,6 +14,7 @@
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a, /* 4.1 */
 	BLOCK_INTERFACE = 1, /* 4.2 */
+	BLOCK_STATISTICS = 5, /* 4.5 */
 	BLOCK_PACKET = 6, /* 4.3 */
 	BLOCK_JOURNAL = 9, /* 4.6 */
 	BLOCK_SECRETS = 10, /* 4.7 */
@@ -21,7 +22,9 @@ enum {
 enum { OPT_END = 0, OPT_COMMENT = 1 };
 enum { SHB_HARDWARE = 2, SHB_OS = 3, SHB_APPLICATION = 4 };
 enum { IF_NAME = 2, IF_DESCRIPTION = 3, IF_TSRESOL = 9 };
-enum { EPB_FLAGS = 2 };
+enum { EPB_FLAGS = 2, EPB_DROPCOUNT = 4, EPB_PROCESS_THREAD = 8 };
+enum { FLAG_CHECKSUM_NOT_READY = 1 << 9, FLAG_OFFLOAD = 1 << 11 };
+enum { ISB_IFDROP = 5, ISB_OSDROP = 7 };
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 #define SECRETS_TLS_KEY_LOG 0x544c534b
@@ -31,6 +34,7 @@ enum { EPB_FLAGS = 2 };
 /* The largest packet with all of its comments, and as much again, so that few writes do. */
 #define BLOCK_MAX (PCAPNG_PACKET_MAX + PCAPNG_COMMENTS_MAX * (PCAPNG_COMMENT_MAX + 8) + 256)
 #define BUFFER_BYTES (2 * BLOCK_MAX)
+#define STATISTICS_BYTES 64
 
 struct description {
 	__u32 netns;
@@ -39,6 +43,7 @@ struct description {
 	bool declared;
 	char name[80];
 	char text[120];
+	char holds[80];
 };
 
 struct pcapng {
@@ -51,6 +56,9 @@ struct pcapng {
 	char os[96];
 	bool begun; /* this file has packets: it may end */
 	bool broken; /* a rotation failed: there is no file */
+	__u64 lost, lost_told; /* in all, and at the end of the section before */
+	__u64 refused_told; /* of .counts.not_written the same */
+	__u64 latest_ns; /* of packets */
 	__u32 declared; /* interfaces of this section */
 	__u32 declared_written; /* of those, in the file */
 	__u64 waiting; /* packets and entries in the buffer */
@@ -231,6 +239,44 @@ int pcapng_open(struct pcapng **out, const char *path, const struct outfile_limi
 	return 0;
 }
 
+/*
+ * What is missing from this section, at its first interface: of the others nothing is known. Counts are
+ * since its begin.
+ */
+static void put_statistics(struct pcapng *pcapng)
+{
+	__u64 lost = pcapng->lost - pcapng->lost_told;
+	__u64 refused = pcapng->counts.not_written - pcapng->refused_told;
+
+	if ((!lost && !refused) || !pcapng->declared || pcapng->broken)
+		return;
+	block_begin(pcapng, BLOCK_STATISTICS);
+	put_u32(pcapng, 0);
+	put_u32(pcapng, pcapng->latest_ns >> 32);
+	put_u32(pcapng, (__u32)pcapng->latest_ns);
+	if (refused)
+		put_option(pcapng, ISB_IFDROP, &refused, sizeof(refused));
+	if (lost)
+		put_option(pcapng, ISB_OSDROP, &lost, sizeof(lost));
+	put_option(pcapng, OPT_END, NULL, 0);
+	block_end(pcapng);
+}
+
+static void end_section(struct pcapng *pcapng)
+{
+	pcapng_flush(pcapng); /* what it lost is counted */
+	put_statistics(pcapng);
+	if (pcapng->length)
+		pcapng_flush(pcapng);
+	pcapng->lost_told = pcapng->lost;
+	pcapng->refused_told = pcapng->counts.not_written;
+}
+
+void pcapng_lost(struct pcapng *pcapng, __u64 lost)
+{
+	pcapng->lost = lost;
+}
+
 int pcapng_reopen(struct pcapng *pcapng)
 {
 	int err;
@@ -253,8 +299,9 @@ static int make_room(struct pcapng *pcapng, size_t size)
 
 	if (pcapng->broken)
 		return -EBADF;
-	if (pcapng->begun && outfile_is_full(pcapng->file, pcapng->length + size)) {
-		pcapng_flush(pcapng); /* what it lost is counted */
+	if (pcapng->begun &&
+	    outfile_is_full(pcapng->file, pcapng->length + size + STATISTICS_BYTES)) {
+		end_section(pcapng);
 		err = outfile_turn(pcapng->file);
 		pcapng->broken = err;
 		return err ? err : begin_section(pcapng);
@@ -280,7 +327,7 @@ bool pcapng_knows_interface(const struct pcapng *pcapng, __u32 netns, __u32 ifin
 }
 
 __u32 pcapng_interface(struct pcapng *pcapng, __u32 netns, __u32 ifindex, const char *name,
-		       const char *description)
+		       const char *description, const char *holds)
 {
 	struct description *made;
 	__u32 known;
@@ -299,6 +346,7 @@ __u32 pcapng_interface(struct pcapng *pcapng, __u32 netns, __u32 ifindex, const 
 	}
 	snprintf(made->name, sizeof(made->name), "%s", name);
 	snprintf(made->text, sizeof(made->text), "%s", description);
+	snprintf(made->holds, sizeof(made->holds), "%s", holds);
 	return known;
 }
 
@@ -312,6 +360,7 @@ static void put_interface(struct pcapng *pcapng, struct description *made)
 	put_u16(pcapng, LINKTYPE_RAW);
 	put_u16(pcapng, 0);
 	put_u32(pcapng, PCAPNG_PACKET_MAX);
+	put_text(pcapng, OPT_COMMENT, made->holds);
 	put_text(pcapng, IF_NAME, made->name);
 	put_text(pcapng, IF_DESCRIPTION, made->text);
 	put_option(pcapng, IF_TSRESOL, &resolution, sizeof(resolution));
@@ -333,18 +382,39 @@ static size_t comment_size(const char *comment)
 	return size;
 }
 
+static void put_packet_options(struct pcapng *pcapng, const struct pcapng_packet *packet,
+			       size_t comments)
+{
+	size_t begin = pcapng->length;
+	const __u32 who[] = { packet->pid, packet->tid };
+	__u32 flags = packet->direction;
+
+	if (packet->offload)
+		flags |= FLAG_CHECKSUM_NOT_READY | FLAG_OFFLOAD;
+	for (size_t i = 0; i < comments; i++)
+		put_option(pcapng, OPT_COMMENT, packet->comments[i],
+			   comment_size(packet->comments[i]));
+	if (flags)
+		put_option(pcapng, EPB_FLAGS, &flags, sizeof(flags));
+	if (packet->lost)
+		put_option(pcapng, EPB_DROPCOUNT, &packet->lost, sizeof(packet->lost));
+	if (packet->pid)
+		put_option(pcapng, EPB_PROCESS_THREAD, who, sizeof(who));
+	if (pcapng->length != begin)
+		put_option(pcapng, OPT_END, NULL, 0);
+}
+
 int pcapng_packet(struct pcapng *pcapng, const struct pcapng_packet *packet)
 {
 	size_t captured = packet->captured, comments = packet->comments_count, size;
 	struct description *interface;
-	__u32 flags = packet->direction;
 	int err;
 
 	if (captured > PCAPNG_PACKET_MAX)
 		captured = PCAPNG_PACKET_MAX;
 	if (comments > PCAPNG_COMMENTS_MAX)
 		comments = PCAPNG_COMMENTS_MAX;
-	size = captured + 2 * sizeof(struct description) + 64;
+	size = captured + 2 * sizeof(struct description) + 128;
 	for (size_t i = 0; i < comments; i++)
 		size += comment_size(packet->comments[i]) + 8;
 	err = make_room(pcapng, size);
@@ -364,14 +434,10 @@ int pcapng_packet(struct pcapng *pcapng, const struct pcapng_packet *packet)
 	put_u32(pcapng, (__u32)captured);
 	put_u32(pcapng, (__u32)packet->wire);
 	put_padded(pcapng, packet->bytes, captured);
-	for (size_t i = 0; i < comments; i++)
-		put_option(pcapng, OPT_COMMENT, packet->comments[i],
-			   comment_size(packet->comments[i]));
-	if (flags)
-		put_option(pcapng, EPB_FLAGS, &flags, sizeof(flags));
-	if (flags || comments)
-		put_option(pcapng, OPT_END, NULL, 0);
+	put_packet_options(pcapng, packet, comments);
 	block_end(pcapng);
+	if (packet->time_ns > pcapng->latest_ns)
+		pcapng->latest_ns = packet->time_ns;
 	pcapng->begun = true;
 	pcapng->waiting++;
 	pcapng->waiting_packets++;
@@ -419,6 +485,7 @@ int pcapng_close(struct pcapng *pcapng)
 	if (!pcapng)
 		return 0;
 	err = pcapng_flush(pcapng);
+	end_section(pcapng);
 	closed = outfile_close(pcapng->file);
 	free(pcapng);
 	return err ? err : closed;

@@ -40,6 +40,9 @@ struct pcapng_packet {
 	const __u8 *bytes; /* from the IP header on */
 	size_t captured;
 	size_t wire; /* at least .captured */
+	__u32 pid, tid; /* of the process of this host that sent or gets it; 0 unknown */
+	bool offload; /* sent: the hardware cuts it and makes its checksums */
+	__u64 lost; /* so many were lost between the one before and this one */
 	const char *comments[PCAPNG_COMMENTS_MAX];
 	size_t comments_count;
 };
@@ -48,6 +51,12 @@ struct pcapng_counts {
 	__u64 packets; /* in files */
 	__u64 not_written; /* packets and entries that found no room on the disk */
 };
+
+/*
+ * What a file holds of what passed, as a comment of each interface, because those outlive merging:
+ * "sockwhy holds=handshakes bytes=headers". Readers (capture_pcapng.c) look at the word behind holds=.
+ */
+#define PCAPNG_HOLDS "sockwhy holds="
 
 /*
  * Begins a file. @secrets: a TLS key log (NSS format) that every section holds, NULL none; stays
@@ -62,9 +71,14 @@ int pcapng_open(struct pcapng **out, const char *path, const struct outfile_limi
  */
 void pcapng_secrets(struct pcapng *pcapng, const char *secrets, size_t secrets_size);
 
-/* Number of an interface, made known when its first packet is written. Names are copied, cut. */
+/*
+ * Number of an interface, made known when its first packet is written. @holds: its comment, see above.
+ * Names are copied, cut.
+ */
 __u32 pcapng_interface(struct pcapng *pcapng, __u32 netns, __u32 ifindex, const char *name,
-		       const char *description);
+		       const char *description, const char *holds);
+/* So many packets were lost so far, by who hands them over; every section ends with it. */
+void pcapng_lost(struct pcapng *pcapng, __u64 lost);
 bool pcapng_knows_interface(const struct pcapng *pcapng, __u32 netns, __u32 ifindex,
 			    __u32 *interface);
 
