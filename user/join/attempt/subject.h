@@ -85,21 +85,25 @@ struct subject {
 	void (*release)(struct join *join, const struct attempt *attempt);
 };
 
-extern const struct subject subject_connect;
-extern const struct subject subject_bind;
-extern const struct subject subject_listen;
-extern const struct subject subject_socket;
-extern const struct subject subject_accept;
-extern const struct subject subject_overflow;
-extern const struct subject subject_lookup; /* of a name, or another datagram that nobody took */
-extern const struct subject subject_send; /* a datagram that was not let go */
-extern const struct subject subject_receiver; /* a UDP socket whose queue is full */
-extern const struct subject subject_connection; /* an established one of a capture */
-extern const struct subject subject_standing; /* an established one of this host, as client */
-extern const struct subject subject_served; /* .. and as server */
-extern const struct subject subject_kept; /* half-closed ones, of a client */
-extern const struct subject subject_kept_served; /* .. of a server */
-extern const struct subject subject_claims; /* of one address by two machines */
+#define SUBJECTS(X)                                                     \
+	X(connect)                                                      \
+	X(bind)                                                         \
+	X(listen)                                                       \
+	X(socket)                                                       \
+	X(accept)                                                       \
+	X(overflow)                                                     \
+	X(lookup) /* of a name, or another datagram that nobody took */ \
+	X(send) /* a datagram that was not let go */                    \
+	X(receiver) /* a UDP socket whose queue is full */              \
+	X(connection) /* an established one of a capture */             \
+	X(standing) /* an established one of this host, as client */    \
+	X(served) /* .. and as server */                                \
+	X(kept) /* half-closed ones, of a client */                     \
+	X(kept_served) /* .. of a server */                             \
+	X(claims) /* of one address by two machines */
+
+#define SUBJECT_DECLARE(name) extern const struct subject subject_##name;
+SUBJECTS(SUBJECT_DECLARE)
 
 /* Appends to a key; what does not fit is left out. */
 void subject_key_add(struct subject_key *key, const void *bytes, size_t size);

@@ -1,42 +1,134 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* talk.h - what is said on connections: the parts of conns above their segments; private to join */
+/* connection.h - who said what when on an established connection of a capture, and how it ended */
 #pragma once
 
-#include "join/conn/conn.h"
-#include "join/core.h"
-#include "join/talk/connection.h"
+#include <stdbool.h>
 
-#define TALK_HANDSHAKES_MAX 4096
+#include "decode/decode.h"
+#include "join/talk/handshake.h"
+#include "join/segment/stream.h"
 
-/* Of captures alone: what every packet says is known there. */
-struct talks {
-	struct connection *connections; /* one a conn */
-	struct handshake *handshakes; /* of those that speak TLS */
-	size_t handshakes_next;
-	__u32 finished; /* at the end of the capture: so many slots were looked at */
-	const struct tls_side *tls_alert; /* ended by the last record, NULL none */
+/*
+ * Theory of operation
+ *
+ * A stream (stream.h) knows segments; a connection knows the talk above them. It is a chain of
+ * *bursts*: what one side sends without a word from the other and without a pause. Questions and
+ * answers are bursts that take turns; who sent the last burst may be waiting for an answer.
+ *
+ *     client  ████ request                      ██ request       ▌FIN
+ *     server          ██████ answer                       (nothing)
+ *             └ burst ┘└ burst ─────┘← idle →└ burst ┘← wait → end
+ *
+ * Only packets with payload, FIN or RST and those that are sent again are looked at: a pure
+ * acknowledgment costs nothing, what it acknowledged stands in the stream. The connection is judged
+ * once: at a reset, when both FINs were acknowledged, when its ports are used again, when it must
+ * make room, or at the end of the capture. A connection that failed in its handshake is an opening's matter
+ * (capture.c) and none here. What is judged of it is its outcome (outcome.h).
+ */
+
+/* Where a packet of the connection stands in the capture, and what it said. */
+struct connection_mark {
+	__u64 ts_ns; /* 0: there was none */
+	__u64 frame;
+	__u32 seq;
+	__u32 ack;
+	__u32 payload_bytes;
+	__u16 window;
+	__u8 tcp_flags;
+	__u8 ttl;
 };
 
-int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
-void talks_free(struct talks *talks);
+struct connection_burst {
+	__u64 first_ns;
+	__u64 last_ns;
+	__u64 idle_ns; /* since the last word of either side before it; 0: it is the first */
+	__u32 end_seq; /* behind its last byte */
+	__u32 bytes;
+	__u8 side;
+	__u8 kind; /* enum first_kind of its first bytes: a request that is owed an answer? */
+	bool alert; /* its last packet ends with what can only be an alert of TLS */
+};
 
-/* connection.c: each returns the connection that is over with it and to be judged, NULL none. */
-/* @conn: it had to leave the table for the last frame, or lost its ports to it. */
-const struct connection *connection_leave(struct join *join, const struct conn *conn);
-/* The packet of the last frame, whose look is known, on @conn. */
-const struct connection *connection_packet(struct join *join, struct conn *conn,
-					   const struct event *event);
-/* The capture is over: the next one that was still open. */
-const struct connection *connection_finish_next(struct join *join);
+/* What every packet with payload touches comes first, here and in struct connection. */
+struct connection_side {
+	struct connection_mark data; /* the last packet with payload that was not sent before */
+	/* the first of the longest packets: whether it arrived is seen by .ack of the other side */
+	__u32 longest_seq;
+	__u32 longest_bytes;
 
-/* handshake.c */
-/* The first packet of a side that has payload: may begin a handshake. */
-void handshake_begin(struct join *join, struct connection *connection, const struct stream *stream,
-		     const struct packet *packet, __u8 from);
-/* A packet with payload, of a connection that has one. */
-void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
-		      const struct event *event, __u8 from);
-/* That of a connection which did not come to its end; NULL: it did, or there was none. */
-struct handshake *handshake_of(const struct join *join, const struct connection *connection);
-/* Its connection was judged: its place is another's from the next record on. */
-void handshake_over(struct join *join, const struct connection *connection);
+	struct first first_word; /* what its first bytes are */
+	struct connection_mark first; /* the first packet with payload */
+	struct connection_mark fin;
+	struct connection_mark reset; /* the first that ends the connection */
+	struct connection_mark again; /* the last that was sent again */
+	struct connection_mark stray; /* the last far out of the window, which nobody took */
+	__u32 stray_bytes; /* so far behind what the other side had acknowledged */
+
+	/* what is sent again and again: */
+	__u32 stuck_seq; /* where it begins */
+	__u32 stuck_bytes; /* of payload, the longest one */
+	__u32 stuck_count; /* sent again so often since it was acknowledged up to here; 0: not stuck */
+	__u32 stuck_peer_packets; /* of the other side, at the first repetition */
+	__u64 stuck_ns; /* the first repetition */
+
+	/* the first hole in what it said: */
+	__u32 hole_seq; /* where it begins */
+	__u32 hole_bytes; /* 0: there was none */
+	__u64 hole_ns; /* when what stands behind it came */
+
+	__u32 probes; /* keep-alives since the other side was heard last */
+	__u64 probes_ns; /* the first of them */
+	__u32 probes_peer_packets;
+};
+
+/* An answer of HTTP/1 that has told how long it is. */
+struct connection_answer {
+	struct http_length length;
+	__u32 body_seq; /* where its body begins */
+	bool ended; /* .length.chunked: and this was the end */
+	bool asked; /* by a request that was seen, and whose answer has a body */
+};
+
+/* Behind the last byte that was said. */
+static inline __u32 connection_data_end(const struct connection_side *side)
+{
+	return side->data.seq + side->data.payload_bytes;
+}
+
+enum { CONNECTION_BURSTS = 2 };
+
+/*
+ * The last words before a close(). TLS: close_notify 24 (1.3) to 31 bytes (1.2), up to 69 with CBC;
+ * HTTP/2's GOAWAY before it 39 and more.
+ */
+enum { CONNECTION_GOODBYE_BYTES = 128 };
+
+struct connection {
+	const struct stream *stream;
+	__u32 number; /* .stream->number, low bits: its handshake's place is another's if it differs */
+	bool told; /* judged, or an opening's matter */
+	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
+	__u32 bursts; /* so many in all */
+	struct connection_burst burst[CONNECTION_BURSTS]; /* the last ones: [0] is the last */
+	struct connection_side side[2];
+
+	struct connection_answer http; /* of the last request */
+	struct connection_mark syn;
+	struct connection_mark syn_ack;
+
+	/* the longest time to an answer of the server whose host had acknowledged the question before */
+	__u64 answer_ns;
+	struct connection_mark asked;
+	struct connection_mark answered;
+	__u8 asked_class; /* enum first_kind */
+
+	__u64 ended_ns; /* the last packet, or the end of the capture */
+};
+
+/* Its ends, seen from the client. */
+void connection_tuple(const struct connection *connection, struct event_tuple *tuple);
+
+/* What was seen of it, in the order of time, from the client's side. Returns how many. */
+enum { CONNECTION_EVIDENCE = 16 };
+struct evidence; /* join.h */
+size_t connection_evidence(const struct connection *connection, struct evidence *evidence);
