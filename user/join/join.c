@@ -18,7 +18,7 @@
 #include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
 #include "join/talk/handshakes.h"
-#include "join/talk/talk.h"
+#include "join/talk/talk_table.h"
 #include "util/tcp.h"
 
 /* ---- openings ---- */
@@ -117,10 +117,10 @@ static void tell_claims(struct join *join, __u64 now_ns)
 		claims_told(join, claims);
 }
 
-static void tell_connection(struct join *join, const struct connection *over)
+static void tell_talk(struct join *join, const struct talk *over)
 {
 	if (over)
-		attempt_connection(join, over);
+		attempt_talk(join, over);
 }
 
 /* Whoever had to leave the table for the last frame, or lost its ports to it. */
@@ -129,9 +129,9 @@ static void tell_leaving(struct join *join)
 	const struct conn *gone = conns_gone(join->conns);
 
 	if (gone)
-		tell_connection(join, connection_leave(join, gone));
+		tell_talk(join, talk_leave(join, gone));
 	if (join->look.replaced)
-		tell_connection(join, connection_leave(join, join->look.replaced));
+		tell_talk(join, talk_leave(join, join->look.replaced));
 }
 
 /* A look was told whole: what it did not find is as it should be. */
@@ -403,7 +403,7 @@ static void handle_segment(struct join *join, const struct event *event)
 	if (!known) /* it may have made a conn, also one that is too short to be followed */
 		tell_leaving(join);
 	if (join->look.stream)
-		tell_connection(join, connection_packet(join, conn, event));
+		tell_talk(join, talk_packet(join, conn, event));
 }
 
 /* An ICMP error is the matter of what it quotes. */

@@ -11,7 +11,7 @@
 #include "join/conn/kept.h"
 #include "join/host/claims.h"
 #include "join/lookup/known.h"
-#include "join/talk/connection.h"
+#include "join/talk/talk.h"
 #include "join/talk/outcome.h"
 #include "join/conn/flow.h"
 #include "join/conn/whose.h"
@@ -344,7 +344,7 @@ struct attempt {
 		const struct failed_call *call;
 		const struct overflow *overflow;
 		const struct lookup *lookup;
-		const struct connection *connection;
+		const struct talk *talk;
 		const struct address_claims *claims;
 		const struct standing *standing;
 		const struct kept *kept;

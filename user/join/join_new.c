@@ -16,7 +16,7 @@
 #include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
 #include "join/talk/handshakes.h"
-#include "join/talk/talk.h"
+#include "join/talk/talk_table.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,

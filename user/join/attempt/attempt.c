@@ -7,7 +7,7 @@
 #include "join/conn/opening.h"
 #include "join/host/scope.h"
 #include "join/lookup/lookup.h"
-#include "join/talk/talk.h"
+#include "join/talk/talk_table.h"
 #include "util/address.h"
 
 /* ---- when it is to be judged ---- */
@@ -352,11 +352,10 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 /* At the end connections are told one by one: however many were open, no table holds them all. */
 static void finish_next(struct join *join)
 {
-	const struct connection *over;
+	const struct talk *over;
 
-	while (TAILQ_EMPTY(&join->attempts->due) && join->talks &&
-	       (over = connection_finish_next(join)))
-		attempt_connection(join, over);
+	while (TAILQ_EMPTY(&join->attempts->due) && join->talks && (over = talk_finish_next(join)))
+		attempt_talk(join, over);
 }
 
 void attempt_finish(struct join *join)

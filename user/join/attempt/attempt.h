@@ -130,7 +130,7 @@ void attempt_overflow(struct join *join, const struct full_queue *full);
 bool attempt_lookup(struct join *join, struct lookup_slot *lookup); /* judges it now */
 void attempt_lookup_early(struct join *join, struct lookup_slot *lookup); /* while it waits */
 void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now_ns);
-void attempt_connection(struct join *join, const struct connection *connection); /* likewise */
+void attempt_talk(struct join *join, const struct talk *talk); /* likewise */
 /* Likewise; false: no slot was free. */
 bool attempt_claims(struct join *join, const struct address_claims *claims);
 /* wish.c: a lookup that worked slowly waits; a connect begins, and it is over. */

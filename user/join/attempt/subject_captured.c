@@ -8,7 +8,7 @@
 
 #include "join/attempt/attempt.h"
 #include "join/lookup/lookup.h"
-#include "join/talk/talk.h"
+#include "join/talk/talk_table.h"
 #include "util/address.h"
 #include "util/port.h"
 #include "util/time.h"
@@ -227,9 +227,9 @@ const struct subject subject_receiver = {
 
 /* ---- an established connection ---- */
 
-void attempt_connection(struct join *join, const struct connection *connection)
+void attempt_talk(struct join *join, const struct talk *talk)
 {
-	const struct stream *stream = connection->stream;
+	const struct stream *stream = talk->stream;
 	struct attempt_slot *slot =
 		take_captured(join, &subject_connection,
 			      hash_bytes(stream->ends->port[0], stream->ends->address[0],
@@ -240,47 +240,47 @@ void attempt_connection(struct join *join, const struct connection *connection)
 
 	if (!slot)
 		return;
-	slot->attempt.connection = connection;
-	slot->attempt.ended_ns = connection->ended_ns;
-	attempt_judge(join, slot, connection->ended_ns);
+	slot->attempt.talk = talk;
+	slot->attempt.ended_ns = talk->ended_ns;
+	attempt_judge(join, slot, talk->ended_ns);
 }
 
-static void talk_about(const struct attempt *attempt, struct subject_about *about)
+static void captured_about(const struct attempt *attempt, struct subject_about *about)
 {
-	connection_tuple(attempt->connection, &about->tuple);
+	talk_tuple(attempt->talk, &about->tuple);
 	about->sources = CONN_CAPTURE;
 	about->lasted = true;
 }
 
-static void talk_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
-		     struct subject_key *key)
+static void captured_key(const struct attempt *attempt, const struct opening *opening,
+			 __u8 severity, struct subject_key *key)
 {
 	struct event_tuple tuple;
 
 	(void)opening;
-	connection_tuple(attempt->connection, &tuple);
+	talk_tuple(attempt->talk, &tuple);
 	subject_key_add(key, tuple.local, sizeof(tuple.local));
 	subject_key_add(key, tuple.remote, sizeof(tuple.remote));
 	subject_key_add(key, &tuple.remote_port, sizeof(tuple.remote_port));
 	subject_key_add(key, &severity, sizeof(severity));
 }
 
-static size_t talk_evidence(const struct attempt *attempt, struct evidence *evidence, size_t room,
-			    size_t *omitted)
+static size_t captured_evidence(const struct attempt *attempt, struct evidence *evidence,
+				size_t room, size_t *omitted)
 {
 	*omitted = 0;
-	return room < CONNECTION_EVIDENCE ? 0 : connection_evidence(attempt->connection, evidence);
+	return room < TALK_EVIDENCE ? 0 : talk_evidence(attempt->talk, evidence);
 }
 
-static void talk_outcome(const struct join *join, const struct attempt *attempt,
-			 struct outcome *outcome)
+static void captured_outcome(const struct join *join, const struct attempt *attempt,
+			     struct outcome *outcome)
 {
-	const struct connection *connection = attempt->connection;
+	const struct talk *talk = attempt->talk;
 
-	outcome_take_talk(outcome, connection, handshake_of(join, connection));
+	outcome_take_talk(outcome, talk, handshake_of(join, talk));
 }
 
-static bool talk_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+static bool captured_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
 {
 	if (index)
 		return false;
@@ -298,11 +298,11 @@ const struct subject subject_connection = {
 	.number = 5,
 	.wakes = WAKE_CONNECTION,
 	.uncounted = true,
-	.about = talk_about,
-	.key = talk_key,
-	.evidence = talk_evidence,
-	.outcome = talk_outcome,
-	.packets = talk_packets,
+	.about = captured_about,
+	.key = captured_key,
+	.evidence = captured_evidence,
+	.outcome = captured_outcome,
+	.packets = captured_packets,
 };
 
 /* ---- an address that two machines have ---- */

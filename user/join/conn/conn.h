@@ -51,10 +51,10 @@ enum conn_queue {
 };
 
 struct attempt_slot;
-struct connection;
 struct conns;
 struct opening_slot;
 struct owners;
+struct talk;
 struct flow_entry;
 struct conn_alias;
 
@@ -88,7 +88,7 @@ struct conn {
 	bool closed; /* its process closed it, and was judged by that: what follows is its end */
 	bool unread; /* its process does not read: the cause of what its other end meets */
 	struct stream *stream; /* NULL: its segments are not followed */
-	struct connection *talk; /* what is said on it; NULL: nothing yet, or nobody asks */
+	struct talk *talk; /* what is said on it; NULL: nothing yet, or nobody asks */
 	struct opening_slot *opening; /* NULL: none, or it was told */
 	struct flow_entry *flow; /* NULL: its socket's figures are not told */
 	struct attempt_slot *attempt; /* about it as it stands; NULL while nothing notable happens */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "join/talk/talk.h"
+#include "join/talk/talk_table.h"
 
 /* So many of the pool are looked at for a free place: then the one at hand is forgotten. */
 enum { PROBES = 64 };
@@ -76,14 +76,14 @@ static bool is_content(const struct handshake *handshake)
 
 /* ---- the pool ---- */
 
-struct handshake *handshake_of(const struct join *join, const struct connection *connection)
+struct handshake *handshake_of(const struct join *join, const struct talk *talk)
 {
 	struct handshake *handshake;
 
-	if (!connection->handshake)
+	if (!talk->handshake)
 		return NULL;
-	handshake = &join->talks->handshakes[connection->handshake - 1];
-	return handshake->used && handshake->number == connection->number ? handshake : NULL;
+	handshake = &join->talks->handshakes[talk->handshake - 1];
+	return handshake->used && handshake->number == talk->number ? handshake : NULL;
 }
 
 static bool is_free(const struct join *join, const struct handshake *handshake)
@@ -92,7 +92,7 @@ static bool is_free(const struct join *join, const struct handshake *handshake)
 	       (handshake->over_record && handshake->over_record != join->counters.records);
 }
 
-static struct handshake *take_handshake(struct join *join, struct connection *connection)
+static struct handshake *take_handshake(struct join *join, struct talk *talk)
 {
 	struct handshake *handshake = NULL;
 
@@ -103,14 +103,14 @@ static struct handshake *take_handshake(struct join *join, struct connection *co
 		if (is_free(join, handshake))
 			break;
 	}
-	*handshake = (struct handshake){ .used = true, .number = connection->number };
-	connection->handshake = (__u16)(join->talks->handshakes_next + 1);
+	*handshake = (struct handshake){ .used = true, .number = talk->number };
+	talk->handshake = (__u16)(join->talks->handshakes_next + 1);
 	return handshake;
 }
 
-void handshake_over(struct join *join, const struct connection *connection)
+void handshake_over(struct join *join, const struct talk *talk)
 {
-	struct handshake *handshake = handshake_of(join, connection);
+	struct handshake *handshake = handshake_of(join, talk);
 
 	if (handshake)
 		handshake->over_record = join->counters.records;
@@ -141,17 +141,17 @@ static __u32 payload_seq(const struct packet *packet)
  * The side's first word. Where it is TLS, and the first TLS of the connection, a handshake begins: if
  * it was the first byte that was sent, and not what an earlier one was lost before.
  */
-void handshake_begin(struct join *join, struct connection *connection, const struct stream *stream,
+void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
 		     const struct packet *packet, __u8 from)
 {
 	struct handshake *handshake;
 
-	if (connection->handshake || connection->side[from].first_word.kind != FIRST_TLS ||
+	if (talk->handshake || talk->side[from].first_word.kind != FIRST_TLS ||
 	    payload_seq(packet) != stream->side[from].isn + 1)
 		return;
-	handshake = take_handshake(join, connection);
+	handshake = take_handshake(join, talk);
 	handshake->client = stream->ends->client;
-	if (connection->side[!from].first.ts_ns)
+	if (talk->side[!from].first.ts_ns)
 		handshake->side[!from].flags = TLS_SIDE_NOT_TLS;
 }
 
@@ -212,10 +212,10 @@ void handshake_take(struct handshake *handshake, const struct event *event, __u3
 	note_alert(handshake, from, event->head.ts_ns);
 }
 
-void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
+void handshake_packet(struct join *join, struct talk *talk, const struct stream *stream,
 		      const struct event *event, __u8 from)
 {
-	struct handshake *handshake = handshake_of(join, connection);
+	struct handshake *handshake = handshake_of(join, talk);
 	struct tls_side *side;
 	__u8 alerts;
 
@@ -229,6 +229,6 @@ void handshake_packet(struct join *join, struct connection *connection, const st
 		join->talks->tls_alert = side;
 	if (is_content(handshake)) {
 		handshake->used = false;
-		connection->handshake = 0;
+		talk->handshake = 0;
 	}
 }

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "join/talk/connection.h"
+#include "join/talk/talk.h"
 #include "join/talk/outcome.h"
 #include "util/seq.h"
 #include "util/time.h"
@@ -78,7 +78,7 @@ void outcome_take_figures(struct outcome *outcome, const struct figures *figures
 
 /* What the facts of a side are made of. */
 struct ends_of_talk {
-	const struct connection_side *own, *other;
+	const struct talk_side *own, *other;
 	const struct stream_side *wire, *peer; /* the same on the wire */
 };
 
@@ -90,8 +90,8 @@ static __u32 acked_bytes(const struct ends_of_talk *ends)
 
 	if (!(ends->peer->state & SIDE_ACKED))
 		return 0;
-	if (ends->own->data.ts_ns && seq_before(connection_data_end(ends->own), end))
-		end = connection_data_end(ends->own);
+	if (ends->own->data.ts_ns && seq_before(talk_data_end(ends->own), end))
+		end = talk_data_end(ends->own);
 	else if (ends->own->fin.ts_ns && !ends->own->data.ts_ns)
 		return 0;
 	return seq_before(from, end) ? end - from : 0;
@@ -99,7 +99,7 @@ static __u32 acked_bytes(const struct ends_of_talk *ends)
 
 static __u32 unacked_bytes(const struct ends_of_talk *ends)
 {
-	__u32 end = connection_data_end(ends->own);
+	__u32 end = talk_data_end(ends->own);
 
 	if (!ends->own->data.ts_ns)
 		return 0;
@@ -112,10 +112,10 @@ static __u32 unacked_bytes(const struct ends_of_talk *ends)
  * Payload in front of its FIN, or of a reset that it sent in sequence, that the numbers prove and
  * nobody captured: unseen is not unsaid. A capture that begins in the middle knows no first number.
  */
-static __u32 unseen_bytes(const struct ends_of_talk *ends, const struct connection_mark *syn)
+static __u32 unseen_bytes(const struct ends_of_talk *ends, const struct talk_mark *syn)
 {
-	const struct connection_side *own = ends->own;
-	__u32 from = own->data.ts_ns ? connection_data_end(own) : syn->seq + 1;
+	const struct talk_side *own = ends->own;
+	__u32 from = own->data.ts_ns ? talk_data_end(own) : syn->seq + 1;
 	__u32 end = own->fin.ts_ns ? own->fin.seq : own->reset.seq;
 	bool in_sequence =
 		own->fin.ts_ns || (own->reset.ts_ns && (own->reset.tcp_flags & TCP_F_ACK));
@@ -125,7 +125,7 @@ static __u32 unseen_bytes(const struct ends_of_talk *ends, const struct connecti
 	return seq_before(from, end) ? end - from : 0;
 }
 
-static __u64 closed_ns(const struct connection_side *side)
+static __u64 closed_ns(const struct talk_side *side)
 {
 	if (side->fin.ts_ns && side->reset.ts_ns)
 		return side->fin.ts_ns < side->reset.ts_ns ? side->fin.ts_ns : side->reset.ts_ns;
@@ -134,7 +134,7 @@ static __u64 closed_ns(const struct connection_side *side)
 
 static void take_words_of(struct outcome_side *side, const struct ends_of_talk *ends)
 {
-	const struct connection_side *own = ends->own;
+	const struct talk_side *own = ends->own;
 
 	side->known |= OUTCOME_WORDS;
 	side->spoke = own->data.ts_ns;
@@ -156,15 +156,14 @@ static void take_words_of(struct outcome_side *side, const struct ends_of_talk *
 /* What a host had heard of the other is told by the acknowledgment of what it sent. */
 static void take_order(struct outcome_side *side, const struct ends_of_talk *ends)
 {
-	const struct connection_side *own = ends->own, *other = ends->other;
+	const struct talk_side *own = ends->own, *other = ends->other;
 	bool both = own->data.ts_ns && other->fin.ts_ns;
 	bool heard_fin = !seq_before(own->data.ack, ends->peer->fin_end);
 	__u32 other_fin_end = other->fin.seq + other->fin.payload_bytes;
 
 	side->known |= OUTCOME_ORDER;
 	side->spoke_after_fin = both && heard_fin;
-	side->crossed_fin =
-		both && !heard_fin && seq_before(other->fin.ack, connection_data_end(own));
+	side->crossed_fin = both && !heard_fin && seq_before(other->fin.ack, talk_data_end(own));
 	side->fin_unprovoked =
 		own->fin.ts_ns && (!other->fin.ts_ns || other->fin.ts_ns >= own->fin.ts_ns ||
 				   !seq_before(other_fin_end, own->fin.ack));
@@ -177,7 +176,7 @@ static void take_order(struct outcome_side *side, const struct ends_of_talk *end
 
 static void take_stuck(struct outcome_side *side, const struct ends_of_talk *ends)
 {
-	const struct connection_side *own = ends->own;
+	const struct talk_side *own = ends->own;
 	const struct stream_side *peer = ends->peer;
 
 	side->known |= OUTCOME_STUCK | OUTCOME_REPEATS;
@@ -196,7 +195,7 @@ static void take_stuck(struct outcome_side *side, const struct ends_of_talk *end
 
 static void take_hole(struct outcome_side *side, const struct ends_of_talk *ends)
 {
-	const struct connection_side *own = ends->own;
+	const struct talk_side *own = ends->own;
 
 	if (!own->hole_bytes || !(ends->peer->state & SIDE_ACKED) ||
 	    ends->peer->acked != own->hole_seq || ends->peer->last_ns < own->hole_ns)
@@ -214,8 +213,8 @@ static void take_probes(struct outcome_side *side, const struct ends_of_talk *en
 	side->probes_ns = ends->own->probes_ns;
 }
 
-static void take_hops(struct outcome_side *side, const struct connection_side *own,
-		      const struct connection_mark *syn)
+static void take_hops(struct outcome_side *side, const struct talk_side *own,
+		      const struct talk_mark *syn)
 {
 	side->known |= OUTCOME_HOPS;
 	side->hops = syn->ts_ns ? syn->ttl : own->first.ttl;
@@ -223,15 +222,14 @@ static void take_hops(struct outcome_side *side, const struct connection_side *o
 	side->hops_reset = own->reset.ttl;
 }
 
-static void take_side(struct outcome *outcome, const struct connection *connection, int index)
+static void take_side(struct outcome *outcome, const struct talk *talk, int index)
 {
-	const struct stream *stream = connection->stream;
-	const struct connection_mark *syn =
-		index == stream->ends->client ? &connection->syn : &connection->syn_ack;
+	const struct stream *stream = talk->stream;
+	const struct talk_mark *syn = index == stream->ends->client ? &talk->syn : &talk->syn_ack;
 	struct outcome_side *side = &outcome->side[index];
 	const struct ends_of_talk ends = {
-		.own = &connection->side[index],
-		.other = &connection->side[!index],
+		.own = &talk->side[index],
+		.other = &talk->side[!index],
 		.wire = &stream->side[index],
 		.peer = &stream->side[!index],
 	};
@@ -258,15 +256,14 @@ static bool owes_answer(__u8 first_kind)
 }
 
 /* What is inside of TLS is not known: of it the ClientHello alone is. */
-static bool is_owed(const struct connection *connection, const struct connection_burst *burst)
+static bool is_owed(const struct talk *talk, const struct talk_burst *burst)
 {
 	return owes_answer(burst->kind) ||
-	       (burst->kind == FIRST_TLS && burst->side == connection->stream->ends->client &&
-		burst->first_ns == connection->side[burst->side].first.ts_ns);
+	       (burst->kind == FIRST_TLS && burst->side == talk->stream->ends->client &&
+		burst->first_ns == talk->side[burst->side].first.ts_ns);
 }
 
-static struct outcome_word word_of(const struct connection *connection,
-				   const struct connection_burst *burst)
+static struct outcome_word word_of(const struct talk *talk, const struct talk_burst *burst)
 {
 	return (struct outcome_word){
 		.first_ns = burst->first_ns,
@@ -274,16 +271,16 @@ static struct outcome_word word_of(const struct connection *connection,
 		.idle_ns = burst->idle_ns,
 		.bytes = burst->bytes,
 		.side = burst->side,
-		.owed = is_owed(connection, burst),
+		.owed = is_owed(talk, burst),
 	};
 }
 
-static void take_goodbye(struct outcome *outcome, const struct connection *connection)
+static void take_goodbye(struct outcome *outcome, const struct talk *talk)
 {
-	const struct connection_burst *last = &connection->burst[0];
+	const struct talk_burst *last = &talk->burst[0];
 	struct outcome_side *side = &outcome->side[last->side];
 
-	if (connection->bursts < 2 || last->bytes > CONNECTION_GOODBYE_BYTES)
+	if (talk->bursts < 2 || last->bytes > TALK_GOODBYE_BYTES)
 		return;
 	side->goodbye = (last->alert && outcome->side[!last->side].closed_ns) ||
 			(side->closed_ns && side->closed_ns <= last->last_ns + GOODBYE_NS);
@@ -301,16 +298,16 @@ static __u64 first_after(__u64 since_ns, __u64 a_ns, __u64 b_ns, __u64 otherwise
 	return first_ns;
 }
 
-static void take_wait(struct outcome *outcome, const struct connection *connection)
+static void take_wait(struct outcome *outcome, const struct talk *talk)
 {
-	const struct connection_burst *last = &connection->burst[0];
+	const struct talk_burst *last = &talk->burst[0];
 	const struct outcome_side *side = outcome->side;
 
-	if (!connection->bursts)
+	if (!talk->bursts)
 		return;
 	if (side[last->side].goodbye) {
-		last = &connection->burst[1];
-		if (last->side != connection->burst[0].side)
+		last = &talk->burst[1];
+		if (last->side != talk->burst[0].side)
 			return;
 	}
 	outcome->waits = true;
@@ -320,23 +317,23 @@ static void take_wait(struct outcome *outcome, const struct connection *connecti
 		.until_ns = first_after(last->last_ns, side[0].closed_ns, side[1].closed_ns,
 					outcome->ended_ns),
 		.bytes = last->bytes,
-		.owed = is_owed(connection, last),
-		.acked = stream_has_acked(&connection->stream->side[!last->side], last->end_seq),
+		.owed = is_owed(talk, last),
+		.acked = stream_has_acked(&talk->stream->side[!last->side], last->end_seq),
 	};
 }
 
 /* Where the body ends that came, its FIN proves, too: of what nobody captured nothing is missing. */
-static void take_answer(struct outcome *outcome, const struct connection *connection)
+static void take_answer(struct outcome *outcome, const struct talk *talk)
 {
-	const struct connection_side *server = &connection->side[!connection->stream->ends->client];
-	const struct connection_answer *http = &connection->http;
+	const struct talk_side *server = &talk->side[!talk->stream->ends->client];
+	const struct talk_answer *http = &talk->http;
 	__u32 end = server->fin.ts_ns ? server->fin.seq + server->fin.payload_bytes :
-					connection_data_end(server);
+					talk_data_end(server);
 	__u32 came = end - http->body_seq;
 
 	if (!http->length.known || seq_before(end, http->body_seq) || http->ended ||
 	    (!http->length.chunked && came >= http->length.bytes) ||
-	    outcome->side[!connection->stream->ends->client].unseen_bytes)
+	    outcome->side[!talk->stream->ends->client].unseen_bytes)
 		return;
 	outcome->cut_short = true;
 	outcome->announced_bytes = http->length.chunked ? 0 : http->length.bytes;
@@ -358,23 +355,23 @@ static void take_end(struct outcome *outcome)
 		outcome->reset_by = !side[0].reset_ns;
 }
 
-static void take_words(struct outcome *outcome, const struct connection *connection)
+static void take_words(struct outcome *outcome, const struct talk *talk)
 {
-	outcome->words = connection->bursts;
-	outcome->last = word_of(connection, &connection->burst[0]);
-	outcome->before = word_of(connection, &connection->burst[1]);
-	outcome->answer_ns = connection->answer_ns;
-	outcome->answer_owed = owes_answer(connection->asked_class);
-	take_answer(outcome, connection);
-	take_goodbye(outcome, connection);
-	take_wait(outcome, connection);
+	outcome->words = talk->bursts;
+	outcome->last = word_of(talk, &talk->burst[0]);
+	outcome->before = word_of(talk, &talk->burst[1]);
+	outcome->answer_ns = talk->answer_ns;
+	outcome->answer_owed = owes_answer(talk->asked_class);
+	take_answer(outcome, talk);
+	take_goodbye(outcome, talk);
+	take_wait(outcome, talk);
 }
 
 /*
  * What went on unanswered by a side that was not captured: nobody goes on saying the same who was
  * answered, neither with something new nor with another acknowledgment.
  */
-static void take_unheard(struct outcome_side *side, const struct connection_side *own)
+static void take_unheard(struct outcome_side *side, const struct talk_side *own)
 {
 	if (!side->stuck || own->data.ts_ns > own->stuck_ns || own->again.ack != own->data.ack ||
 	    own->again.seq != own->stuck_seq)
@@ -383,14 +380,14 @@ static void take_unheard(struct outcome_side *side, const struct connection_side
 }
 
 /* What one side said is not to be judged without the other's: then little more than the TLS is known. */
-static void take_known(struct outcome *outcome, const struct connection *connection)
+static void take_known(struct outcome *outcome, const struct talk *talk)
 {
 	const struct figures_side *side = outcome->figures.side;
 
 	outcome->known = outcome->tls ? OUTCOME_TLS : 0;
 	if (!side[0].packets || !side[1].packets) {
 		outcome->side[0].known = outcome->side[1].known = 0;
-		take_unheard(&outcome->side[!side[0].packets], &connection->side[!side[0].packets]);
+		take_unheard(&outcome->side[!side[0].packets], &talk->side[!side[0].packets]);
 		sum_known(outcome);
 		return;
 	}
@@ -403,30 +400,30 @@ static void take_known(struct outcome *outcome, const struct connection *connect
 }
 
 /* Of one that closes nothing is known behind its last packet; it does not last to the capture's end. */
-static __u64 ended_ns(const struct connection *connection)
+static __u64 ended_ns(const struct talk *talk)
 {
-	const struct connection_side *side = connection->side;
+	const struct talk_side *side = talk->side;
 
 	if (closed_ns(&side[0]) || closed_ns(&side[1]))
-		return connection->stream->last_ns;
-	return connection->ended_ns;
+		return talk->stream->last_ns;
+	return talk->ended_ns;
 }
 
-void outcome_take_talk(struct outcome *outcome, const struct connection *connection,
+void outcome_take_talk(struct outcome *outcome, const struct talk *talk,
 		       const struct handshake *tls)
 {
-	const struct stream *stream = connection->stream;
+	const struct stream *stream = talk->stream;
 
 	*outcome = (struct outcome){ .tls = tls };
 	figures_take_stream(&outcome->figures, stream);
 	take_figures(outcome);
 	outcome->unseen = stream->side[0].flagged[STREAM_ACK_LOST_SEGMENT] ||
 			  stream->side[1].flagged[STREAM_ACK_LOST_SEGMENT];
-	outcome->established_ns = connection->syn_ack.ts_ns;
-	outcome->ended_ns = ended_ns(connection);
-	take_side(outcome, connection, 0);
-	take_side(outcome, connection, 1);
+	outcome->established_ns = talk->syn_ack.ts_ns;
+	outcome->ended_ns = ended_ns(talk);
+	take_side(outcome, talk, 0);
+	take_side(outcome, talk, 1);
 	take_end(outcome);
-	take_words(outcome, connection);
-	take_known(outcome, connection);
+	take_words(outcome, talk);
+	take_known(outcome, talk);
 }

@@ -13,7 +13,7 @@
  *
  * An outcome is made when a connection is to be judged, out of whatever is known of it: what it was
  * counted by (figures.h: packets or a socket of this host) and, where every packet came, what was
- * said (connection.h) and the TLS handshake. Every fact has a bit, or shares it with those that come
+ * said (talk.h) and the TLS handshake. Every fact has a bit, or shares it with those that come
  * from the same source. A rule names the bits that it needs and is not asked without them; so it
  * never asks where a fact comes from. What is not known is zero.
  *
@@ -160,6 +160,6 @@ struct outcome {
 void outcome_take_figures(struct outcome *outcome, const struct figures *figures);
 
 /* And what was said, where every packet came. @tls: its handshake, NULL none. */
-struct connection;
-void outcome_take_talk(struct outcome *outcome, const struct connection *connection,
+struct talk;
+void outcome_take_talk(struct outcome *outcome, const struct talk *talk,
 		       const struct handshake *tls);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* connection.c - what is said on the connections of a capture, and when one of them is to be judged */
+/* talk.c - what is said on the connections of a capture, and when one of them is to be judged */
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "join/talk/talk.h"
+#include "join/talk/talk_table.h"
 #include "util/address.h"
 #include "util/array.h"
 #include "util/hot.h"
@@ -28,9 +28,9 @@ int talks_new(struct talks **out, const struct conns *conns)
 
 	if (!talks)
 		return -ENOMEM;
-	talks->connections = calloc(conns_slots(conns), sizeof(*talks->connections));
+	talks->slots = calloc(conns_slots(conns), sizeof(*talks->slots));
 	talks->handshakes = calloc(TALK_HANDSHAKES_MAX, sizeof(*talks->handshakes));
-	if (!talks->connections || !talks->handshakes) {
+	if (!talks->slots || !talks->handshakes) {
 		talks_free(talks);
 		return -ENOMEM;
 	}
@@ -42,16 +42,16 @@ void talks_free(struct talks *talks)
 {
 	if (!talks)
 		return;
-	free(talks->connections);
+	free(talks->slots);
 	free(talks->handshakes);
 	free(talks);
 }
 
 /* ---- what is known ---- */
 
-void connection_tuple(const struct connection *connection, struct event_tuple *tuple)
+void talk_tuple(const struct talk *talk, struct event_tuple *tuple)
 {
-	const struct stream *stream = connection->stream;
+	const struct stream *stream = talk->stream;
 	__u8 client = stream->ends->client;
 
 	*tuple = (struct event_tuple){
@@ -67,63 +67,60 @@ void connection_tuple(const struct connection *connection, struct event_tuple *t
 /* ---- the end ---- */
 
 /* Nothing was said but what stood in the SYN itself (Fast Open): that alone connects nobody. */
-static bool is_syn_data(const struct connection *connection, const struct stream *stream)
+static bool is_syn_data(const struct talk *talk, const struct stream *stream)
 {
-	const struct connection_side *client = &connection->side[stream->ends->client];
+	const struct talk_side *client = &talk->side[stream->ends->client];
 
-	return connection->bursts == 1 && (client->data.tcp_flags & TCP_F_SYN) &&
-	       !connection->syn_ack.ts_ns;
+	return talk->bursts == 1 && (client->data.tcp_flags & TCP_F_SYN) && !talk->syn_ack.ts_ns;
 }
 
 /* Somebody spoke, or the client acknowledged the SYN/ACK: before that it is the opening's matter. */
-static bool is_established(const struct connection *connection, const struct stream *stream)
+static bool is_established(const struct talk *talk, const struct stream *stream)
 {
 	const struct stream_side *client = &stream->side[stream->ends->client];
 
-	return (connection->bursts && !is_syn_data(connection, stream)) ||
-	       (!stream->ends->client_known &&
-		connection->side[0].probes + connection->side[1].probes) ||
-	       (connection->syn_ack.ts_ns && stream_has_acked(client, connection->syn_ack.seq + 1));
+	return (talk->bursts && !is_syn_data(talk, stream)) ||
+	       (!stream->ends->client_known && talk->side[0].probes + talk->side[1].probes) ||
+	       (talk->syn_ack.ts_ns && stream_has_acked(client, talk->syn_ack.seq + 1));
 }
 
 /* The first judgement is the last. Returns it where there is one to be judged, else NULL. */
-static const struct connection *end(struct join *join, struct connection *connection,
-				    const struct stream *stream)
+static const struct talk *end(struct join *join, struct talk *talk, const struct stream *stream)
 {
-	if (connection->told)
+	if (talk->told)
 		return NULL;
-	connection->told = true;
-	handshake_over(join, connection);
-	if (!is_established(connection, stream))
+	talk->told = true;
+	handshake_over(join, talk);
+	if (!is_established(talk, stream))
 		return NULL;
-	connection->stream = stream;
-	if (connection->ended_ns < stream->last_ns)
-		connection->ended_ns = stream->last_ns;
-	return connection;
+	talk->stream = stream;
+	if (talk->ended_ns < stream->last_ns)
+		talk->ended_ns = stream->last_ns;
+	return talk;
 }
 
 /* Its file holds what a finding spoke of: that may have been its begin, and what came then is not missing. */
-static bool lacks_end(const struct conn *conn, const struct connection *connection)
+static bool lacks_end(const struct conn *conn, const struct talk *talk)
 {
-	const struct connection_side *side = connection->side;
+	const struct talk_side *side = talk->side;
 
 	return (conn->sources & CONN_CHOSEN) && !side[0].fin.ts_ns && !side[1].fin.ts_ns &&
 	       !side[0].reset.ts_ns && !side[1].reset.ts_ns;
 }
 
-const struct connection *connection_finish_next(struct join *join)
+const struct talk *talk_finish_next(struct join *join)
 {
 	const struct conn *conn;
 
 	while ((conn = conns_at(join->conns, join->talks->finished))) {
-		struct connection *connection = conn->talk;
-		const struct connection *over;
+		struct talk *talk = conn->talk;
+		const struct talk *over;
 
 		join->talks->finished++;
-		if (!conn->queue || !connection || connection->told)
+		if (!conn->queue || !talk || talk->told)
 			continue;
-		connection->ended_ns = join->now_ns;
-		over = lacks_end(conn, connection) ? NULL : end(join, connection, conn->stream);
+		talk->ended_ns = join->now_ns;
+		over = lacks_end(conn, talk) ? NULL : end(join, talk, conn->stream);
 		if (over)
 			return over;
 	}
@@ -132,11 +129,11 @@ const struct connection *connection_finish_next(struct join *join)
 
 /* ---- packets ---- */
 
-static struct connection_mark mark_of(const struct event *event)
+static struct talk_mark mark_of(const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 
-	return (struct connection_mark){
+	return (struct talk_mark){
 		.ts_ns = event->head.ts_ns,
 		.frame = event->frame.frame,
 		.seq = packet->seq,
@@ -184,21 +181,21 @@ static bool ends_with_alert(const struct event *event)
 	size_t left = payload_captured(event);
 
 	/* most packets end here */
-	if (left < event->packet.payload_bytes || left > CONNECTION_GOODBYE_BYTES ||
+	if (left < event->packet.payload_bytes || left > TALK_GOODBYE_BYTES ||
 	    left < TLS_HEADER_BYTES || bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
 		return false;
 	return is_alert(bytes, left);
 }
 
-static void take_http(struct connection *connection, const struct event *event, bool server,
+static void take_http(struct talk *talk, const struct event *event, bool server,
 		      const struct first *first)
 {
 	const __u8 *bytes = event->bytes + event->packet.payload_at;
-	struct connection_answer *http = &connection->http;
+	struct talk_answer *http = &talk->http;
 	size_t captured = payload_captured(event);
 
 	if (!server) {
-		*http = (struct connection_answer){
+		*http = (struct talk_answer){
 			.asked = first->kind == FIRST_HTTP_REQUEST &&
 				 !http_wants_no_body(bytes, captured),
 		};
@@ -209,22 +206,21 @@ static void take_http(struct connection *connection, const struct event *event, 
 	}
 }
 
-static void take_class(struct connection *connection, const struct event *event, __u8 from,
-		       bool server)
+static void take_class(struct talk *talk, const struct event *event, __u8 from, bool server)
 {
 	const struct packet *packet = &event->packet;
 	struct first first;
 
 	first_parse(event->bytes + packet->payload_at, payload_captured(event),
 		    packet->payload_bytes, server, &first);
-	connection->burst[0].kind = first.kind;
-	if (!connection->side[from].first.ts_ns)
-		connection->side[from].first_word = first;
-	take_http(connection, event, server, &first);
+	talk->burst[0].kind = first.kind;
+	if (!talk->side[from].first.ts_ns)
+		talk->side[from].first_word = first;
+	take_http(talk, event, server, &first);
 }
 
 /* The end of chunks is in the last packet; what was not captured whole may hold it. */
-static void take_chunks(struct connection_answer *http, const struct event *event)
+static void take_chunks(struct talk_answer *http, const struct event *event)
 {
 	size_t captured = payload_captured(event);
 
@@ -238,13 +234,12 @@ static void take_chunks(struct connection_answer *http, const struct event *even
  * What stands before it was not seen, or comes later. Only one is known: the first that is not filled
  * decides, and whether it was is seen by what the other side acknowledges.
  */
-static void take_hole(struct connection *connection, const struct stream *stream,
-		      const struct event *event, __u8 from)
+static void take_hole(struct talk *talk, const struct stream *stream, const struct event *event,
+		      __u8 from)
 {
-	struct connection_side *side = &connection->side[from];
-	const struct connection_mark *syn =
-		from == stream->ends->client ? &connection->syn : &connection->syn_ack;
-	__u32 end = side->data.ts_ns ? connection_data_end(side) : syn->seq + 1;
+	struct talk_side *side = &talk->side[from];
+	const struct talk_mark *syn = from == stream->ends->client ? &talk->syn : &talk->syn_ack;
+	__u32 end = side->data.ts_ns ? talk_data_end(side) : syn->seq + 1;
 
 	if ((!side->data.ts_ns && !syn->ts_ns) || !seq_before(end, event->packet.seq))
 		return;
@@ -255,65 +250,64 @@ static void take_hole(struct connection *connection, const struct stream *stream
 	side->hole_ns = event->head.ts_ns;
 }
 
-APART void begin_burst(struct connection *connection, const struct stream *stream,
-		       const struct event *event, __u8 side)
+APART void begin_burst(struct talk *talk, const struct stream *stream, const struct event *event,
+		       __u8 side)
 {
-	struct connection_burst *burst = connection->burst;
+	struct talk_burst *burst = talk->burst;
 	__u64 now_ns = event->head.ts_ns;
 
-	connection->bursts++;
+	talk->bursts++;
 	burst[1] = burst[0];
-	burst[0] = (struct connection_burst){
+	burst[0] = (struct talk_burst){
 		.first_ns = now_ns,
-		.idle_ns = connection->bursts > 1 ? ns_between(burst[1].last_ns, now_ns) : 0,
+		.idle_ns = talk->bursts > 1 ? ns_between(burst[1].last_ns, now_ns) : 0,
 		.side = side,
 	};
-	take_class(connection, event, side, side != stream->ends->client);
+	take_class(talk, event, side, side != stream->ends->client);
 }
 
 /*
  * The server's first word after the client's last one: its application's time begins when its host has
  * acknowledged that. What the answer itself acknowledged first says nothing about the two.
  */
-static void note_answer(struct connection *connection, const struct stream *stream,
-			const struct event *event)
+static void note_answer(struct talk *talk, const struct stream *stream, const struct event *event)
 {
-	const struct connection_side *client = &connection->side[stream->ends->client];
+	const struct talk_side *client = &talk->side[stream->ends->client];
 	const struct stream_side *server = &stream->side[!stream->ends->client];
 	__u64 took_ns = ns_between(server->acked_ns, event->head.ts_ns);
 
-	if (took_ns <= connection->answer_ns || client->stuck_count ||
+	if (took_ns <= talk->answer_ns || client->stuck_count ||
 	    server->acked_ns < client->data.ts_ns ||
-	    !stream_has_acked(server, connection_data_end(client)))
+	    !stream_has_acked(server, talk_data_end(client)))
 		return;
-	connection->answer_ns = took_ns;
-	connection->asked_class = connection->burst[0].kind;
-	connection->asked = client->data;
-	connection->answered = mark_of(event);
+	talk->answer_ns = took_ns;
+	talk->asked_class = talk->burst[0].kind;
+	talk->asked = client->data;
+	talk->answered = mark_of(event);
 }
 
-static void take_data(struct connection *connection, const struct stream *stream,
-		      const struct event *event, __u8 from)
+static void take_data(struct talk *talk, const struct stream *stream, const struct event *event,
+		      __u8 from)
 {
 	const struct packet *packet = &event->packet;
-	struct connection_side *side = ELEMENT(connection->side, from);
-	struct connection_burst *burst = &connection->burst[0];
+	struct talk_side *side = ELEMENT(talk->side, from);
+	struct talk_burst *burst = &talk->burst[0];
 	__u32 packet_end = packet->seq + packet->payload_bytes;
 
-	if (side->data.ts_ns && !seq_before(connection_data_end(side), packet_end))
+	if (side->data.ts_ns && !seq_before(talk_data_end(side), packet_end))
 		return; /* out of order: the word it belongs to was heard */
-	if (connection->bursts && burst->side != from && from != stream->ends->client)
-		note_answer(connection, stream, event);
-	if (!connection->bursts || burst->side != from ||
+	if (talk->bursts && burst->side != from && from != stream->ends->client)
+		note_answer(talk, stream, event);
+	if (!talk->bursts || burst->side != from ||
 	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS)
-		begin_burst(connection, stream, event, from);
+		begin_burst(talk, stream, event, from);
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
 	burst->alert = ends_with_alert(event);
-	if (connection->http.length.chunked && from != stream->ends->client)
-		take_chunks(&connection->http, event);
-	take_hole(connection, stream, event, from);
+	if (talk->http.length.chunked && from != stream->ends->client)
+		take_chunks(&talk->http, event);
+	take_hole(talk, stream, event, from);
 	side->data = mark_of(event);
 	if (!side->first.ts_ns)
 		side->first = side->data;
@@ -323,12 +317,12 @@ static void take_data(struct connection *connection, const struct stream *stream
 	}
 }
 
-static void take_again(struct connection *connection, const struct stream *stream,
-		       const struct event *event, __u8 from)
+static void take_again(struct talk *talk, const struct stream *stream, const struct event *event,
+		       __u8 from)
 {
 	const struct packet *packet = &event->packet;
 	const struct stream_side *peer = &stream->side[!from];
-	struct connection_side *side = ELEMENT(connection->side, from);
+	struct talk_side *side = ELEMENT(talk->side, from);
 
 	side->again = mark_of(event);
 	if (side->stuck_count && !stream_has_acked(peer, side->stuck_seq + 1)) {
@@ -348,10 +342,10 @@ static void take_again(struct connection *connection, const struct stream *strea
 	side->stuck_ns = event->head.ts_ns;
 }
 
-static void take_probe(struct connection *connection, const struct stream *stream,
-		       const struct event *event, __u8 from)
+static void take_probe(struct talk *talk, const struct stream *stream, const struct event *event,
+		       __u8 from)
 {
-	struct connection_side *side = ELEMENT(connection->side, from);
+	struct talk_side *side = ELEMENT(talk->side, from);
 	__u32 peer_packets = (__u32)stream->side[!from].packets;
 
 	if (side->probes && side->probes_peer_packets == peer_packets) {
@@ -380,16 +374,16 @@ static bool counts(const struct stream *stream, const struct packet *packet, __u
 	return packet->seq - (peer->acked - 1) <= window;
 }
 
-static void take_marks(struct connection *connection, const struct stream *stream,
-		       const struct event *event, __u8 from)
+static void take_marks(struct talk *talk, const struct stream *stream, const struct event *event,
+		       __u8 from)
 {
 	const struct packet *packet = &event->packet;
-	struct connection_side *side = ELEMENT(connection->side, from);
+	struct talk_side *side = ELEMENT(talk->side, from);
 
 	if ((packet->tcp_flags & TCP_F_SYN) && (packet->tcp_flags & TCP_F_ACK))
-		connection->syn_ack = mark_of(event);
+		talk->syn_ack = mark_of(event);
 	else if (packet->tcp_flags & TCP_F_SYN)
-		connection->syn = mark_of(event);
+		talk->syn = mark_of(event);
 	if ((packet->tcp_flags & TCP_F_FIN) && !side->fin.ts_ns)
 		side->fin = mark_of(event);
 	if ((packet->tcp_flags & TCP_F_RST) && !side->reset.ts_ns && counts(stream, packet, from))
@@ -398,15 +392,15 @@ static void take_marks(struct connection *connection, const struct stream *strea
 
 APART void begin_talk(struct join *join, struct conn *conn)
 {
-	conn->talk = &join->talks->connections[conns_index(join->conns, conn)];
-	*conn->talk = (struct connection){ .number = (__u32)conn->stream->number };
+	conn->talk = &join->talks->slots[conns_index(join->conns, conn)];
+	*conn->talk = (struct talk){ .number = (__u32)conn->stream->number };
 }
 
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
-static bool is_over(const struct connection *connection, const struct stream *stream,
+static bool is_over(const struct talk *talk, const struct stream *stream,
 		    const struct packet *packet)
 {
-	const struct connection_side *side = connection->side;
+	const struct talk_side *side = talk->side;
 
 	if (packet->tcp_flags & TCP_F_RST && (side[0].reset.ts_ns || side[1].reset.ts_ns))
 		return true;
@@ -422,76 +416,75 @@ static bool says_something(const struct packet *packet, const struct stream_look
 }
 
 /* Of its sender with payload: only with that a handshake begins. */
-static bool is_first(const struct connection *connection, const struct event *event, __u8 from)
+static bool is_first(const struct talk *talk, const struct event *event, __u8 from)
 {
-	return connection->side[from].first.frame == event->frame.frame;
+	return talk->side[from].first.frame == event->frame.frame;
 }
 
 /* Nobody takes it: it is no word. */
-static void take_stray(struct connection *connection, const struct stream *stream,
-		       const struct event *event, __u8 from)
+static void take_stray(struct talk *talk, const struct stream *stream, const struct event *event,
+		       __u8 from)
 {
-	struct connection_side *side = ELEMENT(connection->side, from);
+	struct talk_side *side = ELEMENT(talk->side, from);
 
 	side->stray = mark_of(event);
 	side->stray_bytes = event->packet.seq - stream->side[!from].acked;
 }
 
-static void take_payload(struct join *join, struct connection *connection,
-			 const struct stream *stream, const struct event *event)
+static void take_payload(struct join *join, struct talk *talk, const struct stream *stream,
+			 const struct event *event)
 {
 	const struct stream_look *look = &join->look;
 
 	if (look->stray) {
-		take_stray(connection, stream, event, look->from);
+		take_stray(talk, stream, event, look->from);
 		return;
 	}
 	if (look->flags & SENT_AGAIN)
-		take_again(connection, stream, event, look->from);
+		take_again(talk, stream, event, look->from);
 	if (!(look->flags & SAYS_NOTHING))
-		take_data(connection, stream, event, look->from);
-	if (is_first(connection, event, look->from))
-		handshake_begin(join, connection, stream, &event->packet, look->from);
-	if (connection->handshake)
-		handshake_packet(join, connection, stream, event, look->from);
+		take_data(talk, stream, event, look->from);
+	if (is_first(talk, event, look->from))
+		handshake_begin(join, talk, stream, &event->packet, look->from);
+	if (talk->handshake)
+		handshake_packet(join, talk, stream, event, look->from);
 }
 
-const struct connection *connection_leave(struct join *join, const struct conn *conn)
+const struct talk *talk_leave(struct join *join, const struct conn *conn)
 {
 	return conn->talk ? end(join, conn->talk, conn->stream) : NULL;
 }
 
-const struct connection *connection_packet(struct join *join, struct conn *conn,
-					   const struct event *event)
+const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event)
 {
 	const struct stream_look *look = &join->look;
 	const struct packet *packet = &event->packet;
 	const struct stream *stream = look->stream;
-	struct connection *connection;
+	struct talk *talk;
 
 	if (look->copy || !says_something(packet, look))
 		return NULL;
 	if (!conn->talk)
 		begin_talk(join, conn);
-	connection = conn->talk;
-	if (conn->claimed && !connection->told) {
-		connection->told = true;
-		handshake_over(join, connection);
+	talk = conn->talk;
+	if (conn->claimed && !talk->told) {
+		talk->told = true;
+		handshake_over(join, talk);
 	}
-	if (connection->told)
+	if (talk->told)
 		return NULL;
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
-		take_probe(connection, stream, event, look->from);
+		take_probe(talk, stream, event, look->from);
 	if (packet->payload_bytes)
-		take_payload(join, connection, stream, event);
+		take_payload(join, talk, stream, event);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) && !look->stray)
-		take_marks(connection, stream, event, look->from);
-	return is_over(connection, stream, packet) ? end(join, connection, stream) : NULL;
+		take_marks(talk, stream, event, look->from);
+	return is_over(talk, stream, packet) ? end(join, talk, stream) : NULL;
 }
 
 /* ---- evidence ---- */
 
-static size_t add_mark(struct evidence *evidence, size_t count, const struct connection_mark *mark,
+static size_t add_mark(struct evidence *evidence, size_t count, const struct talk_mark *mark,
 		       enum evidence_direction direction)
 {
 	size_t at = count;
@@ -522,18 +515,18 @@ static size_t add_mark(struct evidence *evidence, size_t count, const struct con
 	return count + 1;
 }
 
-size_t connection_evidence(const struct connection *connection, struct evidence *evidence)
+size_t talk_evidence(const struct talk *talk, struct evidence *evidence)
 {
 	size_t count = 0;
 
-	count = add_mark(evidence, count, &connection->syn, DIRECTION_OUT);
-	count = add_mark(evidence, count, &connection->syn_ack, DIRECTION_IN);
-	count = add_mark(evidence, count, &connection->asked, DIRECTION_OUT);
-	count = add_mark(evidence, count, &connection->answered, DIRECTION_IN);
+	count = add_mark(evidence, count, &talk->syn, DIRECTION_OUT);
+	count = add_mark(evidence, count, &talk->syn_ack, DIRECTION_IN);
+	count = add_mark(evidence, count, &talk->asked, DIRECTION_OUT);
+	count = add_mark(evidence, count, &talk->answered, DIRECTION_IN);
 	for (int i = 0; i < 2; i++) {
-		const struct connection_side *side = &connection->side[i];
+		const struct talk_side *side = &talk->side[i];
 		enum evidence_direction direction =
-			i == connection->stream->ends->client ? DIRECTION_OUT : DIRECTION_IN;
+			i == talk->stream->ends->client ? DIRECTION_OUT : DIRECTION_IN;
 
 		count = add_mark(evidence, count, &side->first, direction);
 		count = add_mark(evidence, count, &side->data, direction);

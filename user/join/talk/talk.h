@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* connection.h - who said what when on an established connection of a capture, and how it ended */
+/* talk.h - who said what when on an established connection of a capture, and how it ended */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 /*
  * Theory of operation
  *
- * A stream (stream.h) knows segments; a connection knows the talk above them. It is a chain of
+ * A stream (stream.h) knows segments; a talk is what goes on above them: a chain of
  * *bursts*: what one side sends without a word from the other and without a pause. Questions and
  * answers are bursts that take turns; who sent the last burst may be waiting for an answer.
  *
@@ -27,7 +27,7 @@
  */
 
 /* Where a packet of the connection stands in the capture, and what it said. */
-struct connection_mark {
+struct talk_mark {
 	__u64 ts_ns; /* 0: there was none */
 	__u64 frame;
 	__u32 seq;
@@ -38,7 +38,7 @@ struct connection_mark {
 	__u8 ttl;
 };
 
-struct connection_burst {
+struct talk_burst {
 	__u64 first_ns;
 	__u64 last_ns;
 	__u64 idle_ns; /* since the last word of either side before it; 0: it is the first */
@@ -49,19 +49,19 @@ struct connection_burst {
 	bool alert; /* its last packet ends with what can only be an alert of TLS */
 };
 
-/* What every packet with payload touches comes first, here and in struct connection. */
-struct connection_side {
-	struct connection_mark data; /* the last packet with payload that was not sent before */
+/* What every packet with payload touches comes first, here and in struct talk. */
+struct talk_side {
+	struct talk_mark data; /* the last packet with payload that was not sent before */
 	/* the first of the longest packets: whether it arrived is seen by .ack of the other side */
 	__u32 longest_seq;
 	__u32 longest_bytes;
 
 	struct first first_word; /* what its first bytes are */
-	struct connection_mark first; /* the first packet with payload */
-	struct connection_mark fin;
-	struct connection_mark reset; /* the first that ends the connection */
-	struct connection_mark again; /* the last that was sent again */
-	struct connection_mark stray; /* the last far out of the window, which nobody took */
+	struct talk_mark first; /* the first packet with payload */
+	struct talk_mark fin;
+	struct talk_mark reset; /* the first that ends the connection */
+	struct talk_mark again; /* the last that was sent again */
+	struct talk_mark stray; /* the last far out of the window, which nobody took */
 	__u32 stray_bytes; /* so far behind what the other side had acknowledged */
 
 	/* what is sent again and again: */
@@ -82,7 +82,7 @@ struct connection_side {
 };
 
 /* An answer of HTTP/1 that has told how long it is. */
-struct connection_answer {
+struct talk_answer {
 	struct http_length length;
 	__u32 body_seq; /* where its body begins */
 	bool ended; /* .length.chunked: and this was the end */
@@ -90,45 +90,45 @@ struct connection_answer {
 };
 
 /* Behind the last byte that was said. */
-static inline __u32 connection_data_end(const struct connection_side *side)
+static inline __u32 talk_data_end(const struct talk_side *side)
 {
 	return side->data.seq + side->data.payload_bytes;
 }
 
-enum { CONNECTION_BURSTS = 2 };
+enum { TALK_BURSTS = 2 };
 
 /*
  * The last words before a close(). TLS: close_notify 24 (1.3) to 31 bytes (1.2), up to 69 with CBC;
  * HTTP/2's GOAWAY before it 39 and more.
  */
-enum { CONNECTION_GOODBYE_BYTES = 128 };
+enum { TALK_GOODBYE_BYTES = 128 };
 
-struct connection {
+struct talk {
 	const struct stream *stream;
 	__u32 number; /* .stream->number, low bits: its handshake's place is another's if it differs */
 	bool told; /* judged, or an opening's matter */
 	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
 	__u32 bursts; /* so many in all */
-	struct connection_burst burst[CONNECTION_BURSTS]; /* the last ones: [0] is the last */
-	struct connection_side side[2];
+	struct talk_burst burst[TALK_BURSTS]; /* the last ones: [0] is the last */
+	struct talk_side side[2];
 
-	struct connection_answer http; /* of the last request */
-	struct connection_mark syn;
-	struct connection_mark syn_ack;
+	struct talk_answer http; /* of the last request */
+	struct talk_mark syn;
+	struct talk_mark syn_ack;
 
 	/* the longest time to an answer of the server whose host had acknowledged the question before */
 	__u64 answer_ns;
-	struct connection_mark asked;
-	struct connection_mark answered;
+	struct talk_mark asked;
+	struct talk_mark answered;
 	__u8 asked_class; /* enum first_kind */
 
 	__u64 ended_ns; /* the last packet, or the end of the capture */
 };
 
 /* Its ends, seen from the client. */
-void connection_tuple(const struct connection *connection, struct event_tuple *tuple);
+void talk_tuple(const struct talk *talk, struct event_tuple *tuple);
 
 /* What was seen of it, in the order of time, from the client's side. Returns how many. */
-enum { CONNECTION_EVIDENCE = 16 };
+enum { TALK_EVIDENCE = 16 };
 struct evidence; /* join.h */
-size_t connection_evidence(const struct connection *connection, struct evidence *evidence);
+size_t talk_evidence(const struct talk *talk, struct evidence *evidence);

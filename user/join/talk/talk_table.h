@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* talk.h - what is said on connections: the parts of conns above their segments; private to join */
+/* talk_table.h - what is said on connections: the parts of conns above their segments; private to join */
 #pragma once
 
 #include "join/conn/conn.h"
 #include "join/core.h"
-#include "join/talk/connection.h"
+#include "join/talk/talk.h"
 
 #define TALK_HANDSHAKES_MAX 4096
 
 /* Of captures alone: what every packet says is known there. */
 struct talks {
-	struct connection *connections; /* one a conn */
+	struct talk *slots; /* one a conn */
 	struct handshake *handshakes; /* of those that speak TLS */
 	size_t handshakes_next;
 	__u32 finished; /* at the end of the capture: so many slots were looked at */
@@ -20,23 +20,22 @@ struct talks {
 int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
 void talks_free(struct talks *talks);
 
-/* connection.c: each returns the connection that is over with it and to be judged, NULL none. */
+/* talk.c: each returns what was said on the connection that is over with it and to be judged, NULL none. */
 /* @conn: it had to leave the table for the last frame, or lost its ports to it. */
-const struct connection *connection_leave(struct join *join, const struct conn *conn);
+const struct talk *talk_leave(struct join *join, const struct conn *conn);
 /* The packet of the last frame, whose look is known, on @conn. */
-const struct connection *connection_packet(struct join *join, struct conn *conn,
-					   const struct event *event);
+const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event);
 /* The capture is over: the next one that was still open. */
-const struct connection *connection_finish_next(struct join *join);
+const struct talk *talk_finish_next(struct join *join);
 
 /* handshake.c */
 /* The first packet of a side that has payload: may begin a handshake. */
-void handshake_begin(struct join *join, struct connection *connection, const struct stream *stream,
+void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
 		     const struct packet *packet, __u8 from);
 /* A packet with payload, of a connection that has one. */
-void handshake_packet(struct join *join, struct connection *connection, const struct stream *stream,
+void handshake_packet(struct join *join, struct talk *talk, const struct stream *stream,
 		      const struct event *event, __u8 from);
 /* That of a connection which did not come to its end; NULL: it did, or there was none. */
-struct handshake *handshake_of(const struct join *join, const struct connection *connection);
+struct handshake *handshake_of(const struct join *join, const struct talk *talk);
 /* Its connection was judged: its place is another's from the next record on. */
-void handshake_over(struct join *join, const struct connection *connection);
+void handshake_over(struct join *join, const struct talk *talk);
