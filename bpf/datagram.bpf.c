@@ -20,8 +20,10 @@ static __always_inline void datagram_tell_owner(struct emit_cpu *cpu, const stru
 	struct open_record *record;
 	__u32 tgid;
 
-	if (!note || note->cookie != cookie ||
-	    (note->told_ns && now_ns - note->told_ns < OWNER_HOLDS_NS))
+	if (!note || note->cookie != cookie)
+		return;
+	note->questions = 0; /* it is told why nothing came */
+	if (note->told_ns && now_ns - note->told_ns < OWNER_HOLDS_NS)
 		return;
 	tgid = note->owner.tgid;
 	if (knobs.follow && !bpf_map_lookup_elem(&followed_processes, &tgid))
@@ -108,14 +110,13 @@ static __always_inline void datagram_fill_ends(struct event_tuple *tuple, const 
  * Is it told now? Of one socket's drops in a row on this CPU one each FULL_EVERY_NS, and the first, the
  * second, the fourth …: so that of a burst at least half is known. @more: those not told before it.
  */
-static __always_inline bool datagram_is_full_told(struct emit_cpu *cpu, const struct sock *sk,
-						  __u16 *more)
+static __always_inline bool datagram_is_full_told(struct emit_cpu *cpu, __u64 cookie, __u16 *more)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
 	__u32 drops, untold;
 
-	if (cpu->full_socket != (__u64)sk) {
-		cpu->full_socket = (__u64)sk;
+	if (cpu->full_socket != cookie) {
+		cpu->full_socket = cookie;
 		cpu->full_drops = 0;
 		cpu->full_told = 0;
 		cpu->full_ns = 0;
@@ -136,9 +137,14 @@ int BPF_PROG(on_receive_full, int rc, struct sock *sk)
 	struct emit_cpu *cpu = emit_cpu();
 	struct drop_record *record;
 	__u16 more = 0;
+	__u64 cookie;
 
 	/* what else fails is the memory of all of UDP */
-	if (rc != -ENOMEM || !cpu || !datagram_is_full_told(cpu, sk, &more))
+	if (rc != -ENOMEM || !cpu)
+		return 0;
+	/* no address: another socket may have it by now */
+	cookie = compat_socket_cookie(sk);
+	if (!datagram_is_full_told(cpu, cookie, &more))
 		return 0;
 	record = (void *)emit_reserve(cpu, EVENT_DROP, DROP_RECORD_SIZE, VANTAGE_SOCKET);
 	if (!record)
@@ -151,7 +157,7 @@ int BPF_PROG(on_receive_full, int rc, struct sock *sk)
 	if (compat_tells_datagram())
 		datagram_fill_ends(&record->body.tuple,
 				   (const struct sk_buff *)skb_argument(ctx, 2));
-	record->body.rx_cookie = compat_socket_cookie(sk);
+	record->body.rx_cookie = cookie;
 	record->body.state = record->body.rx_state = sk->__sk_common.skc_state;
 	record->body.reason = compat_drop_queue_full();
 	if (record->body.reason)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* iter.bpf.c - sockets that are open already, who holds them, and where nothing happens, read as records */
+#include "datagram.h"
 #include "flow.h"
 #include "maps.h"
 
@@ -108,6 +109,10 @@ int datagram_owners(struct bpf_iter__task_file *ctx)
 	record.body.state = sk->__sk_common.skc_state;
 	record.head.netns = sk->__sk_common.skc_net.net->ns.inum;
 	record.head.known = EVENT_K_TUPLE | EVENT_K_STATE;
+	if (datagram_is_awaited_by(sk, task->tgid))
+		record.body.look |= SNAPSHOT_LOOK_AWAITED;
+	if (datagram_is_heard(sk))
+		record.body.look |= SNAPSHOT_LOOK_HEARD;
 	snapshot_fill_holder(&record, task, sk);
 	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);
 	return 0;

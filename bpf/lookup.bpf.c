@@ -74,6 +74,8 @@ static __always_inline int lookup_begin(struct bpf_sock_addr *ctx, bool is_ipv6)
 	record->head.known = EVENT_K_TUPLE | fill_current(&record->body.owner);
 	__builtin_memset(record->body.asked, 0, sizeof(record->body.asked));
 	record->body.asked_port = 0;
+	record->body.questions = 0;
+	record->body.questions_ms = 0;
 	record->body.backlog_max = 0;
 	record->body.how = OPEN_LOOKUP;
 	record->body.socket_flags = 0;
@@ -84,9 +86,10 @@ static __always_inline int lookup_begin(struct bpf_sock_addr *ctx, bool is_ipv6)
 
 /*
  * Whose any other datagram socket is, is only written down: it is told where that socket meets
- * trouble (datagram.bpf.c). Port 0 is getaddrinfo() that sorts addresses.
+ * trouble (datagram.bpf.c, question.h). Port 0 is getaddrinfo() that sorts addresses.
+ * @again: by connect(); of sends without one the first says it.
  */
-static __always_inline int lookup_note(struct bpf_sock_addr *ctx)
+static __always_inline int lookup_note(struct bpf_sock_addr *ctx, bool again)
 {
 	struct bpf_sock *shown = ctx->sk;
 	const struct sock *sk = NULL;
@@ -99,11 +102,12 @@ static __always_inline int lookup_note(struct bpf_sock_addr *ctx)
 	cookie = bpf_get_socket_cookie(ctx);
 	place = datagram_place(cookie);
 	note = bpf_map_lookup_elem(&datagram_notes, &place);
-	if (!note)
+	if (!note || (!again && note->cookie == cookie))
 		return CGROUP_PASS;
 	bpf_probe_read_kernel(&sk, sizeof(sk), &shown);
 	note->cookie = 0;
 	note->told_ns = 0;
+	note->questions = 0;
 	note->known = fill_current(&note->owner);
 	note->owner.cgroup_id = compat_read_socket_cgroup(sk);
 	note->cookie = cookie;
@@ -113,23 +117,23 @@ static __always_inline int lookup_note(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect4")
 int lookup_connect4(struct bpf_sock_addr *ctx)
 {
-	return lookup_is_wanted(ctx) ? lookup_begin(ctx, false) : lookup_note(ctx);
+	return lookup_is_wanted(ctx) ? lookup_begin(ctx, false) : lookup_note(ctx, true);
 }
 
 SEC("cgroup/connect6")
 int lookup_connect6(struct bpf_sock_addr *ctx)
 {
-	return lookup_is_wanted(ctx) ? lookup_begin(ctx, true) : lookup_note(ctx);
+	return lookup_is_wanted(ctx) ? lookup_begin(ctx, true) : lookup_note(ctx, true);
 }
 
 SEC("cgroup/sendmsg4")
 int lookup_send4(struct bpf_sock_addr *ctx)
 {
-	return lookup_is_wanted(ctx) ? lookup_begin(ctx, false) : CGROUP_PASS;
+	return lookup_is_wanted(ctx) ? lookup_begin(ctx, false) : lookup_note(ctx, false);
 }
 
 SEC("cgroup/sendmsg6")
 int lookup_send6(struct bpf_sock_addr *ctx)
 {
-	return lookup_is_wanted(ctx) ? lookup_begin(ctx, true) : CGROUP_PASS;
+	return lookup_is_wanted(ctx) ? lookup_begin(ctx, true) : lookup_note(ctx, false);
 }

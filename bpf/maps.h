@@ -28,7 +28,7 @@ struct emit_cpu {
 	__u64 device_ns;
 	__u32 device_netns;
 	__u32 full_drops; /* at the queue of .full_socket, in a row */
-	__u64 full_socket; /* that was told last to have a full queue */
+	__u64 full_socket; /* cookie of the one that was told last to have a full queue */
 	__u64 full_ns; /* and when */
 	__u32 full_told; /* of .full_drops */
 	__u32 pad;
@@ -81,6 +81,10 @@ struct datagram_note {
 	__u64 told_ns; /* when it was last told, 0 not */
 	struct event_owner owner;
 	__u32 known; /* EVENT_K_* */
+	__u32 questions; /* see question.h */
+	__u64 first_ns; /* of them */
+	__u64 sent_ns; /* the last datagram */
+	__u32 asked; /* whom, folded */
 	__u32 pad;
 };
 

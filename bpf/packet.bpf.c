@@ -5,6 +5,7 @@
 #include "hello.h"
 #include "hello_note.h"
 #include "piece.h"
+#include "question.h"
 
 /*
  * Theory of operation
@@ -456,6 +457,21 @@ __noinline int packet_emit_unparsed(struct __sk_buff *skb, __u32 vantage, __u32 
 	return 0;
 }
 
+/* A datagram that a socket of this host sends, and that is no query of a name. */
+static __always_inline void packet_see_question(struct __sk_buff *skb,
+						const struct packet_view *view)
+{
+	__u32 ports_be, asked = view->words[4];
+
+	if (view->protocol != IPPROTO_UDP || view->is_message)
+		return;
+	__builtin_memcpy(&ports_be, view->transport, sizeof(ports_be));
+	if (view->is_ipv6)
+		asked = view->words[6] ^ view->words[7] ^ view->words[8] ^ view->words[9];
+	if (question_count(packet_cookie(skb), asked ^ ports_be >> 16))
+		question_emit(skb, view->start, view->is_ipv6, ports_be);
+}
+
 static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8 flags)
 {
 	struct packet_view view = { .start = 0 };
@@ -471,6 +487,8 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 		return;
 	}
 	packet_see_hello(skb, &view);
+	if (flags & EVENT_F_OUT)
+		packet_see_question(skb, &view);
 	if (knobs.all_packets && packet_is_followed(skb, &view))
 		flags |= EVENT_F_FOLLOWED;
 	else if (!packet_is_notable(&view))

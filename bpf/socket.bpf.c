@@ -78,6 +78,8 @@ static __always_inline void socket_emit_open(const struct sock *sk, struct tcp_s
 		open->socket_flags |= SOCKET_F_KERNEL;
 	__builtin_memset(open->asked, 0, sizeof(open->asked));
 	open->asked_port = 0;
+	open->questions = 0;
+	open->questions_ms = 0;
 	if (how == OPEN_CONNECT && socket_asked(open))
 		record->head.known |= EVENT_K_ASKED;
 	emit_submit(cpu, &record->head);

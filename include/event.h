@@ -173,6 +173,7 @@ enum {
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
+	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
 };
 
 enum event_open_how {
@@ -182,6 +183,7 @@ enum event_open_how {
 	OPEN_ACCEPT, /* accept() gave this socket to the owner (only while processes are followed) */
 	OPEN_LOOKUP, /* a datagram socket turned to port 53: connect(), or each send without it */
 	OPEN_DATAGRAM, /* whose any other datagram socket is, told as it meets trouble */
+	OPEN_UNANSWERED, /* a datagram socket asked again, and nothing ever came to it */
 	OPEN_HOW_COUNT,
 };
 
@@ -195,6 +197,8 @@ struct ev_open {
 	__u16 asked_port;
 	__u8 how; /* enum event_open_how */
 	__u8 socket_flags; /* SOCKET_F_* */
+	__u32 questions; /* unanswered: so many, each after a pause */
+	__u32 questions_ms; /* .. from the first to this one */
 };
 
 /* ev_open.socket_flags, ev_socket.how, ev_snapshot.flags */
@@ -528,7 +532,7 @@ struct ev_frame {
 EVENT_ASSERT_SIZE(event_header, 40);
 EVENT_ASSERT_SIZE(event_tuple, 40);
 EVENT_ASSERT_SIZE(event_owner, 96);
-EVENT_ASSERT_SIZE(ev_open, 168);
+EVENT_ASSERT_SIZE(ev_open, 176);
 EVENT_ASSERT_SIZE(ev_socket, 208);
 EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);

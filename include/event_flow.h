@@ -22,6 +22,9 @@ enum {
 		1 << 0, /* one side has closed, the other has not: CLOSE_WAIT, FIN_WAIT2 */
 	SNAPSHOT_LOOK_READER = 1 << 1, /* the receive window is closed, and what came is unread */
 	SNAPSHOT_LOOK_PEER = 1 << 2, /* the peer's window is closed, and there is more to send */
+	/* of UDP: a call waits for a datagram, of this socket and at most one other */
+	SNAPSHOT_LOOK_AWAITED = 1 << 3,
+	SNAPSHOT_LOOK_HEARD = 1 << 4, /* .. something has come to it, ever */
 };
 
 #pragma GCC diagnostic push

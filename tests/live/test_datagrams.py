@@ -105,6 +105,90 @@ sys.stdin.read()
 '''
 
 
+# asks a connected or a free socket, waits for each answer or only sends; an answering server hears the second question
+ASK = r'''
+import select, socket, sys
+address, port, connect, wait = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "connect", sys.argv[4] == "wait"
+sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+if connect:
+    sock.connect((address, port))
+sock.settimeout(0.6)
+said = "nothing"
+for _ in range(5):
+    sock.sendto(b"?", (address, port)) if not connect else sock.send(b"?")
+    if wait:
+        try: said = sock.recv(100).decode()
+        except OSError: pass
+    else:
+        select.select([], [], [], 0.6)
+print(said, flush=True)
+sys.stdin.read()
+'''
+
+# hears what comes, and answers from the second question on: from another socket when an address is given; silent: never
+ANSWER = r'''
+import socket, sys, threading
+address, port, other = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+sock = socket.socket(family, socket.SOCK_DGRAM)
+sock.bind((address, port))
+via = sock
+if other not in ("same", "silent"):
+    via = socket.socket(family, socket.SOCK_DGRAM)
+    via.bind((other, port))
+def serve():
+    sock.recvfrom(100)
+    while other != "silent":
+        via.sendto(b"answer", sock.recvfrom(100)[1])
+threading.Thread(target=serve, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+'''
+
+
+def test_no_reply(lab, watch, place, family):
+    """It asks again and again, and waits each time: one finding."""
+    there, port = place.address(family), free_port()
+    Sender(lab, there, port, "silent", code=ANSWER, ns=place.ns)
+    agent = watch()
+    assert Sender(lab, there, port, "connect" if place.kind == "lo" else "alone", "wait", code=ASK).said == ["nothing"]
+    found = told(agent, "udp-no-reply", severity="warning", confidence="likely")
+    if found:
+        assert found["connection"]["remote"] == {"address": there, "port": port}, describe([found])
+        assert "answered none of 3 datagrams" in found["summary"], describe([found])
+
+
+@pytest.mark.parametrize("how", ["one-way", "answered"])
+def test_what_needs_no_reply_or_has_one(lab, watch, family, how):
+    """syslog and statsd send and hear nothing; a lost question is asked again and answered."""
+    ns, port = lab.link(), free_port()
+    there = ns.address(family)
+    Sender(lab, there, port, "silent" if how == "one-way" else "same", code=ANSWER, ns=ns)
+    agent = watch()
+    asker = Sender(lab, there, port, "connect", "send" if how == "one-way" else "wait", code=ASK)
+    assert asker.said == ["nothing" if how == "one-way" else "answer"]
+    agent.silent()
+
+
+@pytest.mark.parametrize("connect", ["connect", "alone"])
+def test_reply_from_other_address(lab, watch, family, connect):
+    """A server with two addresses answers from the wrong one: a connected socket takes nothing from it, any other does."""
+    ns, port = lab.link(), free_port()
+    there = ns.address(family)
+    other = there[:-1] + "3"
+    ns.ip(f"addr add {other}/{24 if family == 4 else 64} dev {ns.device}" + (" nodad" if family == 6 else ""))
+    Sender(lab, there, port, other, code=ANSWER, ns=ns)
+    agent = watch()
+    assert Sender(lab, there, port, connect, "wait", code=ASK).said == ["nothing" if connect == "connect" else "answer"]
+    if connect == "alone":
+        agent.silent()
+        return
+    found = told(agent, "udp-reply-from-other-address", severity="error", confidence="likely")
+    if found:
+        assert found["connection"]["remote"] == {"address": there, "port": port}, describe([found])
+        assert found["summary"].startswith(f"{other} answered"), describe([found])
+
+
 def test_too_big(lab, watch, place, family):
     there = place.address(family)
     agent = watch()

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
@@ -214,9 +215,11 @@ static void learn(void *ctx, const struct event *event)
 		break;
 	case EVENT_SOCKET:
 		/* of the sockets that were open before, listeners are named as holders and peers */
-		if (known && (live->options->command == COMMAND_FLOWS || event->snapshot.look ||
-			      !strcmp(decode_state_name(event->snapshot.state) ?: "", "LISTEN") ||
-			      join_took_datagram_owner(live->pipeline.join)))
+		if (known &&
+		    (live->options->command == COMMAND_FLOWS ||
+		     (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP) ||
+		     !strcmp(decode_state_name(event->snapshot.state) ?: "", "LISTEN") ||
+		     join_took_datagram_owner(live->pipeline.join)))
 			proc_look(live->proc, &event->snapshot.owner);
 		break;
 	case EVENT_TICK:

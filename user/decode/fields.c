@@ -60,6 +60,8 @@ static const struct field open_fields[] = {
 	ROW(ev_open, asked_port, FIELD_U16, EVENT_K_ASKED, NULL),
 	ROW(ev_open, how, FIELD_NAME, 0, decode_open_name),
 	ROW(ev_open, socket_flags, FIELD_FLAGS, 0, NULL),
+	ROW(ev_open, questions, FIELD_U32, EVENT_K_QUESTIONS, NULL),
+	ROW(ev_open, questions_ms, FIELD_U32, EVENT_K_QUESTIONS, NULL),
 	{ 0 },
 };
 

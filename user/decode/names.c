@@ -169,8 +169,13 @@ const char *decode_socket_type_name(unsigned int type)
 const char *decode_open_name(unsigned int how)
 {
 	static const char *const names[] = {
-		[OPEN_CONNECT] = "connect", [OPEN_LISTEN] = "listen", [OPEN_BIND] = "bind",
-		[OPEN_ACCEPT] = "accept",   [OPEN_LOOKUP] = "lookup", [OPEN_DATAGRAM] = "datagram",
+		[OPEN_CONNECT] = "connect",
+		[OPEN_LISTEN] = "listen",
+		[OPEN_BIND] = "bind",
+		[OPEN_ACCEPT] = "accept",
+		[OPEN_LOOKUP] = "lookup",
+		[OPEN_DATAGRAM] = "datagram",
+		[OPEN_UNANSWERED] = "unanswered",
 	};
 	_Static_assert(ARRAY_SIZE(names) == OPEN_HOW_COUNT, "a name for every way");
 

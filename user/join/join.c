@@ -175,7 +175,10 @@ static void handle_open(struct join *join, const struct event *event)
 	if (!judges(join))
 		return;
 	lookup_open(join, event);
-	if (event->open.how == OPEN_LOOKUP || event->open.how == OPEN_DATAGRAM)
+	if (event->open.how == OPEN_UNANSWERED)
+		datagram_unanswered(join, event);
+	if (event->open.how == OPEN_LOOKUP || event->open.how == OPEN_DATAGRAM ||
+	    event->open.how == OPEN_UNANSWERED)
 		return;
 	if (event->open.how == OPEN_ACCEPT)
 		standing_accepted(join, event);
@@ -245,7 +248,7 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		opening_snapshot(join, event);
 	else if (judges(join))
 		standing_snapshot(join, event);
-	if (event->snapshot.look && judges(join))
+	if (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP && judges(join))
 		attempt_look(join, event);
 }
 

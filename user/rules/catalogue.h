@@ -54,6 +54,7 @@
 	X(udp_too_big)                                                              \
 	X(udp_receive_buffer_full)                                                  \
 	X(udp_reply_from_other_address)                                             \
+	X(udp_no_reply)                                                             \
 	/* the TLS handshake of an established connection, before all else of it */ \
 	X(tls_not_tls)                                                              \
 	X(tls_alert)                                                                \

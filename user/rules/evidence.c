@@ -62,7 +62,7 @@ const char *evidence_event(const struct evidence *evidence)
 	case EVENT_FRAME:
 		return "claim";
 	case EVENT_OPEN:
-		return "state";
+		return evidence->count ? "question" : "state";
 	case EVENT_SOCKET:
 		return "look";
 	case EVENT_SYSCALL:
@@ -287,6 +287,10 @@ static void add_claim(struct text *text, const struct evidence *evidence)
 /* What a look at the sockets found. */
 static void add_look(struct text *text, const struct evidence *evidence)
 {
+	if (evidence->look & SNAPSHOT_LOOK_AWAITED) {
+		text_add(text, "a call waits for a datagram");
+		return;
+	}
 	if (evidence->count)
 		text_add(text, "%u in ", evidence->count);
 	add_state(text, evidence->new_state);
@@ -313,6 +317,11 @@ void evidence_print(const struct join *join, const struct evidence *evidence, un
 {
 	switch (evidence->kind) {
 	case EVENT_OPEN:
+		if (evidence->count) {
+			text_add(text, "question %u, and nothing has come", evidence->count);
+			break;
+		}
+		__attribute__((fallthrough));
 	case EVENT_STATE:
 		add_state(text, evidence->new_state);
 		add_remote(text, evidence, evidence->new_state);

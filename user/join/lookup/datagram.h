@@ -52,6 +52,18 @@ void datagram_live_run_timers(struct join *join, __u64 now_ns);
 
 void datagram_not_sent(struct join *join, const struct event *event); /* as a call says */
 void datagram_drop_out(struct join *join, const struct event *event); /* as a drop says */
+bool datagram_was_met(const struct join *join, __u64 cookie); /* by an ICMP error, of late */
+void datagram_note_met(struct join *join, __u64 cookie);
 /* @asker turned to a name server, and its query was seen to leave. */
 void datagram_query_begun(struct join *join, __u64 asker);
 void datagram_query_sent(struct join *join, __u64 asker);
+
+/* ---- datagram_reply.c: what nobody answered, or somebody else ---- */
+
+void datagram_unanswered(struct join *join, const struct event *event); /* it asked again */
+void datagram_refused(struct join *join, const struct event *event); /* ICMP port unreachable */
+void datagram_look(struct join *join, const struct event *event); /* what a UDP socket shows */
+/* Something came of it, or an ICMP error. @cookie: 0 is none. */
+void datagram_forget_unanswered(struct join *join, __u64 cookie);
+void datagram_forget_asked(struct join *join, const struct event_tuple *tuple);
+__u64 datagram_reply_deadline(const struct lookup_slot *slot);

@@ -181,13 +181,17 @@ void datagram_live_quoted(struct join *join, const struct event *event)
 	struct evidence evidence = lookup_evidence(event, DIRECTION_IN);
 	struct lookup_slot *slot;
 
-	/* what this host sends is about what others asked it */
-	if ((event->head.flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)) == EVENT_F_OUT ||
-	    !tuple.local_port || !tuple.remote_port ||
+	if (!tuple.local_port || !tuple.remote_port ||
 	    (!too_big && !datagram_is_port_unreachable(packet)) || lookup_is_copy(join, event))
+		return;
+	if (!too_big)
+		datagram_refused(join, event);
+	/* what this host sends is about what others asked it */
+	if ((event->head.flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)) == EVENT_F_OUT)
 		return;
 	memcpy(tuple.local, packet->inner.source, sizeof(tuple.local));
 	memcpy(tuple.remote, packet->inner.destination, sizeof(tuple.remote));
+	datagram_forget_asked(join, &tuple);
 	slot = take(join, event, &trouble);
 	if (!slot)
 		return;
@@ -227,7 +231,8 @@ static void take_error(struct join *join, const struct event *event)
 	struct evidence evidence = evidence_of_socket(event);
 	struct lookup_slot *slot;
 
-	join->lookups->met[join->lookups->met_next++ % DATAGRAM_DROPS] = event->head.cookie;
+	datagram_note_met(join, event->head.cookie);
+	datagram_forget_unanswered(join, event->head.cookie);
 	if ((socket->error != ECONNREFUSED && socket->error != EMSGSIZE) ||
 	    socket->tuple.remote_port == PORT_DNS)
 		return;
@@ -394,6 +399,7 @@ void datagram_owner(struct join *join, const struct event *event)
 
 	if (!(event->head.known & EVENT_K_OWNER))
 		return;
+	datagram_look(join, event);
 	TAILQ_FOREACH(slot, &join->lookups->datagrams, by_time) {
 		if (!slot->wants_owner || slot->lookup.owner_known || !holds(event, &slot->lookup))
 			continue;
@@ -411,6 +417,8 @@ static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot
 
 	if (lookup->about == LOOKUP_NOT_SENT && lookup->server_port == PORT_DNS)
 		return slot->seen_ns + join->limits.unanswered_ns;
+	if (lookup->about == LOOKUP_NO_REPLY || lookup->about == LOOKUP_OTHER_ADDRESS)
+		return datagram_reply_deadline(slot);
 	if (lookup->about == LOOKUP_TOO_BIG)
 		return slot->seen_ns + TOO_BIG_NS;
 	if (lookup->about == LOOKUP_QUEUE_FULL)
@@ -421,7 +429,8 @@ static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot
 
 void datagram_tell_live(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
-	if (slot->elsewhere) {
+	/* what is not confirmed by then is not told */
+	if (slot->elsewhere || slot->lookup.about == LOOKUP_NO_REPLY) {
 		lookup_drop(join, slot);
 		return;
 	}

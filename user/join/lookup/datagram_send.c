@@ -90,12 +90,17 @@ static void note_remote(struct lookup_slot *slot, const struct event_tuple *tupl
 	slot->lookup.server_port = tuple->remote_port;
 }
 
-static bool was_met(const struct join *join, __u64 cookie)
+bool datagram_was_met(const struct join *join, __u64 cookie)
 {
 	for (size_t i = 0; cookie && i < DATAGRAM_DROPS; i++)
 		if (join->lookups->met[i] == cookie)
 			return true;
 	return false;
+}
+
+void datagram_note_met(struct join *join, __u64 cookie)
+{
+	join->lookups->met[join->lookups->met_next++ % DATAGRAM_DROPS] = cookie;
 }
 
 void datagram_not_sent(struct join *join, const struct event *event)
@@ -113,8 +118,8 @@ void datagram_not_sent(struct join *join, const struct event *event)
 		memcpy(tuple.remote, call->asked, sizeof(tuple.remote));
 		tuple.remote_port = call->asked_port;
 	}
-	if (!is_told(call->error) || was_met(join, event->head.cookie) || !tuple.remote_port ||
-	    !(event->head.known & EVENT_K_OWNER) ||
+	if (!is_told(call->error) || datagram_was_met(join, event->head.cookie) ||
+	    !tuple.remote_port || !(event->head.known & EVENT_K_OWNER) ||
 	    (tuple.remote_port == PORT_DNS && asks_already(join, asker)))
 		return;
 	if (tuple.remote_port == PORT_DNS)

@@ -15,6 +15,7 @@ enum lookup_about {
 	LOOKUP_OTHER_ADDRESS, /* a datagram that another address answered than was asked */
 	LOOKUP_NOT_SENT, /* a datagram that this host did not let go */
 	LOOKUP_QUEUE_FULL, /* datagrams for which a socket of this host had no room */
+	LOOKUP_NO_REPLY, /* what a socket of this host asks again and again */
 };
 
 /* What the ports tell of a datagram that found nobody. */

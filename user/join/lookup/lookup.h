@@ -44,6 +44,7 @@ struct lookup_slot {
 	LIST_ENTRY(lookup_slot) by_truncation; /* in .truncated while .truncated_ns */
 	__u8 queued; /* enum lookup_queued: in which queue .by_time is */
 	bool wants_owner; /* live datagram: who holds its socket is asked for */
+	bool wants_look; /* .. what its socket shows is, too */
 	__u32 packets; /* live datagram: ICMP errors seen */
 	__u32 errors; /* .. and given to its socket */
 	bool elsewhere; /* a query that was not sent: its process turned to another server since */

@@ -91,7 +91,8 @@ void lookup_open(struct join *join, const struct event *event)
 	const struct ev_open *open = &event->open;
 
 	if ((event->head.known & EVENT_K_OWNER) &&
-	    (open->tuple.remote_port == PORT_DNS || open->how == OPEN_DATAGRAM))
+	    (open->tuple.remote_port == PORT_DNS || open->how == OPEN_DATAGRAM ||
+	     open->how == OPEN_UNANSWERED))
 		lookup_note_owner(join, event->head.cookie, event->head.netns, &open->owner);
 	if ((event->head.known & EVENT_K_OWNER) && open->how == OPEN_LOOKUP)
 		datagram_query_begun(join, lookup_asker(&open->owner));

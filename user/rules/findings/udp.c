@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* udp.c - datagrams that nobody took, that were too big, that another address answered */
+/* udp.c - datagrams that nobody took, that were too big, that another address answered, or nobody */
 
 #include "rules/look.h"
 #include "rules/words.h"
@@ -347,12 +347,31 @@ static bool match_other_address(const struct view *view, struct guess *guess)
 	if (lookup->about != LOOKUP_OTHER_ADDRESS)
 		return false;
 	blind_of(lookup, guess);
+	if (lookup->live) { /* the socket says whom it asked, and its kernel refused the other */
+		guess->confidence = CONFIDENCE_LIKELY;
+		if (!lookup->again)
+			guess->severity = SEVERITY_WARNING;
+		return true;
+	}
 	guess->absence = true; /* of an answer of the one that was asked */
 	/* who of two asks and who answers is told by ports alone */
 	guess->confidence = lookup->server_port < 1024 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	if (!lookup->again)
 		guess->severity = SEVERITY_WARNING; /* the client may have taken it */
 	return true;
+}
+
+/* Live: what the one that was asked says is not seen, but what its socket takes is known. */
+static void tell_refused(const struct lookup *lookup, struct text *what)
+{
+	text_add(what, ", from the same port; this host refused that");
+	if (lookup->again) {
+		text_add(what, ", ");
+		words_count(what, lookup->again + 1, "time", "times");
+	}
+	text_add(what, ": the socket is connected, and takes datagrams of ");
+	address_print(what, lookup->server);
+	text_add(what, " alone");
 }
 
 static void tell_other_address(const struct view *view, struct finding *finding)
@@ -365,15 +384,19 @@ static void tell_other_address(const struct view *view, struct finding *finding)
 	address_print(&what, lookup->sender);
 	text_add(&what, " answered ");
 	add_datagram(&what, lookup);
-	text_add(&what, " after ");
-	words_duration(&what, lookup->answer_ns > lookup->started_ns ?
-				      lookup->answer_ns - lookup->started_ns :
-				      0);
-	text_add(&what, ", from the same port; ");
-	address_print(&what, lookup->server);
-	text_add(&what, " itself did not");
-	if (lookup->again)
-		text_add(&what, ", though it was asked again");
+	if (lookup->live) {
+		tell_refused(lookup, &what);
+	} else {
+		text_add(&what, " after ");
+		words_duration(&what, lookup->answer_ns > lookup->started_ns ?
+					      lookup->answer_ns - lookup->started_ns :
+					      0);
+		text_add(&what, ", from the same port; ");
+		address_print(&what, lookup->server);
+		text_add(&what, " itself did not");
+		if (lookup->again)
+			text_add(&what, ", though it was asked again");
+	}
 	text_add(&why, "a server with several addresses answers from another one than it was asked "
 		       "at, or an address translation on the way does not undo itself; clients "
 		       "and stateful filters drop such an answer");
@@ -397,8 +420,64 @@ const struct rule rule_udp_reply_from_other_address = {
 	.tell = tell_other_address,
 	.means = "a datagram was answered from another address than it was sent to",
 	.evidence =
-		"the same two ports, another source address, within 2 s; the address that was asked is silent until 2 s later. Error where the client asks again, else a warning; possible where the service's port is 1024 or more; of captures only",
+		"the same two ports, another source address, within 2 s; the address that was asked is silent until 2 s later. Error where the client asks again, else a warning; possible where the service's port is 1024 or more. Live: this host refuses the answer (ICMP port unreachable), because the socket that has the port is connected to another address",
 	.gate = "none where that port asked both addresses (two DNS servers, a packet seen before and after its translation), or more than one other answers; nor of multicast, of what may be a broadcast address, of 127/8, of STUN and Teredo, or where the ports do not tell who asks",
 	.general_check = "the server's addresses and routes; its program's listen address",
-	.kernels = "captures only so far: live, datagrams are not joined yet",
+	.kernels =
+		"live of connected sockets, where packets are seen: 5.11 on. One that is not connected takes what comes, and what a packet filter drops before it is not seen",
+};
+
+/* ---- udp-no-reply ---- */
+
+static bool match_no_reply(const struct view *view, struct guess *guess)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+
+	if (lookup->about != LOOKUP_NO_REPLY)
+		return false;
+	blind_of(lookup, guess);
+	return true;
+}
+
+static void tell_no_reply(const struct view *view, struct finding *finding)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	address_print_port(&what, lookup->server, lookup->server_port);
+	text_add(&what, " answered none of %u datagrams", lookup->queries);
+	if (!address_is_any(lookup->client)) {
+		text_add(&what, " of ");
+		address_print(&what, lookup->client);
+	}
+	text_add(&what, " in ");
+	words_duration(&what, ns_between(lookup->started_ns, lookup->ended_ns));
+	text_add(&what,
+		 ", each sent after a pause; nothing had ever come to their socket when the next "
+		 "was sent");
+	text_add(&why, "a filter or a full queue drops them, or what would answer, without a word, "
+		       "or the program there does not answer such a request");
+	check = lookup->at_home ? words_check(view, finding, lookup->netns) :
+				  words_check_remote(finding);
+	text_add(&check.run, "ss -lunmp 'sport = :%u'", lookup->server_port);
+	words_check_end(&check, "what has that port open, whether it reads (Recv-Q), what was "
+				"dropped there (d)");
+}
+
+const struct rule rule_udp_no_reply = {
+	.id = "udp-no-reply",
+	.stage = STAGE_REQUEST,
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_LIKELY,
+	.wakes = WAKE_LOOKUP,
+	.match = match_no_reply,
+	.tell = tell_no_reply,
+	.means = "a UDP socket asked again and again, and nothing ever came to it",
+	.evidence =
+		"three datagrams of one socket and then a fourth to the same address and port, each 200 ms or more after the one before, and nothing that was ever received at that socket, as its memory shows; a call that waits for the answer (recv(), or poll() or select() of at most two files), or a service whose every request is answered (Kerberos, NTP, SNMP, QUIC, IKE, RADIUS)",
+	.gate = "none of who only sends (syslog, statsd, streams), for whom no call waits; none of who is told an ICMP error, of multicast, of a socket that may broadcast (SO_BROADCAST), of port 53 (dns-no-answer), of a socket that asks several; not told where each request has a socket of its own, where epoll waits for another service's answer, and where interfaces of the socket's namespace are not watched",
+	.general_check = "ss -lunmp on the server; a capture of the port at both ends",
+	.kernels = "5.11 on, where packets are seen",
 };
