@@ -6,11 +6,13 @@
 # make check      what to run before a commit: builds what it needs, no root, minutes
 # make test       every test that this machine can run, what CI runs; also one suite: test-unit test-replay
 #                 test-cli test-check test-agree test-fuzz test-bpf test-lab test-live test-faults
+# make test-all   that, and then test-package: minutes, and a mirror of Debian
 # make fuzz       a long hunt: MINUTES=10 for each fuzzer
 # make faults     plays every fault and healthy load beside a live agent, writes docs/accuracy.md (root)
 # make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
+# make deb        a Debian package in build/deb, and its source
 # make arm64      compile the BPF object for arm64
 # make install    below PREFIX (/usr/local): program, man pages, completions; DESTDIR=FOLDER puts that in front
 # make uninstall  removes those again
@@ -275,6 +277,16 @@ test-faults: all $(LIVE_APPS)
 test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab test-live test-faults:
 	$(Q)tests/run.sh $(@:test-%=%)
 
+# The Debian package, installed and booted in user spaces of other suites, which build/roots keeps (root).
+.PHONY: test-package test-all
+test-package: all $(TOOLS)
+	$(Q)sh packaging/setup.sh package
+	$(Q)$(MAKE) deb DPKG_FLAGS=-b
+	$(Q)tests/run.sh package
+test-all:
+	$(Q)$(MAKE) test
+	$(Q)$(MAKE) test-package
+
 .PHONY: demo bench agree faults
 # every scenario of tests/faults, and docs/accuracy.md; ONLY='dns-* refused': these, the page keeps the rest (root)
 faults:
@@ -334,6 +346,11 @@ uninstall:
 	$(Q)for folder in $(PREFIX)/share/sockwhy $(PREFIX)/share/doc/sockwhy $(SYSCONFDIR)/sockwhy; do \
 		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 
+# A source package of what is committed, and what is built from it, in build/deb; DPKG_FLAGS=-b: without the source's.
+.PHONY: deb
+deb:
+	$(Q)packaging/deb.sh $(BUILD)/deb $(VERSION) $(DPKG_FLAGS)
+
 format:
 	$(Q)$(CLANG_FORMAT) -i $(ALL_C) $(ALL_H) $(BPF_SRC)
 
@@ -342,4 +359,4 @@ tidy: $(TIDY_OK)
 clean:
 	$(Q)rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# setup.sh [demo|bench] - install the Debian packages of packages.txt that are missing: for building
-# and tests, for the demo alone, or for the benchmarks as well.
+# setup.sh [demo|package|bench] - install the Debian packages of packages.txt that are missing: for building
+# and tests, for the demo alone, or for the Debian package or the benchmarks as well.
 #
 # Asks nothing, needs root only when something is missing, touches no network when nothing is.
 set -eu
@@ -10,6 +10,7 @@ set -eu
 here=$(dirname "$0")
 case "${1:-}" in
 demo) want='^(build|demo)$' ;;
+package) want='^(build|demo|test|package)$' ;;
 bench) want='^(build|demo|test|bench)$' ;;
 *) want='^(build|demo|test)$' ;;
 esac

@@ -163,7 +163,7 @@ suite_run()
 	case $1 in
 	unit | replay | fuzz) "suite_$1" ;;
 	cli | check | agree) suite_pytest "$1" ;;
-	bpf | lab | live | faults) suite_root "$1" ;;
+	bpf | lab | live | faults | package) suite_root "$1" ;;
 	tests-build | tidy) suite_make "$1" ;;
 	esac
 	took=$((SECONDS - began))
@@ -190,7 +190,7 @@ rm -f "$log/absent"
 lane=()
 for suite in "$@" +; do
 	case $suite in
-	unit | replay | fuzz | cli | check | agree | bpf | lab | live | faults | tests-build | tidy) lane+=("$suite") ;;
+	unit | replay | fuzz | cli | check | agree | bpf | lab | live | faults | package | tests-build | tidy) lane+=("$suite") ;;
 	+)
 		if [[ $* != *+* ]]; then
 			for suite in "${lane[@]}"; do

@@ -49,7 +49,7 @@ FORBIDDEN = {
 SOURCE_SUFFIXES = (".c", ".h")
 # Data that carries no comment, and texts of others.
 NO_SPDX = re.compile(
-    r"^(LICENSES/|tests/fuzz/seeds/|tests/replay/cases/.*\.expected[^/]*$)"
+    r"^(LICENSES/|debian/(changelog|clean|copyright|docs|source/format)$|tests/fuzz/seeds/|tests/replay/cases/.*\.expected[^/]*$)"
     r"|\.(json|pcap|pcapng|gz|rec|bin)$"
 )
 FILE_LINES_MAX = 600
