@@ -42,8 +42,9 @@ class Capture:
         self.path, self.ns = lab.dir / f"{name}.pcap", ns
         self.data, self.changed = bytearray(), threading.Condition()
         self.tcp, self.at = [], 24  # segments, and up to where they were looked for
-        self.popen = subprocess.Popen(ns.command("tcpdump", "-i", ns.device, "--immediate-mode", "-U", "-n", "-w", "-", *args),
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # each packet takes a place of the snapshot's size, 256 KiB: by default there are eight, and a busy machine loses some
+        self.popen = subprocess.Popen(ns.command("tcpdump", "-i", ns.device, "--immediate-mode", "-U", "-n", "-B", "32768", "-w", "-",
+                                                 *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         lab.processes.append(self)
         line = self.popen.stderr.readline()
         assert b"listening on" in line, line
