@@ -18,6 +18,8 @@
 #define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
 #define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, orig_ax)
 #define SYSCALL_NUMBER_CONNECT 42 /* of 32-bit programs this is pipe(): it opens no connection */
+#define SYSCALL_NUMBER_WRITE 1
+#define SYSCALL_NUMBER_WRITEV 20
 #define SYSCALL_NUMBER_SENDTO 44
 #define SYSCALL_NUMBER_SENDMSG 46
 #define SYSCALL_NUMBER_SENDMMSG 307
@@ -25,6 +27,8 @@
 #define SYSCALL_NUMBER(regs) ((regs)->syscallno)
 #define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, syscallno)
 #define SYSCALL_NUMBER_CONNECT 203
+#define SYSCALL_NUMBER_WRITE 64
+#define SYSCALL_NUMBER_WRITEV 66
 #define SYSCALL_NUMBER_SENDTO 206
 #define SYSCALL_NUMBER_SENDMSG 211
 #define SYSCALL_NUMBER_SENDMMSG 269

@@ -22,6 +22,7 @@ struct syscall_call {
 	__u16 protocol;
 	__u32 type;
 	__u32 bytes; /* send: 0 unknown */
+	bool kills; /* send: SIGPIPE ends the process */
 };
 
 /* Does the current process count? */
@@ -146,6 +147,12 @@ static __always_inline int syscall_emit_error(const struct syscall_call *call)
 		body->backlog_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
 		body->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 		body->socket_flags = syscall_socket_options(call);
+		if (call->kills)
+			body->socket_flags |= SOCKET_F_SIGPIPE;
+		/* its port is given back with the end; inet_sport stays */
+		if (call->call == SYSCALL_SEND && !body->tuple.local_port)
+			body->tuple.local_port =
+				bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	} else {
 		record->head.netns = syscall_netns();
 		body->tuple.family = call->family;
@@ -325,7 +332,7 @@ int on_accept4(struct trace_event_raw_sys_exit *ctx)
 	return syscall_return(SYSCALL_ACCEPT, ctx->ret, knobs.accepts);
 }
 
-/* ---- datagrams that could not be sent ---- */
+/* ---- what could not be sent ---- */
 
 /* Errors that tell of this host or of the path; the others are the program's own, or none. */
 static __always_inline bool syscall_send_is_told(long error)
@@ -388,6 +395,39 @@ static __always_inline int syscall_emit_send(struct syscall_call *call)
 	return syscall_emit_error(call);
 }
 
+#define SIGPIPE_BIT (1 << 12)
+#define SIGPIPE_INDEX 12 /* SIGPIPE is 13, and signals begin with 1 */
+#define MSG_NOSIGNAL 0x4000
+
+/* Nobody asked to be spared the signal, has a handler for it, or ignores or blocks it. */
+static __always_inline bool syscall_pipe_kills(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct pt_regs *regs = compat_task_registers();
+	long number = SYSCALL_NUMBER_READ(regs), flags;
+
+	if (number == SYSCALL_NUMBER_SENDTO)
+		flags = PT_REGS_PARM4_CORE_SYSCALL(regs);
+	else if (number == SYSCALL_NUMBER_SENDMSG)
+		flags = PT_REGS_PARM3_CORE_SYSCALL(regs);
+	else if (number == SYSCALL_NUMBER_WRITE || number == SYSCALL_NUMBER_WRITEV)
+		flags = 0;
+	else
+		return false;
+	return !(flags & MSG_NOSIGNAL) && !(BPF_CORE_READ(task, blocked.sig[0]) & SIGPIPE_BIT) &&
+	       !BPF_CORE_READ(task, sighand, action[SIGPIPE_INDEX].sa.sa_handler);
+}
+
+/*
+ * Of TCP, EPIPE on a socket that the peer has reset: the end was told before anybody knew that the
+ * process would go on writing. Else the program itself had shut it down.
+ */
+static __always_inline bool syscall_is_broken_pipe(const struct sock *sk, int ret)
+{
+	return sk->sk_protocol == IPPROTO_TCP && ret == -EPIPE &&
+	       sk->__sk_common.skc_state == BPF_TCP_CLOSE && sk->__sk_common.skc_dport;
+}
+
 /* Every send of every socket of the host: whether it failed comes first. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, const struct sock *sk, int ret)
@@ -395,14 +435,18 @@ int BPF_PROG(on_send, const struct sock *sk, int ret)
 	struct syscall_call call = { .call = SYSCALL_SEND, .error = -ret };
 	const struct sock *read = NULL;
 
-	if (ret >= 0 || sk->sk_protocol != IPPROTO_UDP || !syscall_send_is_told(-ret))
+	if (ret >= 0)
+		return 0;
+	if (syscall_is_broken_pipe(sk, ret))
+		call.kills = syscall_pipe_kills();
+	else if (sk->sk_protocol != IPPROTO_UDP || !syscall_send_is_told(-ret))
 		return 0;
 	compat_socket_cookie(sk); /* makes one, which is then read */
 	bpf_probe_read_kernel(&read, sizeof(read), &sk);
 	call.sk = read;
 	call.family = sk->__sk_common.skc_family;
 	call.type = sk->sk_type;
-	call.protocol = IPPROTO_UDP;
+	call.protocol = sk->sk_protocol;
 	return syscall_emit_send(&call);
 }
 

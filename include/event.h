@@ -204,6 +204,7 @@ struct ev_open {
 /* ev_open.socket_flags, ev_socket.how, ev_snapshot.flags */
 enum {
 	SOCKET_F_EXITING = 1 << 0, /* the task that closes it is exiting */
+	SOCKET_F_SIGPIPE = 1 << 0, /* send: EPIPE comes with a signal that ends the process */
 	SOCKET_F_RESET = 1 << 1, /* a reset was received in this very step (RFC 9293 3.10.7) */
 	SOCKET_F_AWAITED = 1 << 1, /* error, of UDP: somebody waits at the socket */
 	SOCKET_F_MPTCP = 1 << 2,
@@ -275,7 +276,7 @@ enum event_syscall {
 	SYSCALL_LISTEN,
 	SYSCALL_CONNECT,
 	SYSCALL_ACCEPT,
-	SYSCALL_SEND, /* of a datagram: send() and its kin, write() */
+	SYSCALL_SEND, /* of a datagram, or of TCP with EPIPE: send() and its kin, write() */
 	SYSCALL_COUNT,
 };
 
@@ -294,7 +295,7 @@ struct ev_syscall {
 	__u8 state; /* of the socket after the call */
 	__u8 socket_flags; /* SOCKET_F_* */
 	__u8 pad[3];
-	__u32 bytes; /* send: of the datagram, 0 unknown */
+	__u32 bytes; /* send: that were to go, 0 unknown */
 	__u32 pad2;
 };
 

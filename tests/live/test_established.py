@@ -4,11 +4,12 @@
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
 
-from lab import free_port
+from lab import PATIENCE_S, free_port
 
 PEER = pathlib.Path(__file__).parents[1] / "helpers/peer.py"
 
@@ -132,6 +133,19 @@ def test_broken_pipe(watch, pair):
     pair.here.ask(do="send", name="c", bytes=2000)
     assert pair.error() == "EPIPE"
     pair.only(agent, "conn-broken-pipe", errno="EPIPE", severity="warning")
+
+
+def test_signal_of_a_broken_pipe(watch, pair):
+    """Who writes on without having asked to be spared dies of it: the shell's own write()s, small as they are."""
+    agent = watch()
+    script = f"exec 3<>/dev/tcp/{pair.address}/{pair.port} && read -u 3; while printf hello >&3; do :; done"
+    shell = subprocess.Popen(pair.lab.host.command("bash", "-c", script), stderr=subprocess.DEVNULL)
+    pair.there.ask(do="accept", name="l", **{"as": "s"})
+    pair.there.ask(do="close", name="s")
+    assert shell.wait(PATIENCE_S) == -signal.SIGPIPE
+    found = agent.assert_only("conn-broken-pipe", comm="bash", remote=(pair.address, pair.port), errno="EPIPE",
+                              severity="warning")
+    assert "got EPIPE" in found["summary"] and "the signal ends it" in found["cause"], found
 
 
 def test_goodbye_to_who_has_closed(watch, pair):

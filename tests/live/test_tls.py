@@ -154,6 +154,16 @@ def test_plain_http_to_who_wants_it(watch, secure):
     agent.silent()
 
 
+def test_plain_words_to_who_speaks_tls(watch, secure):
+    """OpenSSL reads a record's header, sees that it is none, and says nothing: socat, nginx's streams, Python close then."""
+    kind = "OPENSSL-LISTEN:{},bind={},pf=ip6" if ":" in secure.address else "OPENSSL-LISTEN:{},bind={}"
+    secure.program("socat", f"{kind.format(secure.port, secure.host)},cert={secure.cert},key={secure.key},verify=0,fork,reuseaddr",
+                   "OPEN:/dev/null")
+    agent = watch()
+    assert secure.curl(scheme="http") == 56
+    secure.told(agent, "tls-not-tls", "curl", "begins without TLS", "read 5 of them")
+
+
 # ---- run, and offline ----
 
 def test_run(lab, secure):

@@ -361,7 +361,9 @@ static void judge_due(struct replay *replay)
 		if (verdict.rule)
 			tell(replay, attempt, &verdict);
 		join_told(replay->join, attempt,
-			  verdict.rule && verdict.state == FINDING_PENDING ? verdict.rule : NULL);
+			  attempt->state == ATTEMPT_FINAL || verdict.state == FINDING_PENDING ?
+				  verdict.rule :
+				  NULL);
 	}
 }
 

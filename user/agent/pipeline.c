@@ -314,7 +314,8 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 	if (!verdict.rule && attempt->worked && pipeline->show_worked &&
 	    filter_attempt(pipeline->filter, pipeline->join, attempt))
 		outlets_worked(&pipeline->outlets, pipeline->join, attempt);
-	join_told(pipeline->join, attempt, pending ? verdict.rule : NULL);
+	join_told(pipeline->join, attempt,
+		  pending || attempt->state == ATTEMPT_FINAL ? verdict.rule : NULL);
 }
 
 static void judge_due(struct pipeline *pipeline)

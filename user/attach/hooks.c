@@ -156,7 +156,7 @@ const struct hook_row HOOKS[] = {
 		.name = "send",
 		.kind = HOOK_BTF,
 		.programs = { "on_send" },
-		.lost = "datagrams that could not be sent, unless syscall-send stands in",
+		.lost = "writes to connections that the peer has reset; datagrams that could not be sent, unless syscall-send stands in",
 		.unwanted = unwanted_flows,
 	},
 	{

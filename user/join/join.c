@@ -227,7 +227,9 @@ static void handle_syscall(struct join *join, const struct event *event)
 	/* connect() of a datagram socket asks for a route: glibc sorts addresses so, all at port 53 */
 	if (event->syscall.call == SYSCALL_CONNECT && udp)
 		return;
-	if (event->syscall.call == SYSCALL_SEND)
+	if (event->syscall.call == SYSCALL_SEND && !udp)
+		attempt_standing_pipe(join, event);
+	else if (event->syscall.call == SYSCALL_SEND)
 		datagram_send(join, event);
 	else if (event->syscall.call == SYSCALL_CONNECT)
 		opening_syscall(join, event);

@@ -326,6 +326,7 @@ struct attempt {
 	const struct subject *subject; /* what it is about */
 	__u8 state; /* enum attempt_state */
 	bool pending_told; /* a pending finding was made (set by join_told()) */
+	bool told; /* final, and there was a finding (set by join_told()) */
 	bool worked; /* an opening worked: no failure */
 	bool unknown; /* its end was not seen (agent's end, eviction): no failure is known */
 	bool claimed; /* a lookup: the connect to what it gave failed, and has the verdict of both */

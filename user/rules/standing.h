@@ -18,8 +18,6 @@ bool standing_match_window(const struct view *view, struct guess *guess);
 void standing_tell_window(const struct view *view, struct finding *finding);
 bool standing_match_loss(const struct view *view, struct guess *guess);
 void standing_tell_loss(const struct view *view, struct finding *finding);
-bool standing_match_pipe(const struct view *view, struct guess *guess);
-void standing_tell_pipe(const struct view *view, struct finding *finding);
 bool standing_match_not_tls(const struct view *view, struct guess *guess);
 void standing_tell_not_tls(const struct view *view, struct finding *finding);
 bool standing_match_alert(const struct view *view, struct guess *guess);
@@ -31,6 +29,13 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess);
 void standing_tell_closed_early(const struct view *view, struct finding *finding);
 bool standing_match_reset(const struct view *view, struct guess *guess);
 void standing_tell_reset(const struct view *view, struct finding *finding);
+
+/* ---- conn_written.c ---- */
+
+bool standing_match_race(const struct view *view, struct guess *guess);
+void standing_tell_race(const struct view *view, struct finding *finding);
+bool standing_match_pipe(const struct view *view, struct guess *guess);
+void standing_tell_pipe(const struct view *view, struct finding *finding);
 
 /* ---- conn_figures.c ---- */
 

@@ -384,6 +384,7 @@ void join_told(struct join *join, struct attempt *attempt, const void *rule)
 	struct attempt_slot *slot = (struct attempt_slot *)attempt;
 
 	if (attempt->state == ATTEMPT_FINAL) {
+		attempt->told = rule;
 		attempt_release(join, slot);
 	} else {
 		TAILQ_REMOVE(&join->attempts->due, slot, by_due);

@@ -119,6 +119,21 @@ static void count(struct flow *flow, const struct event_flow *counts, __u32 know
 	flow->client = flow->counts.how & FLOW_F_CLIENT;
 }
 
+/* What its other end, if that is on this host, is judged by. */
+static void note_unread(struct join *join, const struct event *event)
+{
+	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+	const struct event_flow *counts = &event->socket.flow;
+	struct ends ends = ends_of_tuple(&event->socket.tuple);
+
+	if (!conn || !(event->head.known & EVENT_K_COUNTERS) || !counts->unread_bytes)
+		return;
+	conn->unread_bytes = counts->unread_bytes;
+	conn->read_bytes = (__u32)(counts->bytes_received - counts->unread_bytes);
+	if (!conns_is_linked(join->conns, conn))
+		conns_set_ends(join->conns, conn, &ends);
+}
+
 static void ended(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
@@ -145,6 +160,7 @@ static void ended(struct join *join, const struct event *event)
 	standing->how = socket->how;
 	standing->signal = socket->signal;
 	note(join, slot, event);
+	note_unread(join, event);
 	slot->attempt.state = ATTEMPT_SETTLING;
 	slot->attempt.ended_ns = event->head.ts_ns;
 	attempt_set_timer(join, slot, TIMER_SETTLE, event->head.ts_ns + join->limits.settle_ns);
@@ -486,6 +502,22 @@ static bool is_mirrored(const struct join *join, const struct standing *standing
 	return false;
 }
 
+/* What the process at the other end, on this host, had read of what it got when it closed. */
+static void take_unread(const struct join *join, struct outcome *outcome)
+{
+	struct ends ends = ends_of_tuple(&outcome->standing->flow.tuple);
+	struct conns_walk walk;
+	const struct conn *conn;
+
+	ends.from = !ends.from;
+	walk = conns_walk(join->conns, &ends);
+	conn = conns_walk_next(join->conns, &walk);
+	if (!conn || !conn->unread_bytes)
+		return;
+	outcome->peer_read_bytes = conn->read_bytes;
+	outcome->peer_unread_bytes = conn->unread_bytes;
+}
+
 /* What the peer's reset said as it passed: whether its host had heard of the last words, and from how far. */
 static void take_reset(const struct conn *conn, struct outcome *outcome)
 {
@@ -520,6 +552,7 @@ static void standing_outcome(const struct join *join, const struct attempt *atte
 	outcome->mirrored = is_mirrored(join, standing);
 	outcome->unseen = loss_since(join, standing->flow.seen_ns);
 	take_reset(conns_by_cookie(join->conns, standing->flow.cookie), outcome);
+	take_unread(join, outcome);
 }
 
 static bool standing_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
@@ -548,6 +581,7 @@ static void standing_released(struct join *join, const struct attempt *attempt)
 	if (!conn || conn->attempt != (const struct attempt_slot *)attempt)
 		return;
 	conn->attempt = NULL;
+	conn->told |= attempt->told;
 	conn->closed |= attempt->standing->closed_here;
 }
 

@@ -85,6 +85,7 @@ struct conn {
 	bool claimed; /* its opening or a lookup tells what is said on it */
 	bool heard; /* its SYN/ACK was seen on the wire: so is what else comes to it */
 	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
+	bool told; /* .. of which there was a verdict: it gets no other */
 	bool closed; /* its process closed it, and was judged by that: what follows is its end */
 	bool unread; /* its process does not read: the cause of what its other end meets */
 	struct stream *stream; /* NULL: its segments are not followed */
@@ -96,6 +97,8 @@ struct conn {
 	__u32 isn; /* the first sequence number of .local, valid with .isn_known */
 	__u32 peer_isn; /* of the other end, valid with .heard */
 	struct peer_reset reset;
+	__u32 read_bytes; /* its process had read when it ended; with .unread_bytes, which are not 0 */
+	__u32 unread_bytes;
 	__s32 error;
 	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
 	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */

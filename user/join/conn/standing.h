@@ -47,6 +47,9 @@ struct standing {
 	bool reset_reason_known;
 	__u32 reset_reason; /* NAME_RESET_REASON, of the reset that this side sent */
 	struct handshake_ref handshake;
+	__u64 pipe_ns; /* its process wrote to it after its end, and got EPIPE; 0: not that was seen */
+	__u32 pipe_bytes; /* .. so many, 0 unknown */
+	bool pipe_kills; /* .. which came with a signal that ends the process */
 	__u64 refused_ns; /* it ended in an alert; 0: not that was seen */
 	__u64 stuck_ns; /* the first record of what hangs */
 	__u8 looked; /* SNAPSHOT_LOOK_*, at the last look */

@@ -64,13 +64,15 @@ const struct rule rule_conn_keepalive_race = {
 	.needs = OUTCOME_WORDS | OUTCOME_ORDER,
 	.match = match_race,
 	.tell = tell_race,
+	.match_socket = standing_match_race,
+	.tell_socket = standing_tell_race,
 	.means =
 		"the server closed an idle connection while the client's next request was on its way",
 	.evidence =
-		"the server's FIN (or reset) does not acknowledge the request, and the request does not acknowledge that FIN: they crossed; it had answered before; no byte of answer; so far of captures only",
+		"the server's FIN (or reset) does not acknowledge the request, and the request does not acknowledge that FIN: they crossed; it had answered before; no byte of answer; live: the client's socket sent its last data before the peer's FIN was heard, and was reset over it; or, at most possible, the peer's reset does not acknowledge it and no FIN came before",
 	.gate = "the connection was idle for threshold keepalive-idle; a goodbye (close_notify, GOAWAY) that crosses the FIN is none",
 	.general_check = "the keep-alive time-outs of server, proxy and client's connection pool",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it; that a reset heard nothing: where packets are in sight",
 };
 
 /* ---- conn-broken-pipe ---- */
@@ -134,10 +136,10 @@ const struct rule rule_conn_broken_pipe = {
 	.tell_socket = standing_tell_pipe,
 	.means = "one side wrote after the other had closed",
 	.evidence =
-		"data that acknowledges the other side's FIN, answered with a reset; live: EPIPE with more unacknowledged than a goodbye has",
-	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none",
+		"data that acknowledges the other side's FIN, answered with a reset; live: EPIPE with more unacknowledged than a goodbye has, or returned to the process that writes on; whether SIGPIPE ends it",
+	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
 	.general_check = "ss -tnp state close-wait on the side that wrote",
-	.kernels = "every kernel tells it",
+	.kernels = "every kernel tells it; that a write failed: 6.3 (sock_send_length)",
 };
 
 /* ---- conn-app-timeout, conn-client-gave-up ---- */

@@ -10,9 +10,6 @@
 #include "util/address.h"
 #include "util/tcp.h"
 
-/* A close_notify, a GOAWAY: what is said only to say no more. */
-#define GOODBYE_BYTES 128
-
 static const struct event_flow *counts_of(const struct view *view)
 {
 	return &look_standing(view)->flow.counts;
@@ -334,38 +331,6 @@ void standing_tell_timed_out(const struct view *view, struct finding *finding)
 	if (flow->ended_ns && was_left(view))
 		text_add(&why, "; the application had closed the socket and was told of nothing");
 	check_reachable(view, finding);
-}
-
-/* ---- conn-broken-pipe ---- */
-
-bool standing_match_pipe(const struct view *view, struct guess *guess)
-{
-	(void)guess;
-	return look_standing(view)->flow.error == EPIPE &&
-	       counts_of(view)->unacked_bytes > GOODBYE_BYTES;
-}
-
-void standing_tell_pipe(const struct view *view, struct finding *finding)
-{
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check = words_check(view, finding, view->attempt->netns);
-
-	words_who(&what, view->attempt);
-	text_add(&what, " wrote to ");
-	add_remote(&what, view);
-	text_add(&what, " after that had closed, and was reset; the last %u bytes were lost",
-		 counts_of(view)->unacked_bytes);
-	if (look_client(view) == FIGURES_LOCAL)
-		text_add(&why, "the client used a connection again that the server had closed "
-			       "(a pool that does not look before it writes); its next write "
-			       "fails with EPIPE");
-	else
-		text_add(&why, "the client closed without waiting for everything the server had to "
-			       "say; the server's next write fails with EPIPE");
-	text_add(&check.run, "ss -tnp state close-wait");
-	words_check_end(&check,
-			"connections that the other side has closed and a process still holds");
 }
 
 /* ---- conn-closed-early ---- */

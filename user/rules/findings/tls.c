@@ -133,7 +133,7 @@ const struct rule rule_tls_not_tls = {
 	.tell_socket = standing_tell_not_tls,
 	.means = "one side speaks TLS, the other does not",
 	.evidence =
-		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it",
+		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it; or the server, on this host, read the 5 bytes of a TLS record's header, left the rest and reset",
 	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; upgrades (STARTTLS and its like) begin without TLS and are not looked at",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' on the server; the client's URL, scheme and port",

@@ -93,12 +93,44 @@ static bool client_is_plain(const struct view *view)
 	       handshake->side[server].alerts && !handshake->answer_ns;
 }
 
+/*
+ * The server's process, on this host, read as much as the header of a TLS record, was content with no
+ * more, and closed: OpenSSL says nothing to what is no TLS at all. No ClientHello was among what passed where the
+ * reset did.
+ */
+static bool server_wants_tls(const struct view *view)
+{
+	const struct outcome *outcome = view->outcome;
+	const struct flow *flow = &look_standing(view)->flow;
+
+	return !outcome->tls && is_client(view) && flow->role_known && is_counted(view) &&
+	       outcome->reset_by == FIGURES_REMOTE && !flow->counts.bytes_received &&
+	       look_side(view, FIGURES_REMOTE)->hops_reset && outcome->peer_unread_bytes &&
+	       outcome->peer_read_bytes == TLS_HEADER_BYTES;
+}
+
 bool standing_match_not_tls(const struct view *view, struct guess *guess)
 {
-	if (!handshake_of(view) || hangs(view) || !is_client(view))
+	if (hangs(view))
 		return false;
 	guess->absence = true;
-	return server_is_plain(view) || client_is_plain(view);
+	if (!handshake_of(view))
+		return server_wants_tls(view);
+	return is_client(view) && (server_is_plain(view) || client_is_plain(view));
+}
+
+static void tell_wants_tls(const struct view *view, struct text *what, struct text *why)
+{
+	words_client(what, view);
+	text_add(what, " begins without TLS, with %llu bytes; ",
+		 look_standing(view)->flow.counts.bytes_sent);
+	words_server(what, view);
+	text_add(
+		what,
+		" read %u of them, as many as the header of a TLS record has, and reset the connection",
+		view->outcome->peer_read_bytes);
+	text_add(why, "that port serves TLS, and the client's URL or setting does not ask for it "
+		      "(http:// for https://)");
 }
 
 void standing_tell_not_tls(const struct view *view, struct finding *finding)
@@ -106,6 +138,11 @@ void standing_tell_not_tls(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
+	if (!handshake_of(view)) {
+		tell_wants_tls(view, &what, &why);
+		words_check_server_port(view, finding, "what serves that port");
+		return;
+	}
 	words_client(&what, view);
 	if (server_is_plain(view)) {
 		text_add(&what, " begins with TLS, ");
