@@ -12,6 +12,7 @@
 # make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
+# make tarball    that, with man pages, completions, unit and licences, and its checksum
 # make deb        a Debian package in build/deb, and its source
 # make arm64      compile the BPF object for arm64
 # make install    below PREFIX (/usr/local): program, man pages, completions; DESTDIR=FOLDER puts that in front
@@ -281,6 +282,7 @@ test-unit test-replay test-cli test-check test-agree test-fuzz test-bpf test-lab
 .PHONY: test-package test-all
 test-package: all $(TOOLS)
 	$(Q)sh packaging/setup.sh package
+	$(Q)$(MAKE) tarball
 	$(Q)$(MAKE) deb DPKG_FLAGS=-b
 	$(Q)tests/run.sh package
 test-all:
@@ -312,8 +314,9 @@ docs: all
 
 # What is installed: a file here = its place. Where a shell looks below /usr/local, and where below /usr, are two places.
 ZSH_FUNCTIONS := share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+PROGRAM := $(BUILD)/sockwhy
 INSTALLED := \
-	$(BUILD)/sockwhy=$(PREFIX)/sbin/sockwhy \
+	$(PROGRAM)=$(PREFIX)/sbin/sockwhy \
 	man/sockwhy.8=$(PREFIX)/share/man/man8/sockwhy.8 \
 	man/sockwhy.conf.5=$(PREFIX)/share/man/man5/sockwhy.conf.5 \
 	man/sockwhy-findings.7=$(PREFIX)/share/man/man7/sockwhy-findings.7 \
@@ -346,7 +349,16 @@ uninstall:
 	$(Q)for folder in $(PREFIX)/share/sockwhy $(PREFIX)/share/doc/sockwhy $(SYSCONFDIR)/sockwhy; do \
 		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 
-# A source package of what is committed, and what is built from it, in build/deb; DPKG_FLAGS=-b: without the source's.
+# The static program with all that make install has, to be unpacked in / of any host of this architecture.
+TARBALL := sockwhy-$(VERSION)-linux-$(shell uname -m)
+.PHONY: tarball
+tarball: all static
+	$(Q)rm -rf $(BUILD)/static/root
+	$(Q)$(MAKE) -o all install PROGRAM=$(BUILD)/static/sockwhy DESTDIR=$(BUILD)/static/root PREFIX=/usr/local
+	$(Q)strip $(BUILD)/static/root/usr/local/sbin/sockwhy
+	$(Q)SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null) packaging/tarball.sh $(BUILD)/static/root $(TARBALL)
+
+# A source package of what git tracks, and what is built from it, in build/deb; DPKG_FLAGS=-b: without the source's.
 .PHONY: deb
 deb:
 	$(Q)packaging/deb.sh $(BUILD)/deb $(VERSION) $(DPKG_FLAGS)
