@@ -61,7 +61,7 @@ class Shell:
     def type(self, keys):
         os.write(self.terminal, keys.encode())
 
-    def wait(self, what, seconds=10):
+    def wait(self, what, seconds=60):
         """Reads until the screen has these words, in what came since the last call."""
         until = time.monotonic() + seconds
         while not re.search(what, self.plain()) and time.monotonic() < until:

