@@ -104,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	demand(!memcmp(&whole, &pieces, sizeof(whole)));
 
 	first_parse(stream.bytes, stream.size, stream.size + data[6], data[7] & 1, &first);
+	first_is_goodbye(stream.bytes, stream.size);
 	demand(first.kind < FIRST_CLASS_COUNT && (first.kind == FIRST_NONE) == !stream.size);
 	first_print(&text, &first);
 	demand(!text.cut);

@@ -78,5 +78,11 @@ bool http_wants_no_body(const __u8 *bytes, size_t captured);
 /* The payload ends a message that is chunked: its last chunk, perhaps trailers, an empty line. */
 bool http_ends_chunks(const __u8 *bytes, size_t captured);
 
+/*
+ * The payload takes leave: QUIT, BYE, LOGOUT and 221, the end of an XMPP stream, a close frame of WebSocket, frames of
+ * HTTP/2 with a GOAWAY, LDAP's unbind, PostgreSQL's Terminate, MySQL's COM_QUIT, MQTT's DISCONNECT.
+ */
+bool first_is_goodbye(const __u8 *bytes, size_t size);
+
 /* "HTTP 503", "SMTP 421", "MySQL error 1040", "TLS", "binary data"; nothing of FIRST_NONE. */
 void first_print(struct text *text, const struct first *first);

@@ -282,7 +282,7 @@ static void take_goodbye(struct outcome *outcome, const struct talk *talk)
 
 	if (talk->bursts < 2 || last->bytes > TALK_GOODBYE_BYTES)
 		return;
-	side->goodbye = (last->alert && outcome->side[!last->side].closed_ns) ||
+	side->goodbye = (last->leave && outcome->side[!last->side].closed_ns) ||
 			(side->closed_ns && side->closed_ns <= last->last_ns + GOODBYE_NS);
 }
 

@@ -85,7 +85,7 @@ struct outcome_side {
 	__u64 closed_ns; /* the first of the two; 0: neither */
 	/*
 	 * Its last word is a goodbye: short, and its FIN or RST follows at once, or it is an alert of
-	 * TLS, and the other side has closed or resets before it can close.
+	 * TLS or says so (first_is_goodbye()), and the other side has closed or resets before it can close.
 	 */
 	bool goodbye;
 

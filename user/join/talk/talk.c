@@ -175,16 +175,18 @@ APART bool is_alert(const __u8 *bytes, size_t left)
 	       (record.type == TLS_DATA && record.bytes == TLS_ALERT_BYTES);
 }
 
-static bool ends_with_alert(const struct event *event)
+/* RFC 8446 6.1, or the words of another protocol (first.h). */
+static bool takes_leave(const struct event *event)
 {
 	const __u8 *bytes = event->bytes + event->packet.payload_at;
 	size_t left = payload_captured(event);
 
 	/* most packets end here */
-	if (left < event->packet.payload_bytes || left > TALK_GOODBYE_BYTES ||
-	    left < TLS_HEADER_BYTES || bytes[0] < TLS_CHANGE_CIPHER || bytes[0] > TLS_HEARTBEAT)
+	if (left < event->packet.payload_bytes || left > TALK_GOODBYE_BYTES)
 		return false;
-	return is_alert(bytes, left);
+	if (left >= TLS_HEADER_BYTES && bytes[0] >= TLS_CHANGE_CIPHER && bytes[0] <= TLS_HEARTBEAT)
+		return is_alert(bytes, left);
+	return first_is_goodbye(bytes, left);
 }
 
 static void take_http(struct talk *talk, const struct event *event, bool server,
@@ -304,7 +306,7 @@ static void take_data(struct talk *talk, const struct stream *stream, const stru
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
-	burst->alert = ends_with_alert(event);
+	burst->leave = takes_leave(event);
 	if (talk->http.length.chunked && from != stream->ends->client)
 		take_chunks(&talk->http, event);
 	take_hole(talk, stream, event, from);

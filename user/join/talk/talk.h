@@ -46,7 +46,7 @@ struct talk_burst {
 	__u32 bytes;
 	__u8 side;
 	__u8 kind; /* enum first_kind of its first bytes: a request that is owed an answer? */
-	bool alert; /* its last packet ends with what can only be an alert of TLS */
+	bool leave; /* its last packet ends with what can only be an alert of TLS, or says goodbye */
 };
 
 /* What every packet with payload touches comes first, here and in struct talk. */
