@@ -229,103 +229,25 @@ static void put_lists(FILE *file, const struct report_entry *entry)
 	for (size_t i = 0; i < entry->facts_count; i++)
 		put_row(file, "This host", entry->facts[i]);
 	put_row(file, "Path", entry->path);
+	put_row(file, "Scope", entry->scope);
+	for (size_t i = 0; i < entry->changed_count; i++)
+		put_row(file, "Changed", entry->changed[i]);
+	put_row(file, "Not in sight", entry->blind);
+	put_row(file, "Meaning", rule_means(entry->rule));
 }
 
-static void put_finding(FILE *file, const struct report_entry *entry, size_t number)
+/* What happened, why, what to check, and what was seen: one place for each. */
+
+static void put_cause(FILE *file, const struct report_entry *entry)
 {
-	char repeats[120] = "";
-	struct text text = text_of(repeats);
-
-	if (entry->total > 1)
-		text_add(&text, "%llu times, the last at %s; the first is shown", entry->total,
-			 entry->last_time);
-	fprintf(file,
-		"<section class=\"finding %s\" id=\"f%zu\" aria-labelledby=\"h%zu\">\n"
-		"<h3 id=\"h%zu\">%zu. %s ",
-		severity_name(entry->severity), number, number, number, number,
-		rule_id(entry->rule));
-	put_tag(file, entry);
-	fputs("</h3>\n", file);
-	put(file, "p", entry->summary);
-	fputs("<div class=\"scroll\"><table class=\"facts\">\n<tbody>\n", file);
-	put_row(file, "Time", entry->time);
-	put_row(file, "Process", entry->owner);
-	put_row(file, "Connection", entry->connection);
-	put_row(file, entry->ended ? "Ended" : "Took", entry->end);
-	put_row(file, "Repeated", repeats);
-	put_row(file, "Told before as", entry->instead);
-	put_lists(file, entry);
-	fputs("</tbody></table></div>\n<h4>Evidence</h4>\n", file);
-	put_pictures(file, entry, number);
-	put_steps(file, entry);
-	fputs("</section>\n", file);
-}
-
-static void put_findings(FILE *file, const struct report *report)
-{
-	if (!report->count)
-		return;
-	fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n", file);
-	for (size_t i = 0; i < report->count; i++)
-		put_finding(file, report->entries[i], i + 1);
-	if (report->dropped)
-		fprintf(file,
-			"<p>Left out: %llu more finding%s; a report tells the %d gravest kinds.</p>\n",
-			report->dropped, report->dropped == 1 ? "" : "s", REPORT_ENTRIES_MAX);
-	fputs("</section>\n", file);
-}
-
-/* ---- root cause, actions, recommendations ---- */
-
-static void put_reference(FILE *file, const struct report_entry *entry, size_t number)
-{
-	fprintf(file, "<h3><a href=\"#f%zu\">%zu. %s</a> <span class=\"soft mono\">", number,
-		number, rule_id(entry->rule));
-	report_put_html(file, entry->connection);
-	fputs("</span></h3>\n", file);
-}
-
-static void put_causes(FILE *file, const struct report *report)
-{
-	if (!report->count)
-		return;
-	fputs("<section aria-labelledby=\"causes\">\n<h2 id=\"causes\">Root cause</h2>\n", file);
-	for (size_t i = 0; i < report->count; i++) {
-		const struct report_entry *entry = report->entries[i];
-
-		fputs("<div class=\"box\">\n", file);
-		put_reference(file, entry, i + 1);
-		fprintf(file, "<p><strong>%s:</strong> ", confidence_name(entry->confidence));
-		report_put_html(file, entry->cause);
-		fputs("</p>\n<table class=\"facts\"><tbody>\n", file);
-		put_row(file, "Meaning", rule_means(entry->rule));
-		put_row(file, "Scope", entry->scope);
-		for (size_t j = 0; j < entry->changed_count; j++)
-			put_row(file, "Changed", entry->changed[j]);
-		put_row(file, "Not in sight", entry->blind);
-		fputs("</tbody></table>\n</div>\n", file);
-	}
-	fputs("<p class=\"soft\">How sure the cause is: <em>certain</em> rests on what a kernel "
-	      "itself said, <em>likely</em> also on what other machines sent, <em>possible</em> on "
-	      "less.</p>\n</section>\n",
-	      file);
-}
-
-static void put_actions(FILE *file)
-{
-	fputs("<section aria-labelledby=\"actions\">\n<h2 id=\"actions\">Actions taken</h2>\n"
-	      "<p class=\"soft\">To be filled in.</p>\n"
-	      "<table class=\"fill\">\n<thead><tr><th scope=\"col\">When</th>"
-	      "<th scope=\"col\">Who</th><th scope=\"col\">What was done</th>"
-	      "<th scope=\"col\">Result</th></tr></thead>\n<tbody>\n",
-	      file);
-	for (int i = 0; i < 4; i++)
-		fputs("<tr><td></td><td></td><td></td><td></td></tr>\n", file);
-	fputs("</tbody></table>\n</section>\n", file);
+	fprintf(file, "<p><strong>%s:</strong> ", confidence_name(entry->confidence));
+	report_put_html(file, entry->cause);
+	fputs("</p>\n", file);
 }
 
 static void put_checks(FILE *file, const struct report_entry *entry)
 {
+	fputs("<h4>Check</h4>\n", file);
 	for (size_t i = 0; i < entry->checks_count; i++) {
 		const struct check *check = &entry->checks[i];
 		const char *on = report_check_on(entry, check);
@@ -345,22 +267,70 @@ static void put_checks(FILE *file, const struct report_entry *entry)
 		put(file, "p", rule_check(entry->rule));
 }
 
-static void put_recommendations(FILE *file, const struct report *report)
+static void put_finding(FILE *file, const struct report_entry *entry, size_t number)
+{
+	char repeats[120] = "";
+	struct text text = text_of(repeats);
+
+	if (entry->total > 1)
+		text_add(&text, "%llu times, the last at %s; the first is shown", entry->total,
+			 entry->last_time);
+	fprintf(file,
+		"<section class=\"finding %s\" id=\"f%zu\" aria-labelledby=\"h%zu\">\n"
+		"<h3 id=\"h%zu\">%zu. %s ",
+		severity_name(entry->severity), number, number, number, number,
+		rule_id(entry->rule));
+	put_tag(file, entry);
+	fputs("</h3>\n", file);
+	put(file, "p", entry->summary);
+	put_cause(file, entry);
+	fputs("<div class=\"scroll\"><table class=\"facts\">\n<tbody>\n", file);
+	put_row(file, "Time", entry->time);
+	put_row(file, "Process", entry->owner);
+	put_row(file, "Connection", entry->connection);
+	put_row(file, entry->ended ? "Ended" : "Took", entry->end);
+	put_row(file, "Repeated", repeats);
+	put_row(file, "Told before as", entry->instead);
+	put_lists(file, entry);
+	fputs("</tbody></table></div>\n", file);
+	put_checks(file, entry);
+	fputs("<h4>Evidence</h4>\n", file);
+	put_pictures(file, entry, number);
+	put_steps(file, entry);
+	fputs("</section>\n", file);
+}
+
+static void put_findings(FILE *file, const struct report *report)
 {
 	if (!report->count)
 		return;
-	fputs("<section aria-labelledby=\"recommendations\">\n"
-	      "<h2 id=\"recommendations\">Recommendations</h2>\n"
-	      "<p class=\"soft\">The first command of each only reads; one that changes something "
-	      "begins with “to change:”.</p>\n",
+	fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n"
+	      "<p class=\"soft\">How sure a cause is: <em>certain</em> rests on what a kernel itself said, "
+	      "<em>likely</em> also on what other machines sent, <em>possible</em> on less. The first command of "
+	      "each check only reads; one that changes something begins with “to change:”.</p>\n",
 	      file);
-	for (size_t i = 0; i < report->count; i++) {
-		fputs("<div class=\"box\">\n", file);
-		put_reference(file, report->entries[i], i + 1);
-		put_checks(file, report->entries[i]);
-		fputs("</div>\n", file);
-	}
+	for (size_t i = 0; i < report->count; i++)
+		put_finding(file, report->entries[i], i + 1);
+	if (report->dropped)
+		fprintf(file,
+			"<p>Left out: %llu more finding%s; a report tells the %d gravest kinds.</p>\n",
+			report->dropped, report->dropped == 1 ? "" : "s", REPORT_ENTRIES_MAX);
 	fputs("</section>\n", file);
+}
+
+/* ---- actions ---- */
+
+static void put_actions(FILE *file)
+{
+	fputs("<section aria-labelledby=\"actions\">\n<h2 id=\"actions\">Actions taken</h2>\n"
+	      "<p class=\"soft\">To be filled in.</p>\n"
+	      "<table class=\"fill\">\n<thead><tr><th scope=\"col\">When</th>"
+	      "<th scope=\"col\">Who</th><th scope=\"col\">What was done</th>"
+	      "<th scope=\"col\">Result</th></tr></thead>\n<tbody>\n",
+	      file);
+	for (int i = 0; i < 4; i++)
+		fputs("<tr><td></td><td></td><td></td><td></td></tr>\n", file);
+	fputs("</tbody></table>\n</section>\n", file);
 }
 
 void report_write_html(const struct report *report, FILE *file)
@@ -368,9 +338,7 @@ void report_write_html(const struct report *report, FILE *file)
 	put_head(file, report);
 	put_summary(file, report);
 	put_findings(file, report);
-	put_causes(file, report);
 	put_actions(file);
-	put_recommendations(file, report);
 	fputs("</main>\n<footer class=\"soft\"><p>Made by sockwhy " SOCKWHY_VERSION
 	      ". Texts from the wire and of processes are shown as they came, with control "
 	      "characters spelled out.</p></footer>\n</body>\n</html>\n",

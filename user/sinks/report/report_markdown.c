@@ -137,50 +137,18 @@ static void put_steps(FILE *file, const struct report_entry *entry)
 		fprintf(file, "%llu more pieces of evidence were not kept.\n\n", entry->omitted);
 }
 
-static void put_finding(FILE *file, const struct report_entry *entry, size_t number)
+/* What happened, why, what to check, and what was seen: one place for each. */
+
+static void put_cause(FILE *file, const struct report_entry *entry)
 {
-	char repeats[120] = "";
-	struct text text = text_of(repeats);
-
-	if (entry->total > 1)
-		text_add(&text, "%llu times, the last at %s; the first is shown", entry->total,
-			 entry->last_time);
-	put_heading(file, entry, number);
-	report_put_markdown(file, entry->summary);
-	fputs("\n\n", file);
-	put_item(file, "Time", entry->time);
-	put_item(file, "Process", entry->owner);
-	put_item(file, entry->ended ? "Ended" : "Took", entry->end);
-	put_item(file, "Repeated", repeats);
-	put_item(file, "Told before as", entry->instead);
-	for (size_t i = 0; i < entry->related_count; i++)
-		put_item(file, "Involved", entry->related[i]);
-	for (size_t i = 0; i < entry->facts_count; i++)
-		put_item(file, "This host", entry->facts[i]);
-	put_item(file, "Path", entry->path);
-	fputc('\n', file);
-	put_steps(file, entry);
-}
-
-/* ---- root cause, actions, recommendations ---- */
-
-static void put_cause(FILE *file, const struct report_entry *entry, size_t number)
-{
-	put_heading(file, entry, number);
 	fprintf(file, "**%s:** ", confidence_name(entry->confidence));
 	report_put_markdown(file, entry->cause);
 	fputs("\n\n", file);
-	put_item(file, "Meaning", rule_means(entry->rule));
-	put_item(file, "Scope", entry->scope);
-	for (size_t i = 0; i < entry->changed_count; i++)
-		put_item(file, "Changed", entry->changed[i]);
-	put_item(file, "Not in sight", entry->blind);
-	fputc('\n', file);
 }
 
-static void put_checks(FILE *file, const struct report_entry *entry, size_t number)
+static void put_checks(FILE *file, const struct report_entry *entry)
 {
-	put_heading(file, entry, number);
+	fputs("#### Check\n\n", file);
 	for (size_t i = 0; i < entry->checks_count; i++) {
 		const struct check *check = &entry->checks[i];
 		const char *on = report_check_on(entry, check);
@@ -200,6 +168,38 @@ static void put_checks(FILE *file, const struct report_entry *entry, size_t numb
 	fputs("\n\n", file);
 }
 
+static void put_finding(FILE *file, const struct report_entry *entry, size_t number)
+{
+	char repeats[120] = "";
+	struct text text = text_of(repeats);
+
+	if (entry->total > 1)
+		text_add(&text, "%llu times, the last at %s; the first is shown", entry->total,
+			 entry->last_time);
+	put_heading(file, entry, number);
+	report_put_markdown(file, entry->summary);
+	fputs("\n\n", file);
+	put_cause(file, entry);
+	put_item(file, "Time", entry->time);
+	put_item(file, "Process", entry->owner);
+	put_item(file, entry->ended ? "Ended" : "Took", entry->end);
+	put_item(file, "Repeated", repeats);
+	put_item(file, "Told before as", entry->instead);
+	for (size_t i = 0; i < entry->related_count; i++)
+		put_item(file, "Involved", entry->related[i]);
+	for (size_t i = 0; i < entry->facts_count; i++)
+		put_item(file, "This host", entry->facts[i]);
+	put_item(file, "Path", entry->path);
+	put_item(file, "Scope", entry->scope);
+	for (size_t i = 0; i < entry->changed_count; i++)
+		put_item(file, "Changed", entry->changed[i]);
+	put_item(file, "Not in sight", entry->blind);
+	put_item(file, "Meaning", rule_means(entry->rule));
+	fputc('\n', file);
+	put_checks(file, entry);
+	put_steps(file, entry);
+}
+
 void report_write_markdown(const struct report *report, FILE *file)
 {
 	fputs("# Connection report\n\n", file);
@@ -209,27 +209,19 @@ void report_write_markdown(const struct report *report, FILE *file)
 	fputs("\n\n", file);
 	put_summary(file, report);
 	for (size_t i = 0; i < report->count; i++) {
-		fputs(i ? "" : "## Findings\n\n", file);
+		fputs(i ? "" :
+			  "## Findings\n\nThe first command of each check only reads; one that "
+			  "changes something begins with “to change:”.\n\n",
+		      file);
 		put_finding(file, report->entries[i], i + 1);
 	}
 	if (report->dropped)
 		fprintf(file,
 			"Left out: %llu more finding%s; a report tells the %d gravest kinds.\n\n",
 			report->dropped, report->dropped == 1 ? "" : "s", REPORT_ENTRIES_MAX);
-	for (size_t i = 0; i < report->count; i++) {
-		fputs(i ? "" : "## Root cause\n\n", file);
-		put_cause(file, report->entries[i], i + 1);
-	}
 	fputs("## Actions taken\n\nTo be filled in.\n\n"
 	      "| When | Who | What was done | Result |\n|---|---|---|---|\n"
 	      "| | | | |\n| | | | |\n| | | | |\n\n",
 	      file);
-	for (size_t i = 0; i < report->count; i++) {
-		fputs(i ? "" :
-			  "## Recommendations\n\nThe first command of each only reads; one that "
-			  "changes something begins with “to change:”.\n\n",
-		      file);
-		put_checks(file, report->entries[i], i + 1);
-	}
 	fputs("Made by sockwhy " SOCKWHY_VERSION ".\n", file);
 }

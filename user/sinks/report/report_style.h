@@ -31,10 +31,9 @@ static const char report_style[] =
 	"code,pre,.mono{font-size:.86em}\n"
 	"pre{margin:.4rem 0;padding:.6rem .8rem;background:var(--ground);"
 	"border:1px solid var(--rule);border-radius:6px;white-space:pre-wrap}\n"
-	"section.finding,.box{background:var(--card);border:1px solid var(--rule);"
+	"section.finding{background:var(--card);border:1px solid var(--rule);"
 	"border-left:6px solid var(--rule);border-radius:8px;padding:1.1rem 1.25rem;"
 	"margin:1rem 0 1.5rem}\n"
-	".box{border-left-width:1px}\n"
 	".finding.error{border-left-color:var(--error)}"
 	".finding.warning{border-left-color:var(--warning)}"
 	".finding.info{border-left-color:var(--info)}\n"
@@ -96,5 +95,5 @@ static const char report_style[] =
 	"--rule:#bbb;--error:#b3261e;--warning:#8a5300;--info:#0b5cad;--link:#000;"
 	"--data:#0b5cad;--acks:#1a7032;--window:#57606a;--again:#b3261e;--odd:#8a5300;"
 	"--reset:#b3261e;--zero:#7d3c98}@page{margin:16mm}body{max-width:none;padding:0;"
-	"font-size:10.5pt}h2,h3,h4,caption{break-after:avoid}svg,tr,pre,.box{break-inside:avoid}svg{max-height:240mm}"
+	"font-size:10.5pt}h2,h3,h4,caption{break-after:avoid}svg,tr,pre{break-inside:avoid}svg{max-height:240mm}"
 	"thead{display:table-header-group}.scroll{overflow:visible}}\n";
