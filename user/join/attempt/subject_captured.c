@@ -138,6 +138,27 @@ static void lookup_released(struct join *join, const struct attempt *attempt)
 	lookup_release(join, attempt->lookup);
 }
 
+/* Live a socket asks for one name: what passed between it and its last server, and over TCP. */
+static bool live_name_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
+{
+	const struct lookup *lookup = attempt->lookup;
+
+	if (index > (lookup->tcp_port != 0))
+		return false;
+	*span = (struct packet_span){
+		.netns = lookup->netns,
+		.from_ns = attempt->started_ns,
+		.until_ns =
+			attempt->due_ns > attempt->ended_ns ? attempt->due_ns : attempt->ended_ns,
+	};
+	subject_tuple(attempt, &span->tuple);
+	if (!index)
+		return true;
+	span->tuple.local_port = lookup->tcp_port;
+	span->tuple.protocol = IPPROTO_TCP;
+	return true;
+}
+
 /*
  * A client may ask for many names from one port: of a lookup the frames of its messages are chosen,
  * the connection of its query over TCP, and where there were more messages than are kept, what its
@@ -149,6 +170,8 @@ static bool name_packets(const struct attempt *attempt, size_t index, struct pac
 	struct evidence seen[JOIN_EVIDENCE_MAX];
 	size_t omitted, count = subject_listed(attempt, seen, JOIN_EVIDENCE_MAX, &omitted);
 
+	if (lookup->live)
+		return live_name_packets(attempt, index, span);
 	if (index < count)
 		return frame_of(seen, count, index, span);
 	*span = (struct packet_span){

@@ -238,7 +238,7 @@ void compare_free(struct compare *compare);
 void compare_packet(struct compare *compare, unsigned int side, const struct packet *packet,
 		    const __u8 *bytes, size_t captured, __u64 ts_ns, __u64 frame);
 
-/* @side's file says that it lacks what is no SYN, SYN/ACK or reset; @all: anything. For good. */
+/* @side's file says that it lacks what is no SYN, FIN or reset; @all: anything. For good. */
 void compare_note_lack(struct compare *compare, unsigned int side, bool all);
 
 /* What only the files know: the capturing program dropped packets; the file is damaged. */

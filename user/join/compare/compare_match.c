@@ -61,9 +61,8 @@ static __u32 blind_of(struct compare *compare, const struct held *held)
 		blind |= BIT(UNSURE_ENDED_EARLIER);
 	if (!other->way_packets[held->way])
 		blind |= BIT(UNSURE_ONE_WAY);
-	/* of what it holds live, a FIN is not (packet.bpf.c) */
-	if (other->lacks_any || (other->lacks_some && held->kind != COMPARE_SYN &&
-				 held->kind != COMPARE_SYN_ACK && held->kind != COMPARE_RESET))
+	if (other->lacks_any ||
+	    (other->lacks_some && (held->kind == COMPARE_ACK || held->kind == COMPARE_DATA)))
 		blind |= BIT(UNSURE_SOME);
 	return blind;
 }
