@@ -187,9 +187,9 @@ def test_new_interface_is_watched(lab):
 def test_started_in_the_middle(lab, family):
     """The first SYN was never seen: nothing that rests on absence may be sure."""
     net, port = lab.internet(), free_port()
-    there, works = net.host(family), net.host(family, "accept", delay=4)
+    there, works = net.host(family), net.host(family, "accept", delay=7)
     lab.host.sysctl("net.ipv4.tcp_syn_retries", 4)
-    proc = lab.start("-U", 6000, "connect", there, port)
+    proc = lab.start("-U", 9000, "connect", there, port)
     good = lab.start("connect", works, port)
     net.wait_syns(there, 1)
     net.wait_syns(works, 1)
