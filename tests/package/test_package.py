@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -154,7 +155,20 @@ def test_life(root, package, tmp_path):
     assert files(root) - before == set() and not (root / "var/log/sockwhy").exists()
 
 
-def test_service(root, package):
+@pytest.fixture
+def cgroups_as_before():
+    """systemd-nspawn leaves its control groups where no systemd runs beside it."""
+    def groups():
+        return {path for hierarchy in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*/"))
+                for name in ("payload", "supervisor") for path in (hierarchy / name,) if path.is_dir()}
+    before = groups()
+    yield
+    for group in groups() - before:
+        for folder in sorted((path for path in (group, *group.rglob("*")) if path.is_dir()), reverse=True):
+            folder.rmdir()
+
+
+def test_service(root, package, cgroups_as_before):
     """systemd of that user space runs the unit with all its fences, on this kernel and in a network of its own."""
     shutil.copy(package, root / "tmp/sockwhy.deb")
     inside(root, "dpkg", "-i", "/tmp/sockwhy.deb")
