@@ -219,8 +219,8 @@ struct opening {
 	__u16 syn_handed; /* seen at TC egress in the socket's own namespace */
 	__u16 syn_left; /* seen handed to an interface that leaves this machine */
 	__u16 syn_elsewhere; /* seen in other namespaces of this machine (veth, bridge) */
-	__u32 syn_timestamp; /* captures: of the first one, 0 none (RFC 7323) */
-	bool answers_first; /* captures: the SYN/ACK echoes that, though another was sent */
+	__u32 syn_timestamp; /* of the first one, 0 none (RFC 7323) */
+	bool answers_first; /* the SYN/ACK echoes that, though another was sent */
 	__u32 syn_ifindex; /* the last one's interface and the namespace of it */
 	__u32 syn_netns;
 	__u64 syn_first_ns;

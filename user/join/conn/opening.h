@@ -71,6 +71,8 @@ struct sighting {
 	__u64 cookie; /* the sender's, 0 unknown */
 	__u64 rx_cookie; /* the receiver's, 0 unknown */
 	__u32 seq; /* of the packet (of the quoted one) */
+	__u32 ts_value; /* RFC 7323, 0 none */
+	__u32 ts_echo;
 	bool seq_known;
 	bool quoted; /* the addresses are those an ICMP error quotes */
 	bool provoking; /* reset-sent, icmp-sent: the packet is the one that was answered */

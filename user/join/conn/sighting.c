@@ -28,6 +28,8 @@ void sighting_note_packet(struct sighting *sighting, const struct packet *packet
 	sighting->destination_port = packet->destination_port;
 	sighting->seq = packet->seq;
 	sighting->seq_known = packet->what == PACKET_TCP;
+	sighting->ts_value = packet->ts_value;
+	sighting->ts_echo = packet->ts_echo;
 }
 
 static void note_reset(struct sighting *sighting, const struct event *event)

@@ -51,8 +51,10 @@ static void note_syn(struct join *join, struct opening_slot *slot, const struct 
 		opening->syn_left++;
 	opening->syn_ifindex = evidence->ifindex;
 	opening->syn_netns = evidence->netns;
-	if (!opening->syn_first_ns)
+	if (!opening->syn_first_ns) {
 		opening->syn_first_ns = evidence->ts_ns;
+		opening->syn_timestamp = sighting->ts_value;
+	}
 	opening->syn_last_ns = evidence->ts_ns;
 }
 
@@ -115,6 +117,8 @@ static void note_answer(struct join *join, struct opening_slot *slot,
 			opening->reset_other_in++;
 	} else if (is_syn_ack(evidence)) {
 		opening->synack_in++;
+		if (opening->syn_sent > 1 && opening->synack_in == 1 && opening->syn_timestamp)
+			opening->answers_first = sighting->ts_echo == opening->syn_timestamp;
 		slot->conn->heard = true;
 		slot->conn->peer_isn = evidence->seq;
 	} else {
