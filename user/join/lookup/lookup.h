@@ -24,6 +24,7 @@ struct lookup_from {
 	__u32 place; /* namespace of the hook that saw it */
 	bool at_home; /* over the loopback device */
 	bool foreign; /* not of a process that is known: followed, never told */
+	bool leaves; /* seen on its way out of this namespace: nobody in it is asked */
 	const struct event_owner *owner; /* NULL: not known */
 };
 
@@ -35,6 +36,7 @@ struct lookup_slot {
 	__u64 asked_by_started_ns; /* and that is still the same */
 	__u32 place; /* namespace of the hook that saw it begin */
 	bool foreign;
+	bool leaves;
 	bool forwarded; /* it is, or was, a forwarder's query for another one */
 	bool early; /* it is told early, or was */
 	bool in_early;

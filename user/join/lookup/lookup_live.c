@@ -126,6 +126,7 @@ static bool find_from(struct join *join, const struct event *event, struct looku
 	*from = (struct lookup_from){
 		.place = event->head.netns,
 		.at_home = event->head.flags & EVENT_F_LOOPBACK,
+		.leaves = (event->head.flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)) == EVENT_F_OUT,
 	};
 	if (!cookie) {
 		from->foreign = true;

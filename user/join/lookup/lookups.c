@@ -96,7 +96,7 @@ static bool may_forward(const struct lookup_slot *slot, const struct lookup_slot
 {
 	return asking->asker != slot->asker && asking->queued == LOOKUP_WAITING &&
 	       asking->asked_by != slot &&
-	       (asking->lookup.at_home || asking->foreign ||
+	       (asking->lookup.at_home || (asking->foreign && !asking->leaves) ||
 		asking->lookup.netns != slot->lookup.netns) &&
 	       !address_equal(asking->lookup.server, slot->lookup.server) &&
 	       !strcmp(asking->lookup.name, slot->lookup.name);
@@ -239,6 +239,7 @@ static void set_from(struct lookup_slot *slot, const struct lookup_from *from)
 	slot->asker = from->asker;
 	slot->place = from->place;
 	slot->foreign = from->foreign;
+	slot->leaves = from->leaves;
 	lookup->live = from->asker;
 	lookup->cookie = from->cookie;
 	lookup->netns = from->netns;
