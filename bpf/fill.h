@@ -111,29 +111,11 @@ static __always_inline bool fill_asked(__u8 *address, __u16 *port, const void *u
 	return true;
 }
 
-/* @task: trusted. */
-static __always_inline void fill_owner(struct event_owner *owner, struct task_struct *task)
-{
-	struct task_struct *leader = task->group_leader;
-	const unsigned char *name;
-
-	owner->start_ns = leader->start_boottime;
-	owner->tgid = task->tgid;
-	owner->tid = task->pid;
-	owner->ppid = leader->real_parent->tgid;
-	owner->uid = task->cred->uid.val;
-	bpf_probe_read_kernel_str(owner->comm, sizeof(owner->comm), task->comm);
-	if (leader->pid == task->pid)
-		__builtin_memcpy(owner->leader, owner->comm, sizeof(owner->leader));
-	else
-		bpf_probe_read_kernel_str(owner->leader, sizeof(owner->leader), leader->comm);
-	owner->exe[0] = 0;
-	name = task->mm->exe_file->f_path.dentry->d_name.name;
-	bpf_probe_read_kernel_str(owner->exe, sizeof(owner->exe), name);
-}
-
-/* @task: read. For kernels without trusted tasks (before 5.11). */
-static __always_inline void fill_owner_read(struct event_owner *owner, struct task_struct *task)
+/*
+ * @task: read, though it may be trusted: of each pointer that is followed through a trusted one the verifier
+ * compares the names of all the kernel's types, 5 ms of loading for each program that fills an owner.
+ */
+static __always_inline void fill_owner(struct event_owner *owner, const struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	const unsigned char *name;
@@ -150,14 +132,43 @@ static __always_inline void fill_owner_read(struct event_owner *owner, struct ta
 	bpf_probe_read_kernel_str(owner->exe, sizeof(owner->exe), name);
 }
 
+/* The EVENT_K_* that are known of it now. */
+static __always_inline __u32 fill_owner_known(const struct event_owner *owner)
+{
+	return owner->exe[0] ? EVENT_K_OWNER | EVENT_K_EXE : EVENT_K_OWNER;
+}
+
 /* The owner is the current task. Returns the EVENT_K_* that are known now. */
 static __always_inline __u32 fill_current(struct event_owner *owner)
 {
-	if (compat_has_task_btf())
-		fill_owner(owner, bpf_get_current_task_btf());
+	fill_owner(owner, (const struct task_struct *)bpf_get_current_task());
+	return fill_owner_known(owner);
+}
+
+/* The same for what every connection passes: it takes 0.4 us less. */
+static __always_inline __u32 fill_current_fast(struct event_owner *owner)
+{
+	struct task_struct *task, *leader;
+	const unsigned char *name;
+
+	if (!compat_has_task_btf())
+		return fill_current(owner);
+	task = bpf_get_current_task_btf();
+	leader = task->group_leader;
+	owner->start_ns = leader->start_boottime;
+	owner->tgid = task->tgid;
+	owner->tid = task->pid;
+	owner->ppid = leader->real_parent->tgid;
+	owner->uid = task->cred->uid.val;
+	bpf_probe_read_kernel_str(owner->comm, sizeof(owner->comm), task->comm);
+	if (leader->pid == task->pid)
+		__builtin_memcpy(owner->leader, owner->comm, sizeof(owner->leader));
 	else
-		fill_owner_read(owner, (struct task_struct *)bpf_get_current_task());
-	return owner->exe[0] ? EVENT_K_OWNER | EVENT_K_EXE : EVENT_K_OWNER;
+		bpf_probe_read_kernel_str(owner->leader, sizeof(owner->leader), leader->comm);
+	owner->exe[0] = 0;
+	name = task->mm->exe_file->f_path.dentry->d_name.name;
+	bpf_probe_read_kernel_str(owner->exe, sizeof(owner->exe), name);
+	return fill_owner_known(owner);
 }
 
 /* PF_* of the current task. */

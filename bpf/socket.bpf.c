@@ -67,7 +67,7 @@ static __always_inline void socket_emit_open(const struct sock *sk, struct tcp_s
 	record->head.netns = socket_netns(sk);
 	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
 	fill_tuple(&open->tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_TCP);
-	record->head.known = EVENT_K_TUPLE | fill_current(&open->owner);
+	record->head.known = EVENT_K_TUPLE | fill_current_fast(&open->owner);
 	open->owner.cgroup_id = compat_socket_cgroup(sk);
 	open->mark = sk->sk_mark;
 	open->bound_ifindex = sk->__sk_common.skc_bound_dev_if;
