@@ -33,6 +33,10 @@ struct lookup_slot *datagram_find(struct join *join, const struct datagram_troub
 /* A slot that waits for what else is to be known. @asker: 0 none. NULL: there is no room. */
 struct lookup_slot *datagram_begin(struct join *join, const struct event *event,
 				   const struct datagram_trouble *trouble, __u64 asker);
+/* Counts one more in @slot; begins it where that is NULL. */
+struct lookup_slot *datagram_once_more(struct join *join, const struct event *event,
+				       struct lookup_slot *slot,
+				       const struct datagram_trouble *trouble, __u64 asker);
 /* @cookie: 0 unknown; @owner: NULL unknown. */
 void datagram_set_owner(struct lookup_slot *slot, __u64 cookie, __u32 netns,
 			const struct event_owner *owner);

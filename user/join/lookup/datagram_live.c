@@ -95,6 +95,16 @@ struct lookup_slot *datagram_begin(struct join *join, const struct event *event,
 	return slot;
 }
 
+struct lookup_slot *datagram_once_more(struct join *join, const struct event *event,
+				       struct lookup_slot *slot,
+				       const struct datagram_trouble *trouble, __u64 asker)
+{
+	if (!slot)
+		return datagram_begin(join, event, trouble, asker);
+	slot->lookup.again++;
+	return slot;
+}
+
 /* The slot of it, with whose it is as far as that is known. NULL: there is no room. */
 static struct lookup_slot *take(struct join *join, const struct event *event,
 				const struct datagram_trouble *trouble)

@@ -105,13 +105,18 @@ void datagram_forget_unanswered(struct join *join, __u64 cookie)
 		lookup_drop(join, slot);
 }
 
-void datagram_forget_asked(struct join *join, const struct event_tuple *tuple)
+static void forget(struct join *join, __u8 about, const struct event_tuple *tuple)
 {
-	const struct datagram_trouble trouble = { LOOKUP_NO_REPLY, 0, 0, tuple };
+	const struct datagram_trouble trouble = { about, 0, 0, tuple };
 	struct lookup_slot *slot = datagram_find(join, &trouble);
 
 	if (slot)
 		lookup_drop(join, slot);
+}
+
+void datagram_forget_asked(struct join *join, const struct event_tuple *tuple)
+{
+	forget(join, LOOKUP_NO_REPLY, tuple);
 }
 
 /* Returns whether it is of interest still. */
@@ -161,10 +166,7 @@ void datagram_refused(struct join *join, const struct event *event)
 		return;
 	memcpy(tuple.local, packet->inner.destination, sizeof(tuple.local));
 	memcpy(tuple.remote, packet->inner.source, sizeof(tuple.remote));
-	if (slot)
-		slot->lookup.again++;
-	else
-		slot = datagram_begin(join, event, &trouble, 0);
+	slot = datagram_once_more(join, event, slot, &trouble, 0);
 	if (!slot)
 		return;
 	memcpy(slot->lookup.sender, packet->inner.source, sizeof(slot->lookup.sender));
@@ -182,14 +184,10 @@ static void forget_refused(struct join *join, const struct lookup *lookup)
 		.local_port = lookup->server_port,
 		.remote_port = lookup->client_port,
 	};
-	const struct datagram_trouble trouble = { LOOKUP_UNREACHABLE, 0, 0, &tuple };
-	struct lookup_slot *slot;
 
 	memcpy(tuple.local, lookup->sender, sizeof(tuple.local));
 	memcpy(tuple.remote, lookup->client, sizeof(tuple.remote));
-	slot = datagram_find(join, &trouble);
-	if (slot)
-		lookup_drop(join, slot);
+	forget(join, LOOKUP_UNREACHABLE, &tuple);
 }
 
 /* Returns whether it is of interest still. */

@@ -124,11 +124,8 @@ void datagram_not_sent(struct join *join, const struct event *event)
 		return;
 	if (tuple.remote_port == PORT_DNS)
 		slot = find_query(join, asker);
-	if (slot)
-		slot->lookup.again++;
-	else
-		slot = datagram_begin(join, event, &trouble,
-				      tuple.remote_port == PORT_DNS ? query_asker(asker) : 0);
+	slot = datagram_once_more(join, event, slot, &trouble,
+				  tuple.remote_port == PORT_DNS ? query_asker(asker) : 0);
 	if (!slot)
 		return;
 	note_remote(slot, &tuple);
@@ -184,11 +181,7 @@ void datagram_drop_out(struct join *join, const struct event *event)
 	memcpy(tuple.local, packet->source, sizeof(tuple.local));
 	memcpy(tuple.remote, packet->destination, sizeof(tuple.remote));
 	tuple.remote_port = packet->destination_port;
-	slot = datagram_find(join, &trouble);
-	if (slot)
-		slot->lookup.again++;
-	else
-		slot = datagram_begin(join, event, &trouble, 0);
+	slot = datagram_once_more(join, event, datagram_find(join, &trouble), &trouble, 0);
 	if (!slot)
 		return;
 	datagram_set_owner(slot, event->head.cookie, event->head.netns,
