@@ -7,6 +7,7 @@
 #include "rules/look.h"
 #include "util/address.h"
 #include "util/drop.h"
+#include "util/time.h"
 
 bool look_in_time(const struct opening *opening, __u64 ns)
 {
@@ -297,9 +298,7 @@ bool look_fallback(const struct view *view, const struct opening **first, __u64 
 	if (!failed || address_equal(failed->tuple.remote, worked->tuple.remote))
 		return false;
 	*first = failed;
-	*lost_ms = worked->started_ns > failed->started_ns ?
-			   (worked->started_ns - failed->started_ns) / NS_PER_MS :
-			   0;
+	*lost_ms = ns_between(failed->started_ns, worked->started_ns) / NS_PER_MS;
 	return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "sinks/sinks.h"
 #include "util/hash.h"
+#include "util/time.h"
 
 #define NSEC_PER_SEC 1000000000ull
 #define INTERVAL_FIRST_NS NSEC_PER_SEC
@@ -120,11 +121,6 @@ static struct group *group_make(struct groups *groups, __u64 id)
 	return victim;
 }
 
-static __u64 since(__u64 now_ns, __u64 then_ns)
-{
-	return now_ns > then_ns ? now_ns - then_ns : 0;
-}
-
 bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 		 struct group_counts *counts)
 {
@@ -132,7 +128,7 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 
 	if (!group)
 		group = group_make(groups, id ? id : 1);
-	else if (!group->untold && since(seen->time_ns, group->last.time_ns) > FORGET_NS)
+	else if (!group->untold && ns_between(group->last.time_ns, seen->time_ns) > FORGET_NS)
 		group->interval_ns = 0;
 	group->last = *seen;
 	group->first_ns = group->total ? group->first_ns : seen->time_ns;
@@ -140,7 +136,7 @@ bool groups_note(struct groups *groups, __u64 id, const struct group_seen *seen,
 	groups->owing += !group->untold++;
 	if (group->kept)
 		group_attach_kept(groups, group, group_detach_kept(groups, group));
-	if (group->interval_ns && since(seen->time_ns, group->told_ns) < group->interval_ns)
+	if (group->interval_ns && ns_between(group->told_ns, seen->time_ns) < group->interval_ns)
 		return false;
 	group->interval_ns = group->interval_ns ? group->interval_ns * 2 : INTERVAL_FIRST_NS;
 	if (group->interval_ns > INTERVAL_MOST_NS)
@@ -223,15 +219,15 @@ static struct finding *group_tell(struct groups *groups, struct group *group)
 struct finding *groups_idle(struct groups *groups, __u64 now_ns, bool all)
 {
 	/* a walk over every slot at every tick would cost more than the ticks */
-	if (!all && !groups->cursor && since(now_ns, groups->scanned_ns) < SCAN_EVERY_NS)
+	if (!all && !groups->cursor && ns_between(groups->scanned_ns, now_ns) < SCAN_EVERY_NS)
 		return NULL;
 	while (groups->owing && groups->cursor < groups->room) {
 		struct group *group = &groups->slots[groups->cursor++];
 
 		if (!group->untold || !group->kept)
 			continue;
-		if (all || (since(now_ns, group->told_ns) >= group->interval_ns &&
-			    since(now_ns, group->last.time_ns) >= INTERVAL_FIRST_NS))
+		if (all || (ns_between(group->told_ns, now_ns) >= group->interval_ns &&
+			    ns_between(group->last.time_ns, now_ns) >= INTERVAL_FIRST_NS))
 			return group_tell(groups, group);
 	}
 	groups->cursor = 0;

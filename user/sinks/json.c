@@ -9,6 +9,7 @@
 #include "sinks/json_parts.h"
 #include "sinks/sink.h"
 #include "util/array.h"
+#include "util/time.h"
 
 #define FACTS_MOST 12
 #define ENTRIES_MOST (JOIN_EVIDENCE_MAX + FACTS_MOST)
@@ -223,7 +224,7 @@ static void put_evidence(struct json *json, const struct join *join, const struc
 	const struct interface *interface = NULL;
 	char buffer[320];
 	struct text text = text_of(buffer);
-	__u64 offset_ns = seen->ts_ns > finding->started_ns ? seen->ts_ns - finding->started_ns : 0;
+	__u64 offset_ns = ns_between(finding->started_ns, seen->ts_ns);
 
 	if (seen->ifindex)
 		interface = join_interface(join, seen->netns, seen->ifindex);
@@ -250,8 +251,7 @@ static void put_evidence(struct json *json, const struct join *join, const struc
 
 static void put_fact(struct json *json, const struct finding *finding, const struct ev_fact *fact)
 {
-	__u64 offset_ns =
-		finding->time_ns > finding->started_ns ? finding->time_ns - finding->started_ns : 0;
+	__u64 offset_ns = ns_between(finding->started_ns, finding->time_ns);
 	char buffer[320];
 	struct text text = text_of(buffer);
 

@@ -388,9 +388,7 @@ static void tell_other_address(const struct view *view, struct finding *finding)
 		tell_refused(lookup, &what);
 	} else {
 		text_add(&what, " after ");
-		words_duration(&what, lookup->answer_ns > lookup->started_ns ?
-					      lookup->answer_ns - lookup->started_ns :
-					      0);
+		words_duration(&what, ns_between(lookup->started_ns, lookup->answer_ns));
 		text_add(&what, ", from the same port; ");
 		address_print(&what, lookup->server);
 		text_add(&what, " itself did not");
