@@ -323,6 +323,7 @@ INSTALLED := \
 	packaging/completions/sockwhy.bash=$(PREFIX)/share/bash-completion/completions/sockwhy \
 	packaging/completions/_sockwhy=$(PREFIX)/$(ZSH_FUNCTIONS)/_sockwhy \
 	packaging/completions/sockwhy.fish=$(PREFIX)/share/fish/vendor_completions.d/sockwhy.fish \
+	packaging/sockwhy.catalog=$(PREFIX)/lib/systemd/catalog/sockwhy.catalog \
 	schema/sockwhy.schema.json=$(PREFIX)/share/sockwhy/sockwhy.schema.json \
 	LICENSES/GPL-2.0.txt=$(PREFIX)/share/doc/sockwhy/GPL-2.0.txt \
 	CHANGES.md=$(PREFIX)/share/doc/sockwhy/CHANGES.md

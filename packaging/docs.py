@@ -267,6 +267,21 @@ def man_list_part(program, _by_hand):
     return lines
 
 
+# ---- the journal's catalog ----
+
+def catalog(program):
+    """What journalctl -x says of each finding: systemd.io/CATALOG."""
+    lines = ["# SPDX-License-Identifier: GPL-2.0-or-later", "# made by make docs: what journalctl -x says below an entry of --journal"]
+    for row in explained(program, "finding"):
+        lines += ["", f"-- {row['message_id']}", f"Subject: {sentence(row['means'])[:-1]}", "Defined-By: sockwhy",
+                  "Documentation: man:sockwhy-findings(7)", ""]
+        for label, key in (("Decides", "decides"), ("Keeps it silent", "silent"), ("Check", "check")):
+            if row.get(key):
+                lines += textwrap.wrap(f"{label}: {row[key]}", 78, break_on_hyphens=False, break_long_words=False)
+        lines += ["", "Here and now:", "@SOCKWHY_CAUSE@", "@SOCKWHY_CHECK@", "", f"sockwhy explain {row['name']} says the same."]
+    return "".join(line + "\n" for line in lines)
+
+
 # ---- pages ----
 
 PAGES = {
@@ -314,6 +329,7 @@ def pages_anew(program):
     """(path, what it should say) of every page."""
     for path, parts in PAGES.items():
         yield path, page_anew(program, path, parts)
+    yield "packaging/sockwhy.catalog", catalog(program)
     names = {of: [row["name"] for row in explained(program, of)] for of in ("finding", "threshold")}
     yield from completions.pages(options(program), names["finding"], names["threshold"], commands_of(program))
 

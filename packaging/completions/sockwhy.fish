@@ -75,6 +75,7 @@ complete -c sockwhy -n '__sockwhy_takes watch run read' -l rotate -x -d '-o, -w,
 complete -c sockwhy -n '__sockwhy_takes watch run read' -l files -x -d '--rotate: keep the last so many'
 complete -c sockwhy -n '__sockwhy_takes watch run read' -l report -r -F -d 'write a report to a new file: findings, evidence drawn, causes, what to do'
 complete -c sockwhy -n '__sockwhy_takes watch' -l metrics -r -F -d 'counters for Prometheus, every 15 s, for node exporter\'s textfile collector'
+complete -c sockwhy -n '__sockwhy_takes watch' -l journal -d 'findings into systemd\'s journal, for standard output unless a form or -o is asked for'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows compare' -l force -d 'overwrite the files of -o, -w, --record, --report and --metrics'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows compare' -l utc -d 'times in UTC'
 complete -c sockwhy -n '__sockwhy_takes watch run read compare' -l color -x -a 'auto always never' -d 'colour: on a terminal, unless NO_COLOR is set (auto)'

@@ -25,7 +25,7 @@ def test_install(tmp_path, prefix, zsh):
     wanted = {"sbin/sockwhy", "share/man/man8/sockwhy.8", "share/man/man7/sockwhy-findings.7",
               "share/man/man5/sockwhy.conf.5",
               "lib/systemd/system/sockwhy.service", "share/bash-completion/completions/sockwhy", f"share/zsh/{zsh}/_sockwhy",
-              "share/fish/vendor_completions.d/sockwhy.fish", "share/doc/sockwhy/GPL-2.0.txt"}
+              "share/fish/vendor_completions.d/sockwhy.fish", "lib/systemd/catalog/sockwhy.catalog", "share/doc/sockwhy/GPL-2.0.txt"}
     assert wanted <= files(below)
     done = subprocess.run([below / "sbin/sockwhy", "--version"], stdout=subprocess.PIPE, text=True, check=True, timeout=30)
     assert done.stdout.startswith("sockwhy ")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The service's unit, as systemd reads it."""
 
+import json
 import os
 import re
 import shutil
@@ -57,3 +58,15 @@ def test_metrics_of_others(tmp_path):
         done = sockwhy("--metrics", name)
         assert done.returncode == 1 and done.out == "" and words in done.err and str(name) in done.err, done.err
     assert path.read_text() == "# HELP node_x\n"
+
+
+def test_journal_beside_others(tmp_path):
+    """What is masked is no matter of the journal; a wrong catalog would be told by the journal's own program."""
+    done = sockwhy("--journal", "--mask")
+    assert done.returncode == 2 and "--mask, --journal: only one of them" in done.err
+    done = sockwhy("read", "--journal", tmp_path)
+    assert done.returncode == 2 and "--journal: not an option of read" in done.err
+    catalog = (ROOT / "packaging/sockwhy.catalog").read_text()
+    numbers = re.findall(r"^-- ([0-9a-f]{32})$", catalog, re.M)
+    rows = [json.loads(line) for line in sockwhy("explain", "--json").out.splitlines()]
+    assert numbers == [row["message_id"] for row in rows if row["of"] == "finding"] and len(set(numbers)) == len(numbers)

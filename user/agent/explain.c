@@ -12,6 +12,7 @@
 #include "decode/decode.h"
 #include "rules/rules.h"
 #include "sinks/json_write.h"
+#include "sinks/message_id.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -155,10 +156,14 @@ static void explain_rule_json(const struct rule *rule)
 {
 	char line[JSON_BYTES];
 	struct json json = explanation(line, "finding", rule_id(rule));
+	char id[40];
+	struct text text = text_of(id);
 
+	message_id_print(&text, rule_id(rule));
 	json_pair(&json, "severity", severity_name(rule_severity(rule)));
 	json_pair(&json, "most_confident", confidence_name(rule_cap(rule)));
 	json_pair(&json, "stage", stage_name(rule_stage(rule)));
+	json_pair(&json, "message_id", id);
 	json_pair(&json, "means", rule_means(rule));
 	json_pair(&json, "decides", rule_evidence(rule));
 	json_pair(&json, "silent", rule_gate(rule));

@@ -75,7 +75,7 @@ static bool row_is_form(const struct option_row *row)
 bool option_is_given(const struct options *options, const struct option_row *row)
 {
 	for (size_t i = 0; i < option_rows_count; i++)
-		if ((options->given & 1ull << i) &&
+		if (options->given[i] &&
 		    (&option_rows[i] == row || (row_is_form(row) && row_is_form(&option_rows[i]))))
 			return true;
 	return false;
@@ -226,7 +226,7 @@ static void parser_note(struct parser *parser, const struct option_row *row)
 		if (parser->given[i] == row)
 			return;
 	parser->given[parser->given_count++] = row;
-	parser->options->given |= 1ull << (row - option_rows);
+	parser->options->given[row - option_rows] = true;
 }
 
 static int parse_long(struct parser *parser, const char *word)
@@ -343,6 +343,11 @@ static int parse_words(struct parser *parser)
 
 int options_check_form(const struct options *options)
 {
+	if (options->mask && options->journal) {
+		log_error("--mask, --journal: only one of them");
+		log_hint("what is masked is to be shared: -o FILE");
+		return -EINVAL;
+	}
 	if (options->text + options->brief + options->json + options->csv <= 1)
 		return 0;
 	log_error("--text, --brief, --json, --csv: only one of them");

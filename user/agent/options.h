@@ -34,6 +34,7 @@ enum { EXIT_RUN_FAILED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, E
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define WORDS_MAX 63
+#define OPTIONS_MAX 96 /* rows of the table at most */
 
 /* Words in the order given, NULL-ended. */
 struct words {
@@ -92,6 +93,7 @@ struct options {
 	bool mask;
 	const char *report; /* ends in .html, .htm or .md */
 	const char *metrics;
+	bool journal;
 	bool force;
 
 	__u64 findings_max; /* -c, 0 without end */
@@ -117,7 +119,7 @@ struct options {
 	bool help;
 	bool version;
 
-	__u64 given; /* rows that the command line has, a bit each */
+	bool given[OPTIONS_MAX]; /* rows that the command line has */
 	char arguments[256]; /* the whole line, for the recording's start record */
 
 	void *owned[WORDS_MAX]; /* copies of lists that were split at commas, and of joined words */

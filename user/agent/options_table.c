@@ -124,6 +124,8 @@ const struct option_row option_rows[] = {
 	  .what = "write a report to a new file: findings, evidence drawn, causes, what to do" },
 	{ "metrics", 0, .group = GROUP_OUTPUT, .commands = W, TEXT(metrics, "FILE.prom"),
 	  .what = "counters for Prometheus, every 15 s, for node exporter's textfile collector" },
+	{ "journal", 0, .group = GROUP_OUTPUT, .commands = W, FLAG(journal),
+	  .what = "findings into systemd's journal, for standard output unless a form or -o is asked for" },
 	{ "force", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS, FLAG(force),
 	  .what = "overwrite the files of -o, -w, --record, --report and --metrics" },
 	{ "utc", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS, FLAG(utc),

@@ -42,8 +42,6 @@ struct option_row {
 	bool lone; /* its value may be left out at the end of the line */
 };
 
-#define OPTIONS_MAX 64 /* rows at most */
-
 extern const struct option_row option_rows[];
 extern const size_t option_rows_count;
 

@@ -4,7 +4,7 @@
 
 #include "sinks/sinks.h"
 
-#define OUTLETS_MAX 4
+#define OUTLETS_MAX 8
 
 struct outlet {
 	struct sink *sink;

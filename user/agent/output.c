@@ -78,6 +78,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	*output = (struct output){ .options = options };
 	err = open_file(output, options, hold);
 	err = err ? err : write_open(&output->write, options, output->mask);
+	err = err ? err : to_journal_open(&output->journal, options);
 	if (err)
 		return err;
 	sink.file = output->file;
@@ -95,10 +96,12 @@ int output_open(struct output *output, const struct options *options, bool hold)
 void output_attach(struct output *output, struct pipeline *pipeline)
 {
 	const struct options *options = output->options;
+	bool alone = to_journal_alone(options);
 	const struct outlet outlets[] = {
 		{ .sink = output->write.sink, .path = options->write },
 		{ .sink = output->report.sink, .path = options->report, .whole = true },
-		{ .sink = output->sink,
+		{ .sink = output->journal.sink, .path = "journal", .main = alone },
+		{ .sink = alone ? NULL : output->sink,
 		  .path = output->outfile ? options->output : NULL,
 		  .main = true },
 	};
@@ -137,6 +140,7 @@ int output_close(struct output *output)
 	}
 	closed = write_close(&output->write, output->options);
 	err = err ? err : closed;
+	to_journal_close(&output->journal);
 	mask_free(output->mask);
 	*output = (struct output){ 0 };
 	return err;

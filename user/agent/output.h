@@ -6,12 +6,14 @@
 #include "agent/pipeline.h"
 #include "agent/lines.h"
 #include "agent/report.h"
+#include "agent/to_journal.h"
 #include "agent/write.h"
 #include "sinks/sinks.h"
 
 struct output {
 	struct sink *sink;
 	struct report report; /* --report */
+	struct to_journal journal; /* --journal */
 	bool color; /* of .sink */
 	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* what the sink writes to */

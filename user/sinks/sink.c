@@ -48,12 +48,11 @@ int sink_flush(struct sink *sink)
 	FILE *file = sink->options.file;
 	int err = 0;
 
-	if (!file)
-		return 0;
 	errno = 0;
-	if (fflush(file) || ferror(file))
+	if (file && (fflush(file) || ferror(file)))
 		err = errno ? -errno : -EIO;
-	clearerr(file);
+	if (file)
+		clearerr(file);
 	if (!err && sink->options.take_error)
 		err = sink->options.take_error(sink->options.ctx);
 	return err;

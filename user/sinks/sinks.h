@@ -43,7 +43,7 @@ struct sink_options {
 	const struct sink_ops *ops; /* the form: agent/form.c has them all */
 	void *state; /* of a form that its own function opened; else NULL */
 	FILE *file; /* NULL: of a form that writes elsewhere */
-	/* Takes the error of what stands behind .file and has none of its own; NULL: nothing does. */
+	/* Takes the error of what stands behind .file, or in its place, and has none of its own; NULL: nothing does. */
 	int (*take_error)(void *ctx);
 	void *ctx;
 	bool color;

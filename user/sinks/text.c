@@ -102,8 +102,7 @@ static void add_id(const struct sink *sink, struct text *text, const struct rule
 		 text_color(sink, TEXT_PLAIN));
 }
 
-/* "curl[4121] could not connect to 10.0.0.2:8080: ECONNREFUSED after 0.33 ms" */
-static void add_headline(struct text *text, const struct join *join, const struct finding *finding)
+void text_headline(struct text *text, const struct join *join, const struct finding *finding)
 {
 	char buffer[200];
 	struct text part = text_of(buffer);
@@ -128,7 +127,7 @@ static void add_head(struct sink *sink, struct text *text, const struct join *jo
 	struct text part = text_of(buffer);
 
 	add_begin(sink, text, join, finding->time_ns, finding->severity);
-	add_headline(&part, join, finding);
+	text_headline(&part, join, finding);
 	text_add(text, "%s", buffer);
 }
 
@@ -359,7 +358,7 @@ static void print_again(struct sink *sink, const struct join *join, const struct
 
 	add_begin(sink, &text, join, finding->time_ns, finding->severity);
 	text_add(&text, "again: ");
-	add_headline(&part, join, finding);
+	text_headline(&part, join, finding);
 	text_add(&text, "%s", headline);
 	if (finding->count > 1)
 		text_add(&text, "; %llu times", finding->count);
