@@ -3,7 +3,10 @@
 
 #include "join_fixture.h"
 
+#include "join/core.h"
 #include "join/host/owner.h"
+#include "join/lookup/lookup.h"
+#include "util/tcp.h"
 
 static struct event_owner owner_named(__u32 tgid, const char *comm)
 {
@@ -70,6 +73,81 @@ static void no_place_left(void **state)
 		assert_int_equal(owners_used(owners), 0);
 	}
 	owners_free(owners);
+}
+
+/* Whoever shows an owner keeps one at a time: the same again, another, nobody. */
+static void shown(void **state)
+{
+	struct event_owner curl = owner_named(7, "curl"), sh = owner_named(7, "sh");
+	const struct event_owner *kept = NULL, *other = NULL;
+	struct owners *owners;
+
+	(void)state;
+	assert_int_equal(owners_new(&owners, 1), 0);
+	owners_set(owners, &kept, NULL);
+	assert_null(kept);
+	owners_set(owners, &kept, &curl);
+	owners_set(owners, &kept, kept);
+	assert_string_equal(kept->comm, "curl");
+	owners_set(owners, &other, kept);
+	assert_ptr_equal(kept, other);
+	owners_set(owners, &other, &sh); /* there is no place */
+	assert_null(other);
+	assert_int_equal(owners_used(owners), 1);
+	owners_set(owners, &kept, NULL);
+	assert_null(kept);
+	assert_int_equal(owners_used(owners), 0);
+	owners_free(owners);
+}
+
+/* ---- what is over keeps nobody ---- */
+
+static void a_listener(void **state)
+{
+	struct join *join = *state;
+	struct event listen = event(EVENT_OPEN, 10, 9), call = event(EVENT_SYSCALL, 11, 9);
+	struct event close = state_to(20, 9, 7, 0);
+	__u32 at = 0;
+
+	listen.head.known = EVENT_K_OWNER;
+	listen.open.how = OPEN_LISTEN;
+	listen.open.owner = owner_named(3, "nginx");
+	listen.open.tuple.local_port = 80;
+	join_event(join, &listen);
+	call.head.known = EVENT_K_OWNER;
+	call.syscall.call = SYSCALL_ACCEPT;
+	call.syscall.error = ENOMEM;
+	call.syscall.owner = owner_named(4, "worker");
+	join_event(join, &call);
+	assert_int_equal(owners_used(join->owners), 2);
+	assert_int_equal(join_listener(join, &at)->accept_owner->tgid, 4);
+	close.socket.old_state = TCP_STATE_LISTEN;
+	join_event(join, &close);
+	assert_int_equal(owners_used(join->owners), 0);
+}
+
+static void lookups(void **state)
+{
+	struct join *join = *state;
+	struct lookup_from from = { 0 };
+	struct lookup_slot *slot = NULL;
+	__u8 client[EVENT_ADDRESS_SIZE];
+	struct event_owner owner;
+
+	set_address(client, 1);
+	from.owner = &owner;
+	for (__u32 i = 0; i < LOOKUPS_MAX + 3; i++) { /* the last ones in place of the first */
+		owner = owner_named(i + 1, "app");
+		from.asker = i + 1;
+		slot = lookups_take(join, &from, client, "db.test", 1, LOOKUP_WORKED);
+		assert_int_equal(slot->lookup.owner->tgid, i + 1);
+		assert_int_equal(owners_used(join->owners), i < LOOKUPS_MAX ? i + 1 : LOOKUPS_MAX);
+	}
+	owner = owner_named(1, "dnsmasq");
+	owners_set(join->owners, &slot->lookup.upstream.owner, &owner);
+	assert_int_equal(owners_used(join->owners), LOOKUPS_MAX + 1);
+	lookup_drop(join, slot);
+	assert_int_equal(owners_used(join->owners), LOOKUPS_MAX - 1);
 }
 
 /* ---- parties ---- */
@@ -218,6 +296,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept_once),
 		cmocka_unit_test(no_place_left),
+		cmocka_unit_test(shown),
+		TEST(a_listener),
+		TEST(lookups),
 		PARTIES(by_cookie_and_by_ends),
 		PARTIES(longer_than_its_attempt),
 		PARTIES(who_listens),

@@ -13,6 +13,7 @@
 #define PLACES 128
 
 struct looks {
+	struct owners *owners;
 	struct kept_table *table;
 	__u64 now_s;
 };
@@ -24,7 +25,8 @@ static int set_up_looks(void **state)
 	assert_non_null(looks);
 	looks->now_s = 1000;
 	*state = looks;
-	return kept_new(&looks->table);
+	assert_int_equal(owners_new(&looks->owners, PLACES + 2), 0);
+	return kept_new(&looks->table, looks->owners);
 }
 
 static int tear_down_looks(void **state)
@@ -32,6 +34,7 @@ static int tear_down_looks(void **state)
 	struct looks *looks = *state;
 
 	kept_free(looks->table);
+	owners_free(looks->owners);
 	free(looks);
 	return 0;
 }
@@ -135,7 +138,9 @@ static void what_is_gone(void **state)
 
 	assert_int_equal(look(looks, 1), 0);
 	assert_int_equal(look(looks, 2), 0);
+	assert_int_equal(owners_used(looks->owners), 1);
 	assert_int_equal(look(looks, 0), 0);
+	assert_int_equal(owners_used(looks->owners), 0);
 	assert_int_equal(look(looks, 3), 0);
 	assert_int_equal(look(looks, 4), 0);
 	assert_int_equal(look(looks, 5), 5);

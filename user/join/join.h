@@ -478,7 +478,8 @@ struct listener {
 	/* the last accept() that failed for want of something (a descriptor, memory) */
 	__u64 accept_failed_ns; /* 0: none did */
 	__s32 accept_error; /* positive errno */
-	struct event_owner accept_owner; /* who called it: not always who began to listen */
+	/* who called it: not always who began to listen; NULL: none failed */
+	const struct event_owner *accept_owner;
 };
 
 /* Walks the listeners that listen now; @at from 0, moved on. NULL at the end. */

@@ -38,10 +38,15 @@ const struct join_limits join_limits_default = {
 	.kept_ns = 60 * 1000000000ull, /* as the threshold closed-half */
 };
 
-/* As many as connections and attempts can have, each another. */
+/*
+ * As many as connections, attempts and listeners can have, each another, and lookups with those who
+ * ask, whose tables have a size of their own. What is not used costs nothing.
+ */
 static int new_parties(struct join *join)
 {
-	int err = owners_new(&join->owners, 2 * (size_t)join->limits.connections);
+	const struct join_limits *limits = &join->limits;
+	size_t room = 2 * ((size_t)limits->connections + limits->listeners) + OWNERS_OF_LOOKUPS;
+	int err = owners_new(&join->owners, room);
 
 	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
 }
@@ -71,7 +76,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    host_new(&join->host) || loss_new(&join->loss) || sight_new(&join->sight) ||
 	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
 	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
-	    datagrams_new(&join->datagrams) || kept_new(&join->kept) ||
+	    datagrams_new(&join->datagrams) || kept_new(&join->kept, join->owners) ||
 	    handshakes_new(&join->handshakes) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows)) {

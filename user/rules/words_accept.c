@@ -61,7 +61,7 @@ void words_why_full(struct text *text, const struct view *view, const struct lis
 	const struct attempt *attempt = view->attempt;
 
 	if (look_accept_fails(view, listener)) {
-		words_owner(text, &listener->accept_owner);
+		words_owner(text, listener->accept_owner);
 		text_add(text, " calls accept(), which fails with ");
 		words_starved(text, view, listener->accept_error);
 		return;
@@ -80,7 +80,7 @@ void words_want_starved(const struct view *view, struct fact_request *wanted)
 	const struct listener *listener = look_full_listener(view);
 
 	if (look_accept_fails(view, listener) && listener->accept_error == EMFILE)
-		wanted->pid = listener->accept_owner.tgid;
+		wanted->pid = listener->accept_owner->tgid;
 	else
 		wanted->wanted &= ~BIT(FACT_OPEN_FILES);
 }

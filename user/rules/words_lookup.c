@@ -13,15 +13,17 @@ enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 }; /* AF_INET, AF_INET6 */
 bool words_upstream(struct text *text, const struct lookup *lookup, struct finding *finding)
 {
 	const struct lookup_upstream *upstream = &lookup->upstream;
-	const struct event_owner *owner = &upstream->owner;
+	const struct event_owner *owner = upstream->owner;
 	const char *rcode = dns_rcode_name(upstream->rcode);
 	struct party *party;
 
 	if (!upstream->how)
 		return false;
-	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
-			 sizeof(owner->leader));
-	text_add(text, "[%u] asked ", owner->tgid);
+	if (owner)
+		words_owner(text, owner);
+	else
+		text_add(text, "a forwarder");
+	text_add(text, " asked ");
 	address_print(text, upstream->server);
 	text_add(text, " for it and got ");
 	if (upstream->how == LOOKUP_UPSTREAM_UNREACHABLE)
@@ -32,8 +34,9 @@ bool words_upstream(struct text *text, const struct lookup *lookup, struct findi
 		text_add(text, "the answer %s", rcode ? rcode : "with an error");
 	party = words_party(finding, "resolver");
 	if (party) {
-		party->owner_known = true;
-		party->owner = *owner;
+		party->owner_known = owner;
+		if (owner)
+			party->owner = *owner;
 		party->netns = lookup->netns;
 		memcpy(party->tuple.remote, upstream->server, sizeof(party->tuple.remote));
 		party->tuple.remote_port = PORT_DNS;

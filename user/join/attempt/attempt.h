@@ -29,7 +29,6 @@ struct client {
 struct episode {
 	struct overflow overflow;
 	struct listener listener; /* a copy: its slot may be another's when this is told */
-	__u32 owner; /* number of the listener's, 0 not known */
 	struct client clients[ATTEMPT_CLIENTS_MAX];
 	__u32 clients_count;
 };
@@ -52,7 +51,6 @@ struct wisher {
 struct attempt_slot {
 	struct attempt attempt; /* first: a struct attempt * of ours is a slot */
 	struct wisher wisher;
-	__u32 owner; /* number of the attempt's, 0 not known */
 	TAILQ_ENTRY(attempt_slot) by_timer;
 	TAILQ_ENTRY(attempt_slot) by_due;
 	__u64 deadline_ns;
@@ -100,7 +98,10 @@ struct attempt_table {
 int attempt_table_new(struct attempt_table **out, size_t room);
 void attempt_table_free(struct attempt_table *table);
 
-/* A slot for a new attempt, with its id; NULL: none is free, and that was counted. */
+/*
+ * A slot for a new attempt, with its id; NULL: none is free, and that was counted. @owner: NULL of
+ * nobody.
+ */
 struct attempt_slot *attempt_take(struct join *join, const struct subject *subject,
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns);

@@ -79,17 +79,17 @@ static __u64 attempt_id(const struct join *join, __u64 cookie, const struct even
 	return hash_mix(h, started_ns);
 }
 
+static const struct event_owner nobody;
+
 void attempt_set_owner(struct join *join, struct attempt_slot *slot,
 		       const struct event_owner *owner, bool known)
 {
-	static const struct event_owner nobody;
-	__u32 number = known ? owners_take(join->owners, owner) : 0;
+	const struct event_owner *kept = slot->attempt.owner_known ? slot->attempt.owner : NULL;
 
-	owners_drop(join->owners, slot->owner);
-	slot->owner = number;
 	slot->wisher = (struct wisher){ owner->start_ns, owner->tgid, owner->tid };
-	slot->attempt.owner_known = number;
-	slot->attempt.owner = number ? owners_at(join->owners, number) : &nobody;
+	owners_set(join->owners, &kept, known ? owner : NULL);
+	slot->attempt.owner_known = kept;
+	slot->attempt.owner = kept ? kept : &nobody;
 }
 
 union attempt_extra *attempt_extra(struct join *join, const struct attempt_slot *slot)
@@ -112,6 +112,7 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 		join->counters.evicted++;
 		return NULL;
 	}
+	owner = owner ? owner : &nobody;
 	*slot = (struct attempt_slot){ .used = true };
 	if (!subject->uncounted)
 		join->counters.attempts++;
@@ -176,7 +177,7 @@ void attempt_release(struct join *join, struct attempt_slot *slot)
 	}
 	if (slot->attempt.subject->release)
 		slot->attempt.subject->release(join, &slot->attempt);
-	owners_drop(join->owners, slot->owner);
+	attempt_set_owner(join, slot, &nobody, false);
 	slot->used = false;
 	join->attempts->free[join->attempts->free_count++] = slot;
 }

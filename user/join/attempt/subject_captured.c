@@ -56,8 +56,8 @@ static struct attempt_slot *take_lookup(struct join *join, const struct lookup *
 
 	if (!lookup->live)
 		return take_captured(join, &subject_lookup, what, who, lookup->started_ns);
-	return attempt_take(join, subject_of(lookup), &lookup->owner, lookup->owner_known,
-			    lookup->netns, hash_mix(what, lookup->cookie), lookup->started_ns);
+	return attempt_take(join, subject_of(lookup), lookup->owner, lookup->owner, lookup->netns,
+			    hash_mix(what, lookup->cookie), lookup->started_ns);
 }
 
 static void note_lookup(struct join *join, struct attempt_slot *slot,

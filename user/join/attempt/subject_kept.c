@@ -6,8 +6,8 @@
 bool attempt_kept(struct join *join, const struct kept *kept)
 {
 	struct attempt_slot *slot =
-		attempt_take(join, kept->served ? &subject_kept_served : &subject_kept,
-			     &kept->owner, true, kept->netns, kept->cookie, kept->seen_ns);
+		attempt_take(join, kept->served ? &subject_kept_served : &subject_kept, kept->owner,
+			     true, kept->netns, kept->cookie, kept->seen_ns);
 	struct evidence evidence = {
 		.ts_ns = kept->seen_ns,
 		.netns = kept->netns,
@@ -20,6 +20,7 @@ bool attempt_kept(struct join *join, const struct kept *kept)
 	if (!slot)
 		return false;
 	attempt_extra(join, slot)->kept = *kept;
+	attempt_extra(join, slot)->kept.owner = slot->attempt.owner; /* kept as long as that */
 	slot->attempt.kept = &attempt_extra(join, slot)->kept;
 	slot->attempt.ended_ns = kept->seen_ns;
 	evidence_add(join->evidence, &slot->seen, &evidence);
@@ -42,7 +43,7 @@ static void kept_key(const struct attempt *attempt, const struct opening *openin
 
 	(void)opening;
 	subject_key_add(key, &port, sizeof(port));
-	subject_key_add(key, &kept->owner.tgid, sizeof(kept->owner.tgid));
+	subject_key_add(key, &kept->owner->tgid, sizeof(kept->owner->tgid));
 	subject_key_add(key, &severity, sizeof(severity));
 }
 

@@ -12,7 +12,6 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 				       const struct evidence *evidence,
 				       const struct event_tuple *tuple, __u64 cookie)
 {
-	static const struct event_owner nobody;
 	const struct event_owner *owner = listener ? listener->owner : NULL;
 	__u64 key = hash_mix(hash_mix(1, cookie), (__u64)evidence->netns << 16 | tuple->local_port);
 	struct attempt_slot *slot = attempt_first(join, key);
@@ -26,8 +25,8 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 		    overflow->tuple.local_port == tuple->local_port)
 			return slot;
 	}
-	slot = attempt_take(join, &subject_overflow, owner ? owner : &nobody, owner,
-			    evidence->netns, cookie, evidence->ts_ns);
+	slot = attempt_take(join, &subject_overflow, owner, owner, evidence->netns, cookie,
+			    evidence->ts_ns);
 	if (!slot)
 		return NULL;
 	attempt_set_key(join, slot, key);
@@ -38,21 +37,20 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 	return slot;
 }
 
-static void set_owner(struct join *join, struct episode *episode, __u32 number)
-{
-	owners_drop(join->owners, episode->owner);
-	episode->owner = number;
-	episode->listener.owner = owners_at(join->owners, number);
-}
-
 static void note_listener(struct join *join, struct episode *episode,
 			  const struct listener *listener)
 {
+	struct listener *copy = &episode->listener;
+	const struct event_owner *owner = copy->owner, *accept_owner = copy->accept_owner;
+
 	if (!listener)
 		return;
-	episode->listener = *listener;
-	set_owner(join, episode, listener->owner ? owners_take(join->owners, listener->owner) : 0);
-	episode->overflow.listener = &episode->listener;
+	owners_set(join->owners, &owner, listener->owner);
+	owners_set(join->owners, &accept_owner, listener->accept_owner);
+	*copy = *listener;
+	copy->owner = owner;
+	copy->accept_owner = accept_owner;
+	episode->overflow.listener = copy;
 }
 
 void attempt_overflow(struct join *join, const struct full_queue *full)
@@ -158,7 +156,11 @@ static bool overflow_packets(const struct attempt *attempt, size_t index, struct
 
 static void overflow_released(struct join *join, const struct attempt *attempt)
 {
-	set_owner(join, &attempt_extra(join, (const struct attempt_slot *)attempt)->episode, 0);
+	struct listener *copy =
+		&attempt_extra(join, (const struct attempt_slot *)attempt)->episode.listener;
+
+	owners_set(join->owners, &copy->owner, NULL);
+	owners_set(join->owners, &copy->accept_owner, NULL);
 }
 
 const struct subject subject_overflow = {

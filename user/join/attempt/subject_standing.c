@@ -54,7 +54,6 @@ static void take_role(struct flow *flow, const struct conn *conn, const struct l
 struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 cookie,
 					 const struct event_tuple *tuple, __u64 now_ns)
 {
-	static const struct event_owner nobody;
 	struct conn *conn = standing_conn(join, cookie, netns);
 	const struct listener *listener;
 	const struct event_owner *owner;
@@ -68,8 +67,8 @@ struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 c
 	take_role(&flow, conn, listener);
 	flow.netns = conn->netns;
 	flow.established_ns = conn->established_ns;
-	slot = attempt_take(join, flow.client ? &subject_standing : &subject_served,
-			    owner ? owner : &nobody, owner, conn->netns, cookie,
+	slot = attempt_take(join, flow.client ? &subject_standing : &subject_served, owner, owner,
+			    conn->netns, cookie,
 			    conn->established_ns ? conn->established_ns : now_ns);
 	if (!slot)
 		return NULL;

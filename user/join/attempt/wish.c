@@ -16,7 +16,7 @@
 
 static __u64 key_of(const struct lookup *lookup)
 {
-	__u64 who = lookup->live ? lookup_asker(&lookup->owner) : address_hash(lookup->client);
+	__u64 who = lookup->owner ? lookup_asker(lookup->owner) : address_hash(lookup->client);
 
 	return hash_bytes(who, lookup->name, strlen(lookup->name));
 }
@@ -44,14 +44,13 @@ static bool is_of(const struct attempt_slot *waiting, const struct attempt_slot 
 	if (!lookup->live)
 		return opening_is_captured(opening) &&
 		       address_equal(lookup->client, opening->tuple.local);
-	return slot->attempt.owner_known && lookup->owner.tgid == owner->tgid &&
-	       lookup->owner.start_ns == owner->start_ns;
+	return slot->attempt.owner_known && lookup->owner && lookup->owner->tgid == owner->tgid &&
+	       lookup->owner->start_ns == owner->start_ns;
 }
 
 void wish_begin(struct join *join, struct attempt_slot *slot, const struct opening *opening)
 {
-	struct lookup wished = { .live = !opening_is_captured(opening),
-				 .owner = *slot->attempt.owner };
+	struct lookup wished = { .owner = slot->attempt.owner_known ? slot->attempt.owner : NULL };
 	struct attempt_slot *waiting;
 	const char *name;
 

@@ -20,18 +20,24 @@ struct entry {
 };
 
 struct kept_table {
+	struct owners *owners;
 	struct entry entries[ROOM];
 };
 
-int kept_new(struct kept_table **out)
+int kept_new(struct kept_table **out, struct owners *owners)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	struct kept_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	table->owners = owners;
+	*out = table;
+	return 0;
 }
 
 void kept_free(struct kept_table *table)
 {
-	free(table);
+	free(table); /* the owners go with their table */
 }
 
 static __u16 port_of(const struct event_tuple *tuple, bool served)
@@ -52,8 +58,8 @@ static struct entry *entry_of(struct kept_table *table, const struct event *even
 			unused = unused ?: entry;
 			continue;
 		}
-		if (now->owner.tgid == socket->owner.tgid &&
-		    now->owner.start_ns == socket->owner.start_ns &&
+		if (now->owner->tgid == socket->owner.tgid &&
+		    now->owner->start_ns == socket->owner.start_ns &&
 		    now->netns == event->head.netns && now->state == socket->state &&
 		    now->served == served &&
 		    port_of(&now->tuple, served) == port_of(&socket->tuple, served))
@@ -73,9 +79,12 @@ void kept_add(struct kept_table *table, const struct event *event, bool served)
 		return;
 	now = &entry->now;
 	if (!entry->used) {
-		*entry = (struct entry){ .used = true };
+		*entry = (struct entry){ 0 };
+		owners_set(table->owners, &now->owner, &socket->owner);
+		if (!now->owner)
+			return;
+		entry->used = true;
 		now->since_ns = event->head.ts_ns;
-		now->owner = socket->owner;
 		now->netns = event->head.netns;
 		now->state = socket->state;
 		now->served = served;
@@ -89,11 +98,12 @@ void kept_add(struct kept_table *table, const struct event *event, bool served)
 	}
 }
 
-static void look_over(struct entry *entry)
+static void look_over(struct kept_table *table, struct entry *entry)
 {
 	struct kept *now = &entry->now;
 
 	if (!now->count) {
+		owners_set(table->owners, &now->owner, NULL);
 		entry->used = false;
 		return;
 	}
@@ -117,7 +127,7 @@ void kept_look_over(struct kept_table *table)
 {
 	for (struct entry *entry = table->entries; entry < table->entries + ROOM; entry++)
 		if (entry->used)
-			look_over(entry);
+			look_over(table, entry);
 }
 
 const struct kept *kept_next(struct kept_table *table, __u64 least_ns)

@@ -15,7 +15,7 @@
  * long. There are few such processes; those that find no place are not judged.
  */
 struct kept {
-	struct event_owner owner;
+	const struct event_owner *owner;
 	struct event_tuple tuple; /* of the oldest one, seen from this host */
 	__u64 cookie;
 	__u64 oldest_ns; /* when something was heard on it last */

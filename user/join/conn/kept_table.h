@@ -5,7 +5,7 @@
 #include "join/conn/kept.h"
 #include "join/core.h"
 
-int kept_new(struct kept_table **out); /* 0 or -ENOMEM */
+int kept_new(struct kept_table **out, struct owners *owners); /* 0 or -ENOMEM */
 void kept_free(struct kept_table *table);
 
 /* One that a look found; each socket once a look. */

@@ -16,7 +16,6 @@
 
 struct listener_slot {
 	struct listener listener; /* first */
-	__u32 owner; /* number of the listener's, 0 not known */
 	bool used;
 };
 
@@ -89,13 +88,6 @@ const struct listener *listener_by_cookie(const struct join *join, __u64 cookie)
 	return slot ? &slot->listener : NULL;
 }
 
-static void set_owner(struct join *join, struct listener_slot *slot, __u32 number)
-{
-	owners_drop(join->owners, slot->owner);
-	slot->owner = number;
-	slot->listener.owner = owners_at(join->owners, number);
-}
-
 static void forget(struct join *join, struct listener_slot *slot)
 {
 	struct listeners *listeners = join->listeners;
@@ -103,7 +95,8 @@ static void forget(struct join *join, struct listener_slot *slot)
 
 	hash_remove(&listeners->by, 2 * index);
 	hash_remove(&listeners->by, 2 * index + 1);
-	set_owner(join, slot, 0);
+	owners_set(join->owners, &slot->listener.owner, NULL);
+	owners_set(join->owners, &slot->listener.accept_owner, NULL);
 	slot->used = false;
 	listeners->free[listeners->free_count++] = index;
 }
@@ -144,7 +137,7 @@ void listener_open(struct join *join, const struct event *event)
 	if (!slot)
 		return;
 	if (event->head.known & EVENT_K_OWNER)
-		set_owner(join, slot, owners_take(join->owners, &open->owner));
+		owners_set(join->owners, &slot->listener.owner, &open->owner);
 	slot->listener.v6only = open->socket_flags & SOCKET_F_V6ONLY;
 	slot->listener.backlog_max = open->backlog_max;
 	slot->listener.since_ns = event->head.ts_ns;
@@ -158,14 +151,14 @@ void listener_snapshot(struct join *join, const struct event *event)
 
 	if (slot) { /* the two iterators tell of one socket: one of them knows the owner */
 		if (owner_known && !slot->listener.owner)
-			set_owner(join, slot, owners_take(join->owners, &snapshot->owner));
+			owners_set(join->owners, &slot->listener.owner, &snapshot->owner);
 		return;
 	}
 	slot = take(join, event->head.cookie, event->head.netns, &snapshot->tuple);
 	if (!slot)
 		return;
 	if (owner_known)
-		set_owner(join, slot, owners_take(join->owners, &snapshot->owner));
+		owners_set(join->owners, &slot->listener.owner, &snapshot->owner);
 	slot->listener.v6only = snapshot->flags & SOCKET_F_V6ONLY;
 	slot->listener.backlog_max = snapshot->backlog_max;
 }
@@ -177,9 +170,9 @@ void listener_accept_failed(struct join *join, const struct event *event)
 
 	if (!slot || !(event->head.known & EVENT_K_OWNER))
 		return;
-	slot->listener.accept_failed_ns = event->head.ts_ns;
+	owners_set(join->owners, &slot->listener.accept_owner, &call->owner);
+	slot->listener.accept_failed_ns = slot->listener.accept_owner ? event->head.ts_ns : 0;
 	slot->listener.accept_error = call->error;
-	slot->listener.accept_owner = call->owner;
 }
 
 void listener_close(struct join *join, const struct event *event)

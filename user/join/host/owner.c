@@ -9,7 +9,7 @@
 #include "util/hash.h"
 
 struct owner_slot {
-	struct event_owner owner;
+	struct event_owner owner; /* first */
 	__u32 uses; /* 0: free */
 	__u32 next; /* of the free ones, 0 the last */
 };
@@ -104,6 +104,21 @@ void owners_drop(struct owners *owners, __u32 number)
 const struct event_owner *owners_at(const struct owners *owners, __u32 number)
 {
 	return number ? &owners->slots[number].owner : NULL;
+}
+
+static __u32 number_of(const struct owners *owners, const struct event_owner *kept)
+{
+	return kept ? (__u32)((const struct owner_slot *)kept - owners->slots) : 0;
+}
+
+/* What is new is taken first: it may be what stands there. */
+void owners_set(struct owners *owners, const struct event_owner **kept,
+		const struct event_owner *owner)
+{
+	__u32 number = owner ? owners_take(owners, owner) : 0;
+
+	owners_drop(owners, number_of(owners, *kept));
+	*kept = owners_at(owners, number);
 }
 
 size_t owners_used(const struct owners *owners)

@@ -14,8 +14,9 @@
  * two are the same only when everything that is told of them is: a thread of another name, or what
  * the process became by exec, is another owner.
  *
- * Every use is counted: owners_take() and owners_keep() begin one, owners_drop() ends it. When
- * every place is in use a further owner has no number, and its socket none that is known.
+ * Every use is counted: owners_take() and owners_keep() begin one, owners_drop() ends it; whoever
+ * shows a pointer to one instead keeps it by owners_set(). When every place is in use a further
+ * owner has no number, and its socket none that is known.
  */
 
 struct owners;
@@ -29,4 +30,12 @@ __u32 owners_keep(struct owners *owners, __u32 number); /* gives @number back; 0
 void owners_drop(struct owners *owners, __u32 number); /* 0 is fine */
 
 const struct event_owner *owners_at(const struct owners *owners, __u32 number); /* NULL of 0 */
+
+/*
+ * Ends the use of the owner that *@kept points to, begins one of @owner and points there. NULL, in
+ * both: none. *@kept is NULL as well where there is no place.
+ */
+void owners_set(struct owners *owners, const struct event_owner **kept,
+		const struct event_owner *owner);
+
 size_t owners_used(const struct owners *owners);

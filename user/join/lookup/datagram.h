@@ -38,7 +38,7 @@ struct lookup_slot *datagram_once_more(struct join *join, const struct event *ev
 				       struct lookup_slot *slot,
 				       const struct datagram_trouble *trouble, __u64 asker);
 /* @cookie: 0 unknown; @owner: NULL unknown. */
-void datagram_set_owner(struct lookup_slot *slot, __u64 cookie, __u32 netns,
+void datagram_set_owner(struct join *join, struct lookup_slot *slot, __u64 cookie, __u32 netns,
 			const struct event_owner *owner);
 /* Nobody is asked for the holder of a socket that would not be told of. */
 void datagram_want_owner(struct join *join, struct lookup_slot *slot);

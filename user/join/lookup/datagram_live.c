@@ -53,17 +53,15 @@ struct lookup_slot *datagram_find(struct join *join, const struct datagram_troub
 	return NULL;
 }
 
-void datagram_set_owner(struct lookup_slot *slot, __u64 cookie, __u32 netns,
+void datagram_set_owner(struct join *join, struct lookup_slot *slot, __u64 cookie, __u32 netns,
 			const struct event_owner *owner)
 {
 	if (cookie) {
 		slot->lookup.cookie = cookie;
 		slot->lookup.netns = netns;
 	}
-	if (!owner || slot->lookup.owner_known)
-		return;
-	slot->lookup.owner = *owner;
-	slot->lookup.owner_known = true;
+	if (owner && !slot->lookup.owner)
+		owners_set(join->owners, &slot->lookup.owner, owner);
 }
 
 struct lookup_slot *datagram_begin(struct join *join, const struct event *event,
@@ -119,7 +117,7 @@ static struct lookup_slot *take(struct join *join, const struct event *event,
 		memcpy(slot->lookup.client, trouble->tuple->local, sizeof(slot->lookup.client));
 	if (!slot->lookup.client_port)
 		slot->lookup.client_port = trouble->tuple->local_port;
-	datagram_set_owner(slot, trouble->cookie, trouble->netns,
+	datagram_set_owner(join, slot, trouble->cookie, trouble->netns,
 			   lookup_owner_of(join, trouble->cookie));
 	slot->seen_ns = event->head.ts_ns;
 	return slot;
@@ -127,7 +125,7 @@ static struct lookup_slot *take(struct join *join, const struct event *event,
 
 void datagram_want_owner(struct join *join, struct lookup_slot *slot)
 {
-	if (slot->lookup.owner_known || slot->wants_owner ||
+	if (slot->lookup.owner || slot->wants_owner ||
 	    (slot->lookup.about == LOOKUP_UNREACHABLE &&
 	     lookup_kind_of(&slot->lookup) != DATAGRAM_QUESTION))
 		return;
@@ -252,7 +250,7 @@ static void take_error(struct join *join, const struct event *event)
 	slot = socket->tuple.remote_port ? take(join, event, &trouble) : find_by_port(join, event);
 	if (!slot)
 		return;
-	datagram_set_owner(slot, event->head.cookie, event->head.netns,
+	datagram_set_owner(join, slot, event->head.cookie, event->head.netns,
 			   lookup_owner_of(join, event->head.cookie));
 	slot->lookup.told = true;
 	slot->lookup.awaited |= socket->how & SOCKET_F_AWAITED;
@@ -321,7 +319,7 @@ void datagram_send(struct join *join, const struct event *event)
 	slot = datagram_find(join, &trouble);
 	if (!slot)
 		return; /* what it says was told before */
-	datagram_set_owner(slot, event->head.cookie, event->head.netns, &call->owner);
+	datagram_set_owner(join, slot, event->head.cookie, event->head.netns, &call->owner);
 	slot->lookup.told = true;
 	evidence.call = call->call;
 	evidence.error = call->error;
@@ -358,7 +356,7 @@ static void take_drop(struct join *join, const struct event *event)
 		slot = datagram_begin(join, event, &trouble, 0);
 	if (!slot)
 		return;
-	datagram_set_owner(slot, drop->rx_cookie, event->head.netns,
+	datagram_set_owner(join, slot, drop->rx_cookie, event->head.netns,
 			   lookup_owner_of(join, drop->rx_cookie));
 	slot->seen_ns = event->head.ts_ns;
 	slot->lookup.dropped += 1 + drop->more;
@@ -411,9 +409,9 @@ void datagram_owner(struct join *join, const struct event *event)
 		return;
 	datagram_look(join, event);
 	TAILQ_FOREACH(slot, &join->lookups->datagrams, by_time) {
-		if (!slot->wants_owner || slot->lookup.owner_known || !holds(event, &slot->lookup))
+		if (!slot->wants_owner || slot->lookup.owner || !holds(event, &slot->lookup))
 			continue;
-		datagram_set_owner(slot, event->head.cookie, event->head.netns,
+		datagram_set_owner(join, slot, event->head.cookie, event->head.netns,
 				   &event->snapshot.owner);
 		join->lookups->owner_taken = true;
 	}
@@ -445,7 +443,7 @@ void datagram_tell_live(struct join *join, struct lookup_slot *slot, __u64 now_n
 		return;
 	}
 	/* with a cookie it is a socket's of this host, though its process is gone */
-	if (slot->lookup.owner_known || slot->lookup.cookie)
+	if (slot->lookup.owner || slot->lookup.cookie)
 		lookup_tell(join, slot, now_ns);
 	else
 		lookup_drop(join, slot);

@@ -82,7 +82,7 @@ void datagram_unanswered(struct join *join, const struct event *event)
 		slot = datagram_begin(join, event, &trouble, 0);
 	if (!slot)
 		return;
-	datagram_set_owner(slot, event->head.cookie, event->head.netns, &open->owner);
+	datagram_set_owner(join, slot, event->head.cookie, event->head.netns, &open->owner);
 	slot->lookup.awaited |= is_always_answered(open->tuple.remote_port);
 	slot->lookup.queries = open->questions - 1;
 	slot->lookup.started_ns = ns_between(open->questions_ms * 1000000ull, event->head.ts_ns);
@@ -204,7 +204,8 @@ static bool look_at_elsewhere(struct join *join, struct lookup_slot *slot,
 	    (event->snapshot.look & SNAPSHOT_LOOK_HEARD))
 		return false;
 	memcpy(lookup->server, tuple->remote, sizeof(lookup->server));
-	datagram_set_owner(slot, event->head.cookie, event->head.netns, &event->snapshot.owner);
+	datagram_set_owner(join, slot, event->head.cookie, event->head.netns,
+			   &event->snapshot.owner);
 	datagram_note_met(join, event->head.cookie);
 	datagram_forget_unanswered(join, event->head.cookie);
 	forget_refused(join, lookup);

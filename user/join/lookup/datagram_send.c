@@ -129,7 +129,7 @@ void datagram_not_sent(struct join *join, const struct event *event)
 	if (!slot)
 		return;
 	note_remote(slot, &tuple);
-	datagram_set_owner(slot, event->head.cookie, event->head.netns, &call->owner);
+	datagram_set_owner(join, slot, event->head.cookie, event->head.netns, &call->owner);
 	slot->lookup.netns = event->head.netns;
 	slot->lookup.error = call->error;
 	slot->lookup.call = call->call;
@@ -184,7 +184,7 @@ void datagram_drop_out(struct join *join, const struct event *event)
 	slot = datagram_once_more(join, event, datagram_find(join, &trouble), &trouble, 0);
 	if (!slot)
 		return;
-	datagram_set_owner(slot, event->head.cookie, event->head.netns,
+	datagram_set_owner(join, slot, event->head.cookie, event->head.netns,
 			   lookup_owner_of(join, event->head.cookie));
 	slot->lookup.error = EHOSTUNREACH;
 	slot->seen_ns = event->head.ts_ns;

@@ -42,17 +42,16 @@ struct lookup {
 	__u64 cookie;
 	__u32 netns; /* of the socket */
 	bool live;
-	bool owner_known;
 	bool at_home; /* the server is at this host: what it asked went over the loopback device */
 	bool unknown; /* nothing more was learned of it, and no failure is known */
-	struct event_owner owner;
+	const struct event_owner *owner; /* NULL: not known */
 	/* who asked another server for it, as the one that was asked is a forwarder (dnsmasq, a stub) */
 	struct lookup_upstream {
 		__u8 how; /* enum lookup_upstream_how */
 		__u8 rcode; /* valid with LOOKUP_UPSTREAM_ANSWERED */
 		__u32 queries;
 		__u8 server[EVENT_ADDRESS_SIZE]; /* the last one that it asked */
-		struct event_owner owner;
+		const struct event_owner *owner; /* NULL: not known */
 	} upstream;
 
 	__u8 client[EVENT_ADDRESS_SIZE];

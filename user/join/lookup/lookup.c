@@ -57,7 +57,6 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 		.cookie = lookup->cookie,
 		.netns = lookup->netns,
 		.live = lookup->live,
-		.owner_known = lookup->owner_known,
 		.at_home = lookup->at_home,
 		.owner = lookup->owner,
 	};
@@ -65,6 +64,7 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 			   lookup->answer_ns + SILENCE_NS > now_ns &&
 			   (slot->answered & ADDRESSES & ~slot->without);
 
+	owners_set(join->owners, &lookup->upstream.owner, NULL);
 	memcpy(fresh.client, lookup->client, sizeof(fresh.client));
 	memcpy(fresh.name, lookup->name, sizeof(fresh.name));
 	*lookup = fresh;
@@ -322,7 +322,7 @@ static void note_forwarded(struct join *join, struct lookup_slot *slot)
 	upstream = &asking->lookup.upstream;
 	upstream->how = LOOKUP_UPSTREAM_ASKED;
 	upstream->queries++;
-	upstream->owner = slot->lookup.owner;
+	owners_set(join->owners, &upstream->owner, slot->lookup.owner);
 	memcpy(upstream->server, slot->lookup.server, sizeof(upstream->server));
 }
 

@@ -11,6 +11,9 @@
  * ended waits for whoever is to judge it, lookup_next().
  */
 
+#define LOOKUPS_MAX 4096
+#define LOOKUP_ASKERS 8192 /* sockets whose owner is known; a power of two */
+#define OWNERS_OF_LOOKUPS (LOOKUP_ASKERS + 2 * LOOKUPS_MAX)
 #define LOOKUP_EVIDENCE 8
 #define LOOKUP_COPIES_OF 16 /* of so many last datagrams of DNS and ICMP a copy is recognised */
 

@@ -21,8 +21,7 @@
  * business: a server that fails is one of several, and a name that does not exist is no fault.
  */
 
-#define COOKIES 8192 /* a power of two */
-#define PORTS 8192
+#define PORTS 8192 /* a power of two */
 
 struct asker {
 	__u64 cookie; /* 0: none */
@@ -37,7 +36,7 @@ struct port_use {
 };
 
 struct lookup_askers {
-	struct asker cookies[COOKIES];
+	struct asker cookies[LOOKUP_ASKERS];
 	struct port_use ports[PORTS];
 };
 
@@ -54,7 +53,7 @@ void lookup_askers_free(struct lookup_askers *askers)
 
 static struct asker *asker_at(struct join *join, __u64 cookie)
 {
-	return &join->lookups->askers->cookies[hash_mix(0, cookie) & (COOKIES - 1)];
+	return &join->lookups->askers->cookies[hash_mix(0, cookie) & (LOOKUP_ASKERS - 1)];
 }
 
 static struct port_use *port_at(struct join *join, __u32 place, const __u8 *address, __u16 port,

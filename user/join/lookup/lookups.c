@@ -11,8 +11,6 @@
 #include "util/address.h"
 #include "util/array.h"
 
-#define LOOKUPS_MAX 4096
-
 bool lookup_is_copy(struct join *join, const struct event *event)
 {
 	struct lookups *lookups = join->lookups;
@@ -118,7 +116,11 @@ struct lookup_slot *lookups_find_asker(struct lookups *lookups, const struct loo
 
 void lookup_release(struct join *join, const struct lookup *lookup)
 {
-	TAILQ_INSERT_HEAD(&join->lookups->free, (struct lookup_slot *)lookup, by_time);
+	struct lookup_slot *slot = (struct lookup_slot *)lookup;
+
+	owners_set(join->owners, &slot->lookup.owner, NULL);
+	owners_set(join->owners, &slot->lookup.upstream.owner, NULL);
+	TAILQ_INSERT_HEAD(&join->lookups->free, slot, by_time);
 }
 
 struct lookup_slot *lookup_next(struct join *join)
@@ -219,20 +221,21 @@ static struct lookup_slot *evict(struct join *join)
 
 	if (slot) {
 		lookups_unlink(lookups, slot);
-		return slot;
+		lookup_release(join, &slot->lookup);
+	} else {
+		join->counters.evicted++;
+		slot = TAILQ_FIRST(&lookups->waiting);
+		if (!slot)
+			return NULL;
+		lookup_drop(join, slot);
 	}
-	join->counters.evicted++;
-	slot = TAILQ_FIRST(&lookups->waiting);
-	if (!slot)
-		return NULL;
-	lookup_drop(join, slot);
 	slot = TAILQ_FIRST(&lookups->free);
 	if (slot)
 		TAILQ_REMOVE(&lookups->free, slot, by_time);
 	return slot;
 }
 
-static void set_from(struct lookup_slot *slot, const struct lookup_from *from)
+static void set_from(struct join *join, struct lookup_slot *slot, const struct lookup_from *from)
 {
 	struct lookup *lookup = &slot->lookup;
 
@@ -244,9 +247,7 @@ static void set_from(struct lookup_slot *slot, const struct lookup_from *from)
 	lookup->cookie = from->cookie;
 	lookup->netns = from->netns;
 	lookup->at_home = from->at_home;
-	lookup->owner_known = from->owner;
-	if (from->owner)
-		lookup->owner = *from->owner;
+	owners_set(join->owners, &lookup->owner, from->owner);
 }
 
 struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *from,
@@ -268,7 +269,7 @@ struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *fr
 	memcpy(slot->lookup.client, client, EVENT_ADDRESS_SIZE);
 	memcpy(slot->lookup.name, name, strlen(name) + 1);
 	slot->lookup.started_ns = started_ns;
-	set_from(slot, from);
+	set_from(join, slot, from);
 	hash_add(&lookups->by_name, name_key(from->asker, client, name), index_of(lookups, slot));
 	if (from->asker)
 		hash_add(&lookups->by_wish, wish_key(name), index_of(lookups, slot));

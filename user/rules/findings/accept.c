@@ -174,7 +174,7 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 	if (opening && listener)
 		words_party_listener(finding, listener, "listener");
 	if (listener && fails)
-		words_check_starved(view, finding, &listener->accept_owner, listener->accept_error);
+		words_check_starved(view, finding, listener->accept_owner, listener->accept_error);
 	check = words_check(view, finding, netns_of(view));
 	text_add(&check.run, "ss -ltnp 'sport = :%u'", port);
 	words_check_end(&check, "Recv-Q is the queue now, Send-Q its maximum");

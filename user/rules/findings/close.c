@@ -84,7 +84,7 @@ static void tell_leak(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
-	words_owner(&what, &kept->owner);
+	words_owner(&what, kept->owner);
 	text_add(&what, " keeps ");
 	add_connections(&what, view);
 	text_add(&what, " that the other side has closed (CLOSE_WAIT)");
@@ -108,10 +108,10 @@ static void tell_leak(const struct view *view, struct finding *finding)
 	check_sockets(view, finding, "close-wait",
 		      "its connections; Recv-Q counts what it has not read");
 	check = words_check(view, finding, 0);
-	text_add(&check.run, "grep 'open files' /proc/%u/limits", kept->owner.tgid);
+	text_add(&check.run, "grep 'open files' /proc/%u/limits", kept->owner->tgid);
 	words_check_end(&check,
 			"how many descriptors it may have; ls /proc/%u/fd | wc -l counts them",
-			kept->owner.tgid);
+			kept->owner->tgid);
 }
 
 const struct rule rule_close_wait_leak = {
@@ -145,7 +145,7 @@ static void tell_fin_wait(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	words_owner(&what, &kept->owner);
+	words_owner(&what, kept->owner);
 	text_add(&what, " has shut down its side of ");
 	add_connections(&what, view);
 	text_add(&what, " and the other side does not close (FIN_WAIT2)");

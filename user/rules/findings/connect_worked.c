@@ -88,7 +88,7 @@ static void tell_full_queue(const struct view *view, struct finding *finding)
 	if (listener)
 		words_party_listener(finding, listener, "listener");
 	if (listener && look_accept_fails(view, listener))
-		words_check_starved(view, finding, &listener->accept_owner, listener->accept_error);
+		words_check_starved(view, finding, listener->accept_owner, listener->accept_error);
 	check = words_check(view, finding, opening->full.netns);
 	text_add(&check.run, "ss -ltnp 'sport = :%u'",
 		 listener ? listener->tuple.local_port : opening->tuple.remote_port);
