@@ -181,6 +181,31 @@ def test_forwarder(names, watch, family):
         assert [party["role"] for party in found["related"]] == ["resolver"], describe([found])
 
 
+def test_strangers_who_ask_for_the_same_name(names, watch, family):
+    """Beside the forwarder's client another process asks another server, and a container asks it, too: no forwarder is either."""
+    if names.place.kind != "lo":
+        pytest.skip("the forwarder is beside its client")
+    here, far, contained = names.place.address(family), names.lab.link(), names.lab.link()
+    gateway = names.lab.host.address(family)  # of the last link
+    for ns in (far, names.lab.host):
+        ns.nft("input", f"iifname {ns.device} udp dport 53 drop")
+    names.serve(here, f"--server={far.address(family)}")
+    agent = watch()
+    asked = [here, far.address(family), gateway]
+    argv = [names.lab.host.command(*names.etc(here), sys.executable, "-c", GLIBC, "far.example")]
+    argv += [ns.command(sys.executable, "-c", RAW, to, "far.example", "2", "1")
+             for ns, to in zip((names.lab.host, contained), asked[1:])]
+    running = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in argv]
+    for client in running:
+        client.wait(PATIENCE_S)
+    if not hasattr(agent, "pid"):
+        return
+    found = [agent.wait_for(PATIENCE_S, finding="dns-no-answer", state="pending", remote=(to, 53)) for to in asked]
+    assert ["dnsmasq[" in pending["cause"] for pending in found] == [True, False, False], describe(found)
+    assert len(agent.findings(state="pending")) == 3, describe(agent.findings())
+    agent.stop()
+
+
 def test_run(names, needs_agent):
     """run tells of its command's lookups, and of nobody else's."""
     there = names.place.address(4)

@@ -242,14 +242,16 @@ static void handle_syscall(struct join *join, const struct event *event)
 static void handle_snapshot(struct join *join, const struct event *event)
 {
 	join->lookups->owner_taken = false;
-	if (event->snapshot.tuple.protocol == IPPROTO_UDP)
+	if (event->snapshot.tuple.protocol == IPPROTO_UDP) {
+		lookup_note_holder(join, event);
 		datagram_owner(join, event);
-	else if (event->snapshot.state == TCP_STATE_LISTEN)
+	} else if (event->snapshot.state == TCP_STATE_LISTEN) {
 		listener_snapshot(join, event);
-	else if (event->snapshot.state == TCP_STATE_SYN_SENT && judges(join))
+	} else if (event->snapshot.state == TCP_STATE_SYN_SENT && judges(join)) {
 		opening_snapshot(join, event);
-	else if (judges(join))
+	} else if (judges(join)) {
 		standing_snapshot(join, event);
+	}
 	if (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP && judges(join))
 		attempt_look(join, event);
 }

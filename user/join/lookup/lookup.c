@@ -76,6 +76,7 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 	slot->early = false; /* what was told early has ended, and is in no queue */
 	slot->asked_by = NULL;
 	slot->forwarded = false;
+	slot->doubted = false;
 	slot->evidence_count = 0;
 	slot->evidence_omitted = 0;
 	lookups_move(join->lookups, slot, LOOKUP_WAITING);
@@ -231,6 +232,7 @@ void lookup_run_timers(struct join *join, __u64 now_ns)
 		__u64 deadline_ns = deadline_of(join, slot);
 
 		next = TAILQ_NEXT(slot, by_time);
+		lookup_doubt_forwarder(join, slot, now_ns);
 		if (deadline_ns <= now_ns)
 			lookup_tell(join, slot, slot->failed_ns ? slot->failed_ns : deadline_ns);
 		else if (is_told_early(join, slot, now_ns))
@@ -290,54 +292,6 @@ static void note_query(struct lookup_slot *slot, const struct packet *packet, __
 	memcpy(lookup->server, packet->destination, sizeof(lookup->server));
 }
 
-/* ---- forwarders ---- */
-
-/* Whose wish it serves, while that waits. */
-static struct lookup_slot *asker_of(const struct lookup_slot *slot)
-{
-	struct lookup_slot *asking = slot->asked_by;
-
-	return asking && asking->queued == LOOKUP_WAITING &&
-			       asking->lookup.started_ns == slot->asked_by_started_ns ?
-		       asking :
-		       NULL;
-}
-
-/*
- * A forwarder asks another server what it was asked itself: its trouble is that of the lookup it
- * serves, and told with that.
- */
-static void note_forwarded(struct join *join, struct lookup_slot *slot)
-{
-	struct lookup_slot *asking = asker_of(slot);
-	struct lookup_upstream *upstream;
-
-	if (!asking)
-		asking = lookups_find_asker(join->lookups, slot);
-	if (!asking)
-		return;
-	slot->asked_by = asking;
-	slot->asked_by_started_ns = asking->lookup.started_ns;
-	slot->forwarded = true;
-	upstream = &asking->lookup.upstream;
-	upstream->how = LOOKUP_UPSTREAM_ASKED;
-	upstream->queries++;
-	owners_set(join->owners, &upstream->owner, slot->lookup.owner);
-	memcpy(upstream->server, slot->lookup.server, sizeof(upstream->server));
-}
-
-static void note_upstream(struct lookup_slot *slot, enum lookup_upstream_how how, __u8 rcode)
-{
-	struct lookup_slot *asking = asker_of(slot);
-
-	if (!asking)
-		return;
-	asking->lookup.upstream.how = how;
-	asking->lookup.upstream.rcode = rcode;
-	memcpy(asking->lookup.upstream.server, slot->lookup.server,
-	       sizeof(asking->lookup.upstream.server));
-}
-
 void lookup_take_query(struct join *join, const struct event *event, const struct dns *dns,
 		       const struct lookup_from *from)
 {
@@ -354,6 +308,8 @@ void lookup_take_query(struct join *join, const struct event *event, const struc
 	    (is_whole(slot) || slot->lookup.asked_ns + SILENCE_NS <= now_ns))
 		begin_again(join, slot, now_ns);
 	note_query(slot, packet, dns->type, now_ns);
+	slot->query_id = dns->id;
+	slot->reach = from->reach;
 	slot->seen_ns = now_ns;
 	lookups_set_failed(join->lookups, slot, 0);
 	if (slot->queued == LOOKUP_WAITING) /* asked again, elsewhere or once more */
@@ -362,7 +318,7 @@ void lookup_take_query(struct join *join, const struct event *event, const struc
 	if (slot->lookup.queries == 1)
 		lookup_fold_denied(join, slot);
 	if (from->asker)
-		note_forwarded(join, slot);
+		lookup_note_forwarded(join, slot);
 }
 
 /* The answer did not fit. What of it came may be of use, but nobody may rely on it (RFC 2181 9). */
@@ -415,7 +371,7 @@ void lookup_take_answer(struct join *join, struct lookup_slot *slot, const struc
 	slot->seen_ns = now_ns;
 	lookup->answer_ns = now_ns;
 	memcpy(lookup->server, packet->source, sizeof(lookup->server));
-	note_upstream(slot, LOOKUP_UPSTREAM_ANSWERED, dns->rcode);
+	lookup_note_upstream(slot, LOOKUP_UPSTREAM_ANSWERED, dns->rcode);
 	if (dns->truncated && slot->queued == LOOKUP_WAITING) {
 		take_truncated(join, slot, now_ns);
 		return;
@@ -487,7 +443,7 @@ void lookup_note_unreachable(struct lookup_slot *slot, const struct event *event
 	slot->seen_ns = event->head.ts_ns;
 	slot->lookup.icmp_code = packet->icmp_code;
 	memcpy(slot->lookup.sender, packet->source, sizeof(slot->lookup.sender));
-	note_upstream(slot, LOOKUP_UPSTREAM_UNREACHABLE, 0);
+	lookup_note_upstream(slot, LOOKUP_UPSTREAM_UNREACHABLE, 0);
 	lookup_add_evidence(slot, &evidence);
 }
 

@@ -19,6 +19,18 @@
 
 enum lookup_queued { LOOKUP_WAITING, LOOKUP_WORKED, LOOKUP_DATAGRAM, LOOKUP_ENDED };
 
+enum lookup_reach_how {
+	REACH_AWAY, /* to no namespace of this host that is known */
+	REACH_NETNS,
+	REACH_BEYOND, /* out of that namespace, into another one of this host, it is not known which */
+};
+
+/* How far a query was seen to go. */
+struct lookup_reach {
+	__u8 how; /* enum lookup_reach_how */
+	__u32 netns;
+};
+
 /* Who asks; all zeros of a capture, which knows addresses alone. */
 struct lookup_from {
 	__u64 asker; /* one number for all that a process asks */
@@ -27,7 +39,7 @@ struct lookup_from {
 	__u32 place; /* namespace of the hook that saw it */
 	bool at_home; /* over the loopback device */
 	bool foreign; /* not of a process that is known: followed, never told */
-	bool leaves; /* seen on its way out of this namespace: nobody in it is asked */
+	struct lookup_reach reach;
 	const struct event_owner *owner; /* NULL: not known */
 };
 
@@ -39,8 +51,10 @@ struct lookup_slot {
 	__u64 asked_by_started_ns; /* and that is still the same */
 	__u32 place; /* namespace of the hook that saw it begin */
 	bool foreign;
-	bool leaves;
 	bool forwarded; /* it is, or was, a forwarder's query for another one */
+	bool doubted; /* .. and who holds its asker's port 53 was asked for */
+	__u16 query_id; /* of the last query */
+	struct lookup_reach reach; /* .. and where that was last seen to go */
 	bool early; /* it is told early, or was */
 	bool in_early;
 	TAILQ_ENTRY(lookup_slot) by_early;
@@ -81,6 +95,16 @@ struct datagram_drop {
 	struct evidence evidence;
 };
 
+/* A process with a socket at port 53. */
+struct lookup_holder {
+	__u64 seen_ns; /* 0: none */
+	__u32 netns;
+	__u32 tgid;
+	__u32 ppid;
+	__u8 address[EVENT_ADDRESS_SIZE]; /* or any */
+};
+
+#define LOOKUP_HOLDERS 64 /* the last ones that were seen */
 #define DATAGRAM_DROPS 8 /* each is asked for by the next record of its task */
 
 struct lookups {
@@ -108,6 +132,9 @@ struct lookups {
 	size_t met_next;
 	bool owners_wanted; /* of datagrams, and not asked for yet */
 	bool owner_taken; /* by the last record of a UDP socket */
+	struct lookup_holder holders[LOOKUP_HOLDERS];
+	size_t holders_next;
+	__u64 looked_ns; /* at all UDP sockets, last */
 	struct copy_past past[LOOKUP_COPIES_OF];
 	__u32 past_next;
 };
@@ -118,8 +145,7 @@ void lookups_free(struct lookups *lookups);
 
 struct lookup_slot *lookups_find(struct lookups *lookups, __u64 asker, const __u8 *client,
 				 const char *name);
-/* The youngest other one of that name that waits, of whom @slot may be the forwarder; NULL none. */
-struct lookup_slot *lookups_find_asker(struct lookups *lookups, const struct lookup_slot *slot);
+__u64 lookups_wish_key(const char *name);
 /* NULL: every one waits to be told. */
 struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *from,
 				 const __u8 *client, const char *name, __u64 started_ns,
@@ -184,6 +210,20 @@ void lookup_forget_expansions(struct join *join, struct lookup_slot *mine);
  * NULL none.
  */
 struct lookup_slot *lookup_find_untold(struct join *join, const struct lookup_slot *mine);
+
+/* ---- lookup_forward.c: forwarders ---- */
+
+/* Where the query of a hook goes. */
+struct lookup_reach lookup_reach_of(const struct join *join, const struct event *event);
+/* A query that was seen before, maybe translated since, is seen on its way. */
+void lookup_passes(struct join *join, const struct event *event, const struct dns *dns);
+void lookup_note_holder(struct join *join, const struct event *event); /* of a UDP socket */
+/* @slot asks: maybe for another one, whose it then is. */
+void lookup_note_forwarded(struct join *join, struct lookup_slot *slot);
+/* What came of @slot's query, for the one that it serves, if any. */
+void lookup_note_upstream(struct lookup_slot *slot, enum lookup_upstream_how how, __u8 rcode);
+/* Before a forwarder's trouble is passed over: is it one? Asks who holds the port, where it matters. */
+void lookup_doubt_forwarder(struct join *join, struct lookup_slot *slot, __u64 now_ns);
 
 /* ---- lookup_tcp.c: after a truncated answer ---- */
 

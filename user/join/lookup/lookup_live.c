@@ -125,7 +125,7 @@ static bool find_from(struct join *join, const struct event *event, struct looku
 	*from = (struct lookup_from){
 		.place = event->head.netns,
 		.at_home = event->head.flags & EVENT_F_LOOPBACK,
-		.leaves = (event->head.flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)) == EVENT_F_OUT,
+		.reach = lookup_reach_of(join, event),
 	};
 	if (!cookie) {
 		from->foreign = true;
@@ -146,7 +146,9 @@ static bool find_from(struct join *join, const struct event *event, struct looku
 	return true;
 }
 
-static void take_query(struct join *join, const struct event *event, const struct dns *dns)
+/* @again: it was seen before. */
+static void take_query(struct join *join, const struct event *event, const struct dns *dns,
+		       bool again)
 {
 	const struct packet *packet = &event->packet;
 	struct lookup_from from;
@@ -154,9 +156,12 @@ static void take_query(struct join *join, const struct event *event, const struc
 	__u64 key;
 
 	/* there the cookie is the receiver's; the sender was seen on its way out */
-	if (event->head.vantage == VANTAGE_CGROUP_IN || !dns->recursive ||
-	    !find_from(join, event, &from))
+	if (event->head.vantage == VANTAGE_CGROUP_IN || !dns->recursive)
 		return;
+	if (again || !find_from(join, event, &from)) {
+		lookup_passes(join, event, dns);
+		return;
+	}
 	lookup_take_query(join, event, dns, &from);
 	datagram_query_sent(join, from.asker);
 	use = port_at(join, from.place, packet->source, packet->source_port, &key);
@@ -185,16 +190,17 @@ static void take_answer(struct join *join, const struct event *event, const stru
 static void take_message(struct join *join, const struct event *event, size_t at)
 {
 	const struct packet *packet = &event->packet;
-	bool query = lookup_is_query(packet), answer = lookup_is_answer(packet);
+	bool query = lookup_is_query(packet), answer = lookup_is_answer(packet), again;
 	struct dns dns;
 
 	if ((!query && !answer) || at >= event->bytes_captured ||
 	    !dns_parse(event->bytes + at, event->bytes_captured - at, &dns) ||
-	    dns.response != answer || lookup_is_copy(join, event))
+	    dns.response != answer)
 		return;
+	again = lookup_is_copy(join, event);
 	if (query)
-		take_query(join, event, &dns);
-	else
+		take_query(join, event, &dns, again);
+	else if (!again)
 		take_answer(join, event, &dns);
 }
 

@@ -66,7 +66,7 @@ static __u64 name_key(__u64 asker, const __u8 *client, const char *name)
 	return hash_bytes(asker ? asker : address_hash(client), name, strlen(name));
 }
 
-static __u64 wish_key(const char *name)
+__u64 lookups_wish_key(const char *name)
 {
 	return hash_bytes(0, name, strlen(name));
 }
@@ -82,34 +82,6 @@ struct lookup_slot *lookups_find(struct lookups *lookups, __u64 asker, const __u
 		if (slot->asker == asker && (asker || address_equal(slot->lookup.client, client)) &&
 		    !strcmp(slot->lookup.name, name))
 			return slot;
-	}
-	return NULL;
-}
-
-/*
- * Does @server's side of @asking lie on this host, so that @slot may be its query elsewhere? It went
- * over lo, came from another machine, or from another namespace.
- */
-static bool may_forward(const struct lookup_slot *slot, const struct lookup_slot *asking)
-{
-	return asking->asker != slot->asker && asking->queued == LOOKUP_WAITING &&
-	       asking->asked_by != slot &&
-	       (asking->lookup.at_home || (asking->foreign && !asking->leaves) ||
-		asking->lookup.netns != slot->lookup.netns) &&
-	       !address_equal(asking->lookup.server, slot->lookup.server) &&
-	       !strcmp(asking->lookup.name, slot->lookup.name);
-}
-
-#define WISHES_LOOKED_AT 16 /* of one name at one time; more of them are one to this purpose */
-
-struct lookup_slot *lookups_find_asker(struct lookups *lookups, const struct lookup_slot *slot)
-{
-	__u32 i = hash_first(&lookups->by_wish, wish_key(slot->lookup.name));
-
-	for (int n = 0; i != HASH_END && n < WISHES_LOOKED_AT; n++) {
-		if (may_forward(slot, &lookups->slots[i]))
-			return &lookups->slots[i];
-		i = hash_next(&lookups->by_wish, i);
 	}
 	return NULL;
 }
@@ -242,7 +214,7 @@ static void set_from(struct join *join, struct lookup_slot *slot, const struct l
 	slot->asker = from->asker;
 	slot->place = from->place;
 	slot->foreign = from->foreign;
-	slot->leaves = from->leaves;
+	slot->reach = from->reach;
 	lookup->live = from->asker;
 	lookup->cookie = from->cookie;
 	lookup->netns = from->netns;
@@ -272,7 +244,7 @@ struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *fr
 	set_from(join, slot, from);
 	hash_add(&lookups->by_name, name_key(from->asker, client, name), index_of(lookups, slot));
 	if (from->asker)
-		hash_add(&lookups->by_wish, wish_key(name), index_of(lookups, slot));
+		hash_add(&lookups->by_wish, lookups_wish_key(name), index_of(lookups, slot));
 	enqueue(lookups, slot, queued);
 	return slot;
 }
