@@ -13,8 +13,9 @@
 /* BPF_PROG() gives every program its ctx, used or not */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 
-/* Of a task that is in a system call: which one. */
+/* Of a task that is in a system call: which one. SYSCALL_FUNCTION: how its function's name begins. */
 #if defined(__TARGET_ARCH_x86)
+#define SYSCALL_FUNCTION "__x64_sys_"
 #define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
 #define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, orig_ax)
 #define SYSCALL_NUMBER_CONNECT 42 /* of 32-bit programs this is pipe(): it opens no connection */
@@ -24,6 +25,7 @@
 #define SYSCALL_NUMBER_SENDMSG 46
 #define SYSCALL_NUMBER_SENDMMSG 307
 #elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_FUNCTION "__arm64_sys_"
 #define SYSCALL_NUMBER(regs) ((regs)->syscallno)
 #define SYSCALL_NUMBER_READ(regs) BPF_CORE_READ(regs, syscallno)
 #define SYSCALL_NUMBER_CONNECT 203

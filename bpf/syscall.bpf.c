@@ -296,41 +296,54 @@ static __always_inline int syscall_return(enum event_syscall which, long ret, bo
 	return syscall_emit_open(&call, which == SYSCALL_BIND ? OPEN_BIND : OPEN_ACCEPT);
 }
 
-SEC("tracepoint/syscalls/sys_exit_connect")
-int on_connect(struct trace_event_raw_sys_exit *ctx)
+/*
+ * Each call twice, of which user space loads one (attach/exits.h): where its function returns, which nobody
+ * else passes, or at its trace event, for which every system call of the host goes a longer way.
+ */
+#define SYSCALL_EXIT(name, function)                                    \
+	SEC("tracepoint/syscalls/sys_exit_" #name)                      \
+	int on_##name(struct trace_event_raw_sys_exit *ctx)             \
+	{                                                               \
+		return function(ctx->ret);                              \
+	}                                                               \
+                                                                        \
+	SEC("fexit/" SYSCALL_FUNCTION #name)                            \
+	int BPF_PROG(exit_##name, const struct pt_regs *regs, long ret) \
+	{                                                               \
+		return function(ret);                                   \
+	}
+
+static __always_inline int syscall_return_connect(long ret)
 {
-	return syscall_return(SYSCALL_CONNECT, ctx->ret, false);
+	return syscall_return(SYSCALL_CONNECT, ret, false);
 }
 
-SEC("tracepoint/syscalls/sys_exit_bind")
-int on_bind(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int syscall_return_bind(long ret)
 {
-	return syscall_return(SYSCALL_BIND, ctx->ret, knobs.follow);
+	return syscall_return(SYSCALL_BIND, ret, knobs.follow);
 }
 
-SEC("tracepoint/syscalls/sys_exit_listen")
-int on_listen(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int syscall_return_listen(long ret)
 {
-	return syscall_return(SYSCALL_LISTEN, ctx->ret, false);
+	return syscall_return(SYSCALL_LISTEN, ret, false);
 }
 
-SEC("tracepoint/syscalls/sys_exit_socket")
-int on_socket(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int syscall_return_socket(long ret)
 {
-	return syscall_return(SYSCALL_SOCKET, ctx->ret, false);
+	return syscall_return(SYSCALL_SOCKET, ret, false);
 }
 
-SEC("tracepoint/syscalls/sys_exit_accept")
-int on_accept(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int syscall_return_accept(long ret)
 {
-	return syscall_return(SYSCALL_ACCEPT, ctx->ret, knobs.accepts);
+	return syscall_return(SYSCALL_ACCEPT, ret, knobs.accepts);
 }
 
-SEC("tracepoint/syscalls/sys_exit_accept4")
-int on_accept4(struct trace_event_raw_sys_exit *ctx)
-{
-	return syscall_return(SYSCALL_ACCEPT, ctx->ret, knobs.accepts);
-}
+SYSCALL_EXIT(connect, syscall_return_connect)
+SYSCALL_EXIT(bind, syscall_return_bind)
+SYSCALL_EXIT(listen, syscall_return_listen)
+SYSCALL_EXIT(socket, syscall_return_socket)
+SYSCALL_EXIT(accept, syscall_return_accept)
+SYSCALL_EXIT(accept4, syscall_return_accept)
 
 /* ---- what could not be sent ---- */
 
@@ -463,20 +476,6 @@ static __always_inline int syscall_return_send(long ret)
 	return syscall_emit_send(&call);
 }
 
-SEC("tracepoint/syscalls/sys_exit_sendto")
-int on_sendto(struct trace_event_raw_sys_exit *ctx)
-{
-	return syscall_return_send(ctx->ret);
-}
-
-SEC("tracepoint/syscalls/sys_exit_sendmsg")
-int on_sendmsg(struct trace_event_raw_sys_exit *ctx)
-{
-	return syscall_return_send(ctx->ret);
-}
-
-SEC("tracepoint/syscalls/sys_exit_sendmmsg")
-int on_sendmmsg(struct trace_event_raw_sys_exit *ctx)
-{
-	return syscall_return_send(ctx->ret);
-}
+SYSCALL_EXIT(sendto, syscall_return_send)
+SYSCALL_EXIT(sendmsg, syscall_return_send)
+SYSCALL_EXIT(sendmmsg, syscall_return_send)

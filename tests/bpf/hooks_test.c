@@ -5,6 +5,9 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
+#include <bpf/bpf.h>
+
+#include "attach/exits.h"
 #include "attach/features.h"
 
 static void check_hooks(const struct attach *attach, const char *const *left_out)
@@ -97,6 +100,43 @@ static void test_each_hook_can_be_left_out(void **state)
 	lab_leave(lab);
 }
 
+static bool holds_program(const char *name)
+{
+	for (int fd = 0; fd < 1024; fd++) {
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+		char path[32], is[32] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, is, sizeof(is) - 1) > 0 &&
+		    strcmp(is, "anon_inode:bpf-prog") == 0 &&
+		    !bpf_obj_get_info_by_fd(fd, &info, &size) && strcmp(info.name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where their functions return, or at their trace events, as the kernel can: never both. */
+static void test_system_calls_are_told_one_way(void **state)
+{
+	struct lab *lab = lab_enter();
+	struct features features;
+	bool at_functions;
+
+	(void)state;
+	assert_int_equal(features_open(&features), 0);
+	at_functions = exits_attach(&features);
+	features_close(&features);
+	print_message("system calls are told at their %s\n",
+		      at_functions ? "functions" : "trace events");
+	lab_start(lab, (struct attach_options){ .ring_bytes = LAB_RING_BYTES });
+	assert_int_equal(holds_program("exit_connect"), at_functions);
+	assert_int_equal(holds_program("exit_accept4"), at_functions);
+	assert_int_equal(holds_program("on_connect"), !at_functions);
+	assert_int_equal(holds_program("on_accept4"), !at_functions);
+	lab_leave(lab);
+}
+
 static void test_unknown_hook_is_refused(void **state)
 {
 	static const char *const names[] = { "state", "no-such-hook", NULL };
@@ -135,7 +175,8 @@ static void test_probe_finds_everything_here(void **state)
 		if (!checks[i].ok)
 			print_message("%s: %s\n", checks[i].name, checks[i].detail);
 		assert_true(checks[i].ok || !checks[i].needed);
-		assert_true(checks[i].ok || features_kernel_version() < KERNEL(6, 10));
+		assert_true(checks[i].ok || features_kernel_version() < KERNEL(6, 10) ||
+			    strcmp(checks[i].name, "function exits") == 0);
 		assert_true(checks[i].detail[0] != '\0');
 		assert_true(!checks[i].hint == checks[i].ok);
 	}
@@ -147,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_hook_attaches),
 		cmocka_unit_test(test_each_hook_can_be_left_out),
+		cmocka_unit_test(test_system_calls_are_told_one_way),
 		cmocka_unit_test(test_unknown_hook_is_refused),
 		cmocka_unit_test(test_missing_capabilities_are_refused),
 		cmocka_unit_test(test_probe_finds_everything_here),

@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -18,6 +16,7 @@
 #include "attach/features.h"
 #include "attach/hooks.h"
 #include "attach/interfaces.h"
+#include "attach/load.h"
 #include "attach/probe.h"
 #include "attach/tracefs.h"
 #include "knobs.h"
@@ -26,32 +25,6 @@
 #include "util/descriptors.h"
 #include "util/log.h"
 #include "util/own.h"
-
-#define HOOKS_MAX 32
-#define LOAD_LOG_BYTES (64 << 10) /* of the verifier; only a refused program's is written */
-
-#define UNUSED_ENTRIES 64 /* of maps that are allocated whole: 5 MB when they are in use */
-
-/* design.md, promise 3: data is told of as pending after its third retransmission timeout */
-#define RETRANSMIT_FLOOR 3
-/* As the threshold loss-percent: what is below no rule tells. */
-#define LOSS_FLOOR_PERCENT 2
-
-struct hook {
-	struct bpf_program *programs[HOOK_PROGRAMS_MAX];
-	struct bpf_link *links[HOOK_PROGRAMS_MAX];
-	const char *why_refused; /* NULL: try to load it */
-};
-
-struct attach {
-	struct attach_options options;
-	struct sockwhy *skeleton;
-	struct hook hooks[HOOKS_MAX];
-	struct attach_hook list[HOOKS_MAX];
-	char why[HOOKS_MAX][96];
-	struct interfaces *interfaces;
-	int cpus;
-};
 
 static int print_debug(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -65,234 +38,6 @@ static int print_debug(enum libbpf_print_level level, const char *format, va_lis
 	line[length] = '\0';
 	log_debug("%s", line);
 	return 0;
-}
-
-/* ---- which hooks ---- */
-
-static void set_state(struct attach *attach, size_t i, enum event_hook_state state, int error,
-		      const char *why)
-{
-	struct attach_hook *hook = &attach->list[i];
-
-	hook->state = state;
-	hook->error = error;
-	hook->why = NULL;
-	if (why) {
-		snprintf(attach->why[i], sizeof(attach->why[i]), "%s", why);
-		hook->why = attach->why[i];
-	}
-}
-
-/* A tp_btf program needs the tracepoint of its section's name. */
-static bool has_tracepoints(const struct features *features, const struct hook *hook)
-{
-	char name[64];
-
-	for (size_t p = 0; p < HOOK_PROGRAMS_MAX && hook->programs[p]; p++) {
-		const char *section = bpf_program__section_name(hook->programs[p]);
-
-		snprintf(name, sizeof(name), "btf_trace_%s", strchr(section, '/') + 1);
-		if (!features_has_typedef(features, name))
-			return false;
-	}
-	return true;
-}
-
-static bool is_left_out(const struct attach_options *options, const char *name)
-{
-	for (size_t i = 0; options->left_out && options->left_out[i]; i++)
-		if (strcmp(options->left_out[i], name) == 0)
-			return true;
-	return false;
-}
-
-static bool is_usable(const struct attach_hook *hook)
-{
-	return hook->state == HOOK_DETACHED;
-}
-
-/* Decides what to load: afterwards a hook is HOOK_DETACHED (to be loaded), missing or left out. */
-static int choose_hooks(struct attach *attach, const struct features *features)
-{
-	int tcx = hooks_find("tcx"), clsact = hooks_find("clsact");
-	int send = hooks_find("send"), syscall_send = hooks_find("syscall-send");
-
-	for (size_t i = 0; i < HOOKS_COUNT; i++) {
-		const struct hook_row *row = &HOOKS[i];
-		struct hook *hook = &attach->hooks[i];
-		const char *why;
-
-		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && row->programs[p]; p++) {
-			hook->programs[p] = bpf_object__find_program_by_name(attach->skeleton->obj,
-									     row->programs[p]);
-			if (!hook->programs[p])
-				return log_error_r(-ENOENT, "program %s", row->programs[p]);
-		}
-		attach->list[i].name = row->name;
-		attach->list[i].lost = row->lost;
-		if (hook->why_refused)
-			continue;
-		if (is_left_out(&attach->options, row->name))
-			set_state(attach, i, HOOK_LEFT_OUT, 0, "left out on request");
-		else if (row->unwanted && (why = row->unwanted(&attach->options)))
-			set_state(attach, i, HOOK_LEFT_OUT, 0, why);
-		else if (row->missing && (why = row->missing(features)))
-			set_state(attach, i, HOOK_MISSING, ENOTSUP, why);
-		else if (row->kind == HOOK_BTF && !has_tracepoints(features, hook))
-			set_state(attach, i, HOOK_MISSING, ENOTSUP,
-				  "the kernel has no such tracepoint");
-		else
-			set_state(attach, i, HOOK_DETACHED, 0, NULL);
-	}
-	if (is_usable(&attach->list[tcx]) && is_usable(&attach->list[clsact]))
-		set_state(attach, clsact, HOOK_LEFT_OUT, 0, "not needed beside TC links");
-	if (is_usable(&attach->list[send]) && is_usable(&attach->list[syscall_send]))
-		set_state(attach, syscall_send, HOOK_LEFT_OUT, 0, "not needed beside send");
-	/* two rows may share a program: it is loaded if one of them wants it */
-	for (size_t i = 0; i < HOOKS_COUNT; i++)
-		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
-			bpf_program__set_autoload(attach->hooks[i].programs[p], false);
-	for (size_t i = 0; i < HOOKS_COUNT; i++)
-		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
-			if (is_usable(&attach->list[i]))
-				bpf_program__set_autoload(attach->hooks[i].programs[p], true);
-	return 0;
-}
-
-static bool is_hook_usable(const struct attach *attach, const char *name)
-{
-	return is_usable(&attach->list[hooks_find(name)]);
-}
-
-/* The coarse clocks go on with every jiffy. 0: not known. */
-static __u32 tick_ns(void)
-{
-	struct timespec tick;
-
-	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || tick.tv_sec ? 0 : (__u32)tick.tv_nsec;
-}
-
-static void set_knobs(struct attach *attach, const struct features *features)
-{
-	struct knobs *knobs = (struct knobs *)&attach->skeleton->rodata->knobs;
-	const struct attach_options *options = &attach->options;
-
-	if (getrandom(&knobs->secret, sizeof(knobs->secret), GRND_NONBLOCK) < 0)
-		knobs->secret = (__u64)getpid() << 32 | (__u32)(uintptr_t)attach;
-	knobs->agent_tgid = getpid();
-	knobs->ring_bytes = options->ring_bytes;
-	knobs->has_cookies = features_has_function(features, "bpf_get_socket_ptr_cookie");
-	knobs->has_reset_hook = is_hook_usable(attach, "reset-received");
-	knobs->follow = options->follow;
-	knobs->all_packets = options->all_packets;
-	knobs->accepts = options->accepts;
-	knobs->fins = options->all_packets || options->fins;
-	knobs->flows = options->flows;
-	knobs->retransmit_floor = options->retransmits ? 0 : RETRANSMIT_FLOOR;
-	knobs->tick_ns = tick_ns();
-	knobs->loss_floor_percent = LOSS_FLOOR_PERCENT;
-	knobs->look_closed_ms = options->look_closed_ms;
-	knobs->look_window_ms = options->look_window_ms;
-	knobs->unheard_floor_ms = options->unheard_floor_ms;
-	knobs->snap_bytes =
-		options->snap_bytes < EVENT_SNAP_MAX ? options->snap_bytes : EVENT_SNAP_MAX;
-}
-
-/* ---- loading ---- */
-
-/* The last line of the verifier's log but its statistics says why. */
-static void log_refusal(const char *program, const char *log)
-{
-	const char *end = strstr(log, "\nprocessed ");
-	const char *start = end ? end : log + strlen(log);
-
-	end = start;
-	while (start > log && start[-1] != '\n')
-		start--;
-	log_debug("program %s: %.*s", program, (int)(end - start), start);
-}
-
-/* The hook whose program the verifier refused, by the log it left; -ENOENT none. */
-static int find_refused(const struct attach *attach)
-{
-	for (size_t i = 0; i < HOOKS_COUNT; i++) {
-		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++) {
-			size_t size;
-			const char *log = bpf_program__log_buf(attach->hooks[i].programs[p], &size);
-
-			if (!is_usable(&attach->list[i]) || !log || !log[0])
-				continue;
-			log_refusal(HOOKS[i].programs[p], log);
-			return i;
-		}
-	}
-	return -ENOENT;
-}
-
-static int load_once(struct attach *attach, const struct features *features, char *logs)
-{
-	struct bpf_program *program;
-	int err, refused;
-
-	attach->skeleton = sockwhy__open();
-	if (!attach->skeleton)
-		return -errno;
-	err = choose_hooks(attach, features);
-	if (err)
-		return err;
-	set_knobs(attach, features);
-	bpf_map__set_max_entries(attach->skeleton->maps.ring, attach->options.ring_bytes);
-	if (!attach->options.all_packets) {
-		bpf_map__set_max_entries(attach->skeleton->maps.followed_cookies, UNUSED_ENTRIES);
-		bpf_map__set_max_entries(attach->skeleton->maps.followed_flows, UNUSED_ENTRIES);
-	}
-	bpf_object__for_each_program(program, attach->skeleton->obj)
-	{
-		logs[0] = '\0';
-		bpf_program__set_log_buf(program, logs, LOAD_LOG_BYTES);
-		logs += LOAD_LOG_BYTES;
-	}
-	err = sockwhy__load(attach->skeleton);
-	if (!err)
-		return 0;
-	refused = find_refused(attach);
-	sockwhy__destroy(attach->skeleton);
-	attach->skeleton = NULL;
-	if (refused < 0 || descriptors_or_memory(err))
-		return err;
-	attach->hooks[refused].why_refused = "the kernel refused its program";
-	set_state(attach, refused, HOOK_MISSING, -err, attach->hooks[refused].why_refused);
-	log_debug("hook %s: the kernel refused its program: %s", HOOKS[refused].name,
-		  strerror(-err));
-	return -EAGAIN;
-}
-
-static int load(struct attach *attach)
-{
-	_cleanup_free_ char *logs = malloc(HOOKS_MAX * HOOK_PROGRAMS_MAX * LOAD_LOG_BYTES);
-	struct features features;
-	int err;
-
-	if (!logs)
-		return -ENOMEM;
-	err = features_open(&features);
-	if (descriptors_or_memory(err))
-		return err;
-	if (err) {
-		log_error("the kernel tells no types (BTF)");
-		log_hint(
-			"it needs CONFIG_DEBUG_INFO_BTF, as the kernels of Debian 11 and later have");
-		return err;
-	}
-	/* each round leaves one hook out */
-	do
-		err = load_once(attach, &features, logs);
-	while (err == -EAGAIN);
-	features_close(&features);
-	for (size_t i = 0; attach->skeleton && i < HOOKS_COUNT; i++)
-		for (size_t p = 0; p < HOOK_PROGRAMS_MAX && attach->hooks[i].programs[p]; p++)
-			bpf_program__set_log_buf(attach->hooks[i].programs[p], NULL, 0);
-	return err;
 }
 
 /* Until 5.10 maps count as locked memory, and the usual limit is smaller than the ring. */
@@ -347,7 +92,6 @@ int attach_open(struct attach **out, const struct attach_options *options)
 	struct attach *attach;
 	int err = check_names(options);
 
-	_Static_assert(HOOKS_MAX * HOOK_PROGRAMS_MAX >= 40, "a log for every program");
 	if (err)
 		return err;
 	libbpf_set_print(print_debug);
@@ -360,7 +104,7 @@ int attach_open(struct attach **out, const struct attach_options *options)
 	attach->options = *options;
 	attach->cpus = libbpf_num_possible_cpus();
 	raise_memory_lock();
-	err = load(attach);
+	err = load_programs(attach);
 	if (err) {
 		if (err != -ENOTSUP)
 			explain_load_error(attach, err);
@@ -387,6 +131,7 @@ static int attach_syscall(struct bpf_program *program, int tracefs_fd, struct bp
 	return -errno;
 }
 
+/* @kind: HOOK_BTF of a system call whose function it is attached to, too. */
 static int attach_hook(struct hook *hook, enum hook_kind kind, int tracefs_fd, int cgroup_fd)
 {
 	int err = 0;
@@ -442,19 +187,22 @@ int attach_start(struct attach *attach)
 	attach_clean(dry_run, NULL, NULL);
 	for (size_t i = 0; i < HOOKS_COUNT; i++) {
 		const struct hook_row *row = &HOOKS[i];
+		enum hook_kind kind = row->kind;
 		int err;
 
-		if (!is_usable(&attach->list[i]))
+		if (!load_is_usable(&attach->list[i]))
 			continue;
-		err = attach_hook(&attach->hooks[i], row->kind, tracefs_fd, cgroup_fd);
+		if (kind == HOOK_SYSCALL && attach->at_functions)
+			kind = HOOK_BTF;
+		err = attach_hook(&attach->hooks[i], kind, tracefs_fd, cgroup_fd);
 		if (!err) {
-			set_state(attach, i, HOOK_ATTACHED, 0, NULL);
+			load_set_state(attach, i, HOOK_ATTACHED, 0, NULL);
 			attached++;
 			continue;
 		}
 		detach_hook(&attach->hooks[i]);
-		set_state(attach, i, HOOK_MISSING, -err,
-			  explain_attach_error(row->kind, tracefs_fd, cgroup_fd));
+		load_set_state(attach, i, HOOK_MISSING, -err,
+			       explain_attach_error(kind, tracefs_fd, cgroup_fd));
 		log_debug("hook %s: %s: %s", row->name, attach->list[i].why, strerror(-err));
 		if (!first_error)
 			first_error = err;

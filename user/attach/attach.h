@@ -127,5 +127,5 @@ struct attach_check {
 	const char *hint; /* how to mend it, NULL none */
 };
 
-/* Checks what this kernel and these privileges offer; loads nothing. Returns how many were written. */
+/* Checks what this kernel and these privileges offer; loads nothing that stays. Returns how many were written. */
 size_t attach_probe(struct attach_check *checks, size_t room);

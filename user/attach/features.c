@@ -17,6 +17,7 @@
 
 struct feature {
 	__u32 kind;
+	__u32 id;
 	char name[NAME_SIZE];
 };
 
@@ -40,7 +41,7 @@ static bool is_asked_for(__u32 kind, const char *name)
 	case BTF_KIND_TYPEDEF:
 		return starts_with(name, "btf_trace_");
 	case BTF_KIND_FUNC:
-		return starts_with(name, "bpf_");
+		return starts_with(name, "bpf_") || starts_with(name, FEATURES_SYSCALL);
 	case BTF_KIND_STRUCT:
 		return starts_with(name, "tcx_");
 	case BTF_KIND_ENUM:
@@ -49,7 +50,7 @@ static bool is_asked_for(__u32 kind, const char *name)
 	return false;
 }
 
-static int add_name(struct features *features, __u32 kind, const char *name)
+static int add_name(struct features *features, __u32 kind, __u32 id, const char *name)
 {
 	struct feature *feature;
 
@@ -64,6 +65,7 @@ static int add_name(struct features *features, __u32 kind, const char *name)
 	}
 	feature = &features->list[features->count++];
 	feature->kind = kind;
+	feature->id = id;
 	snprintf(feature->name, sizeof(feature->name), "%s", name);
 	return 0;
 }
@@ -78,7 +80,7 @@ static int add_helpers(struct features *features, const struct btf *btf,
 	int err = 0;
 
 	for (int i = 0; i < btf_vlen(type) && !err; i++, value++)
-		err = add_name(features, KIND_HELPER, btf__name_by_offset(btf, value->name_off));
+		err = add_name(features, KIND_HELPER, 0, btf__name_by_offset(btf, value->name_off));
 	return err;
 }
 
@@ -102,7 +104,7 @@ int features_open(struct features *features)
 			continue;
 		name = btf__name_by_offset(btf, type->name_off);
 		if (is_asked_for(kind, name))
-			err = add_name(features, kind, name);
+			err = add_name(features, kind, id, name);
 		else if (kind == BTF_KIND_ENUM && strcmp(name, "bpf_func_id") == 0)
 			err = add_helpers(features, btf, type);
 	}
@@ -120,13 +122,26 @@ void features_close(struct features *features)
 	memset(features, 0, sizeof(*features));
 }
 
-static bool has_name(const struct features *features, __u32 kind, const char *name)
+static const struct feature *find(const struct features *features, __u32 kind, const char *name)
 {
 	struct feature key = { .kind = kind };
 
 	snprintf(key.name, sizeof(key.name), "%s", name);
-	return features->count && bsearch(&key, features->list, features->count,
-					  sizeof(*features->list), compare_features);
+	return features->count ? bsearch(&key, features->list, features->count,
+					 sizeof(*features->list), compare_features) :
+				 NULL;
+}
+
+static bool has_name(const struct features *features, __u32 kind, const char *name)
+{
+	return find(features, kind, name) != NULL;
+}
+
+__u32 features_function_id(const struct features *features, const char *name)
+{
+	const struct feature *feature = find(features, BTF_KIND_FUNC, name);
+
+	return feature ? feature->id : 0;
 }
 
 bool features_has_typedef(const struct features *features, const char *name)

@@ -20,12 +20,22 @@ struct features {
 int features_open(struct features *features);
 void features_close(struct features *features);
 
-/* Only of the names that features.c keeps: btf_trace_*, bpf_*(), BPF_FUNC_*, tcx_*, sk_rst_*. */
+/* Only of the names that features.c keeps: btf_trace_*, bpf_*(), FEATURES_SYSCALL*(), BPF_FUNC_*, tcx_*, sk_rst_*. */
 bool features_has_typedef(const struct features *features, const char *name);
 bool features_has_struct(const struct features *features, const char *name);
 bool features_has_enum(const struct features *features, const char *name);
 bool features_has_function(const struct features *features, const char *name);
 bool features_has_helper(const struct features *features, const char *name); /* BPF_FUNC_* */
+
+/* How the kernel names the function of a system call. */
+#if defined(__x86_64__)
+#define FEATURES_SYSCALL "__x64_sys_"
+#elif defined(__aarch64__)
+#define FEATURES_SYSCALL "__arm64_sys_"
+#endif
+
+/* The number of its type; 0: there is no such function. */
+__u32 features_function_id(const struct features *features, const char *name);
 
 /* major << 16 | minor << 8 | patch */
 __u32 features_kernel_version(void);

@@ -12,7 +12,7 @@
 
 enum hook_kind {
 	HOOK_BTF, /* tp_btf program, attached by its own section name */
-	HOOK_SYSCALL, /* trace event of a system call's exit, by tracefs */
+	HOOK_SYSCALL, /* exits of system calls: .functions, else trace events, by tracefs */
 	HOOK_CGROUP, /* at the root of the cgroup v2 tree */
 	HOOK_PACKET, /* attached to each interface when it is told of */
 	HOOK_ITERATOR, /* opened for each reading */
@@ -22,6 +22,8 @@ struct hook_row {
 	const char *name;
 	enum hook_kind kind;
 	const char *programs[HOOK_PROGRAMS_MAX]; /* names in bpf/ */
+	const char *
+		functions[HOOK_PROGRAMS_MAX]; /* what takes their place where exits.h can attach it */
 	const char *lost;
 	/* Can this kernel have it? In words why not, NULL: it can. NULL: what its programs name. */
 	const char *(*missing)(const struct features *features);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "attach/exits.h"
 #include "attach/features.h"
 #include "attach/tracefs.h"
 #include "util/array.h"
@@ -104,6 +105,7 @@ int probe_open_cgroup_root(void)
 struct report {
 	struct attach_check *checks;
 	size_t count, room;
+	bool at_functions; /* see exits.h */
 };
 
 /* Takes a line of the report; @hint is shown only when it is needed. */
@@ -160,7 +162,10 @@ static void report_tracefs(struct report *report)
 	const char *detail = "events of system calls";
 	bool events = false;
 
-	if (fd < 0) {
+	if (report->at_functions) {
+		detail = "not needed: system calls are told where their functions return";
+		events = true;
+	} else if (fd < 0) {
 		detail = "not reachable: errors of system calls go unseen";
 		hint = "mount -t tracefs tracefs /sys/kernel/tracing, or CAP_SYS_ADMIN";
 	} else if (!faccessat(fd, "events/syscalls/sys_exit_connect/id", R_OK, AT_EACCESS)) {
@@ -196,6 +201,10 @@ static void report_types(struct report *report)
 		       features_has_enum(&features, "sk_rst_reason"),
 	       false, "Linux 6.10; drops without a socket stand in", "%s",
 	       "why this host sends a reset, also without a socket");
+	report->at_functions = exits_attach(&features);
+	REPORT(report, "function exits", report->at_functions, false,
+	       "a kernel with BPF trampolines; trace events stand in, for which all system calls take longer",
+	       "%s", "system calls of sockets are told without a cost to others");
 	features_close(&features);
 }
 
