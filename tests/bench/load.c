@@ -16,14 +16,18 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
  *   load serve ADDRESS PORT CPU             takes whatever the others bring, until standard input ends
- *   load stream|rr|connect|refused ADDRESS PORT CPU MILLISECONDS
+ *   load stream|rr|connect|refused|lookup|getppid ADDRESS PORT CPU MILLISECONDS
  *   load trickle ADDRESS PORT CPU MILLISECONDS      one refused connect a millisecond
  *   load open ADDRESS PORT CPU COUNT        so many connections, held until standard input ends
+ *
+ * A lookup takes a socket of its own, as those of glibc do. getppid is a system call that has nothing to do
+ * with sockets, and goes nowhere.
  *
  * The first byte a client sends says what the server has to do with the connection.
  */
@@ -248,6 +252,49 @@ static void refused(const struct addrinfo *to, double seconds, bool slowly)
 	say_rate(rounds, start);
 }
 
+/* A name that the server knows; its answer has the question's number and an address. */
+static void look_up(const struct addrinfo *to, double seconds)
+{
+	static const unsigned char question[] = "\0\0\1\0\0\1\0\0\0\0\0\0"
+						"\5bench\4test\0\0\1\0\1";
+	double start = now_s(), end = start + seconds;
+	unsigned long long rounds = 0;
+	unsigned char query[sizeof(question) - 1], answer[512];
+
+	memcpy(query, question, sizeof(query));
+	while (now_s() < end) {
+		int fd = socket(to->ai_family, SOCK_DGRAM, 0);
+		ssize_t n;
+
+		query[0] = rounds >> 8;
+		query[1] = rounds;
+		if (fd < 0 || connect(fd, to->ai_addr, to->ai_addrlen) ||
+		    send(fd, query, sizeof(query), 0) != sizeof(query))
+			die("lookup");
+		n = recv(fd, answer, sizeof(answer), 0);
+		if (n < (ssize_t)sizeof(query) || memcmp(answer, query, 2) || !answer[7])
+			die("answer");
+		close(fd);
+		rounds++;
+	}
+	say_rate(rounds, start);
+}
+
+static void call_nobody(double seconds)
+{
+	double start = now_s(), end = start + seconds;
+	unsigned long long rounds = 0;
+
+	while (now_s() < end) {
+		int i;
+
+		for (i = 0; i < 1000; i++)
+			syscall(SYS_getppid);
+		rounds += 1000;
+	}
+	say_rate(rounds, start);
+}
+
 static void hold_open(const struct addrinfo *to, int count)
 {
 	char c;
@@ -271,7 +318,7 @@ int main(int argc, char **argv)
 	double seconds;
 
 	if (argc < 5) {
-		fputs("usage: load serve|stream|rr|connect|refused|trickle|open ADDRESS PORT CPU [MS|COUNT]\n",
+		fputs("usage: load serve|stream|rr|connect|refused|lookup|getppid|trickle|open ADDRESS PORT CPU [MS|COUNT]\n",
 		      stderr);
 		return 2;
 	}
@@ -288,6 +335,10 @@ int main(int argc, char **argv)
 		connect_close(there, seconds);
 	else if (!strcmp(argv[1], "refused"))
 		refused(there, seconds, false);
+	else if (!strcmp(argv[1], "lookup"))
+		look_up(there, seconds);
+	else if (!strcmp(argv[1], "getppid"))
+		call_nobody(seconds);
 	else if (!strcmp(argv[1], "trickle"))
 		refused(there, seconds, true);
 	else if (!strcmp(argv[1], "open"))
