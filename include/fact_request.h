@@ -9,9 +9,15 @@
  * Where that is nearly full, others of this prefix come with it: "drop", packets that found no
  * room; of those looked at (.limit) how many are of the "source" that has most (.address), and in
  * the state that most are in.
+ *
+ * Another is of one packet that source NAT gave an address and a port (fact_request.translated): how
+ * many entries with that address stand between it and where it goes, of so many ports (.limit) from
+ * the lowest (.port) to the highest, and whose the packet's own port is (.address, its client; any:
+ * nobody's).
  */
 #define FACT_CONNTRACK "Conntrack:"
 #define FACT_CONNTRACK_ENTRIES FACT_CONNTRACK "entries"
+#define FACT_CONNTRACK_PORTS FACT_CONNTRACK "ports"
 
 struct fact_request {
 	__u64 attempt; /* goes into ev_fact.request */
@@ -20,6 +26,7 @@ struct fact_request {
 	__u32 pid; /* a process in that namespace, 0 unknown: found by walking /proc */
 	/* route: to remote, from local if set; port use, holder: local port */
 	struct event_tuple tuple;
+	struct event_tuple translated; /* a packet of ours behind source NAT; no port: none */
 	__u32 mark;
 	__u32 uid;
 	__u32 bound_ifindex;

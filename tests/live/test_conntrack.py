@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The table of connections is full: filled by ctnetlink, in a namespace of the lab."""
+"""Conntrack has no room: its table is full (filled by ctnetlink), or NAT has no port left; in namespaces of the lab."""
 
 import pathlib
 import subprocess
@@ -76,3 +76,44 @@ def test_the_table_is_full(lab, watch, tracked, most, family, dropped):
     if found:
         assert f"{most} of {most}" in found["cause"] and "198.51.100.9" in found["cause"], found["cause"]
         assert "ESTABLISHED" in found["cause"] and found["confidence"] == "certain"
+
+
+# Connections that stand until standard input ends.
+HOLD = """
+import socket, sys
+held = [socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) for _ in range(int(sys.argv[3]))]
+print("{}", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("case", ["forwarded", "own", "room"])
+def test_nat_without_a_free_port(lab, watch, family, case):
+    """Nearest miss: the same translation with ports to spare, and a chain behind it that drops."""
+    port, low, net = free_port(), free_port(), lab.internet()
+    there = net.host(family, "accept")
+    client = lab.host
+    if case != "own":
+        client = lab.namespace()
+        lab.link(lab.host, client)
+        lab.host.sysctl("net.ipv6.conf.all.forwarding" if family == 6 else "net.ipv4.ip_forward", 1)
+        client.ip(f"route add {there} via {lab.host.address(family)}")
+    most = low + (9 if case == "room" else 2)
+    lab.host.run("nft add table inet nat; nft add chain inet nat post '{ type nat hook postrouting priority 100; }'; "
+                 f"nft add rule inet nat post tcp dport {port} masquerade to :{low}-{most}")
+    holder = lab.start("-c", HOLD, there, port, 3, ns=client, exe=sys.executable)
+    holder.line()
+    if case == "room":
+        lab.host.run("nft add chain inet nat late '{ type filter hook postrouting priority 300; }'; "
+                     f"nft add rule inet nat late tcp dport {port} ct state new counter drop")
+    agent = watch()
+    saw = lab.fault("-U", 1500, "connect", there, port, ns=client)
+    assert saw["errno"] == "ETIMEDOUT"
+    if case == "room":
+        agent.assert_only("local-forward-dropped", pid=saw["pid"], errno="ETIMEDOUT", remote=(there, port))
+        return
+    found = agent.assert_only("host-nat-ports-exhausted", pid=saw["pid"], errno="ETIMEDOUT", remote=(there, port))
+    if found:
+        # what the client's own interface saw is out of sight where it is in another namespace
+        assert f"all of {low} to {most}" in found["cause"], found["cause"]
+        assert found["confidence"] == ("certain" if case == "own" else "likely")

@@ -215,6 +215,7 @@ struct opening {
 	__u32 isn;
 	bool isn_known;
 	bool isn_from_wire;
+	bool port_from_wire; /* of a packet that source NAT may have passed already */
 	__u16 syn_sent; /* by the socket's own account: 1 + retransmits of the SYN */
 	__u16 syn_handed; /* seen at TC egress in the socket's own namespace */
 	__u16 syn_left; /* seen handed to an interface that leaves this machine */
@@ -257,6 +258,8 @@ struct opening {
 	__u32 icmp_here_netns;
 	__u8 stopped_to[EVENT_ADDRESS_SIZE]; /* where it was to go when the first of both happened: */
 	__u16 stopped_to_port; /* NAT of this machine may have changed that */
+	__u8 stopped_from[EVENT_ADDRESS_SIZE]; /* and what it was from by then */
+	__u16 stopped_from_port;
 	bool icmp_reported; /* error report without errno while connecting: an ICMP arrived */
 	bool neighbor_failed;
 	__u8 neighbor[EVENT_ADDRESS_SIZE];

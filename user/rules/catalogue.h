@@ -25,6 +25,7 @@
 	X(connect_refused_local)                                                    \
 	X(accept_queue_full)                                                        \
 	X(host_conntrack_full)                                                      \
+	X(host_nat_ports_exhausted)                                                 \
 	X(local_forward_dropped)                                                    \
 	X(local_firewall)                                                           \
 	/* what it did to the answer */                                             \

@@ -151,6 +151,24 @@ const struct ev_fact *look_conntrack_full(const struct view *view, const struct 
 	return entries->number >= entries->limit || dropped ? entries : NULL;
 }
 
+bool look_translated(const struct opening *opening)
+{
+	return opening->stopped_from_port && opening->tuple.local_port &&
+	       (opening->stopped_from_port != opening->tuple.local_port ||
+		!address_equal(opening->stopped_from, opening->tuple.local));
+}
+
+struct event_tuple look_stopped(const struct opening *opening)
+{
+	struct event_tuple tuple = opening->tuple;
+
+	memcpy(tuple.local, opening->stopped_from, sizeof(tuple.local));
+	memcpy(tuple.remote, opening->stopped_to, sizeof(tuple.remote));
+	tuple.local_port = opening->stopped_from_port;
+	tuple.remote_port = opening->stopped_to_port;
+	return tuple;
+}
+
 bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop)
 {
 	const char *reason = look_drop_reason(join, drop);

@@ -42,6 +42,11 @@ bool look_drop_is_hook(const struct join *join, const struct drop_seen *drop);
 const char *look_drop_reason(const struct join *join, const struct drop_seen *drop); /* NULL */
 const char *look_drop_place(const struct join *join, const struct drop_seen *drop); /* NULL */
 
+/* Source NAT of this machine had given our SYN another address or port when it was dropped. */
+bool look_translated(const struct opening *opening);
+/* The ends that it had then. */
+struct event_tuple look_stopped(const struct opening *opening);
+
 /* A reset that answers our SYN arrived: at the socket, or on the wire. */
 bool look_refused(const struct opening *opening);
 

@@ -283,6 +283,8 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 		wanted->tuple = view.opening->tuple;
 		wanted->mark = view.opening->mark;
 		wanted->bound_ifindex = view.opening->bound_ifindex;
+		if (look_translated(view.opening))
+			wanted->translated = look_stopped(view.opening);
 	}
 	if (rule->want)
 		rule->want(&view, wanted);

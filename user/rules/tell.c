@@ -188,9 +188,8 @@ static void tell_changes(const struct view *view, struct finding *finding)
 static bool quotes(const struct finding *finding, enum event_fact what, const struct ev_fact *fact)
 {
 	if (what == FACT_COUNTER && !strncmp(fact->name, FACT_CONNTRACK, strlen(FACT_CONNTRACK)))
-		return finding->rule == &rule_host_conntrack_full;
-	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_IPV6_OFF))
-		return fact->number;
+		return finding->rule == &rule_host_conntrack_full &&
+		       strcmp(fact->name, FACT_CONNTRACK_PORTS) != 0;
 	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_IPV6_OFF))
 		return fact->number;
 	return what != FACT_ADDRESS || finding->rule == &rule_local_address_absent ||

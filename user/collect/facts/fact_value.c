@@ -143,6 +143,8 @@ void fact_fetch_counters(struct fetch *fetch)
 	for (size_t i = 0; i < ARRAY_SIZE(request->counters) && request->counters[i]; i++)
 		if (!strcmp(request->counters[i], FACT_CONNTRACK_ENTRIES))
 			fact_fetch_conntrack(fetch);
+		else if (!strcmp(request->counters[i], FACT_CONNTRACK_PORTS))
+			fact_fetch_translated(fetch);
 		else
 			fetch_counter(fetch, request->counters[i]);
 }

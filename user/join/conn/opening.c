@@ -31,6 +31,28 @@ void opening_set_ends(struct join *join, struct opening_slot *slot)
 	slot->conn->ends.client_known = true;
 }
 
+/*
+ * What was learned of the first packet had passed source NAT of this machine: its packets still pass
+ * under those ends, and the socket knows better what its own are.
+ */
+static void unlearn_translated(struct join *join, struct opening_slot *slot,
+			       const struct event_tuple *tuple)
+{
+	struct event_tuple *known = &slot->opening.tuple;
+	struct ends translated =
+		ends_of(known->local, known->local_port, known->remote, known->remote_port);
+
+	if (!slot->opening.port_from_wire || !tuple->local_port || address_is_any(tuple->local))
+		return;
+	slot->opening.port_from_wire = false;
+	if (known->local_port == tuple->local_port && address_equal(known->local, tuple->local))
+		return;
+	memcpy(known->local, tuple->local, sizeof(known->local));
+	known->local_port = tuple->local_port;
+	opening_set_ends(join, slot);
+	conns_set_alias(join->conns, slot->conn, &translated);
+}
+
 /* Takes over what is known now and was not; an address or port once known stays (records.md). */
 static void learn_tuple(struct join *join, struct opening_slot *slot,
 			const struct event_tuple *tuple)
@@ -38,6 +60,7 @@ static void learn_tuple(struct join *join, struct opening_slot *slot,
 	struct event_tuple *known = &slot->opening.tuple;
 	bool had_port = known->local_port;
 
+	unlearn_translated(join, slot, tuple);
 	if (!known->family)
 		known->family = tuple->family;
 	if (!known->protocol)

@@ -81,6 +81,8 @@ static void note_stopped(struct opening *opening, const struct sighting *sightin
 		return;
 	opening->stopped_to_port = sighting->destination_port;
 	memcpy(opening->stopped_to, sighting->destination, sizeof(opening->stopped_to));
+	opening->stopped_from_port = sighting->source_port;
+	memcpy(opening->stopped_from, sighting->source, sizeof(opening->stopped_from));
 }
 
 static void note_icmp_here(struct opening *opening, const struct sighting *sighting)
@@ -377,6 +379,7 @@ static void learn_from_own(struct join *join, struct opening_slot *slot,
 	if (same && evidence->netns == slot->opening.netns && !tuple->local_port) {
 		memcpy(tuple->local, sighting->source, sizeof(tuple->local));
 		tuple->local_port = sighting->source_port;
+		slot->opening.port_from_wire = true;
 		opening_set_ends(join, slot);
 		teaches = true;
 	} else if (!same || tuple->local_port != sighting->source_port ||
