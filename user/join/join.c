@@ -182,8 +182,10 @@ static void handle_open(struct join *join, const struct event *event)
 		return;
 	if (event->open.how == OPEN_ACCEPT)
 		standing_accepted(join, event);
-	if (event->open.how == OPEN_CONNECT)
+	if (event->open.how == OPEN_CONNECT) {
+		datagram_connected(join, &event->open.owner, event->open.tuple.remote);
 		opening_open(join, event);
+	}
 	attempt_later_open(join, event);
 }
 
@@ -224,19 +226,19 @@ static void handle_syscall(struct join *join, const struct event *event)
 {
 	bool udp = event->syscall.tuple.protocol == IPPROTO_UDP;
 
-	/* connect() of a datagram socket asks for a route: glibc sorts addresses so, all at port 53 */
-	if (event->syscall.call == SYSCALL_CONNECT && udp)
-		return;
-	if (event->syscall.call == SYSCALL_SEND && !udp)
+	if (event->syscall.call == SYSCALL_SEND && !udp) {
 		attempt_standing_pipe(join, event);
-	else if (event->syscall.call == SYSCALL_SEND)
+	} else if (event->syscall.call == SYSCALL_SEND ||
+		   (event->syscall.call == SYSCALL_CONNECT && udp)) {
 		datagram_send(join, event);
-	else if (event->syscall.call == SYSCALL_CONNECT)
+	} else if (event->syscall.call == SYSCALL_CONNECT) {
+		datagram_connected(join, &event->syscall.owner, event->syscall.asked);
 		opening_syscall(join, event);
-	else if (event->syscall.call == SYSCALL_BIND || event->syscall.call == SYSCALL_LISTEN)
+	} else if (event->syscall.call == SYSCALL_BIND || event->syscall.call == SYSCALL_LISTEN) {
 		attempt_call(join, event);
-	else
+	} else {
 		handle_starved(join, event);
+	}
 }
 
 static void handle_snapshot(struct join *join, const struct event *event)

@@ -9,9 +9,23 @@
 #include "util/address.h"
 #include "util/port.h"
 
+/* What was connected to is no name server, as the process's resolv.conf says. */
+static bool is_no_server(const struct view *view)
+{
+	const struct lookup *lookup = view->attempt->lookup;
+	const struct ev_fact *fact;
+	size_t i;
+
+	for (i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RESOLVER, i)); i++)
+		if ((fact->flags & FACT_F_ABSENT) || address_equal(fact->address, lookup->server))
+			return false;
+	return i;
+}
+
 bool look_not_sent(const struct view *view)
 {
-	return view->wake == WAKE_LOOKUP && view->attempt->lookup->about == LOOKUP_NOT_SENT;
+	return view->wake == WAKE_LOOKUP && view->attempt->lookup->about == LOOKUP_NOT_SENT &&
+	       !(view->attempt->lookup->call == SYSCALL_CONNECT && is_no_server(view));
 }
 
 static struct drop_seen drop_of(const struct lookup *lookup)
@@ -63,6 +77,8 @@ void look_want_not_sent(const struct view *view, struct fact_request *wanted)
 
 	view->attempt->subject->about(view->attempt, &about);
 	wanted->tuple = about.tuple;
+	if (view->attempt->lookup->call == SYSCALL_CONNECT)
+		wanted->wanted |= BIT(FACT_RESOLVER);
 }
 
 /* ---- why ---- */

@@ -58,9 +58,12 @@ void datagram_not_sent(struct join *join, const struct event *event); /* as a ca
 void datagram_drop_out(struct join *join, const struct event *event); /* as a drop says */
 bool datagram_was_met(const struct join *join, __u64 cookie); /* by an ICMP error, of late */
 void datagram_note_met(struct join *join, __u64 cookie);
-/* @asker turned to a name server, and its query was seen to leave. */
-void datagram_query_begun(struct join *join, __u64 asker);
+/* @asker turned to a name server at @address, and its query was seen to leave. */
+void datagram_query_begun(struct join *join, __u64 asker, const __u8 *address);
 void datagram_query_sent(struct join *join, __u64 asker);
+
+/* A process connects to an address over TCP: what it had asked the route to it was no lookup. */
+void datagram_connected(struct join *join, const struct event_owner *owner, const __u8 *address);
 
 /* ---- datagram_reply.c: what nobody answered, or somebody else ---- */
 

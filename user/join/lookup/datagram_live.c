@@ -419,12 +419,15 @@ void datagram_owner(struct join *join, const struct event *event)
 
 /* ---- time ---- */
 
+#define AGAIN_NS (3 * NS_PER_S) /* musl, which does not connect, sends every 2.5 s */
+
 static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot)
 {
 	const struct lookup *lookup = &slot->lookup;
 
 	if (lookup->about == LOOKUP_NOT_SENT && lookup->server_port == PORT_DNS)
-		return slot->seen_ns + join->limits.unanswered_ns;
+		return slot->seen_ns +
+		       (lookup->call == SYSCALL_CONNECT ? join->limits.unanswered_ns : AGAIN_NS);
 	if (lookup->about == LOOKUP_NO_REPLY || lookup->about == LOOKUP_OTHER_ADDRESS)
 		return datagram_reply_deadline(slot);
 	if (lookup->about == LOOKUP_TOO_BIG)
@@ -435,10 +438,17 @@ static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot
 	return lookup->started_ns + join->limits.settle_ns;
 }
 
+/* connect() to port 53, for an address once: a resolver would have tried again. */
+static bool is_asked_once(const struct lookup_slot *slot)
+{
+	return slot->lookup.about == LOOKUP_NOT_SENT && slot->lookup.call == SYSCALL_CONNECT &&
+	       !slot->lookup.repeats;
+}
+
 void datagram_tell_live(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	/* what is not confirmed by then is not told */
-	if (slot->elsewhere || slot->lookup.about == LOOKUP_NO_REPLY) {
+	if (slot->elsewhere || slot->lookup.about == LOOKUP_NO_REPLY || is_asked_once(slot)) {
 		lookup_drop(join, slot);
 		return;
 	}

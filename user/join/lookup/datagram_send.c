@@ -8,6 +8,7 @@
 #include "join/host/host.h"
 #include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
+#include "join/lookup/names.h"
 #include "util/address.h"
 #include "util/port.h"
 
@@ -18,9 +19,15 @@
  * A query is one of several that a resolver tries: what could not be sent to one server is told only
  * if its process turns to no other one, or cannot send there either. It is one with what that process
  * waits for already.
+ *
+ * connect() of a datagram socket to port 53 is a resolver's (glibc, Go, c-ares), or asks the way to an address
+ * that a name has: glibc sorts them so. A resolver goes on for as long as every server fails, and
+ * tries each again; whoever sorts asks for each address once, of which one may work, and then connects to
+ * them over TCP.
  */
 
 #define NEAR_NS (100 * 1000000ull) /* between a drop and what the call says of it */
+#define SORT_NS (100 * 1000000ull) /* addresses of one name are asked for one behind the other */
 #define WAITING_LOOKED_AT 64 /* lookups, the youngest first */
 
 static bool is_told(__s32 error)
@@ -103,6 +110,49 @@ void datagram_note_met(struct join *join, __u64 cookie)
 	join->lookups->met[join->lookups->met_next++ % DATAGRAM_DROPS] = cookie;
 }
 
+/* ---- connect() ---- */
+
+/* It failed: has the same process turned elsewhere just before, without an error? */
+static bool note_failed_turn(struct join *join, __u64 asker, const __u8 *address, __u64 now_ns)
+{
+	bool sorts = false;
+
+	for (size_t i = 0; i < DATAGRAM_DROPS; i++) {
+		struct datagram_turn *turn = &join->lookups->turns[i];
+
+		if (!turn->ts_ns || turn->asker != asker)
+			continue;
+		if (address_equal(turn->address, address))
+			turn->failed = true;
+		else if (!turn->failed && turn->ts_ns + SORT_NS > now_ns)
+			sorts = true;
+	}
+	return sorts;
+}
+
+/* The way to an address is asked, not a server for a name. */
+static bool is_no_query(struct join *join, const struct event *event,
+			const struct event_tuple *tuple, __u64 asker)
+{
+	__u64 now_ns = event->head.ts_ns;
+
+	return event->syscall.call == SYSCALL_CONNECT &&
+	       (tuple->remote_port != PORT_DNS ||
+		note_failed_turn(join, asker, tuple->remote, now_ns) ||
+		names_of(join->lookups->names, asker, names_place(event->head.netns), tuple->remote,
+			 now_ns));
+}
+
+void datagram_connected(struct join *join, const struct event_owner *owner, const __u8 *address)
+{
+	struct lookup_slot *slot =
+		join->lookups->datagrams_count ? find_query(join, lookup_asker(owner)) : NULL;
+
+	if (slot && slot->lookup.call == SYSCALL_CONNECT &&
+	    address_equal(slot->lookup.server, address))
+		lookup_drop(join, slot);
+}
+
 void datagram_not_sent(struct join *join, const struct event *event)
 {
 	const struct ev_syscall *call = &event->syscall;
@@ -120,7 +170,8 @@ void datagram_not_sent(struct join *join, const struct event *event)
 	}
 	if (!is_told(call->error) || datagram_was_met(join, event->head.cookie) ||
 	    !tuple.remote_port || !(event->head.known & EVENT_K_OWNER) ||
-	    (tuple.remote_port == PORT_DNS && asks_already(join, asker)))
+	    (tuple.remote_port == PORT_DNS && asks_already(join, asker)) ||
+	    is_no_query(join, event, &tuple, asker))
 		return;
 	if (tuple.remote_port == PORT_DNS)
 		slot = find_query(join, asker);
@@ -128,6 +179,10 @@ void datagram_not_sent(struct join *join, const struct event *event)
 				  tuple.remote_port == PORT_DNS ? query_asker(asker) : 0);
 	if (!slot)
 		return;
+	if (!slot->lookup.again)
+		memcpy(slot->lookup.first_server, tuple.remote, sizeof(tuple.remote));
+	else if (address_equal(slot->lookup.first_server, tuple.remote))
+		slot->lookup.repeats++;
 	note_remote(slot, &tuple);
 	datagram_set_owner(join, slot, event->head.cookie, event->head.netns, &call->owner);
 	slot->lookup.netns = event->head.netns;
@@ -200,10 +255,14 @@ void datagram_query_sent(struct join *join, __u64 asker)
 		lookup_drop(join, slot);
 }
 
-void datagram_query_begun(struct join *join, __u64 asker)
+void datagram_query_begun(struct join *join, __u64 asker, const __u8 *address)
 {
+	struct datagram_turn *turn =
+		&join->lookups->turns[join->lookups->turns_next++ % DATAGRAM_DROPS];
 	struct lookup_slot *slot = join->lookups->datagrams_count ? find_query(join, asker) : NULL;
 
+	*turn = (struct datagram_turn){ .ts_ns = join->now_ns, .asker = asker };
+	memcpy(turn->address, address, sizeof(turn->address));
 	if (slot)
 		slot->elsewhere = true;
 }

@@ -104,6 +104,14 @@ struct lookup_holder {
 	__u8 address[EVENT_ADDRESS_SIZE]; /* or any */
 };
 
+/* A process turned to port 53 of an address: to a server, or to learn which way leads to an address. */
+struct datagram_turn {
+	__u64 ts_ns; /* 0: none */
+	__u64 asker;
+	__u8 address[EVENT_ADDRESS_SIZE];
+	bool failed; /* its connect() returned an error */
+};
+
 #define LOOKUP_HOLDERS 64 /* the last ones that were seen */
 #define DATAGRAM_DROPS 8 /* each is asked for by the next record of its task */
 
@@ -127,6 +135,8 @@ struct lookups {
 	size_t truncated_count;
 	struct datagram_drop drops[DATAGRAM_DROPS]; /* the last ones */
 	size_t drops_next;
+	struct datagram_turn turns[DATAGRAM_DROPS]; /* the last ones */
+	size_t turns_next;
 	/* sockets that ICMP errors met last: what their calls return is that, no word of this host */
 	__u64 met[DATAGRAM_DROPS];
 	size_t met_next;

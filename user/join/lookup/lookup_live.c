@@ -94,7 +94,7 @@ void lookup_open(struct join *join, const struct event *event)
 	     open->how == OPEN_UNANSWERED))
 		lookup_note_owner(join, event->head.cookie, event->head.netns, &open->owner);
 	if ((event->head.known & EVENT_K_OWNER) && open->how == OPEN_LOOKUP)
-		datagram_query_begun(join, lookup_asker(&open->owner));
+		datagram_query_begun(join, lookup_asker(&open->owner), open->tuple.remote);
 }
 
 /* Several threads and sockets of a process ask for one thing. */

@@ -147,7 +147,7 @@ const struct rule rule_local_no_route = {
 		"connect(), or send() of a datagram, failed with ENETUNREACH: no route covers the destination",
 	.evidence =
 		"the call failed before any state change and packet; the route look-up in the socket's own namespace finds none (certain), or was not made (likely). Later: the SYN was dropped with IP_OUTNOROUTES",
-	.gate = "connect() of a datagram socket is a route question, no failure, but for a name server's: told where its process can ask no other one within 1 s; nor is a family that another address made unneeded. A datagram to IPv6, a group or a broadcast address is info",
+	.gate = "connect() of a datagram socket is a route question, no failure, but a resolver's to port 53: told where it tries each server again, none of them has a route, resolv.conf does not contradict it, and TCP to the address does not follow; nor is a family that another address made unneeded. A datagram to IPv6, a group or a broadcast address is info",
 	.general_check = "ip route get ADDRESS; is there a default route, a carrier, an address",
 	.kernels = "errno of the call: all; drop reason: 5.17 on",
 };
