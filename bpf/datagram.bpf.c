@@ -38,7 +38,7 @@ static __always_inline void datagram_tell_owner(struct emit_cpu *cpu, const stru
 	record->body.mark = sk->sk_mark;
 	record->body.bound_ifindex = sk->__sk_common.skc_bound_dev_if;
 	record->head.cookie = cookie;
-	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->head.netns = skb_socket_netns(sk);
 	record->head.flags = knobs.follow ? EVENT_F_FOLLOWED : 0;
 	record->head.known = EVENT_K_TUPLE | note->known;
 	fill_tuple(&record->body.tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_UDP);
@@ -73,7 +73,7 @@ int BPF_PROG(on_datagram_error, const struct sock *sk)
 		return 0;
 	__builtin_memset(&record->body, 0, SOCKET_RECORD_SIZE - sizeof(record->head));
 	record->head.cookie = cookie;
-	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->head.netns = skb_socket_netns(sk);
 	record->head.flags = EVENT_F_SOFTIRQ;
 	record->head.known = EVENT_K_TUPLE | EVENT_K_STATE;
 	fill_tuple(&record->body.tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_UDP);
@@ -150,7 +150,7 @@ int BPF_PROG(on_receive_full, int rc, struct sock *sk)
 	if (!record)
 		return 0;
 	__builtin_memset(&record->body, 0, DROP_RECORD_SIZE - sizeof(record->head));
-	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->head.netns = skb_socket_netns(sk);
 	record->head.flags = EVENT_F_SOFTIRQ;
 	record->head.known = EVENT_K_TUPLE | EVENT_K_RX_SOCKET | EVENT_K_BACKLOG | EVENT_K_STATE;
 	fill_tuple(&record->body.tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_UDP);

@@ -56,7 +56,7 @@ int snapshot_tcp(struct bpf_iter__tcp *ctx)
 	} else {
 		fill_tuple(&record.body.tuple, common, common->skc_num, IPPROTO_TCP);
 		record.body.state = common->skc_state;
-		record.head.netns = common->skc_net.net->ns.inum;
+		record.head.netns = BPF_CORE_READ(common, skc_net.net, ns.inum);
 		record.head.known = EVENT_K_TUPLE | EVENT_K_STATE;
 	}
 	record.head.cookie = compat_socket_cookie(common);

@@ -21,7 +21,7 @@ process_reserve(struct emit_cpu *cpu, struct task_struct *task, enum event_task_
 	fill_owner(&record->body.owner, task);
 	record->head.known = EVENT_K_OWNER | (record->body.owner.exe[0] ? EVENT_K_EXE : 0);
 	record->head.flags = EVENT_F_TASK | EVENT_F_FOLLOWED;
-	record->head.netns = task->nsproxy->net_ns->ns.inum;
+	record->head.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	record->body.how = how;
 	return record;
 }
@@ -72,10 +72,11 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct emit_cpu *cpu;
 	struct task_record *record;
 	__u32 tgid = task->tgid;
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	int group_code;
 
 	/* the last thread of the process */
-	if (task->signal->live.counter != 0 || !process_is_followed(tgid))
+	if (BPF_CORE_READ(signal, live.counter) || !process_is_followed(tgid))
 		return 0;
 	bpf_map_delete_elem(&followed_processes, &tgid);
 	cpu = emit_cpu();
@@ -84,7 +85,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	record = process_reserve(cpu, task, TASK_EXIT);
 	if (!record)
 		return 0;
-	group_code = task->signal->group_exit_code;
+	group_code = BPF_CORE_READ(signal, group_exit_code);
 	record->body.exit_code = group_code ? group_code : task->exit_code;
 	emit_submit(cpu, &record->head);
 	return 0;

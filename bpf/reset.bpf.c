@@ -12,7 +12,7 @@ static __always_inline void reset_fill_socket(struct reset_record *record, const
 
 	record->body.state = sk->__sk_common.skc_state;
 	record->head.cookie = compat_socket_cookie(sk);
-	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->head.netns = skb_socket_netns(sk);
 	record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;
 	if (tp) {
 		/* a closed socket has given its port back, but remembers it here */

@@ -157,6 +157,7 @@ static __always_inline bool skb_is_tcp_socket(const struct sock *sk)
 		BPF_CORE_READ(sk, sk_type) == SOCK_STREAM);
 }
 
+/* @sk: read, though it may be trusted: see fill.h. */
 static __always_inline __u32 skb_socket_netns(const struct sock *sk)
 {
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);

@@ -10,9 +10,9 @@
  */
 #define RESET_STEP_JIFFIES 1000 /* 1 to 10 s, as the kernel was built */
 
-static __always_inline __u32 socket_netns(const struct sock *sk)
+static __always_inline __u32 socket_netns(const struct tcp_sock *tp)
 {
-	return sk->__sk_common.skc_net.net->ns.inum;
+	return tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum;
 }
 
 /* The lock is held by a process, else a softirq or a timer works on the socket. */
@@ -64,11 +64,11 @@ static __always_inline void socket_emit_open(const struct sock *sk, struct tcp_s
 		return;
 	open = &record->body;
 	record->head.cookie = cookie;
-	record->head.netns = socket_netns(sk);
+	record->head.netns = socket_netns(tp);
 	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
 	fill_tuple(&open->tuple, &sk->__sk_common, sk->__sk_common.skc_num, IPPROTO_TCP);
 	record->head.known = EVENT_K_TUPLE | fill_current_fast(&open->owner);
-	open->owner.cgroup_id = compat_socket_cgroup(sk);
+	open->owner.cgroup_id = compat_socket_cgroup(&tp->inet_conn.icsk_inet.sk);
 	open->mark = sk->sk_mark;
 	open->bound_ifindex = sk->__sk_common.skc_bound_dev_if;
 	open->backlog_max = how == OPEN_LISTEN ? sk->sk_max_ack_backlog : 0;
@@ -125,15 +125,17 @@ static __always_inline __u32 socket_fill(struct ev_socket *body, const struct so
 	return known;
 }
 
+/* @sk: trusted, and the same as @tp. */
 static __always_inline struct socket_record *socket_reserve(struct emit_cpu *cpu, __u16 kind,
-							    const struct sock *sk, __u64 size)
+							    const struct sock *sk,
+							    const struct tcp_sock *tp, __u64 size)
 {
 	struct socket_record *record = (void *)emit_reserve(cpu, kind, size, VANTAGE_SOCKET);
 
 	if (!record)
 		return NULL;
 	record->head.cookie = compat_socket_cookie(sk);
-	record->head.netns = socket_netns(sk);
+	record->head.netns = socket_netns(tp);
 	record->head.flags = socket_context(sk);
 	return record;
 }
@@ -150,7 +152,8 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	if (!cpu)
 		return;
 	is_reset = knobs.has_reset_hook && socket_take_reset(cpu, sk);
-	record = socket_reserve(cpu, EVENT_STATE, sk, whole ? sizeof(*record) : SOCKET_RECORD_SIZE);
+	record = socket_reserve(cpu, EVENT_STATE, sk, tp,
+				whole ? sizeof(*record) : SOCKET_RECORD_SIZE);
 	if (!record)
 		return;
 	known = socket_fill(&record->body, sk, tp, old_state, new_state, whole);
@@ -252,7 +255,7 @@ static __always_inline bool socket_is_told(const struct sock *sk, const struct t
 	if (socket_is_unheard(tp, old_state, new_state))
 		return true;
 	/* simultaneous opening: a passive one has no struct socket before accept() */
-	return old_state == TCP_SYN_RECV && sk->sk_socket;
+	return old_state == TCP_SYN_RECV && tp->inet_conn.icsk_inet.sk.sk_socket;
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -292,7 +295,7 @@ int BPF_PROG(on_error, const struct sock *sk)
 	cpu = emit_cpu();
 	if (!tp || !cpu)
 		return 0;
-	record = socket_reserve(cpu, EVENT_ERROR, sk, SOCKET_RECORD_SIZE);
+	record = socket_reserve(cpu, EVENT_ERROR, sk, tp, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
 	record->head.known = socket_fill(&record->body, sk, tp, TCP_SYN_SENT, TCP_SYN_SENT, false);
@@ -325,7 +328,7 @@ static __always_inline int socket_emit_retransmit(const __u64 *ctx, struct emit_
 						  bool whole)
 {
 	__u8 state = sk->__sk_common.skc_state;
-	struct socket_record *record = socket_reserve(cpu, EVENT_RETRANSMIT, sk,
+	struct socket_record *record = socket_reserve(cpu, EVENT_RETRANSMIT, sk, tp,
 						      whole ? sizeof(*record) : SOCKET_RECORD_SIZE);
 
 	if (!record)
@@ -378,7 +381,7 @@ int BPF_PROG(on_reset_received, struct sock *sk)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk, SOCKET_RECORD_SIZE);
+	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk, tp, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
 	record->head.known = socket_fill(&record->body, sk, tp, state, state, false);
@@ -389,17 +392,18 @@ int BPF_PROG(on_reset_received, struct sock *sk)
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(on_synack_retransmit, const struct sock *sk, const struct request_sock *req)
 {
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct listener_record *record;
 	struct emit_cpu *cpu = emit_cpu();
 
-	if (!cpu || sk->__sk_common.skc_state != TCP_LISTEN)
+	if (!cpu || !tp || sk->__sk_common.skc_state != TCP_LISTEN)
 		return 0;
 	record =
 		(void *)emit_reserve(cpu, EVENT_SYNACK_RETRANSMIT, sizeof(*record), VANTAGE_SOCKET);
 	if (!record)
 		return 0;
 	record->head.cookie = compat_socket_cookie(sk);
-	record->head.netns = socket_netns(sk);
+	record->head.netns = socket_netns(tp);
 	record->head.flags = EVENT_F_SOFTIRQ;
 	record->head.known = EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN;
 	fill_tuple(&record->body.tuple, &req->__req_common, req->__req_common.skc_num, IPPROTO_TCP);
