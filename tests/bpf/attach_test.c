@@ -4,7 +4,10 @@
 
 #include <signal.h>
 
+#include <bpf/btf.h>
+
 #include "attach/features.h"
+#include "util/types.h"
 
 #define OPEN_PORT 4010
 
@@ -490,6 +493,29 @@ static void test_iterators(void **state)
 	lab_leave(lab);
 }
 
+/* One after the other as libbpf numbers them. */
+static void test_types_of_the_kernel(void **state)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	struct types types;
+
+	(void)state;
+	assert_non_null(btf);
+	assert_int_equal(types_open(&types), 0);
+	while ((type = types_next(&types))) {
+		const struct btf_type *wanted = btf__type_by_id(btf, types.id);
+
+		assert_non_null(wanted);
+		assert_int_equal(types_kind(type), btf_kind(wanted));
+		assert_string_equal(types_name(&types, type->name_off),
+				    btf__name_by_offset(btf, wanted->name_off));
+	}
+	assert_int_equal(types.id, btf__type_cnt(btf) - 1);
+	types_close(&types);
+	btf__free(btf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_every_packet_of_followed_connections),
 		cmocka_unit_test(test_overflow_is_counted_by_kind),
 		cmocka_unit_test(test_iterators),
+		cmocka_unit_test(test_types_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

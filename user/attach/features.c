@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <bpf/btf.h>
+#include "util/types.h"
 
 #define NAME_SIZE 48 /* longer names are cut, when they are kept and when they are asked for */
 
@@ -73,42 +73,48 @@ static int add_name(struct features *features, __u32 kind, __u32 id, const char 
 /* Helpers are the values of one enum: a kind of our own. */
 #define KIND_HELPER 0xff
 
-static int add_helpers(struct features *features, const struct btf *btf,
+static int add_helpers(struct features *features, const struct types *types,
 		       const struct btf_type *type)
 {
-	const struct btf_enum *value = btf_enum(type);
+	const struct btf_enum *value = (const void *)(type + 1);
 	int err = 0;
 
-	for (int i = 0; i < btf_vlen(type) && !err; i++, value++)
-		err = add_name(features, KIND_HELPER, 0, btf__name_by_offset(btf, value->name_off));
+	for (__u32 i = 0; i < BTF_INFO_VLEN(type->info) && !err; i++, value++)
+		err = add_name(features, KIND_HELPER, 0, types_name(types, value->name_off));
 	return err;
 }
 
-int features_open(struct features *features)
+static int add_all(struct features *features, struct types *types)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	__u32 count;
+	const struct btf_type *type;
 	int err = 0;
 
-	memset(features, 0, sizeof(*features));
-	if (!btf)
-		return errno == ENOENT || errno == ESRCH ? -ENOTSUP : -errno;
-	count = btf__type_cnt(btf);
-	for (__u32 id = 1; id < count && !err; id++) {
-		const struct btf_type *type = btf__type_by_id(btf, id);
-		__u32 kind = btf_kind(type);
+	while (!err && (type = types_next(types))) {
+		const __u32 kind = types_kind(type);
 		const char *name;
 
 		if (kind != BTF_KIND_TYPEDEF && kind != BTF_KIND_FUNC && kind != BTF_KIND_STRUCT &&
 		    kind != BTF_KIND_ENUM)
 			continue;
-		name = btf__name_by_offset(btf, type->name_off);
+		name = types_name(types, type->name_off);
 		if (is_asked_for(kind, name))
-			err = add_name(features, kind, id, name);
+			err = add_name(features, kind, types->id, name);
 		else if (kind == BTF_KIND_ENUM && strcmp(name, "bpf_func_id") == 0)
-			err = add_helpers(features, btf, type);
+			err = add_helpers(features, types, type);
 	}
-	btf__free(btf);
+	return err;
+}
+
+int features_open(struct features *features)
+{
+	struct types types;
+	int err = types_open(&types);
+
+	memset(features, 0, sizeof(*features));
+	if (err)
+		return err == -ENOENT ? -ENOTSUP : err;
+	err = add_all(features, &types);
+	types_close(&types);
 	if (err)
 		features_close(features);
 	else if (features->count)

@@ -8,8 +8,7 @@
 #include "event.h"
 
 /*
- * Names of the kernel's types (BTF) that may be asked for. A question to libbpf walks all of them, 3 ms
- * each; here they are walked once.
+ * Names of the kernel's types (BTF) that may be asked for: all of them are walked once.
  */
 struct features {
 	struct feature *list; /* sorted */

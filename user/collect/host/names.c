@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <bpf/btf.h>
-
 #include "collect/collect.h"
 #include "collect/tell.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/types.h"
 
 /*
  * Every kernel numbers the reasons anew, so that only its own BTF can name them. Subsystems keep
@@ -75,36 +74,47 @@ static int tell_reason(const struct names *names, const struct reason_enum *what
 	return tell_name(names->sink, what->space, value, name);
 }
 
-static int tell_enum(const struct names *names, const struct btf *btf, const struct btf_type *type,
-		     const struct reason_enum *what)
+static int tell_enum(const struct names *names, const struct types *types,
+		     const struct btf_type *type, const struct reason_enum *what)
 {
-	const struct btf_enum *rows = btf_enum(type);
+	const struct btf_enum *rows = (const void *)(type + 1);
 	int err = 0;
 
-	for (int i = 0; i < btf_vlen(type) && err >= 0; i++)
+	for (__u32 i = 0; i < BTF_INFO_VLEN(type->info) && err >= 0; i++)
 		err = tell_reason(names, what, (__u32)rows[i].val,
-				  btf__name_by_offset(btf, rows[i].name_off));
+				  types_name(types, rows[i].name_off));
 	return err;
+}
+
+static const struct reason_enum *reason_enum_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reason_enums); i++)
+		if (!strcmp(reason_enums[i].name, name))
+			return &reason_enums[i];
+	return NULL;
 }
 
 int host_tell_names(const struct record_sink *sink,
 		    void (*each_drop)(void *ctx, __u32 value, const char *name), void *ctx)
 {
 	const struct names names = { sink, each_drop, ctx };
-	struct btf *btf = btf__load_vmlinux_btf();
-	int err = 0;
+	const struct btf_type *type;
+	struct types types;
+	int err = types_open(&types);
 
-	if (!btf)
-		return log_error_r(-errno, "BTF of the running kernel");
-	for (size_t i = 0; i < ARRAY_SIZE(reason_enums) && err >= 0; i++) {
-		int id = btf__find_by_name_kind(btf, reason_enums[i].name, BTF_KIND_ENUM);
+	if (err)
+		return log_error_r(err, "BTF of the running kernel");
+	/* Reset reasons begin with 6.10, drop reasons with 5.17: absent is no error. */
+	while (err >= 0 && (type = types_next(&types))) {
+		const struct reason_enum *what = NULL;
 
-		/* Reset reasons begin with 6.10, drop reasons with 5.17: absent is no error. */
-		if (id > 0)
-			err = tell_enum(&names, btf, btf__type_by_id(btf, id), &reason_enums[i]);
+		if (types_kind(type) == BTF_KIND_ENUM)
+			what = reason_enum_of(types_name(&types, type->name_off));
+		if (what)
+			err = tell_enum(&names, &types, type, what);
 	}
-	btf__free(btf);
-	malloc_trim(0); /* 6 MB here and 5 of the loader, in small pieces: give them back */
+	types_close(&types);
+	malloc_trim(0); /* 5 MB of the loader, in small pieces: give them back */
 	return err < 0 ? err : 0;
 }
 
