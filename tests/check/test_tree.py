@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import checks
+import foreign
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +26,7 @@ TREE_CHECKS = (
     checks.check_packages_documented,
     checks.check_man_renders,
     checks.check_json_files,
+    foreign.check_foreign,
 )
 
 

@@ -121,7 +121,11 @@ static void print_leftover(void *ctx, const struct attach_leftover *leftover)
 
 	leftovers->count++;
 	if (!leftovers->options->json) {
-		printf("  %s %s: %s%s\n", leftover->netns, leftover->interface, leftover->what,
+		fputs("  ", stdout);
+		log_put_shown(stdout, leftover->netns);
+		fputs(" ", stdout);
+		log_put_shown(stdout, leftover->interface);
+		printf(": %s%s\n", leftover->what,
 		       leftover->removed  ? ", removed" :
 		       leftovers->dry_run ? "" :
 					    ", could not be removed");
@@ -165,6 +169,27 @@ static int clean(const struct options *options)
 
 /* ---- configuration ---- */
 
+static void print_path(const char *path)
+{
+	log_put_shown(stdout, path);
+	puts(": read");
+}
+
+static void print_mute(const struct mute *mute)
+{
+	bool over = mute->until_ns && mute->until_ns <= realtime_ns();
+	int room = 24 - (int)strlen(mute->pattern);
+
+	fputs("  mute ", stdout);
+	log_put_shown(stdout, mute->pattern);
+	printf("%*s %s", room > 0 ? room : 0, "", mute->until_ns ? "until " : "without end");
+	log_put_shown(stdout, mute->until);
+	printf("%s%s", over ? ", which is over" : "",
+	       mute->reason[0] ? ": " : "; no reason is given");
+	log_put_shown(stdout, mute->reason);
+	puts("");
+}
+
 /* It was read before, or this is not reached: what it says. */
 static int print_config(const struct options *options)
 {
@@ -173,12 +198,9 @@ static int print_config(const struct options *options)
 	if (!config_files(options->read))
 		puts("no configuration file: the defaults hold");
 	for (size_t i = 0; i < config_files(options->read); i++)
-		printf("%s: read\n", config_path(options->read, i));
+		print_path(config_path(options->read, i));
 	for (size_t i = 0; (mute = config_mute(options->read, i)); i++)
-		printf("  mute %-24s %s%s%s%s%s\n", mute->pattern,
-		       mute->until_ns ? "until " : "without end", mute->until,
-		       mute->until_ns && mute->until_ns <= realtime_ns() ? ", which is over" : "",
-		       mute->reason[0] ? ": " : "; no reason is given", mute->reason);
+		print_mute(mute);
 	return finished(EXIT_DONE);
 }
 

@@ -98,10 +98,10 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 
 static void tell_name(const struct view *view, struct finding *finding)
 {
-	struct text text = text_of(finding->name);
 	const char *name = attempt_remote_name(view->join, view->attempt, view->opening);
 
-	text_add(&text, "%s", name ? name : "");
+	if (name)
+		memcpy(finding->name, name, strnlen(name, sizeof(finding->name) - 1));
 }
 
 /* ---- scope, changes, path ---- */

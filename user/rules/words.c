@@ -269,10 +269,9 @@ struct words_check words_check(const struct view *view, struct finding *finding,
 	if (is_own_netns(view->join, netns))
 		return check;
 	if (name) {
-		char path[JOIN_NAME_SIZE + 16];
-		struct text text = text_of(path);
+		char path[JOIN_NAME_SIZE + 16] = "/run/netns/";
 
-		text_add(&text, "/run/netns/%s", name);
+		memcpy(path + strlen(path), name, strnlen(name, JOIN_NAME_SIZE));
 		text_add(&check.run, "nsenter --net=");
 		words_argument(&check.run, path, sizeof(path));
 		text_add(&check.run, " ");

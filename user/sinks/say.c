@@ -286,8 +286,10 @@ static void add_asked(struct text *text, const struct finding *finding)
 	if (!finding->asked_known)
 		return;
 	text_add(text, " (asked for ");
-	if (finding->name[0])
-		text_add(text, "%s, ", finding->name);
+	if (finding->name[0]) {
+		text_add_foreign(text, finding->name, sizeof(finding->name));
+		text_add(text, ", ");
+	}
 	address_print_port(text, finding->asked, finding->asked_port);
 	text_add(text, ")");
 }

@@ -7,6 +7,7 @@
 #include "sinks/wrap.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/time.h"
 
 /* Evidence shown of one finding outside `run`; the middle gives way. */
 #define SEEN_MOST 10
@@ -140,7 +141,7 @@ static void print_head(struct sink *sink, const struct text *text)
 
 static void add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
-	__u64 us = ts_ns > started_ns ? (ts_ns - started_ns) / 1000 : 0;
+	__u64 us = ns_between(started_ns, ts_ns) / 1000;
 
 	if (us < 10000000)
 		text_add(text, "+%llu.%03llu ms ", us / 1000, us % 1000);
@@ -445,13 +446,13 @@ void text_worked(struct sink *sink, const struct join *join, const struct attemp
 	struct finding shown = { .role = "client" };
 	char time[80], owner[160], connection[480], duration[32];
 	const char *name = attempt_remote_name(join, attempt, opening);
-	struct text text = text_of(shown.name);
+	struct text text = text_of(time);
 	size_t count, omitted;
 
 	if (!opening)
 		return;
-	text_add(&text, "%s", name ? name : "");
-	text = text_of(time);
+	if (name)
+		memcpy(shown.name, name, strnlen(name, sizeof(shown.name) - 1));
 	shown.owner_known = attempt->owner_known;
 	shown.owner = *attempt->owner;
 	shown.tuple = opening->tuple;

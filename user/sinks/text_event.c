@@ -97,8 +97,10 @@ void text_event(struct sink *sink, const struct join *join, const struct event *
 		interface = join_interface(join, event->head.netns, event->head.ifindex);
 	text_clock(sink, &text, join, event->head.ts_ns);
 	text = text_of(buffer);
-	if (interface && event->head.kind != EVENT_INTERFACE)
-		text_add(&text, "  %s", interface->name);
+	if (interface && event->head.kind != EVENT_INTERFACE) {
+		text_add(&text, "  ");
+		text_add_foreign(&text, interface->name, sizeof(interface->name));
+	}
 	if (event->packet.what != PACKET_NONE)
 		print_packet(sink, &text, &event->packet);
 	print_fields(sink, join, &text, event);

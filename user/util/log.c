@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/log.h"
+#include "util/text.h"
 
 /* The state that is not passed: diagnostics must work before anything exists. */
 static enum log_level log_level = LOG_LEVEL_INFO;
@@ -21,16 +22,36 @@ void log_set_place(const char *place)
 	log_place = place;
 }
 
+void log_put_shown(FILE *file, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		size_t length = text_utf8_length(text, left);
+
+		if (length)
+			fwrite(text, 1, length, file);
+		else
+			fprintf(file, "\\x%02x", (unsigned char)*text);
+		length += !length;
+		text += length;
+		left -= length;
+	}
+}
+
 static void print_line(enum log_level level, const char *prefix, const char *format, va_list args,
 		       int error)
 {
+	char line[8192]; /* a path is at most 4096 */
+
 	if (level > log_level)
 		return;
+	vsnprintf(line, sizeof(line), format, args);
 	flockfile(stderr);
 	fputs(prefix, stderr);
 	if (log_place && prefix[0] == 's')
-		fputs(log_place, stderr);
-	vfprintf(stderr, format, args);
+		log_put_shown(stderr, log_place);
+	log_put_shown(stderr, line);
 	if (error)
 		fprintf(stderr, ": %s", strerror(-error));
 	fputc('\n', stderr);

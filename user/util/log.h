@@ -3,8 +3,17 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdio.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/*
+ * What is said holds names of files, of options and of what else somebody typed: in every line, what
+ * would drive a terminal, end the line or change the order of characters is written as \xNN.
+ */
+
+/* The same of text that goes elsewhere. */
+void log_put_shown(FILE *file, const char *text);
 
 /* Lines above this level are not printed (-q: ERROR, default INFO, -vv: DEBUG). */
 void log_set_level(enum log_level level);

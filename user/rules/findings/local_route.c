@@ -363,6 +363,15 @@ static void tell_neighbor_sent(const struct view *view, struct finding *finding)
 	words_check_not_sent(view, finding, "whether that next hop is the right one");
 }
 
+static void add_link(struct text *text, const struct interface *interface)
+{
+	if (!interface || !interface->type[0])
+		return;
+	text_add(text, " (the link is a ");
+	text_add_foreign(text, interface->type, sizeof(interface->type));
+	text_add(text, ")");
+}
+
 static void tell_neighbor_of_opening(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
@@ -418,8 +427,7 @@ static void tell_neighbor_of_opening(const struct view *view, struct finding *fi
 			"the router does not answer on that link: switched off, another network, or a wrong gateway");
 	else
 		text_add(&why, "the next hop does not answer %s", question);
-	if (interface && interface->type[0])
-		text_add(&why, " (the link is a %s)", interface->type);
+	add_link(&why, interface);
 	if (!elsewhere && look_route(view) && look_route(view)->text[0]) {
 		text_add(&why, "; the route is ");
 		words_route(&why, view);

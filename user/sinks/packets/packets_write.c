@@ -69,8 +69,10 @@ static __u32 find_interface(struct packets *packets, const struct join *join,
 	if (drop)
 		text_add(&more, "dropped by the kernel of this host, ");
 	if (held->mark.netns)
-		text_add(&more, "interface %u of network namespace %u%s%s", held->ifindex,
-			 held->mark.netns, netns ? ", " : "", netns ? netns : "");
+		text_add(&more, "interface %u of network namespace %u%s", held->ifindex,
+			 held->mark.netns, netns ? ", " : "");
+	if (netns)
+		text_add_foreign(&more, netns, strlen(netns));
 	say_holds(packets, held, holds, sizeof(holds));
 	return pcapng_interface(packets->pcapng, held->mark.netns, key, name, about, holds);
 }
