@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "util/address.h"
+#include "join/segment/ends.h"
 #include "util/array.h"
 #include "util/hash.h"
 
@@ -32,9 +32,10 @@ static void ends_in_either_order(void **state)
 	const __u8 a[EVENT_ADDRESS_SIZE] = { 1, [15] = 2 }, b[EVENT_ADDRESS_SIZE] = { 3, [15] = 4 };
 
 	(void)state;
-	assert_true(address_hash_pair(a, 80, b, 443) == address_hash_pair(b, 443, a, 80));
-	assert_true(address_hash_pair(a, 80, b, 443) != address_hash_pair(a, 443, b, 80));
-	assert_true(address_hash_pair(a, 80, a, 80) != address_hash_pair(b, 80, b, 80));
+	assert_true(ends_of(a, 80, b, 443).hash == ends_of(b, 443, a, 80).hash);
+	assert_int_not_equal(ends_of(a, 80, b, 443).from, ends_of(b, 443, a, 80).from);
+	assert_true(ends_of(a, 80, b, 443).hash != ends_of(a, 443, b, 80).hash);
+	assert_true(ends_of(a, 80, a, 80).hash != ends_of(b, 80, b, 80).hash);
 }
 
 /* Walks the chain of a value and compares it with a search through all. */

@@ -47,12 +47,6 @@ static inline __u64 address_hash(const __u8 *address)
 	return hash_mix(hash_spread(words[0], words[1], 0, 0), 0);
 }
 
-/* Of two ends, the same for both directions. */
-static inline __u64 address_hash_pair(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
-{
-	return hash_mix(address_hash(a), a_port) + hash_mix(address_hash(b), b_port);
-}
-
 /* "10.0.0.1", "fe80::1"; mapped IPv4 prints as IPv4. */
 void address_print(struct text *text, const __u8 *address);
 

@@ -54,7 +54,7 @@ void compare_conn_unlink(struct compare *compare, unsigned int side, struct comp
 
 static __u64 pair_hash(const struct compare_end *end)
 {
-	return address_hash_pair(end->address[0], end->port[0], end->address[1], end->port[1]);
+	return ends_of(end->address[0], end->port[0], end->address[1], end->port[1]).hash;
 }
 
 static __u64 segment_hash(const struct held *packet)

@@ -7,6 +7,7 @@
 #include "sinks/report/report.h"
 #include "util/array.h"
 #include "util/seq.h"
+#include "util/time.h"
 
 enum {
 	WIDTH = 900,
@@ -172,7 +173,7 @@ static double x_of(const struct panel *panel, __u64 ts_ns)
 	for (size_t i = 0; i < panel->pauses_count; i++) {
 		const struct pause *pause = &panel->pauses[i];
 		__u64 length_ns = pause->to_ns - pause->from_ns;
-		__u64 gone_ns = ts_ns > pause->from_ns ? ts_ns - pause->from_ns : 0;
+		__u64 gone_ns = ns_between(pause->from_ns, ts_ns);
 
 		gone_ns = gone_ns > length_ns ? length_ns : gone_ns;
 		active_ns -= gone_ns;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "sinks/report/report.h"
-#include "util/address.h"
 #include "util/array.h"
 
 #define TCP_F_TURNING (TCP_F_SYN | TCP_F_FIN | TCP_F_RST)
@@ -38,19 +37,6 @@ void report_rings_clear(struct report *report)
 	report->ordinary.added = 0;
 }
 
-static bool sorts_first(const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
-{
-	int order = memcmp(a, b, EVENT_ADDRESS_SIZE);
-
-	return order < 0 || (!order && a_port <= b_port);
-}
-
-/* The same for both orders of the ends. */
-static __u64 hash_ends(__u32 netns, const __u8 *a, __u16 a_port, const __u8 *b, __u16 b_port)
-{
-	return hash_mix(address_hash_pair(a, a_port, b, b_port), netns);
-}
-
 /* RFC 7323 2.2: the window of a SYN is never scaled. */
 static __u32 window_bytes(const struct packet *packet, const struct stream_side *side)
 {
@@ -68,12 +54,13 @@ void report_note_packet(struct report *report, const struct join *join, const st
 	const struct packet *packet = &event->packet;
 	const struct stream_side *side = &stream->side[look->from];
 	const struct stream_side *other = &stream->side[!look->from];
+	const struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
+					 packet->destination_port);
 	struct report_ring *ring;
 	struct report_point point = {
 		.order = report->notable.added + report->ordinary.added + 1,
 		.ts_ns = event->head.ts_ns,
-		.ends = hash_ends(event->head.netns, packet->source, packet->source_port,
-				  packet->destination, packet->destination_port),
+		.ends = hash_mix(ends.hash, event->head.netns),
 		.stream = stream->number,
 		.frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0,
 		.index = (__u32)(side->packets + other->packets),
@@ -85,8 +72,7 @@ void report_note_packet(struct report *report, const struct join *join, const st
 		.tcp_flags = packet->tcp_flags,
 		.ttl = packet->ttl,
 		.ack_known = (packet->tcp_flags & TCP_F_ACK) && (other->state & SIDE_BEGUN),
-		.lower = sorts_first(packet->source, packet->source_port, packet->destination,
-				     packet->destination_port),
+		.lower = ends.from,
 		.copy = look->copy,
 	};
 
@@ -200,16 +186,14 @@ void report_take_points(const struct report *report, const struct finding *findi
 {
 	const struct event_tuple *tuple = &finding->tuple;
 	const struct report_point *a, *b, *last;
-	__u64 ends = hash_ends(finding->netns, tuple->local, tuple->local_port, tuple->remote,
-			       tuple->remote_port);
+	const struct ends own =
+		ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
+	__u64 ends = hash_mix(own.hash, finding->netns);
 
 	/* what came after the verdict's time may be of the next connection with these ends */
 	a = find_last(&report->notable, ends, finding->time_ns);
 	b = find_last(&report->ordinary, ends, finding->time_ns);
 	last = !a || (b && b->order > a->order) ? b : a;
 	if (last)
-		copy_points(report, last,
-			    !sorts_first(tuple->local, tuple->local_port, tuple->remote,
-					 tuple->remote_port),
-			    entry);
+		copy_points(report, last, !own.from, entry);
 }
