@@ -60,7 +60,7 @@ struct join {
 	struct flow_table *flows; /* NULL: none is kept */
 	struct owners *owners;
 	struct whose *whose; /* NULL: nobody asks */
-	struct stream_look look; /* at the last record */
+	struct stream_look look; /* at the last record; join.c's, for join_look() */
 	struct handshakes *handshakes; /* of this host's connections */
 	struct talks *talks; /* NULL: what is said is not judged */
 	bool news; /* openings may have some */

@@ -412,7 +412,7 @@ static void handle_segment(struct join *join, const struct event *event)
 	if (!known) /* it may have made a conn, also one that is too short to be followed */
 		tell_leaving(join);
 	if (join->look.stream)
-		tell_talk(join, talk_packet(join, conn, event));
+		tell_talk(join, talk_packet(join, conn, event, &join->look));
 }
 
 /* An ICMP error is the matter of what it quotes. */

@@ -133,14 +133,19 @@ bool capture_over(struct join *join, struct opening_slot *slot, __u64 now_ns)
 	return true;
 }
 
-/* A mirror shows a packet twice or more. A stream has judged its segments before. */
-static bool is_copy(struct join *join, const struct opening_slot *slot, const struct event *event)
+/* A mirror shows a packet twice or more. */
+static bool is_seen(struct join *join, const struct opening_slot *slot, const struct event *event)
 {
 	struct captured_last *last = openings_last(join, slot);
 
-	if (join->look.stream)
-		return join->look.alike;
 	return copy_of_packet(last->past, ARRAY_SIZE(last->past), &last->past_next, event);
+}
+
+/* A stream has judged its segments before. */
+static bool is_copy(struct join *join, const struct opening_slot *slot, const struct event *event,
+		    const struct stream_look *look)
+{
+	return look->stream ? look->alike : is_seen(join, slot, event);
 }
 
 /* ---- what a packet tells ---- */
@@ -345,7 +350,7 @@ static void note_begun(struct join *join, struct opening_slot *slot)
 }
 
 static void open_opening(struct join *join, const struct event *event, const struct ends *ends,
-			 struct conn *conn)
+			 struct conn *conn, const struct stream_look *look)
 {
 	const struct packet *packet = &event->packet;
 	struct opening_slot *slot = openings_take_for(join, conn);
@@ -374,15 +379,16 @@ static void open_opening(struct join *join, const struct event *event, const str
 	tuple->family = address_is_ipv4(packet->source) ? AF_INET : AF_INET6;
 	tuple->protocol = IPPROTO_TCP;
 	note_begun(join, slot);
-	is_copy(join, slot, event);
+	is_copy(join, slot, event, look);
 	note_syn(&slot->opening, event);
 	add_evidence(join, slot, event, DIRECTION_OUT);
 }
 
 /* The SYN of a conn whose opening is known, or was. */
-static void take_repeated(struct join *join, const struct event *event, struct opening_slot *slot)
+static void take_repeated(struct join *join, const struct event *event, struct opening_slot *slot,
+			  const struct stream_look *look)
 {
-	if (!slot || is_copy(join, slot, event))
+	if (!slot || is_copy(join, slot, event, look))
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	add_evidence(join, slot, event, DIRECTION_OUT);
@@ -422,7 +428,7 @@ static struct conn *take_syn(struct join *join, const struct event *event, const
 	if (conn && conn->opened && conn->local != ends->from)
 		own = mirror_of(join, conn);
 	if (own && own->opened && own->isn == packet->seq) {
-		take_repeated(join, event, own->opening);
+		take_repeated(join, event, own->opening, look);
 		return conn;
 	}
 	if (own)
@@ -430,7 +436,7 @@ static struct conn *take_syn(struct join *join, const struct event *event, const
 	if (!conn)
 		conn = own = conns_add_packet(join->conns, ends, event->head.netns);
 	if (own)
-		open_opening(join, event, ends, own);
+		open_opening(join, event, ends, own, look);
 	return conn;
 }
 
@@ -441,13 +447,13 @@ static bool is_live(const struct opening_slot *slot)
 }
 
 static void take_segment(struct join *join, const struct event *event, const struct ends *ends,
-			 const struct conn *conn)
+			 const struct conn *conn, const struct stream_look *look)
 {
 	const struct packet *packet = &event->packet;
 	struct opening_slot *slot = conn->opening;
 
 	if ((!conn->watched && !(packet->tcp_flags & TCP_F_RST)) || !is_live(slot) ||
-	    is_copy(join, slot, event))
+	    is_copy(join, slot, event, look))
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	if (conn->local == ends->from)
@@ -468,11 +474,11 @@ struct conn *capture_segment(struct join *join, const struct event *event, const
 		return take_syn(join, event, ends, conn, look);
 	/* the sender's own first: it may end what the other asked for */
 	if (mirror && mirror->local == ends->from)
-		take_segment(join, event, ends, mirror);
+		take_segment(join, event, ends, mirror, look);
 	if (conn)
-		take_segment(join, event, ends, conn);
+		take_segment(join, event, ends, conn, look);
 	if (mirror && mirror->local != ends->from)
-		take_segment(join, event, ends, mirror);
+		take_segment(join, event, ends, mirror, look);
 	return conn;
 }
 
@@ -491,7 +497,7 @@ void capture_quoted(struct join *join, const struct event *event)
 	slot = conn ? conn->opening : NULL;
 	if (!slot || slot->opening.state != OPENING_CONNECTING ||
 	    ((packet->flags & PACKET_F_INNER_SEQ) && packet->inner.seq != slot->opening.isn) ||
-	    is_copy(join, slot, event))
+	    is_seen(join, slot, event))
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	take_icmp(join, slot, event);

@@ -434,10 +434,8 @@ static void take_stray(struct talk *talk, const struct stream *stream, const str
 }
 
 static void take_payload(struct join *join, struct talk *talk, const struct stream *stream,
-			 const struct event *event)
+			 const struct event *event, const struct stream_look *look)
 {
-	const struct stream_look *look = &join->look;
-
 	if (look->stray) {
 		take_stray(talk, stream, event, look->from);
 		return;
@@ -457,9 +455,9 @@ const struct talk *talk_leave(struct join *join, const struct conn *conn)
 	return conn->talk ? end(join, conn->talk, conn->stream) : NULL;
 }
 
-const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event)
+const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event,
+			       const struct stream_look *look)
 {
-	const struct stream_look *look = &join->look;
 	const struct packet *packet = &event->packet;
 	const struct stream *stream = look->stream;
 	struct talk *talk;
@@ -478,7 +476,7 @@ const struct talk *talk_packet(struct join *join, struct conn *conn, const struc
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(talk, stream, event, look->from);
 	if (packet->payload_bytes)
-		take_payload(join, talk, stream, event);
+		take_payload(join, talk, stream, event, look);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) && !look->stray)
 		take_marks(talk, stream, event, look->from);
 	return is_over(talk, stream, packet) ? end(join, talk, stream) : NULL;

@@ -23,8 +23,9 @@ void talks_free(struct talks *talks);
 /* talk.c: each returns what was said on the connection that is over with it and to be judged, NULL none. */
 /* @conn: it had to leave the table for the last frame, or lost its ports to it. */
 const struct talk *talk_leave(struct join *join, const struct conn *conn);
-/* The packet of the last frame, whose look is known, on @conn. */
-const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event);
+/* A packet on @conn, and what it was there. */
+const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event,
+			       const struct stream_look *look);
 /* The capture is over: the next one that was still open. */
 const struct talk *talk_finish_next(struct join *join);
 
