@@ -10,7 +10,7 @@
  * can know (facts of the host, names, ticks). A recording is the same bytes in the same order.
  *
  * Adding a kind: a body struct with its size assert, and a row in EVENT_KINDS (at the end of its
- * half, because the number is in recordings). decode/ gets a field table, the kernel side a hook.
+ * half: recordings know kinds by name). decode/ gets a field table, the kernel side a hook.
  *
  * Bodies grow at the end only: a shorter body from an older recording is zero-extended. A field
  * that may be unknown has a bit in header.known; a clear bit means unknown, never zero.

@@ -12,7 +12,6 @@
 
 /* What must be checked or ended in a body; offsets are of the body. */
 struct layout {
-	__u16 size; /* of the body struct, of a piece without its bytes */
 	__u16 raw; /* where its struct ev_raw begins; 0: it has none, or it is all of the body */
 	__u8 has_raw;
 	__u8 raw_optional; /* there only with EVENT_K_PACKET */
@@ -45,92 +44,67 @@ struct layout {
 #define RAW(body, optional) \
 	.raw = offsetof(struct body, raw), .has_raw = 1, .raw_optional = optional
 
-static const struct layout layouts[] = {
-	[EVENT_OPEN] = { .size = sizeof(struct ev_open),
-			 .texts = 3,
+/* Of the bodies whole. */
+static const __u16 sizes[EVENT_KIND_COUNT] = {
+#define X(id, text, body, what) [EVENT_##id] = sizeof(struct body),
+	EVENT_KINDS(X)
+#undef X
+};
+
+/* Of kinds whose bodies hold numbers alone there is nothing to say. */
+static const struct layout layouts[EVENT_KIND_COUNT] = {
+	[EVENT_OPEN] = { .texts = 3,
 			 .text = { OWNER_TEXTS(ev_open) },
 			 CHOICE(ev_open, how, 0, OPEN_HOW_COUNT) },
-	[EVENT_STATE] = { .size = sizeof(struct ev_socket),
-			  ERRNOS(ev_socket, error, 2),
-			  FLOW_AT(ev_socket) },
-	[EVENT_ERROR] = { .size = sizeof(struct ev_socket),
-			  ERRNOS(ev_socket, error, 2),
-			  FLOW_AT(ev_socket) },
-	[EVENT_RETRANSMIT] = { .size = sizeof(struct ev_socket),
-			       ERRNOS(ev_socket, error, 2),
-			       FLOW_AT(ev_socket) },
-	[EVENT_SYNACK_RETRANSMIT] = { .size = sizeof(struct ev_listener) },
-	[EVENT_RESET_SENT] = { .size = sizeof(struct ev_reset), RAW(ev_reset, 1) },
-	[EVENT_RESET_RECEIVED] = { .size = sizeof(struct ev_socket),
-				   ERRNOS(ev_socket, error, 2),
-				   FLOW_AT(ev_socket) },
-	[EVENT_DROP] = { .size = sizeof(struct ev_drop), RAW(ev_drop, 1) },
-	[EVENT_SYSCALL] = { .size = sizeof(struct ev_syscall),
-			    .texts = 3,
+	[EVENT_STATE] = { ERRNOS(ev_socket, error, 2), FLOW_AT(ev_socket) },
+	[EVENT_ERROR] = { ERRNOS(ev_socket, error, 2), FLOW_AT(ev_socket) },
+	[EVENT_RETRANSMIT] = { ERRNOS(ev_socket, error, 2), FLOW_AT(ev_socket) },
+	[EVENT_RESET_SENT] = { RAW(ev_reset, 1) },
+	[EVENT_RESET_RECEIVED] = { ERRNOS(ev_socket, error, 2), FLOW_AT(ev_socket) },
+	[EVENT_DROP] = { RAW(ev_drop, 1) },
+	[EVENT_SYSCALL] = { .texts = 3,
 			    .text = { OWNER_TEXTS(ev_syscall) },
 			    ERRNOS(ev_syscall, error, 1),
 			    CHOICE(ev_syscall, call, 0, SYSCALL_COUNT) },
-	[EVENT_LISTEN_FULL] = { .size = sizeof(struct ev_listener) },
-	[EVENT_PACKET] = { .size = sizeof(struct ev_packet), RAW(ev_packet, 0) },
-	[EVENT_ICMP_SENT] = { .size = sizeof(struct ev_icmp), RAW(ev_icmp, 1) },
-	[EVENT_NEIGHBOR] = { .size = sizeof(struct ev_neighbor) },
-	[EVENT_TASK] = { .size = sizeof(struct ev_task),
-			 .texts = 4,
+	[EVENT_PACKET] = { RAW(ev_packet, 0) },
+	[EVENT_ICMP_SENT] = { RAW(ev_icmp, 1) },
+	[EVENT_TASK] = { .texts = 4,
 			 .text = { OWNER_TEXTS(ev_task), TEXT(ev_task, path) },
 			 CHOICE(ev_task, how, 0, TASK_HOW_COUNT) },
-	[EVENT_PIECE] = { .size = offsetof(struct ev_piece, bytes), .has_piece = 1 },
-	[EVENT_START] = { .size = sizeof(struct ev_start),
-			  .texts = 5,
+	[EVENT_PIECE] = { .has_piece = 1 },
+	[EVENT_START] = { .texts = 5,
 			  .text = { TEXT(ev_start, version), TEXT(ev_start, release),
 				    TEXT(ev_start, machine), TEXT(ev_start, host),
 				    TEXT(ev_start, arguments) } },
-	[EVENT_HOOK] = { .size = sizeof(struct ev_hook),
-			 .texts = 2,
+	[EVENT_HOOK] = { .texts = 2,
 			 .text = { TEXT(ev_hook, name), TEXT(ev_hook, why) },
 			 ERRNOS(ev_hook, error, 1),
 			 CHOICE(ev_hook, state, 0, HOOK_STATE_COUNT) },
-	[EVENT_CLOCK] = { .size = sizeof(struct ev_clock) },
-	[EVENT_TICK] = { .size = sizeof(struct ev_tick) },
-	[EVENT_INTERFACE] = { .size = sizeof(struct ev_interface),
-			      .texts = 2,
+	[EVENT_INTERFACE] = { .texts = 2,
 			      .text = { TEXT(ev_interface, name), TEXT(ev_interface, type) } },
-	[EVENT_NETNS] = { .size = sizeof(struct ev_netns),
-			  .texts = 1,
-			  .text = { TEXT(ev_netns, name) } },
-	[EVENT_NAME] = { .size = sizeof(struct ev_name),
-			 .texts = 1,
+	[EVENT_NETNS] = { .texts = 1, .text = { TEXT(ev_netns, name) } },
+	[EVENT_NAME] = { .texts = 1,
 			 .text = { TEXT(ev_name, text) },
 			 CHOICE(ev_name, space, 0, NAME_SPACE_COUNT) },
-	[EVENT_PROCESS] = { .size = sizeof(struct ev_process),
-			    .texts = 5,
+	[EVENT_PROCESS] = { .texts = 5,
 			    .text = { TEXT(ev_process, exe), TEXT(ev_process, unit),
 				      TEXT(ev_process, container), TEXT(ev_process, cgroup),
 				      TEXT(ev_process, command) } },
-	[EVENT_SOCKET] = { .size = sizeof(struct ev_snapshot),
-			   FLOW_AT(ev_snapshot),
-			   .texts = 3,
-			   .text = { OWNER_TEXTS(ev_snapshot) } },
-	[EVENT_FACT] = { .size = sizeof(struct ev_fact),
-			 .texts = 2,
+	[EVENT_SOCKET] = { FLOW_AT(ev_snapshot), .texts = 3, .text = { OWNER_TEXTS(ev_snapshot) } },
+	[EVENT_FACT] = { .texts = 2,
 			 .text = { TEXT(ev_fact, name), TEXT(ev_fact, text) },
 			 ERRNOS(ev_fact, error, 1),
 			 CHOICE(ev_fact, what, FACT_NONE + 1, FACT_COUNT) },
-	[EVENT_CHANGE] = { .size = sizeof(struct ev_change),
-			   .texts = 1,
+	[EVENT_CHANGE] = { .texts = 1,
 			   .text = { TEXT(ev_change, text) },
 			   CHOICE(ev_change, what, 0, CHANGE_COUNT) },
-	[EVENT_LOST] = { .size = sizeof(struct ev_lost) },
-	[EVENT_SUPPRESSED] = { .size = sizeof(struct ev_lost) },
-	[EVENT_END] = { .size = sizeof(struct ev_end), ERRNOS(ev_end, why, 1) },
-	[EVENT_FRAME] = { .size = sizeof(struct ev_frame),
-			  RAW(ev_frame, 1),
-			  CHOICE(ev_frame, unread, 0, UNREAD_COUNT) },
+	[EVENT_END] = { ERRNOS(ev_end, why, 1) },
+	[EVENT_FRAME] = { RAW(ev_frame, 1), CHOICE(ev_frame, unread, 0, UNREAD_COUNT) },
 };
 
 _Static_assert(offsetof(struct ev_socket, soft_error) ==
 		       offsetof(struct ev_socket, error) + sizeof(__s32),
 	       "ev_socket's two errnos stand side by side");
-_Static_assert(ARRAY_SIZE(layouts) == EVENT_KIND_COUNT, "a layout for every kind");
 #define X(id, text, body, what)                                                                    \
 	_Static_assert(sizeof(struct body) <= sizeof(struct event) - offsetof(struct event, open), \
 		       "struct " #body " is in the union of struct event");
@@ -292,7 +266,9 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	 * A longer body is a newer program's: what it added stands behind what we know. A shorter
 	 * one is an older program's, or one whose figures nobody asked for, as most are live.
 	 */
-	copied = layout->has_raw ? layout->raw : layout->size;
+	copied = layout->has_raw   ? layout->raw :
+		 layout->has_piece ? offsetof(struct ev_piece, bytes) :
+				     sizes[event->head.kind];
 	if (length < copied) {
 		memcpy(body, from, length);
 		memset(body + length, 0, copied - length);
@@ -320,7 +296,5 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 
 size_t decode_body_size(unsigned int kind)
 {
-	if (kind == EVENT_PIECE)
-		return sizeof(struct ev_piece);
-	return kind < ARRAY_SIZE(layouts) ? layouts[kind].size : 0;
+	return kind < ARRAY_SIZE(sizes) ? sizes[kind] : 0;
 }
