@@ -63,20 +63,11 @@ const struct option_row *option_find(const char *name, size_t length)
 	return NULL;
 }
 
-/* Of --text, --brief, --json and --csv only one can be. */
-static bool row_is_form(const struct option_row *row)
-{
-	return row->type == OPTION_FLAG && (row->offset == offsetof(struct options, text) ||
-					    row->offset == offsetof(struct options, brief) ||
-					    row->offset == offsetof(struct options, json) ||
-					    row->offset == offsetof(struct options, csv));
-}
-
 bool option_is_given(const struct options *options, const struct option_row *row)
 {
 	for (size_t i = 0; i < option_rows_count; i++)
 		if (options->given[i] &&
-		    (&option_rows[i] == row || (row_is_form(row) && row_is_form(&option_rows[i]))))
+		    (&option_rows[i] == row || (row->form && option_rows[i].form)))
 			return true;
 	return false;
 }
@@ -341,16 +332,32 @@ static int parse_words(struct parser *parser)
 	return err;
 }
 
+size_t options_forms(const struct options *options)
+{
+	size_t asked = 0;
+
+	for (size_t i = 0; i < option_rows_count; i++)
+		asked += option_rows[i].form &&
+			 *(const bool *)((const char *)options + option_rows[i].offset);
+	return asked;
+}
+
 int options_check_form(const struct options *options)
 {
+	char buffer[80];
+	struct text names = text_of(buffer);
+
 	if (options->mask && options->journal) {
 		log_error("--mask, --journal: only one of them");
 		log_hint("what is masked is to be shared: -o FILE");
 		return -EINVAL;
 	}
-	if (options->text + options->brief + options->json + options->csv <= 1)
+	if (options_forms(options) <= 1)
 		return 0;
-	log_error("--text, --brief, --json, --csv: only one of them");
+	for (size_t i = 0; i < option_rows_count; i++)
+		if (option_rows[i].form)
+			text_add(&names, "%s--%s", names.length ? ", " : "", option_rows[i].name);
+	log_error("%s: only one of them", names.at);
 	log_hint("-o FILE keeps one of them in a file");
 	return -EINVAL;
 }

@@ -140,7 +140,8 @@ struct command_row {
  */
 int options_parse(struct options *options, const struct command_row *commands, int argc,
 		  char **argv);
-int options_check_form(const struct options *options); /* one form is asked for at most */
+size_t options_forms(const struct options *options); /* how many forms of output are asked for */
+int options_check_form(const struct options *options); /* one at most */
 void options_free(struct options *options);
 
 /* The word of the table of options nearest to @name, for a hint; NULL none is near. */

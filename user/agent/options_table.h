@@ -40,6 +40,7 @@ struct option_row {
 	const char *what;
 	bool line_only; /* of the command line: no configuration file has it */
 	bool lone; /* its value may be left out at the end of the line */
+	bool form; /* of the output: of these only one can be */
 };
 
 extern const struct option_row option_rows[];
