@@ -209,6 +209,15 @@ STREAMS = {
     "http": b"HTTP/1.1 400 Bad Request\r\n\r\nsent an HTTP request to an HTTPS server",
     "mail": b"421 4.7.0 too many connections\r\n",
     "redis": b"-ERR max number of clients reached\r\n",
+    "starttls": b"a001 STARTTLS\r\n",
+    "starttls-no": b"a001 NO not now\r\n",
+    "ldap": b"\x30\x1d\x02\1\1\x77\x18\x80\x16" + b"1.3.6.1.4.1.1466.20037",
+    "ldap-no": b"\x30\x0c\x02\1\1\x78\x07\x0a\1\x34\4\0\4\0",
+    "xmpp": b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+    "sslrequest": b"\0\0\0\x08\4\xd2\x16\x2f",
+    "connect": b"CONNECT db.internal:443 HTTP/1.1\r\n\r\n",
+    "proxy-1": b"PROXY TCP4 192.0.2.1 10.0.0.2 4711 443\r\n" + CLIENT_HELLO,
+    "proxy-2": b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12) + CLIENT_HELLO,
 }
 
 

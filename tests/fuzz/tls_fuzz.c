@@ -66,6 +66,26 @@ static void take_pieces(struct result *result, const struct stream *stream, size
 	}
 }
 
+static void check_upgrade(const struct stream *stream, uint8_t wire)
+{
+	size_t all = stream->size + wire;
+	struct upgrade_refusal refusal;
+	char buffer[80];
+
+	demand(upgrade_asked(stream->bytes, stream->size, all) < UPGRADE_KIND_COUNT);
+	demand(upgrade_header_bytes(stream->bytes, stream->size) <= stream->size);
+	tls_begins_client_hello(stream->bytes, stream->size);
+	for (unsigned int kind = 0; kind < UPGRADE_KIND_COUNT; kind++) {
+		struct text text = text_of(buffer);
+
+		if (!upgrade_refused(kind, stream->bytes, stream->size, all, &refusal))
+			continue;
+		text_add(&text, "%s ", upgrade_name(kind));
+		upgrade_print_refusal(&text, kind, &refusal);
+		demand(kind != UPGRADE_NONE && !text.cut);
+	}
+}
+
 static void check(const struct result *result)
 {
 	const struct tls_side *side = &result->side;
@@ -105,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	first_parse(stream.bytes, stream.size, stream.size + data[6], data[7] & 1, &first);
 	first_is_goodbye(stream.bytes, stream.size);
+	check_upgrade(&stream, data[6]);
 	demand(first.kind < FIRST_CLASS_COUNT && (first.kind == FIRST_NONE) == !stream.size);
 	first_print(&text, &first);
 	demand(!text.cut);

@@ -7,6 +7,7 @@
 
 #include "decode/first.h"
 #include "decode/tls.h"
+#include "decode/upgrade.h"
 #include "event.h"
 #include "util/text.h"
 

@@ -315,12 +315,38 @@ static bool is_postgresql_request(const struct piece *piece)
 
 /* ---- all of them ---- */
 
-static bool is_proxy(const struct piece *piece)
+static bool is_proxy_line(const struct piece *piece)
+{
+	return begins(piece, "PROXY TCP") || begins(piece, "PROXY UNKNOWN");
+}
+
+static bool is_proxy_binary(const struct piece *piece)
 {
 	static const __u8 second[] = { 13, 10, 13, 10, 0, 13, 10, 'Q', 'U', 'I', 'T', 10 };
 
-	return begins(piece, "PROXY TCP") || begins(piece, "PROXY UNKNOWN") ||
-	       (piece->captured >= sizeof(second) && !memcmp(piece->bytes, second, sizeof(second)));
+	return piece->captured >= sizeof(second) && !memcmp(piece->bytes, second, sizeof(second));
+}
+
+static bool is_proxy(const struct piece *piece)
+{
+	return is_proxy_line(piece) || is_proxy_binary(piece);
+}
+
+/* HAProxy's proxy-protocol.txt 2: a line of at most 107 bytes; or 16 bytes and as many as they say. */
+size_t first_proxy_bytes(const __u8 *bytes, size_t captured)
+{
+	enum { LINE_MOST = 107, HEADER_BYTES = 16, LENGTH_AT = 14 };
+	const struct piece piece = { bytes, captured, captured };
+	size_t length = 0;
+
+	if (is_proxy_line(&piece)) {
+		const __u8 *end = memchr(bytes, '\n', captured < LINE_MOST ? captured : LINE_MOST);
+
+		length = end ? (size_t)(end + 1 - bytes) : 0;
+	} else if (is_proxy_binary(&piece) && captured >= HEADER_BYTES) {
+		length = HEADER_BYTES + bytes[LENGTH_AT] * 256u + bytes[LENGTH_AT + 1];
+	}
+	return length <= captured ? length : 0;
 }
 
 static bool is_text(const struct piece *piece)

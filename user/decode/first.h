@@ -84,5 +84,8 @@ bool http_ends_chunks(const __u8 *bytes, size_t captured);
  */
 bool first_is_goodbye(const __u8 *bytes, size_t size);
 
+/* How long the PROXY header is that @bytes begin with; 0: there is none, or it was not captured whole. */
+size_t first_proxy_bytes(const __u8 *bytes, size_t captured);
+
 /* "HTTP 503", "SMTP 421", "MySQL error 1040", "TLS", "binary data"; nothing of FIRST_NONE. */
 void first_print(struct text *text, const struct first *first);

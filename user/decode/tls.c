@@ -51,6 +51,18 @@ bool tls_begins_in_clear(const __u8 *bytes, size_t captured, size_t wire)
 					       bytes[TLS_HEADER_BYTES] == TLS_SERVER_HELLO);
 }
 
+/* RFC 8446 4.1.2: a message of less than 64 KiB, then a version. */
+bool tls_begins_client_hello(const __u8 *bytes, size_t captured)
+{
+	enum { VERSION_AT = TLS_HEADER_BYTES + TLS_MESSAGE_HEADER_BYTES };
+	const __u8 *message = bytes + TLS_HEADER_BYTES;
+	struct tls_record record;
+
+	return captured > VERSION_AT && bytes[0] == TLS_HANDSHAKE &&
+	       tls_record_parse(bytes, captured, &record) && message[0] == TLS_CLIENT_HELLO &&
+	       !message[1] && bytes[VERSION_AT] == TLS_1_2 >> 8;
+}
+
 /*
  * Length of 2 bytes with the highest bit set, then of the client: type 1, a version (RFC 5246 E.2); of
  * the server: type 4, whether a session goes on, 0 or 1, and the kind of its certificate, of which 1 is

@@ -91,6 +91,9 @@ bool tls_record_parse(const __u8 *bytes, size_t captured, struct tls_record *rec
  */
 bool tls_begins_in_clear(const __u8 *bytes, size_t captured, size_t wire);
 
+/* Do @bytes begin with a ClientHello, as far as its first fields tell? Not every one in pieces does. */
+bool tls_begins_client_hello(const __u8 *bytes, size_t captured);
+
 /* A hello of SSL 2, of either side, or its error: it is told from others, not read. */
 bool tls_is_ssl2_hello(const __u8 *bytes, size_t captured);
 

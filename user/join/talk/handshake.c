@@ -105,6 +105,7 @@ static struct handshake *take_handshake(struct join *join, struct talk *talk)
 	}
 	*handshake = (struct handshake){ .used = true, .number = talk->number };
 	talk->handshake = (__u16)(join->talks->handshakes_next + 1);
+	talk->tls = true;
 	return handshake;
 }
 
@@ -137,21 +138,57 @@ static __u32 payload_seq(const struct packet *packet)
 	return packet->seq + !!(packet->tcp_flags & TCP_F_SYN); /* Fast Open */
 }
 
-/*
- * The side's first word. Where it is TLS, and the first TLS of the connection, a handshake begins: if
- * it was the first byte that was sent, and not what an earlier one was lost before.
- */
-void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
-		     const struct packet *packet, __u8 from)
+/* How many bytes stand in front of the ClientHello that the payload holds, -1: it holds none. */
+static int hello_at(const struct event *event)
 {
+	const __u8 *payload;
+	size_t captured = captured_of(event, &payload), at = 0;
+
+	if (!captured)
+		return -1;
+	if (payload[0] != TLS_HANDSHAKE) /* nearly every packet ends here */
+		at = upgrade_header_bytes(payload, captured);
+	return tls_begins_client_hello(payload + at, captured - at) ? (int)at : -1;
+}
+
+bool handshake_turns(const struct event *event)
+{
+	return hello_at(event) >= 0;
+}
+
+/* The first byte of the side, and not what an earlier one was lost before. */
+static bool is_first_byte(const struct stream *stream, const struct packet *packet, __u8 from)
+{
+	return payload_seq(packet) == stream->side[from].isn + 1;
+}
+
+/* What the server had said by then is what the client acknowledges with its hello. */
+static void note_before(struct handshake *handshake, const struct stream *stream,
+			const struct event *event, __u8 from)
+{
+	const struct packet *packet = &event->packet;
+	const struct stream_side *server = &stream->side[!from];
+
+	handshake->before[from] =
+		payload_seq(packet) - (stream->side[from].isn + 1) + (__u32)hello_at(event);
+	if ((packet->tcp_flags & TCP_F_ACK) && (server->state & SIDE_BEGUN))
+		handshake->before[!from] = packet->ack - (server->isn + 1);
+}
+
+void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
+		     const struct event *event, __u8 from)
+{
+	bool at_once = talk->side[from].first_word.kind == FIRST_TLS;
 	struct handshake *handshake;
 
-	if (talk->handshake || talk->side[from].first_word.kind != FIRST_TLS ||
-	    payload_seq(packet) != stream->side[from].isn + 1)
+	if (at_once ? !is_first_byte(stream, &event->packet, from) :
+		      from != stream->ends->client || !handshake_turns(event))
 		return;
 	handshake = take_handshake(join, talk);
 	handshake->client = stream->ends->client;
-	if (talk->side[!from].first.ts_ns)
+	if (!at_once)
+		note_before(handshake, stream, event, from);
+	else if (talk->side[!from].first.ts_ns)
 		handshake->side[!from].flags = TLS_SIDE_NOT_TLS;
 }
 
@@ -217,14 +254,15 @@ void handshake_packet(struct join *join, struct talk *talk, const struct stream 
 {
 	struct handshake *handshake = handshake_of(join, talk);
 	struct tls_side *side;
+	__u32 offset;
 	__u8 alerts;
 
 	if (!handshake)
 		return;
 	side = &handshake->side[from];
 	alerts = side->alerts;
-	handshake_take(handshake, event, payload_seq(&event->packet) - (stream->side[from].isn + 1),
-		       from);
+	offset = payload_seq(&event->packet) - (stream->side[from].isn + 1);
+	handshake_take(handshake, event, offset - handshake->before[from], from);
 	if (side->alerts != alerts)
 		join->talks->tls_alert = side;
 	if (is_content(handshake)) {

@@ -20,8 +20,10 @@
  * keys. What remains to be seen are lengths and order (tls.h): a record that can hold a Finished,
  * one that is as long as an alert, and who closed first.
  *
- * Upgrades (STARTTLS, PostgreSQL's SSLRequest, a PROXY header in front) begin with words of another
- * protocol, and are not followed.
+ * What turns to TLS later (STARTTLS of mail, FTP, LDAP and XMPP, PostgreSQL's and MySQL's SSLRequest,
+ * CONNECT through a proxy, a PROXY header in front) begins with words of another protocol. Which one does not
+ * matter: the handshake begins where a segment of the client begins with a ClientHello, or with what may
+ * stand right in front of one (upgrade_header_bytes()), and is judged as if nothing stood before; how much did, is kept.
  */
 
 struct handshake {
@@ -50,6 +52,12 @@ struct handshake {
  */
 void handshake_take(struct handshake *handshake, const struct event *event, __u32 offset,
 		    __u8 from);
+
+/* Something else was said before it. */
+static inline bool handshake_is_upgrade(const struct handshake *handshake)
+{
+	return handshake->before[0] || handshake->before[1];
+}
 
 /* The negotiated version, 0 while it is not known. */
 __u16 handshake_version(const struct handshake *handshake);

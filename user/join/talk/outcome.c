@@ -340,6 +340,14 @@ static void take_answer(struct outcome *outcome, const struct talk *talk)
 	outcome->body_bytes = came;
 }
 
+static void take_refusal(struct outcome *outcome, const struct talk *talk)
+{
+	if (!talk->upgrade.refused || !outcome->side[talk->stream->ends->client].closed_ns)
+		return;
+	outcome->refused = talk->upgrade.kind;
+	outcome->refusal = talk->upgrade.refusal;
+}
+
 static void take_end(struct outcome *outcome)
 {
 	const struct outcome_side *side = outcome->side;
@@ -363,6 +371,7 @@ static void take_words(struct outcome *outcome, const struct talk *talk)
 	outcome->answer_ns = talk->answer_ns;
 	outcome->answer_owed = owes_answer(talk->asked_class);
 	take_answer(outcome, talk);
+	take_refusal(outcome, talk);
 	take_goodbye(outcome, talk);
 	take_wait(outcome, talk);
 }

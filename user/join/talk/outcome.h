@@ -149,6 +149,10 @@ struct outcome {
 	__u32 announced_bytes; /* of its body; 0: in chunks, the last of which did not come */
 	__u32 body_bytes; /* that came */
 
+	/* what the client asked for and did not get, and left: OUTCOME_WORDS */
+	__u8 refused; /* enum upgrade_kind; UPGRADE_NONE: nothing */
+	struct upgrade_refusal refusal;
+
 	const struct standing *standing; /* NULL: no socket of this host tells it */
 	bool mirrored; /* its other end is on this host, too, and tells what both met with */
 	__u32 peer_read_bytes; /* .. its process had read so many when it closed; */

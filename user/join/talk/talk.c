@@ -208,6 +208,24 @@ static void take_http(struct talk *talk, const struct event *event, bool server,
 	}
 }
 
+static void take_upgrade(struct talk_upgrade *upgrade, const struct event *event, bool server)
+{
+	const __u8 *bytes = event->bytes + event->packet.payload_at;
+	size_t captured = payload_captured(event);
+	enum upgrade_kind asked;
+
+	if (server) {
+		if (upgrade->kind && !upgrade->refused)
+			upgrade->refused =
+				upgrade_refused(upgrade->kind, bytes, captured,
+						event->packet.payload_bytes, &upgrade->refusal);
+		return;
+	}
+	asked = upgrade_asked(bytes, captured, event->packet.payload_bytes);
+	if (asked || !upgrade->refused)
+		*upgrade = (struct talk_upgrade){ .kind = asked };
+}
+
 static void take_class(struct talk *talk, const struct event *event, __u8 from, bool server)
 {
 	const struct packet *packet = &event->packet;
@@ -219,6 +237,8 @@ static void take_class(struct talk *talk, const struct event *event, __u8 from, 
 	if (!talk->side[from].first.ts_ns)
 		talk->side[from].first_word = first;
 	take_http(talk, event, server, &first);
+	if (!talk->tls) /* what is inside cannot be read */
+		take_upgrade(&talk->upgrade, event, server);
 }
 
 /* The end of chunks is in the last packet; what was not captured whole may hold it. */
@@ -307,6 +327,8 @@ static void take_data(struct talk *talk, const struct stream *stream, const stru
 	burst->end_seq = packet_end;
 	burst->bytes += packet->payload_bytes;
 	burst->leave = takes_leave(event);
+	if (talk->upgrade.refused && from == stream->ends->client && !burst->leave)
+		talk->upgrade.refused = false; /* it goes on without */
 	if (talk->http.length.chunked && from != stream->ends->client)
 		take_chunks(&talk->http, event);
 	take_hole(talk, stream, event, from);
@@ -417,10 +439,12 @@ static bool says_something(const struct packet *packet, const struct stream_look
 	       (look->stream->side[!look->from].state & SIDE_FIN);
 }
 
-/* Of its sender with payload: only with that a handshake begins. */
-static bool is_first(const struct talk *talk, const struct event *event, __u8 from)
+/* The first of its sender with payload, or where the client turns to TLS. */
+static bool may_begin_tls(const struct talk *talk, const struct stream *stream,
+			  const struct event *event, __u8 from)
 {
-	return talk->side[from].first.frame == event->frame.frame;
+	return talk->side[from].first.frame == event->frame.frame ||
+	       (from == stream->ends->client && handshake_turns(event));
 }
 
 /* Nobody takes it: it is no word. */
@@ -444,8 +468,8 @@ static void take_payload(struct join *join, struct talk *talk, const struct stre
 		take_again(talk, stream, event, look->from);
 	if (!(look->flags & SAYS_NOTHING))
 		take_data(talk, stream, event, look->from);
-	if (is_first(talk, event, look->from))
-		handshake_begin(join, talk, stream, &event->packet, look->from);
+	if (!talk->tls && may_begin_tls(talk, stream, event, look->from))
+		handshake_begin(join, talk, stream, event, look->from);
 	if (talk->handshake)
 		handshake_packet(join, talk, stream, event, look->from);
 }

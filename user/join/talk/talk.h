@@ -89,6 +89,13 @@ struct talk_answer {
 	bool asked; /* by a request that was seen, and whose answer has a body */
 };
 
+/* The client's last request to turn to TLS, or for a tunnel. */
+struct talk_upgrade {
+	__u8 kind; /* enum upgrade_kind */
+	bool refused; /* and it has said nothing since but goodbye */
+	struct upgrade_refusal refusal;
+};
+
 /* Behind the last byte that was said. */
 static inline __u32 talk_data_end(const struct talk_side *side)
 {
@@ -107,12 +114,14 @@ struct talk {
 	const struct stream *stream;
 	__u32 number; /* .stream->number, low bits: its handshake's place is another's if it differs */
 	bool told; /* judged, or an opening's matter */
+	bool tls; /* private: it had a TLS handshake, of which there is one */
 	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
 	__u32 bursts; /* so many in all */
 	struct talk_burst burst[TALK_BURSTS]; /* the last ones: [0] is the last */
 	struct talk_side side[2];
 
 	struct talk_answer http; /* of the last request */
+	struct talk_upgrade upgrade;
 	struct talk_mark syn;
 	struct talk_mark syn_ack;
 

@@ -30,9 +30,14 @@ const struct talk *talk_packet(struct join *join, struct conn *conn, const struc
 const struct talk *talk_finish_next(struct join *join);
 
 /* handshake.c */
-/* The first packet of a side that has payload: may begin a handshake. */
+/* Does its payload hold a ClientHello where a client may turn to TLS? */
+bool handshake_turns(const struct event *event);
+/*
+ * The first packet of a side that has payload, or one of the client that turns to TLS: may begin the
+ * handshake.
+ */
 void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
-		     const struct packet *packet, __u8 from);
+		     const struct event *event, __u8 from);
 /* A packet with payload, of a connection that has one. */
 void handshake_packet(struct join *join, struct talk *talk, const struct stream *stream,
 		      const struct event *event, __u8 from);

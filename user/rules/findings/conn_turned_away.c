@@ -52,6 +52,12 @@ static bool closed_with_error(const struct view *view)
 	return first_word->kind != FIRST_HTTP || is_unavailable(first_word->number);
 }
 
+/* A proxy that opens no tunnel has done all it will, whoever closes. */
+static bool refused_tunnel(const struct view *view)
+{
+	return view->outcome->refused == UPGRADE_CONNECT;
+}
+
 /* In the middle of an answer that said how long it would be. */
 static bool cut_answer(const struct view *view)
 {
@@ -72,6 +78,10 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 
 	if (cut_answer(view))
 		return true;
+	if (refused_tunnel(view)) {
+		guess->severity = SEVERITY_WARNING;
+		return true;
+	}
 	if (closed_with_error(view)) {
 		if (server->first_word.kind == FIRST_HTTP)
 			guess->severity = SEVERITY_WARNING;
@@ -124,6 +134,28 @@ static void tell_cut_answer(const struct view *view, struct finding *finding)
 			   "what serves that port; its own log says why it broke off");
 }
 
+static void tell_refused_tunnel(const struct view *view, struct finding *finding)
+{
+	const struct outcome *outcome = view->outcome;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_side(&what, view, !look_client(view));
+	text_add(&what, " answers CONNECT with ");
+	upgrade_print_refusal(&what, outcome->refused, &outcome->refusal);
+	text_add(&what, ", and the client leaves");
+	if (outcome->refusal.number == 407)
+		text_add(&why, "the proxy wants to know who asks, and got no name and password "
+			       "that it takes");
+	else if (is_unavailable(outcome->refusal.number))
+		text_add(&why, "the proxy could not reach the host that it was asked for: its own "
+			       "lookup or connect failed");
+	else
+		text_add(&why, "the proxy does not let this client through to that host or port");
+	words_check_server(view, finding,
+			   "what serves that port; its own log says what it was asked for");
+}
+
 static void tell_closed_early(const struct view *view, struct finding *finding)
 {
 	const struct outcome *outcome = view->outcome;
@@ -135,6 +167,10 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 
 	if (cut_answer(view)) {
 		tell_cut_answer(view, finding);
+		return;
+	}
+	if (refused_tunnel(view)) {
+		tell_refused_tunnel(view, finding);
 		return;
 	}
 	words_side(&what, view, !look_client(view));
@@ -167,9 +203,9 @@ const struct rule rule_conn_closed_early = {
 	.match_socket = standing_match_closed_early,
 	.tell_socket = standing_tell_closed_early,
 	.means =
-		"the server accepted, then closed before it answered anything, or in the middle of its answer",
+		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; live: the server's FIN first and no segment with payload of it",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it",
 	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request (live an info: a port check ends so, too)",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",

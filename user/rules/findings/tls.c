@@ -25,7 +25,8 @@ static bool client_is_plain(const struct view *view)
 	const struct first *said = &look_side(view, client)->first_word;
 	const struct tls_side *server;
 
-	if (said->kind == FIRST_NONE || said->kind == FIRST_TLS)
+	if (said->kind == FIRST_NONE || said->kind == FIRST_TLS ||
+	    (handshake && handshake_is_upgrade(handshake)))
 		return false;
 	if (look_side(view, !client)->first_word.wants_tls)
 		return true;
@@ -49,8 +50,16 @@ static bool refuses_plain_http2(const struct view *view)
 	       server->closed_ns >= look_side(view, client)->first_ns;
 }
 
+/* A proxy that refuses a tunnel says nothing of TLS: that is conn-closed-early. */
+static bool server_has_none(const struct view *view)
+{
+	return view->outcome->refused && view->outcome->refused != UPGRADE_CONNECT;
+}
+
 static bool match_not_tls(const struct view *view, struct guess *guess)
 {
+	if (server_has_none(view))
+		return true;
 	if (server_is_plain(view) || client_is_plain(view))
 		return true;
 	guess->absence = true;
@@ -70,6 +79,18 @@ static void tell_server_is_plain(const struct view *view, struct text *what, str
 	const struct outcome_side *server = look_side(view, !look_client(view));
 
 	words_client(what, view);
+	if (handshake->before[!handshake->client]) {
+		text_add(what, " turns to TLS, ");
+		words_server(what, view);
+		text_add(what, ", which began with ");
+		first_print(what, &server->first_word);
+		text_add(what, ", goes on without TLS");
+		words_hello(what, handshake);
+		text_add(why, "the server did not agree to turn to TLS (STARTTLS and its like), "
+			      "and the client did not look at its answer; or that answer was "
+			      "still on its way");
+		return;
+	}
 	text_add(what, " begins with TLS, ");
 	words_server(what, view);
 	text_add(what, server->first_ns < handshake->hello_ns ? " began with " : " answers with ");
@@ -79,6 +100,19 @@ static void tell_server_is_plain(const struct view *view, struct text *what, str
 		      "asks for TLS there");
 	if (is_mail_or_file(&server->first_word))
 		text_add(why, "; TLS begins after STARTTLS there, or on another port");
+}
+
+static void tell_server_has_none(const struct view *view, struct text *what, struct text *why)
+{
+	const struct outcome *outcome = view->outcome;
+
+	words_server(what, view);
+	text_add(what, " answers %s with ", upgrade_name(outcome->refused));
+	upgrade_print_refusal(what, outcome->refused, &outcome->refusal);
+	text_add(what, ", and the client leaves");
+	text_add(why, "the server does not turn to TLS there: it is not set up for it, has no "
+		      "certificate, or not for this client; and the client does not go on "
+		      "without");
 }
 
 static void tell_client_is_plain(const struct view *view, struct text *what, struct text *why)
@@ -113,7 +147,9 @@ static void tell_not_tls(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	if (server_is_plain(view))
+	if (server_has_none(view))
+		tell_server_has_none(view, &what, &why);
+	else if (server_is_plain(view))
 		tell_server_is_plain(view, &what, &why);
 	else
 		tell_client_is_plain(view, &what, &why);
@@ -133,8 +169,8 @@ const struct rule rule_tls_not_tls = {
 	.tell_socket = standing_tell_not_tls,
 	.means = "one side speaks TLS, the other does not",
 	.evidence =
-		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it; or the server, on this host, read the 5 bytes of a TLS record's header, left the rest and reset",
-	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; upgrades (STARTTLS and its like) begin without TLS and are not looked at",
+		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it; or in a capture the client asks to turn to TLS (STARTTLS of SMTP, IMAP, POP3, LDAP, XMPP, AUTH TLS of FTP, PostgreSQL's SSLRequest), the server refuses (454, NO, -ERR, a result, N) and the client leaves; or the server, on this host, read the 5 bytes of a TLS record's header, left the rest and reset",
+	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; what is said before the client turns to TLS (STARTTLS and its like, a PROXY header, CONNECT) is none of it, and a client that goes on without TLS where it is refused is content",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' on the server; the client's URL, scheme and port",
 	.kernels =

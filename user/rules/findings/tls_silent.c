@@ -273,6 +273,23 @@ const struct rule rule_tls_rejected = {
 
 enum no_answer { ANSWERED, NO_ANSWER_CLOSE, NO_ANSWER_RESET, NO_ANSWER_SILENCE };
 
+/* Of what turns to TLS later the server's words before are no answer. */
+static bool server_answered(const struct handshake *handshake, const struct outcome_side *server)
+{
+	if (handshake->before[!handshake->client])
+		return server_side(handshake)->next || server->unseen_bytes;
+	return server->spoke || server->first_word.kind != FIRST_NONE;
+}
+
+/* Of the client's bytes, those since it turned to TLS that the server's host has acknowledged. */
+static __u32 acked_bytes(const struct view *view, const struct handshake *handshake)
+{
+	__u32 acked = look_side(view, handshake->client)->acked_bytes;
+	__u32 before = handshake->before[handshake->client];
+
+	return acked > before ? acked - before : 0;
+}
+
 /* What the client got instead. What was never acknowledged is a matter of TCP: conn-timed-out. */
 static enum no_answer no_answer(const struct view *view)
 {
@@ -283,7 +300,7 @@ static enum no_answer no_answer(const struct view *view)
 	if (!look_client_hello(handshake))
 		return ANSWERED;
 	server = look_side(view, !handshake->client);
-	if (server->spoke || server->first_word.kind != FIRST_NONE)
+	if (server_answered(handshake, server))
 		return ANSWERED;
 	if (closed_first(view) == !handshake->client) {
 		if (look_side(view, !handshake->client)->closed_ns < handshake->hello_ns)
@@ -310,7 +327,7 @@ static bool match_no_server_hello(const struct view *view, struct guess *guess)
 /* "517 bytes in 1 segment, all acknowledged" */
 static void add_hello(struct text *text, const struct view *view, const struct handshake *handshake)
 {
-	__u32 acked = look_side(view, handshake->client)->acked_bytes;
+	__u32 acked = acked_bytes(view, handshake);
 	const struct tls_hello *hello = &handshake->hello[handshake->client];
 	__u32 bytes = TLS_HEADER_BYTES + hello->bytes;
 
@@ -332,7 +349,7 @@ static void add_hello(struct text *text, const struct view *view, const struct h
 static void explain_no_answer(struct text *why, const struct view *view, enum no_answer what)
 {
 	const struct handshake *handshake = view->outcome->tls;
-	__u32 acked = look_side(view, handshake->client)->acked_bytes;
+	__u32 acked = acked_bytes(view, handshake);
 	__u32 bytes = TLS_HEADER_BYTES + handshake->hello[handshake->client].bytes;
 
 	if (what == NO_ANSWER_CLOSE)
