@@ -104,6 +104,20 @@ static void add_destination(struct storm *storm, const struct finding *finding)
 	storm->active |= storm->destinations > STORM_FROM;
 }
 
+/* What may yet become something else is no failure, and of a storm of them the first are told. */
+static bool take_waiting(struct storms *storms, struct storm *storm, const struct finding *finding)
+{
+	if ((!storm || !storm->id) && finding->state == FINDING_PENDING)
+		storm = begin(storms, finding);
+	if (!storm || !storm->id)
+		return false;
+	if (finding->state == FINDING_PENDING) {
+		storm->last_ns = finding->time_ns;
+		storm->waiting++;
+	}
+	return storm->active || storm->waiting > STORM_FROM;
+}
+
 bool storms_take(struct storms *storms, const struct finding *finding)
 {
 	struct storm *storm = find(storms, finding->storm);
@@ -112,8 +126,8 @@ bool storms_take(struct storms *storms, const struct finding *finding)
 		return false;
 	if (storm && is_over(storm, finding->time_ns) && storm->told_failures == storm->failures)
 		storm->id = 0;
-	if (finding->state != FINDING_FINAL) /* what it may yet become is no failure */
-		return storm && storm->id && storm->active;
+	if (finding->state != FINDING_FINAL)
+		return take_waiting(storms, storm, finding);
 	if (!storm || !storm->id)
 		storm = begin(storms, finding);
 	if (!storm)

@@ -8,7 +8,7 @@
 
 /*
  * Findings whose owner is known are counted by what rules_storm() says. Up to STORM_FROM
- * destinations each is told by itself; beyond them the storm is told, at once, then after
+ * destinations each is told by itself, and so many that wait; beyond them the storm is told, at once, then after
  * 1, 2, 4 … 60 s, and at the end. It is over when nothing of it failed for STORM_OVER_NS.
  */
 #define STORM_FROM 8
@@ -27,6 +27,7 @@ struct storm {
 	__u32 destinations;
 	bool more; /* than can be told apart */
 	bool active; /* its findings are not told one by one any more */
+	__u32 waiting; /* told to wait */
 	__u64 failures;
 	__u64 told_failures;
 	__u64 first_ns;
