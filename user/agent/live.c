@@ -16,8 +16,8 @@
 #include "util/array.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC 1000000000ull
 #define TICKS_PER_LOST 10 /* how often the kernel side's counts are read */
 #define TICKS_PER_CLOCK 500 /* records.md: every 10 s, and on steps */
 #define TICKS_PER_STEP 25
@@ -28,7 +28,7 @@ __u64 live_now_ns(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NSEC_PER_SEC + (__u64)now.tv_nsec;
+	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
 }
 
 __s64 live_clock_offset_ns(void)
@@ -36,7 +36,7 @@ __s64 live_clock_offset_ns(void)
 	struct timespec real;
 
 	clock_gettime(CLOCK_REALTIME, &real);
-	return (__s64)real.tv_sec * (__s64)NSEC_PER_SEC + real.tv_nsec - (__s64)live_now_ns();
+	return (__s64)real.tv_sec * (__s64)NS_PER_S + real.tv_nsec - (__s64)live_now_ns();
 }
 
 /* ---- the loop ---- */

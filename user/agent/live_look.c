@@ -7,8 +7,8 @@
 
 #include "agent/live.h"
 #include "util/own.h"
+#include "util/time.h"
 
-#define NS_PER_MS 1000000ull
 #define LEAST_MS 200
 #define SHARE 200 /* of its time: more than half a percent of a CPU no look may cost */
 

@@ -12,6 +12,7 @@
 #include "util/array.h"
 #include "util/hot.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /*
  * Groups remembered. A group is a kind of failure of one program to one destination: a host that
@@ -135,7 +136,7 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 
 static bool budget_take(struct pipeline *pipeline, __u32 *spent, __u32 limit)
 {
-	__u64 second = pipeline->last_ns / 1000000000ull;
+	__u64 second = pipeline->last_ns / NS_PER_S;
 
 	if (second != pipeline->budget_second) {
 		pipeline->budget_second = second;

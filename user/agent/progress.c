@@ -7,17 +7,17 @@
 
 #include "agent/progress.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define NSEC_PER_MSEC 1000000ull
-#define QUIET_NS (1000 * NSEC_PER_MSEC) /* what is over by then needs none */
-#define EVERY_NS (200 * NSEC_PER_MSEC)
+#define QUIET_NS (1000 * NS_PER_MS) /* what is over by then needs none */
+#define EVERY_NS (200 * NS_PER_MS)
 
 static __u64 now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000 * NSEC_PER_MSEC + (__u64)now.tv_nsec;
+	return (__u64)now.tv_sec * 1000 * NS_PER_MS + (__u64)now.tv_nsec;
 }
 
 void progress_begin(struct progress *progress, const struct options *options)
@@ -36,7 +36,7 @@ bool progress_due(struct progress *progress)
 
 void progress_show(struct progress *progress, __u64 packets, __u64 left, __u64 total)
 {
-	__u64 ms = (now_ns() - progress->begun_ns) / NSEC_PER_MSEC + 1;
+	__u64 ms = (now_ns() - progress->begun_ns) / NS_PER_MS + 1;
 	char line[120];
 	struct text text = text_of(line);
 

@@ -10,13 +10,13 @@
 #include "agent/child.h"
 #include "agent/live.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define NSEC_PER_MSEC 1000000ull
 /* What the last connection left open settles within this; an overflow takes the longest (1.5 s). */
-#define SETTLE_MOST_NS (1800 * NSEC_PER_MSEC)
-#define SETTLE_LEAST_NS (60 * NSEC_PER_MSEC)
+#define SETTLE_MOST_NS (1800 * NS_PER_MS)
+#define SETTLE_LEAST_NS (60 * NS_PER_MS)
 /* A descendant whose connect still hangs gets so long; then it is told as pending. */
-#define PENDING_MOST_NS (3000 * NSEC_PER_MSEC)
+#define PENDING_MOST_NS (3000 * NS_PER_MS)
 
 /* A signal of the terminal reaches the command by itself; one of a process is passed on. */
 static void pass_on(const struct child *child, const struct live_signal *signal)

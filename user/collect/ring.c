@@ -13,12 +13,13 @@
 #include "collect/tell.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/time.h"
 
 /*
  * How long a record that was reserved and not yet submitted is waited for. Programs hold one for
  * well under a microsecond; an interrupt or a stolen virtual CPU stretches that to milliseconds.
  */
-#define BUSY_SPIN_NS (2 * NSEC_PER_MSEC)
+#define BUSY_SPIN_NS (2 * NS_PER_MS)
 
 /*
  * How far the tick stays behind the clock. A CPU may read the time for a record while its reserve

@@ -6,9 +6,7 @@
 #include <time.h>
 
 #include "collect/collect.h"
-
-#define NSEC_PER_SEC 1000000000ull
-#define NSEC_PER_MSEC 1000000ull
+#include "util/time.h"
 
 __u64 clock_read_ns(clockid_t clock);
 

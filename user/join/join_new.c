@@ -17,25 +17,26 @@
 #include "join/lookup/lookup.h"
 #include "join/talk/handshakes.h"
 #include "join/talk/talk_table.h"
+#include "util/time.h"
 
 const struct join_limits join_limits_default = {
 	.connections = 65536,
 	.listeners = 4096,
 	.strays = 8192,
-	.settle_ns = 250 * 1000000ull,
-	.settle_bind_ns = 1000 * 1000000ull,
-	.fallback_ns = 250 * 1000000ull,
-	.stagger_ns = 10 * 1000000ull, /* RFC 8305 5: never less between two attempts */
-	.proven_ns = 1000 * 1000000ull,
-	.episode_ns = 1500 * 1000000ull, /* a local client's first SYN retransmit comes at 1 s */
-	.unanswered_ns = 1000 * 1000000ull, /* RFC 6298 2.1: then a SYN is sent again */
-	.expire_ns = 900 * 1000000000ull, /* tcp_syn_retries of 6 gives up after 127 s */
-	.slow_lookup_ns = 1000 * 1000000ull, /* as the threshold dns-slow */
+	.settle_ns = 250 * NS_PER_MS,
+	.settle_bind_ns = 1000 * NS_PER_MS,
+	.fallback_ns = 250 * NS_PER_MS,
+	.stagger_ns = 10 * NS_PER_MS, /* RFC 8305 5: never less between two attempts */
+	.proven_ns = 1000 * NS_PER_MS,
+	.episode_ns = 1500 * NS_PER_MS, /* a local client's first SYN retransmit comes at 1 s */
+	.unanswered_ns = 1000 * NS_PER_MS, /* RFC 6298 2.1: then a SYN is sent again */
+	.expire_ns = 900 * NS_PER_S, /* tcp_syn_retries of 6 gives up after 127 s */
+	.slow_lookup_ns = 1000 * NS_PER_MS, /* as the threshold dns-slow */
 	.dropped = 50, /* as the threshold dropped-datagrams */
-	.hello_ns = 2000 * 1000000ull,
+	.hello_ns = 2000 * NS_PER_MS,
 	.stuck = 3,
-	.stalled_ns = 130 * 1000000000ull, /* TCP_RTO_MAX is 120 s */
-	.kept_ns = 60 * 1000000000ull, /* as the threshold closed-half */
+	.stalled_ns = 130 * NS_PER_S, /* TCP_RTO_MAX is 120 s */
+	.kept_ns = 60 * NS_PER_S, /* as the threshold closed-half */
 };
 
 /*

@@ -438,7 +438,7 @@ __u64 look_lasted_ns(const struct view *view)
 		end = opening->established_ns;
 	else if (opening->ended_ns)
 		end = opening->ended_ns;
-	return end > opening->started_ns ? end - opening->started_ns : 0;
+	return ns_between(opening->started_ns, end);
 }
 
 bool look_begin_seen(const struct view *view)

@@ -8,6 +8,7 @@
 #include "rules/words.h"
 #include "util/address.h"
 #include "util/hash.h"
+#include "util/time.h"
 
 static void tell_connection(const struct view *view, struct finding *finding)
 {
@@ -141,9 +142,7 @@ static void tell_scope(const struct view *view, struct finding *finding)
 		add_since(&text, view->join, scope->first_failure_ns);
 	if (scope->last_success_ns && scope->failures) {
 		text_add(&text, ", the last success ");
-		words_duration(&text, finding->time_ns > scope->last_success_ns ?
-					      finding->time_ns - scope->last_success_ns :
-					      0);
+		words_duration(&text, ns_between(scope->last_success_ns, finding->time_ns));
 		text_add(&text, " before");
 	}
 	finding->scope_other_port =

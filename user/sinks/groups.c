@@ -10,12 +10,11 @@
 #include "util/hash.h"
 #include "util/time.h"
 
-#define NSEC_PER_SEC 1000000000ull
-#define INTERVAL_FIRST_NS NSEC_PER_SEC
-#define INTERVAL_MOST_NS (60 * NSEC_PER_SEC)
+#define INTERVAL_FIRST_NS NS_PER_S
+#define INTERVAL_MOST_NS (60 * NS_PER_S)
 /* A group without a repeat for so long begins anew: its next failure is told at once. */
-#define FORGET_NS (120 * NSEC_PER_SEC)
-#define SCAN_EVERY_NS (NSEC_PER_SEC / 5)
+#define FORGET_NS (120 * NS_PER_S)
+#define SCAN_EVERY_NS (NS_PER_S / 5)
 /* Findings kept for groups that repeat; one is some 12 KiB. */
 #define KEPT_MAX 256
 

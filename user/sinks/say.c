@@ -11,12 +11,11 @@
 #include "sinks/sink.h"
 #include "util/address.h"
 #include "util/array.h"
-
-#define NSEC_PER_SEC 1000000000ull
+#include "util/time.h"
 
 static bool break_down(__u64 real_ns, bool utc, struct tm *tm)
 {
-	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+	time_t seconds = (time_t)(real_ns / NS_PER_S);
 
 	return utc ? gmtime_r(&seconds, tm) : localtime_r(&seconds, tm);
 }
@@ -104,19 +103,19 @@ void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
 	if (real_ns)
 		say_realtime(text, real_ns, utc);
 	else
-		text_add(text, "+%llu.%03llu", ns / NSEC_PER_SEC, ns / 1000000 % 1000);
+		text_add(text, "+%llu.%03llu", ns / NS_PER_S, ns / 1000000 % 1000);
 }
 
 bool say_rfc3339(struct text *text, __u64 real_ns)
 {
-	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+	time_t seconds = (time_t)(real_ns / NS_PER_S);
 	struct tm tm;
 	char date[32];
 
 	if (!real_ns || !gmtime_r(&seconds, &tm))
 		return false;
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	text_add(text, "%s.%09lluZ", date, real_ns % NSEC_PER_SEC);
+	text_add(text, "%s.%09lluZ", date, real_ns % NS_PER_S);
 	return true;
 }
 

@@ -9,9 +9,10 @@
 #include "util/address.h"
 #include "util/array.h"
 #include "util/hash.h"
+#include "util/time.h"
 
 #define STORMS 8
-#define INTERVAL_FIRST_NS 1000000000ull
+#define INTERVAL_FIRST_NS NS_PER_S
 #define INTERVAL_MOST_NS 60000000000ull
 
 struct storms {

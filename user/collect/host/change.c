@@ -13,11 +13,12 @@
 #include "collect/tell.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/time.h"
 
 /* Room for a record is bounded by time: a routing daemon's start must not bury the rest. */
 static bool may_tell(struct host *host)
 {
-	__u64 second = clock_read_ns(CLOCK_MONOTONIC) / NSEC_PER_SEC;
+	__u64 second = clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S;
 
 	if (second != host->changes_second) {
 		change_flush(host);
@@ -37,7 +38,7 @@ int change_flush(struct host *host)
 	struct text text = text_of(body.text);
 
 	if (!host->changes_shed ||
-	    clock_read_ns(CLOCK_MONOTONIC) / NSEC_PER_SEC == host->changes_second)
+	    clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S == host->changes_second)
 		return 0;
 	text_add(&text, "%u further changes within a second", host->changes_shed);
 	host->changes_shed = 0;

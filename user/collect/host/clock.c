@@ -11,13 +11,14 @@
 #include "collect/collect.h"
 #include "collect/tell.h"
 #include "util/own.h"
+#include "util/time.h"
 
 __u64 clock_read_ns(clockid_t clock)
 {
 	struct timespec now;
 
 	clock_gettime(clock, &now);
-	return (__u64)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+	return (__u64)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 void collect_header(struct event_header *header, enum event_kind kind, size_t body_size)

@@ -14,9 +14,10 @@
 #include "util/descriptors.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/time.h"
 
-#define SCAN_PAUSE_NS (20 * NSEC_PER_MSEC) /* between two scans when mounts come in bursts */
-#define SCAN_PERIOD_NS NSEC_PER_SEC /* namespaces that only processes keep give no news */
+#define SCAN_PAUSE_NS (20 * NS_PER_MS) /* between two scans when mounts come in bursts */
+#define SCAN_PERIOD_NS NS_PER_S /* namespaces that only processes keep give no news */
 #define NEWS_AT_ONCE 32
 
 int host_enter(struct host *host, __u32 inode, int fd)
@@ -195,8 +196,8 @@ static bool follows_others(const struct host *host)
 static void set_timer(const struct host *host, __u64 first_ns, __u64 period_ns)
 {
 	const struct itimerspec spec = {
-		.it_value = { first_ns / NSEC_PER_SEC, first_ns % NSEC_PER_SEC },
-		.it_interval = { period_ns / NSEC_PER_SEC, period_ns % NSEC_PER_SEC },
+		.it_value = { first_ns / NS_PER_S, first_ns % NS_PER_S },
+		.it_interval = { period_ns / NS_PER_S, period_ns % NS_PER_S },
 	};
 
 	timerfd_settime(host->timer_fd, 0, &spec, NULL);
@@ -343,6 +344,6 @@ int host_poll(struct host *host)
 	if (err >= 0)
 		err = scan_if_due(host);
 	if (host->changes_shed && !host->scan_waits && !follows_others(host))
-		set_timer(host, NSEC_PER_SEC, 0); /* to tell of them even if nothing follows */
+		set_timer(host, NS_PER_S, 0); /* to tell of them even if nothing follows */
 	return err < 0 ? err : 0;
 }

@@ -15,6 +15,7 @@
 #include "util/hash.h"
 #include "util/own.h"
 #include "util/text.h"
+#include "util/time.h"
 
 /*
  * Whom it told of: 4 ways, the oldest of a set gives way. 4096 processes are more than a host keeps
@@ -97,7 +98,7 @@ int process_read_stat(int dir, struct process_stat *stat)
 bool process_is(const struct process_stat *stat, __u64 start_ns)
 {
 	/* The kernel rounds down to ticks of USER_HZ when it prints (fs/proc/array.c). */
-	return stat->start_ticks == start_ns / (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
+	return stat->start_ticks == start_ns / (NS_PER_S / sysconf(_SC_CLK_TCK));
 }
 
 void process_read_exe(int dir, char *exe, size_t size)
@@ -180,7 +181,7 @@ static struct told *find_told(struct proc *proc, const struct event_owner *owner
 
 static bool may_look(struct proc *proc)
 {
-	__u64 second = clock_read_ns(CLOCK_MONOTONIC) / NSEC_PER_SEC;
+	__u64 second = clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S;
 
 	if (second != proc->second) {
 		proc->second = second;

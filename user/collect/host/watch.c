@@ -16,13 +16,14 @@
 #include "util/array.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/time.h"
 
 #ifndef IFF_LOWER_UP
 #define IFF_LOWER_UP 0x10000 /* <net/if.h> and <linux/if.h> exclude each other */
 #endif
 
 #define PEERS_MAX NAMESPACES_MAX
-#define PEERS_KEPT_NS (100 * NSEC_PER_MSEC) /* a container host's start in one burst */
+#define PEERS_KEPT_NS (100 * NS_PER_MS) /* a container host's start in one burst */
 #define HOOK_FLAGS (INTERFACE_F_TC_IN | INTERFACE_F_TC_OUT | INTERFACE_F_CHAINED)
 
 /* ---- peers: which namespace a veth leads to ---- */

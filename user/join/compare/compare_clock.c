@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "join/compare/compare_parts.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC 1000000000ull
 /* NTP slews by 500 ppm at most; what needs more than twice that was set, not slewed. */
 #define DRIFT_MOST 1e-3
 
@@ -47,9 +47,9 @@ static size_t window_of(struct clocks *clocks, __u64 at_ns)
 	if (!clocks->begun) {
 		clocks->begun = true;
 		clocks->begin_ns = at_ns;
-		clocks->width_ns = NSEC_PER_SEC;
+		clocks->width_ns = NS_PER_S;
 	}
-	since = at_ns > clocks->begin_ns ? at_ns - clocks->begin_ns : 0;
+	since = ns_between(clocks->begin_ns, at_ns);
 	while (since / clocks->width_ns >= CLOCK_WINDOWS)
 		halve_windows(clocks);
 	return since / clocks->width_ns;

@@ -3,14 +3,14 @@
 
 #include "join/compare/compare_parts.h"
 #include "util/seq.h"
+#include "util/time.h"
 
-#define NSEC_PER_SEC 1000000000ll
 /* Where the counterpart is looked for: so many packets from the cursor, and as many from the head. */
 #define LOOK_MOST 512
 /* No packet is longer on its way than RFC 9293 3.4.2's maximum segment lifetime allows in practice. */
-#define WAY_MOST_NS (30 * NSEC_PER_SEC)
+#define WAY_MOST_NS ((__s64)(30 * NS_PER_S))
 /* The first packets of both directions tell which side is nearer if no clock drifts far between. */
-#define ORDER_MOST_NS (10 * NSEC_PER_SEC)
+#define ORDER_MOST_NS ((__s64)(10 * NS_PER_S))
 
 enum grade { GRADE_NONE, GRADE_WEAK, GRADE_SURE };
 

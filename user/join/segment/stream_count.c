@@ -6,6 +6,7 @@
 #include "join/segment/stream_judge.h"
 #include "join/core.h"
 #include "util/array.h"
+#include "util/time.h"
 
 #define SENT_AGAIN                                                      \
 	(BIT(STREAM_RETRANSMISSION) | BIT(STREAM_FAST_RETRANSMISSION) | \
@@ -15,7 +16,7 @@
  * second at least; Linux takes 200 ms (TCP_RTO_MIN), the shortest in wide use.
  */
 #define RTO_LEAST_NS 200000000
-#define PAUSE_NS 1000000000
+#define PAUSE_NS NS_PER_S
 
 static const char *const flag_names[] = {
 	[STREAM_RETRANSMISSION] = "retransmission",

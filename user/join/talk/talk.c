@@ -14,7 +14,7 @@
 #include "util/seq.h"
 #include "util/time.h"
 
-#define PAUSE_NS (1000 * 1000000ull) /* who speaks again after so long has not just gone on */
+#define PAUSE_NS NS_PER_S /* who speaks again after so long has not just gone on */
 #define SENT_AGAIN (BIT(STREAM_RETRANSMISSION) | BIT(STREAM_FAST_RETRANSMISSION))
 #define SAYS_NOTHING                                                                 \
 	(SENT_AGAIN | BIT(STREAM_SPURIOUS_RETRANSMISSION) | BIT(STREAM_KEEP_ALIVE) | \

@@ -4,6 +4,7 @@
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
+#include "util/time.h"
 
 /* ---- host-duplicate-address ---- */
 
@@ -36,8 +37,7 @@ static void tell_duplicate(const struct view *view, struct finding *finding)
 	text_add(&what, " and ");
 	add_claimant(&what, &claims->by[1]);
 	text_add(&what, " in turn within ");
-	words_duration(&what,
-		       claims->last_ns > claims->first_ns ? claims->last_ns - claims->first_ns : 0);
+	words_duration(&what, ns_between(claims->first_ns, claims->last_ns));
 	if (claims->vlan)
 		text_add(&what, " in VLAN %u", claims->vlan);
 	if (claims->both_answered)
