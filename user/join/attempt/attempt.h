@@ -105,6 +105,9 @@ void attempt_table_free(struct attempt_table *table);
 struct attempt_slot *attempt_take(struct join *join, const struct subject *subject,
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns);
+/* Nobody's, of a capture: the two numbers only make the id. */
+struct attempt_slot *attempt_take_captured(struct join *join, const struct subject *subject,
+					   __u64 first, __u64 second, __u64 started_ns);
 /* Whose it is; not @known: the owner's numbers only tell those who wish apart. */
 void attempt_set_owner(struct join *join, struct attempt_slot *slot,
 		       const struct event_owner *owner, bool known);
@@ -169,6 +172,9 @@ void attempt_take_fact(struct join *join, const struct event *event);
 void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 now_ns);
 void attempt_finish(struct join *join); /* gives up whatever is still open */
 
+/* subject_captured.c: the @index-th frame that @evidence holds: those alone are known to be of it */
+bool subject_frame(const struct evidence *evidence, size_t count, size_t index,
+		   struct packet_span *span);
 /* subject.c: the evidence of those that keep a list */
 size_t subject_listed(const struct attempt *attempt, struct evidence *evidence, size_t room,
 		      size_t *omitted);
