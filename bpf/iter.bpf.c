@@ -40,6 +40,28 @@ static __always_inline void snapshot_fill_full(struct snapshot_record *record,
 	record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;
 }
 
+/*
+ * What has no socket yet, or no longer: a handshake under way, whose SYN/ACK was sent again so often,
+ * or what the kernel keeps of an end in FIN_WAIT2 that nobody holds, under the name TIME_WAIT.
+ */
+static __always_inline void snapshot_fill_small(struct snapshot_record *record,
+						struct sock_common *common)
+{
+	struct tcp_timewait_sock *waiting = bpf_skc_to_tcp_timewait_sock(common);
+	struct tcp_request_sock *request;
+
+	if (waiting) {
+		record->body.state = waiting->tw_sk.tw_substate;
+		return;
+	}
+	request = bpf_skc_to_tcp_request_sock(common);
+	if (!request)
+		return;
+	record->body.flow.retransmits = request->req.req.num_retrans;
+	record->body.flow.again_in_row = request->req.req.num_retrans;
+	record->head.known |= EVENT_K_COUNTERS;
+}
+
 SEC("iter/tcp")
 int snapshot_tcp(struct bpf_iter__tcp *ctx)
 {
@@ -58,6 +80,8 @@ int snapshot_tcp(struct bpf_iter__tcp *ctx)
 		record.body.state = common->skc_state;
 		record.head.netns = BPF_CORE_READ(common, skc_net.net, ns.inum);
 		record.head.known = EVENT_K_TUPLE | EVENT_K_STATE;
+		if (knobs.flows)
+			snapshot_fill_small(&record, common);
 	}
 	record.head.cookie = compat_socket_cookie(common);
 	bpf_seq_write(ctx->meta->seq, &record, SNAPSHOT_RECORD_SIZE);

@@ -17,7 +17,7 @@ STAGES = ("attach", "collect", "decode", "join", "rules", "sinks")
 ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "attempt")}
 # A product of its own has a folder of its name in each stage, with a public header of that name. No
 # room sees it; it sees the rooms that stand here.
-PRODUCTS = {"compare": ("segment", "conn")}
+PRODUCTS = {"compare": ("segment", "conn"), "states": ()}
 
 # "Must never know" (beyond what lies to the right): header or call, and why.
 FORBIDDEN = {

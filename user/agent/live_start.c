@@ -426,14 +426,16 @@ static int open_waits(struct live *live)
 static int open_attach(struct live *live)
 {
 	const struct options *options = live->options;
+	bool states = options->command == COMMAND_STATES;
 	struct attach_options attach = {
 		.ring_bytes = 4096,
-		.packets = options->command == COMMAND_FLOWS ?
+		.packets = options->command == COMMAND_FLOWS || states ?
 				   PACKETS_NONE :
 				   (enum attach_packets)options->packets,
 		.left_out = options->without.count ? options->without.at : NULL,
 		.follow = options->command == COMMAND_RUN || options->pids.count,
-		.flows = options->command == COMMAND_FLOWS,
+		.flows = options->command == COMMAND_FLOWS || states,
+		.sockets_only = states,
 		.retransmits = options->command == COMMAND_RUN ||
 			       options->command == COMMAND_FLOWS || options->verbose ||
 			       options->record,
@@ -553,7 +555,8 @@ int live_start(struct live *live)
 	if (err)
 		return err;
 	missing = tell_hooks(live);
-	tell_sockets(live);
+	if (live->options->command != COMMAND_STATES)
+		tell_sockets(live);
 	err = open_waits(live);
 	if (err)
 		return err;

@@ -18,6 +18,8 @@ static const struct command_row commands[COMMAND_COUNT] = {
 			  "start a command, follow it, then explain what failed", command_run },
 	[COMMAND_READ] = { "read", "[OPTION...] FILE...",
 			   "judge captures and recordings, without root", command_read },
+	[COMMAND_STATES] = { "states", "[OPTION...] [FILTER]",
+			     "TCP sockets of this host by state, owner and age", command_states },
 	[COMMAND_FLOWS] = { "flows", "[OPTION...] [FILE...]",
 			    "a table of TCP connections: of this host, or of captures",
 			    command_flows },

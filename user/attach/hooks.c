@@ -235,6 +235,7 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_ITERATOR,
 		.programs = { "snapshot_tcp" },
 		.lost = "sockets that were open before the start",
+		.open_sockets = true,
 		.missing = missing_iter_tcp,
 	},
 	{
@@ -242,6 +243,7 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_ITERATOR,
 		.programs = { "snapshot_owners" },
 		.lost = "owners of sockets that were open before the start",
+		.open_sockets = true,
 		.missing = missing_owners,
 	},
 	{

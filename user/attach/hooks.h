@@ -25,6 +25,7 @@ struct hook_row {
 	const char *
 		functions[HOOK_PROGRAMS_MAX]; /* what takes their place where exits.h can attach it */
 	const char *lost;
+	bool open_sockets; /* tells of what is open: all that is wanted with .sockets_only */
 	/* Can this kernel have it? In words why not, NULL: it can. NULL: what its programs name. */
 	const char *(*missing)(const struct features *features);
 	/* Is it wanted with these options? In words why not, NULL: it is. NULL: always. */

@@ -116,6 +116,8 @@ static int choose_hooks(struct attach *attach, const struct features *features)
 			continue;
 		if (is_left_out(&attach->options, row->name))
 			load_set_state(attach, i, HOOK_LEFT_OUT, 0, "left out on request");
+		else if (attach->options.sockets_only && !row->open_sockets)
+			load_set_state(attach, i, HOOK_LEFT_OUT, 0, "nothing is watched");
 		else if (row->unwanted && (why = row->unwanted(&attach->options)))
 			load_set_state(attach, i, HOOK_LEFT_OUT, 0, why);
 		else if (row->missing && (why = row->missing(features)))
