@@ -131,6 +131,8 @@ static void test_answers(void **state)
 
 		assert_int_equal(no, !!samples[i].refusal);
 		upgrade_print_refusal(&text, samples[i].kind, &refusal);
+		assert_true(samples[i].kind == UPGRADE_NONE || samples[i].kind == UPGRADE_CONNECT ||
+			    upgrade_openssl(samples[i].kind));
 		if (no)
 			assert_string_equal(buffer, samples[i].refusal);
 		for (size_t cut = 0; cut < size_of(&samples[i]); cut++)

@@ -155,6 +155,19 @@ struct event {
 	struct claim claim;
 };
 
+/* So much of the payload was captured, from event->bytes + event->packet.payload_at on. */
+static inline size_t packet_payload_captured(const struct event *event)
+{
+	const struct packet *packet = &event->packet;
+	size_t captured;
+
+	if (!packet->payload_at || packet->payload_at >= event->bytes_captured)
+		return 0;
+	captured = event->bytes_captured - packet->payload_at;
+	/* Ethernet pads short frames */
+	return captured < packet->payload_bytes ? captured : packet->payload_bytes;
+}
+
 /*
  * Decodes one record.
  * @size: bytes at @bytes; must be at least the record's own size.

@@ -272,6 +272,18 @@ const char *upgrade_name(enum upgrade_kind kind)
 	return names[kind];
 }
 
+const char *upgrade_openssl(enum upgrade_kind kind)
+{
+	static const char *const names[UPGRADE_KIND_COUNT] = {
+		[UPGRADE_STARTTLS] = "smtp",	   [UPGRADE_STARTTLS_IMAP] = "imap",
+		[UPGRADE_STLS] = "pop3",	   [UPGRADE_AUTH_TLS] = "ftp",
+		[UPGRADE_LDAP] = "ldap",	   [UPGRADE_XMPP] = "xmpp",
+		[UPGRADE_POSTGRESQL] = "postgres",
+	};
+
+	return names[kind];
+}
+
 void upgrade_print_refusal(struct text *text, enum upgrade_kind kind,
 			   const struct upgrade_refusal *refusal)
 {

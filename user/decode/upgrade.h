@@ -47,6 +47,7 @@ bool upgrade_refused(enum upgrade_kind kind, const __u8 *bytes, size_t captured,
  */
 size_t upgrade_header_bytes(const __u8 *bytes, size_t captured);
 
+const char *upgrade_openssl(enum upgrade_kind kind); /* s_client's word for it; NULL: it has none */
 const char *upgrade_name(enum upgrade_kind kind); /* "STARTTLS", "a TLS request of PostgreSQL" … */
 
 /* "454", "NO", "-ERR", "N", "HTTP 403" … */

@@ -30,6 +30,7 @@ struct loss;
 struct opening_news;
 struct opening_slot;
 struct openings;
+struct saids;
 struct scopes;
 struct sight;
 struct strays;
@@ -61,6 +62,7 @@ struct join {
 	struct owners *owners;
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record; join.c's, for join_look() */
+	struct saids *saids;
 	struct handshakes *handshakes; /* of this host's connections */
 	struct talks *talks; /* NULL: what is said is not judged */
 	bool news; /* openings may have some */

@@ -9,6 +9,7 @@
 #include "join/attempt/attempt.h"
 #include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
+#include "join/conn/said.h"
 #include "join/host/claims_table.h"
 #include "join/host/host.h"
 #include "join/host/listener.h"
@@ -351,8 +352,10 @@ static void handle_packet(struct join *join, const struct event *event)
 		tell_lookups(join);
 		return;
 	}
-	if (judges(join))
+	if (judges(join)) {
 		attempt_handshake(join, event);
+		said_packet(join, event);
+	}
 	if (!is_talk(event) && !is_nobodys(followed, &event->packet))
 		handle_wire(join, event);
 }

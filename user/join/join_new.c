@@ -7,6 +7,7 @@
 #include "join/attempt/attempt.h"
 #include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
+#include "join/conn/said.h"
 #include "join/host/claims_table.h"
 #include "join/host/host.h"
 #include "join/host/listener.h"
@@ -78,7 +79,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
 	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
 	    datagrams_new(&join->datagrams) || kept_new(&join->kept, join->owners) ||
-	    handshakes_new(&join->handshakes) ||
+	    handshakes_new(&join->handshakes) || saids_new(&join->saids) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
@@ -105,6 +106,7 @@ void join_free(struct join *join)
 	datagrams_free(join->datagrams);
 	kept_free(join->kept);
 	handshakes_free(join->handshakes);
+	saids_free(join->saids);
 	attempt_table_free(join->attempts);
 	evidence_pool_free(join->evidence);
 	flow_table_free(join->flows);

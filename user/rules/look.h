@@ -132,6 +132,8 @@ bool look_not_sent_neighbor(const struct view *view, struct guess *guess);
 
 /* @handshake may be NULL. */
 bool look_client_hello(const struct handshake *handshake);
+/* The server does not turn to TLS, which the client asked for, and the client left. */
+bool look_tls_refused(const struct view *view);
 
 /*
  * Is it a question to a block list (2.0.0.127.LIST, an IPv6 address by its digits)? There a name that

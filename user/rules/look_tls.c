@@ -12,7 +12,32 @@ bool look_client_hello(const struct handshake *handshake)
 			     handshake->side[handshake->client].flags & TLS_SIDE_SSL2);
 }
 
+/* A proxy that refuses a tunnel says nothing of TLS: that is conn-closed-early. */
+bool look_tls_refused(const struct view *view)
+{
+	return view->outcome->refused && view->outcome->refused != UPGRADE_CONNECT;
+}
+
 /* ---- words ---- */
+
+void words_tls_refused(struct text *what, struct text *why, const struct view *view)
+{
+	const struct outcome *outcome = view->outcome;
+
+	words_server(what, view);
+	text_add(what, " answers %s with ", upgrade_name(outcome->refused));
+	if (outcome->refusal_unseen) {
+		text_add(what, "one byte, and the client leaves without a ClientHello");
+		text_add(why, "the server has no TLS there (N); or the client could not go on "
+			      "after its yes: a certificate or key of its own that is missing");
+		return;
+	}
+	upgrade_print_refusal(what, outcome->refused, &outcome->refusal);
+	text_add(what, ", and the client leaves");
+	text_add(why, "the server does not turn to TLS there: it is not set up for it, has no "
+		      "certificate, or not for this client; and the client does not go on "
+		      "without");
+}
 
 void words_client(struct text *text, const struct view *view)
 {
@@ -61,6 +86,15 @@ void words_hello(struct text *text, const struct handshake *handshake)
 	words_hello_name(text, hello);
 }
 
+/* As the client asked for it, where it did. */
+static void add_starttls(struct text *run, const struct view *view)
+{
+	const char *word = upgrade_openssl(view->outcome->asked);
+
+	if (word)
+		text_add(run, " -starttls %s", word);
+}
+
 /* Names come from the wire and never stand inside a command. */
 void words_check_certificate(const struct view *view, struct finding *finding, const char *why)
 {
@@ -68,6 +102,7 @@ void words_check_certificate(const struct view *view, struct finding *finding, c
 
 	text_add(&check.run, "openssl s_client -connect ");
 	words_server(&check.run, view);
+	add_starttls(&check.run, view);
 	text_add(&check.run,
 		 " -showcerts </dev/null | openssl x509 -noout -subject -issuer -dates");
 	words_check_end(&check, "%s", why);
@@ -88,6 +123,7 @@ void words_check_hello(const struct view *view, struct finding *finding, const c
 
 	text_add(&check.run, "openssl s_client -connect ");
 	words_server(&check.run, view);
+	add_starttls(&check.run, view);
 	text_add(&check.run, " </dev/null");
 	words_check_end(&check, "%s", why);
 }

@@ -138,6 +138,7 @@ void words_client(struct text *text, const struct view *view); /* "10.0.0.1:4567
 void words_server(struct text *text, const struct view *view);
 
 /* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
+void words_tls_refused(struct text *what, struct text *why, const struct view *view);
 void words_hello_name(struct text *text, const struct tls_hello *hello);
 
 /* "; the client offers TLS 1.2 to TLS 1.3, ALPN h2, name db.internal" */

@@ -146,6 +146,10 @@ __u64 wish_settled_ns(const struct attempt_slot *slot, __u64 now_ns);
 /* subject_standing.c: a record of the socket of a connection that stands; a reset it sent, a drop. */
 void attempt_standing(struct join *join, const struct event *event);
 void attempt_standing_act(struct join *join, const struct event *event);
+/* standing_outcome.c */
+struct outcome;
+void standing_outcome(const struct join *join, const struct attempt *attempt,
+		      struct outcome *outcome);
 /* subject_pipe.c: its process wrote to it and got EPIPE */
 void attempt_standing_pipe(struct join *join, const struct event *event);
 /* What a look at all sockets found of one, and that the look is over. */

@@ -16,11 +16,6 @@
 
 /* ---- whose it is ---- */
 
-static struct ends ends_of_tuple(const struct event_tuple *tuple)
-{
-	return ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
-}
-
 static const struct listener *listener_of(const struct join *join, __u32 netns,
 					  const struct event_tuple *tuple)
 {
@@ -478,80 +473,6 @@ static void served_key(const struct attempt *attempt, const struct opening *open
 	subject_key_add(key, tuple->local, sizeof(tuple->local));
 	subject_key_add(key, &tuple->local_port, sizeof(tuple->local_port));
 	subject_key_add(key, &severity, sizeof(severity));
-}
-
-/*
- * Of two ends on this host the client's tells what both met with; but where a process does not read,
- * its own end does.
- */
-static bool is_mirrored(const struct join *join, const struct standing *standing)
-{
-	const struct flow *flow = &standing->flow;
-	struct ends ends = ends_of_tuple(&flow->tuple);
-	struct conns_walk walk;
-	const struct conn *conn;
-
-	if (standing->looked & SNAPSHOT_LOOK_READER)
-		return false;
-	ends.from = !ends.from;
-	walk = conns_walk(join->conns, &ends);
-	while ((conn = conns_walk_next(join->conns, &walk)))
-		if (conn->unread || (!flow->client && conn->opened && conn->troubled))
-			return true;
-	return false;
-}
-
-/* What the process at the other end, on this host, had read of what it got when it closed. */
-static void take_unread(const struct join *join, struct outcome *outcome)
-{
-	struct ends ends = ends_of_tuple(&outcome->standing->flow.tuple);
-	struct conns_walk walk;
-	const struct conn *conn;
-
-	ends.from = !ends.from;
-	walk = conns_walk(join->conns, &ends);
-	conn = conns_walk_next(join->conns, &walk);
-	if (!conn || !conn->unread_bytes)
-		return;
-	outcome->peer_read_bytes = conn->read_bytes;
-	outcome->peer_unread_bytes = conn->unread_bytes;
-}
-
-/* What the peer's reset said as it passed: whether its host had heard of the last words, and from how far. */
-static void take_reset(const struct conn *conn, struct outcome *outcome)
-{
-	const struct event_flow *counts = &outcome->standing->flow.counts;
-	struct outcome_side *peer = &outcome->side[FIGURES_REMOTE];
-
-	if (!conn || !conn->reset.hops)
-		return;
-	peer->hops = conn->reset.usual_hops;
-	peer->hops_reset = conn->reset.hops;
-	peer->reset_acks = conn->reset.acks;
-	peer->reset_unheard = !conn->reset.acks ||
-			      (conn->isn_known &&
-			       conn->reset.ack - (conn->isn + 1) == (__u32)counts->bytes_delivered);
-}
-
-static void standing_outcome(const struct join *join, const struct attempt *attempt,
-			     struct outcome *outcome)
-{
-	const struct standing *standing = attempt->standing;
-	const struct live_handshake *handshake = handshakes_at(join, standing->handshake);
-	struct figures figures;
-
-	figures_take_flow(&figures, &standing->flow, attempt->due_ns);
-	outcome_take_figures(outcome, &figures);
-	if (handshake) {
-		outcome->tls = &handshake->handshake;
-		outcome->known |= OUTCOME_TLS;
-	}
-	outcome->known |= OUTCOME_SOCKET;
-	outcome->standing = standing;
-	outcome->mirrored = is_mirrored(join, standing);
-	outcome->unseen = loss_since(join, standing->flow.seen_ns);
-	take_reset(conns_by_cookie(join->conns, standing->flow.cookie), outcome);
-	take_unread(join, outcome);
 }
 
 static bool standing_packets(const struct attempt *attempt, size_t index, struct packet_span *span)

@@ -87,6 +87,7 @@ struct conn {
 	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
 	bool told; /* .. of which there was a verdict: it gets no other */
 	bool closed; /* its process closed it, and was judged by that: what follows is its end */
+	__u16 said; /* private to said.c: where its words are, from 1; 0 none */
 	bool unread; /* its process does not read: the cause of what its other end meets */
 	struct stream *stream; /* NULL: its segments are not followed */
 	struct talk *talk; /* what is said on it; NULL: nothing yet, or nobody asks */

@@ -66,3 +66,9 @@ static inline struct ends ends_of(const __u8 *source, __u16 source_port, const _
 		.hash = ends_hash(first, first_port, second, second_port),
 	};
 }
+
+/* As of a packet that the socket itself sends. */
+static inline struct ends ends_of_tuple(const struct event_tuple *tuple)
+{
+	return ends_of(tuple->local, tuple->local_port, tuple->remote, tuple->remote_port);
+}

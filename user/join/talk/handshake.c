@@ -119,20 +119,6 @@ void handshake_over(struct join *join, const struct talk *talk)
 
 /* ---- packets ---- */
 
-/* What was captured of the payload. */
-static size_t captured_of(const struct event *event, const __u8 **payload)
-{
-	const struct packet *packet = &event->packet;
-	size_t captured;
-
-	*payload = event->bytes;
-	if (!packet->payload_at || packet->payload_at >= event->bytes_captured)
-		return 0;
-	*payload = event->bytes + packet->payload_at;
-	captured = event->bytes_captured - packet->payload_at;
-	return captured < packet->payload_bytes ? captured : packet->payload_bytes;
-}
-
 static __u32 payload_seq(const struct packet *packet)
 {
 	return packet->seq + !!(packet->tcp_flags & TCP_F_SYN); /* Fast Open */
@@ -141,8 +127,8 @@ static __u32 payload_seq(const struct packet *packet)
 /* How many bytes stand in front of the ClientHello that the payload holds, -1: it holds none. */
 static int hello_at(const struct event *event)
 {
-	const __u8 *payload;
-	size_t captured = captured_of(event, &payload), at = 0;
+	const __u8 *payload = event->bytes + event->packet.payload_at;
+	size_t captured = packet_payload_captured(event), at = 0;
 
 	if (!captured)
 		return -1;
@@ -237,8 +223,8 @@ void handshake_take(struct handshake *handshake, const struct event *event, __u3
 {
 	struct tls_side *side = &handshake->side[from];
 	__u32 before = side->next;
-	const __u8 *payload;
-	size_t captured = captured_of(event, &payload);
+	const __u8 *payload = event->bytes + event->packet.payload_at;
+	size_t captured = packet_payload_captured(event);
 
 	tls_side_take(side, offset, payload, captured, event->packet.payload_bytes,
 		      &handshake->hello[from]);

@@ -209,23 +209,12 @@ static struct live_handshake *begin(struct join *join, const struct event *event
 
 /* ---- packets ---- */
 
-static size_t captured_of(const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	size_t captured;
-
-	if (!packet->payload_at || packet->payload_at >= event->bytes_captured)
-		return 0;
-	captured = event->bytes_captured - packet->payload_at;
-	return captured < packet->payload_bytes ? captured : packet->payload_bytes;
-}
-
 /* The message that the segment begins with: TLS_CLIENT_HELLO, TLS_SERVER_HELLO; 0: an alert, unknown. */
 static __u8 message_of(const struct event *event)
 {
 	const __u8 *payload = event->bytes + event->packet.payload_at;
 
-	if (payload[0] != TLS_HANDSHAKE || captured_of(event) <= TLS_HEADER_BYTES)
+	if (payload[0] != TLS_HANDSHAKE || packet_payload_captured(event) <= TLS_HEADER_BYTES)
 		return 0;
 	return payload[TLS_HEADER_BYTES];
 }
@@ -310,7 +299,7 @@ struct live_handshake *handshakes_packet(struct join *join, const struct event *
 
 	*alerted = false;
 	if (packet->what != PACKET_TCP || (packet->flags & PACKET_F_FRAGMENT) ||
-	    !tls_begins_in_clear(event->bytes + packet->payload_at, captured_of(event),
+	    !tls_begins_in_clear(event->bytes + packet->payload_at, packet_payload_captured(event),
 				 packet->payload_bytes))
 		return NULL;
 	slot = handshake_for(join, event, &ends, &client);

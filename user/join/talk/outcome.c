@@ -342,6 +342,7 @@ static void take_answer(struct outcome *outcome, const struct talk *talk)
 
 static void take_refusal(struct outcome *outcome, const struct talk *talk)
 {
+	outcome->asked = talk->upgrade.kind;
 	if (!talk->upgrade.refused || !outcome->side[talk->stream->ends->client].closed_ns)
 		return;
 	outcome->refused = talk->upgrade.kind;

@@ -149,9 +149,11 @@ struct outcome {
 	__u32 announced_bytes; /* of its body; 0: in chunks, the last of which did not come */
 	__u32 body_bytes; /* that came */
 
-	/* what the client asked for and did not get, and left: OUTCOME_WORDS */
+	__u8 asked; /* enum upgrade_kind: what the client asked for last before TLS */
+	/* what it asked for and did not get, and left: OUTCOME_WORDS */
 	__u8 refused; /* enum upgrade_kind; UPGRADE_NONE: nothing */
 	struct upgrade_refusal refusal;
+	bool refusal_unseen; /* PostgreSQL: an answer of one byte came, and which is not known */
 
 	const struct standing *standing; /* NULL: no socket of this host tells it */
 	bool mirrored; /* its other end is on this host, too, and tells what both met with */

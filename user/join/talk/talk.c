@@ -145,17 +145,6 @@ static struct talk_mark mark_of(const struct event *event)
 	};
 }
 
-static size_t payload_captured(const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	size_t captured = packet->payload_at && packet->payload_at < event->bytes_captured ?
-				  event->bytes_captured - packet->payload_at :
-				  0;
-
-	/* Ethernet pads short frames */
-	return captured < packet->payload_bytes ? captured : packet->payload_bytes;
-}
-
 /*
  * RFC 8446 6: an alert in clear is of that type; encrypted by TLS 1.3 it is as long as no other record
  * but one of two bytes of data. What stands before it may be HTTP/2's GOAWAY.
@@ -179,7 +168,7 @@ APART bool is_alert(const __u8 *bytes, size_t left)
 static bool takes_leave(const struct event *event)
 {
 	const __u8 *bytes = event->bytes + event->packet.payload_at;
-	size_t left = payload_captured(event);
+	size_t left = packet_payload_captured(event);
 
 	/* most packets end here */
 	if (left < event->packet.payload_bytes || left > TALK_GOODBYE_BYTES)
@@ -194,7 +183,7 @@ static void take_http(struct talk *talk, const struct event *event, bool server,
 {
 	const __u8 *bytes = event->bytes + event->packet.payload_at;
 	struct talk_answer *http = &talk->http;
-	size_t captured = payload_captured(event);
+	size_t captured = packet_payload_captured(event);
 
 	if (!server) {
 		*http = (struct talk_answer){
@@ -211,7 +200,7 @@ static void take_http(struct talk *talk, const struct event *event, bool server,
 static void take_upgrade(struct talk_upgrade *upgrade, const struct event *event, bool server)
 {
 	const __u8 *bytes = event->bytes + event->packet.payload_at;
-	size_t captured = payload_captured(event);
+	size_t captured = packet_payload_captured(event);
 	enum upgrade_kind asked;
 
 	if (server) {
@@ -221,6 +210,8 @@ static void take_upgrade(struct talk_upgrade *upgrade, const struct event *event
 						event->packet.payload_bytes, &upgrade->refusal);
 		return;
 	}
+	if (tls_begins_client_hello(bytes, captured))
+		return; /* that is what it asked for */
 	asked = upgrade_asked(bytes, captured, event->packet.payload_bytes);
 	if (asked || !upgrade->refused)
 		*upgrade = (struct talk_upgrade){ .kind = asked };
@@ -231,7 +222,7 @@ static void take_class(struct talk *talk, const struct event *event, __u8 from, 
 	const struct packet *packet = &event->packet;
 	struct first first;
 
-	first_parse(event->bytes + packet->payload_at, payload_captured(event),
+	first_parse(event->bytes + packet->payload_at, packet_payload_captured(event),
 		    packet->payload_bytes, server, &first);
 	talk->burst[0].kind = first.kind;
 	if (!talk->side[from].first.ts_ns)
@@ -244,7 +235,7 @@ static void take_class(struct talk *talk, const struct event *event, __u8 from, 
 /* The end of chunks is in the last packet; what was not captured whole may hold it. */
 static void take_chunks(struct talk_answer *http, const struct event *event)
 {
-	size_t captured = payload_captured(event);
+	size_t captured = packet_payload_captured(event);
 
 	if (captured < event->packet.payload_bytes)
 		http->length.known = false;

@@ -335,12 +335,22 @@ void standing_tell_timed_out(const struct view *view, struct finding *finding)
 
 /* ---- conn-closed-early ---- */
 
-enum { FIRST_EXCHANGE_SEGMENTS = 3, CANCEL_REQUEST_BYTES = 16 };
+enum { FIRST_EXCHANGE_SEGMENTS = 3, TURNED_AWAY_SEGMENTS = 2, CANCEL_REQUEST_BYTES = 16 };
 
 /* PostgreSQL's CancelRequest has a connection of its own and gets no answer. */
 static bool asks_for_nothing(const struct event_flow *counts)
 {
 	return counts->segments_out == 1 && counts->bytes_sent == CANCEL_REQUEST_BYTES;
+}
+
+/* The server's first words say that it turns the client away, and then it ends the connection. */
+static bool turned_away(const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	return look_side(view, FIGURES_REMOTE)->first_word.error &&
+	       flow->counts.segments_in <= TURNED_AWAY_SEGMENTS &&
+	       (flow->state == TCP_STATE_LAST_ACK || view->outcome->reset_by == FIGURES_REMOTE);
 }
 
 /*
@@ -353,8 +363,11 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess)
 	__u64 lived_ns = ns_between(flow->established_ns, flow->ended_ns);
 	const __u64 *value = view->thresholds->value;
 
-	if (!flow->client || !flow->role_known || !flow->established_ns || flow->error ||
-	    flow->state != TCP_STATE_LAST_ACK || !is_counted(view) || flow->counts.segments_in ||
+	if (!flow->client || !flow->role_known || !flow->established_ns || !is_counted(view))
+		return false;
+	if (turned_away(view))
+		return true;
+	if (flow->error || flow->state != TCP_STATE_LAST_ACK || flow->counts.segments_in ||
 	    asks_for_nothing(&flow->counts))
 		return false;
 	if (!flow->counts.segments_out) { /* a port check, or it waited for a word of the server */
@@ -376,13 +389,26 @@ void standing_tell_closed_early(const struct view *view, struct finding *finding
 	struct text why = text_of(finding->cause);
 
 	add_remote(&what, view);
-	text_add(&what, " accepted the connection and closed it without a word");
+	text_add(&what, " accepted the connection and %s it ",
+		 view->outcome->reset_by == FIGURES_REMOTE ? "reset" : "closed");
+	if (turned_away(view)) {
+		text_add(&what, "with ");
+		first_print(&what, &look_side(view, FIGURES_REMOTE)->first_word);
+	} else {
+		text_add(&what, "without a word");
+	}
 	if (flow->counts.segments_out)
 		text_add(&what, ", after %llu bytes of the client", flow->counts.bytes_sent);
 	text_add(&what, "; it lasted ");
 	words_duration(&what, ns_between(flow->established_ns, flow->ended_ns));
-	text_add(&why, "the server's application did not want it: a limit of connections or "
-		       "clients, an access list, another protocol, or a proxy without a backend");
+	if (turned_away(view))
+		text_add(&why, "the server turns clients away and says so: a limit of connections "
+			       "or clients, an access list, or it is about to stop");
+	else
+		text_add(&why,
+			 "the server's application did not want it: a limit of connections or "
+			 "clients, an access list, another protocol, or a proxy without a "
+			 "backend");
 	words_check_server(view, finding, "what serves that port; its own log says why it closes");
 }
 

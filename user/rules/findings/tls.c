@@ -50,15 +50,9 @@ static bool refuses_plain_http2(const struct view *view)
 	       server->closed_ns >= look_side(view, client)->first_ns;
 }
 
-/* A proxy that refuses a tunnel says nothing of TLS: that is conn-closed-early. */
-static bool server_has_none(const struct view *view)
-{
-	return view->outcome->refused && view->outcome->refused != UPGRADE_CONNECT;
-}
-
 static bool match_not_tls(const struct view *view, struct guess *guess)
 {
-	if (server_has_none(view))
+	if (look_tls_refused(view))
 		return true;
 	if (server_is_plain(view) || client_is_plain(view))
 		return true;
@@ -102,19 +96,6 @@ static void tell_server_is_plain(const struct view *view, struct text *what, str
 		text_add(why, "; TLS begins after STARTTLS there, or on another port");
 }
 
-static void tell_server_has_none(const struct view *view, struct text *what, struct text *why)
-{
-	const struct outcome *outcome = view->outcome;
-
-	words_server(what, view);
-	text_add(what, " answers %s with ", upgrade_name(outcome->refused));
-	upgrade_print_refusal(what, outcome->refused, &outcome->refusal);
-	text_add(what, ", and the client leaves");
-	text_add(why, "the server does not turn to TLS there: it is not set up for it, has no "
-		      "certificate, or not for this client; and the client does not go on "
-		      "without");
-}
-
 static void tell_client_is_plain(const struct view *view, struct text *what, struct text *why)
 {
 	const struct outcome_side *client = look_side(view, look_client(view));
@@ -147,8 +128,8 @@ static void tell_not_tls(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	if (server_has_none(view))
-		tell_server_has_none(view, &what, &why);
+	if (look_tls_refused(view))
+		words_tls_refused(&what, &why, view);
 	else if (server_is_plain(view))
 		tell_server_is_plain(view, &what, &why);
 	else

@@ -113,6 +113,11 @@ bool standing_match_not_tls(const struct view *view, struct guess *guess)
 {
 	if (hangs(view))
 		return false;
+	if (is_client(view) && look_tls_refused(view)) {
+		if (view->outcome->refusal_unseen)
+			guess->confidence = CONFIDENCE_POSSIBLE;
+		return true;
+	}
 	guess->absence = true;
 	if (!handshake_of(view))
 		return server_wants_tls(view);
@@ -138,6 +143,11 @@ void standing_tell_not_tls(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
+	if (look_tls_refused(view)) {
+		words_tls_refused(&what, &why, view);
+		words_check_server_port(view, finding, "what serves that port");
+		return;
+	}
 	if (!handshake_of(view)) {
 		tell_wants_tls(view, &what, &why);
 		words_check_server_port(view, finding, "what serves that port");

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* standing_outcome.c - what became of an established connection of this host, out of what its socket and packets told */
+
+#include "join/attempt/attempt.h"
+#include "join/conn/opening.h"
+#include "join/conn/said.h"
+#include "join/host/loss.h"
+#include "join/talk/handshakes.h"
+
+/*
+ * Of two ends on this host the client's tells what both met with; but where a process does not read,
+ * its own end does.
+ */
+static bool is_mirrored(const struct join *join, const struct standing *standing)
+{
+	const struct flow *flow = &standing->flow;
+	struct ends ends = ends_of_tuple(&flow->tuple);
+	struct conns_walk walk;
+	const struct conn *conn;
+
+	if (standing->looked & SNAPSHOT_LOOK_READER)
+		return false;
+	ends.from = !ends.from;
+	walk = conns_walk(join->conns, &ends);
+	while ((conn = conns_walk_next(join->conns, &walk)))
+		if (conn->unread || (!flow->client && conn->opened && conn->troubled))
+			return true;
+	return false;
+}
+
+/* What the process at the other end, on this host, had read of what it got when it closed. */
+static void take_unread(const struct join *join, struct outcome *outcome)
+{
+	struct ends ends = ends_of_tuple(&outcome->standing->flow.tuple);
+	struct conns_walk walk;
+	const struct conn *conn;
+
+	ends.from = !ends.from;
+	walk = conns_walk(join->conns, &ends);
+	conn = conns_walk_next(join->conns, &walk);
+	if (!conn || !conn->unread_bytes)
+		return;
+	outcome->peer_read_bytes = conn->read_bytes;
+	outcome->peer_unread_bytes = conn->unread_bytes;
+}
+
+/* What the peer's reset said as it passed: whether its host had heard of the last words, and from how far. */
+static void take_reset(const struct conn *conn, struct outcome *outcome)
+{
+	const struct event_flow *counts = &outcome->standing->flow.counts;
+	struct outcome_side *peer = &outcome->side[FIGURES_REMOTE];
+
+	if (!conn || !conn->reset.hops)
+		return;
+	peer->hops = conn->reset.usual_hops;
+	peer->hops_reset = conn->reset.hops;
+	peer->reset_acks = conn->reset.acks;
+	peer->reset_unheard = !conn->reset.acks ||
+			      (conn->isn_known &&
+			       conn->reset.ack - (conn->isn + 1) == (__u32)counts->bytes_delivered);
+}
+
+/* A goodbye behind a refusal: QUIT and its line's end, or PostgreSQL's Terminate. */
+enum { LEAVES_BYTES = 6 };
+
+static void take_words(const struct join *join, const struct conn *conn, struct outcome *outcome)
+{
+	const struct said *said = said_of(join, conn);
+	const struct flow *flow = &outcome->standing->flow;
+	__u32 sent, heard;
+
+	if (!said || !flow->ended_ns || !(flow->known & EVENT_K_FLOW))
+		return;
+	sent = conn->isn + 1 + (__u32)(flow->counts.bytes_sent - flow->counts.bytes_again);
+	heard = conn->peer_isn + 1 + (__u32)flow->counts.bytes_received;
+	outcome->side[FIGURES_REMOTE].first_word = said->refusal;
+	outcome->asked = said->asked;
+	/* of PostgreSQL's answer of one byte no packet tells: yes is followed by a ClientHello */
+	if (said->asked && sent - said->asked_seq <= LEAVES_BYTES &&
+	    (said->refused || (said->asked == UPGRADE_POSTGRESQL && heard - said->asked_ack == 1 &&
+			       sent == said->asked_seq))) {
+		outcome->refused = said->asked;
+		outcome->refusal = said->upgrade;
+		outcome->refusal_unseen = !said->refused;
+	}
+}
+
+void standing_outcome(const struct join *join, const struct attempt *attempt,
+		      struct outcome *outcome)
+{
+	const struct standing *standing = attempt->standing;
+	const struct live_handshake *handshake = handshakes_at(join, standing->handshake);
+	const struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
+	struct figures figures;
+
+	figures_take_flow(&figures, &standing->flow, attempt->due_ns);
+	outcome_take_figures(outcome, &figures);
+	if (handshake) {
+		outcome->tls = &handshake->handshake;
+		outcome->known |= OUTCOME_TLS;
+	}
+	outcome->known |= OUTCOME_SOCKET;
+	outcome->standing = standing;
+	outcome->mirrored = is_mirrored(join, standing);
+	outcome->unseen = loss_since(join, standing->flow.seen_ns);
+	take_reset(conn, outcome);
+	take_words(join, conn, outcome);
+	take_unread(join, outcome);
+}
