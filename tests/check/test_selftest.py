@@ -126,7 +126,8 @@ def test_no_name_service(tmp_path):
 
 def test_stale_docs(tmp_path):
     pages = ("README.md", "docs/findings.md", "docs/records.md", "man/sockwhy.8", "man/sockwhy-findings.7", "man/sockwhy.conf.5",
-             "packaging/completions/sockwhy.bash", "packaging/completions/_sockwhy", "packaging/completions/sockwhy.fish")
+             "packaging/completions/sockwhy.bash", "packaging/completions/_sockwhy", "packaging/completions/sockwhy.fish",
+             "packaging/sockwhy.catalog")
     for path in (*pages, "packaging/docs.py", "packaging/completions.py", "user/rules/catalogue.h", "include/event.h"):
         target = tmp_path / path
         target.parent.mkdir(parents=True, exist_ok=True)
