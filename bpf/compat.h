@@ -150,6 +150,17 @@ static __always_inline struct pt_regs *compat_task_registers(void)
 	return (struct pt_regs *)(stack + 16384 - bpf_core_type_size(struct pt_regs));
 }
 
+/* A system call of a 32-bit program: its numbers are others. */
+static __always_inline bool compat_is_narrow_call(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread_info.status) & 2; /* TS_COMPAT */
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ(task, thread_info.flags) & 1 << 22; /* TIF_32BIT */
+#endif
+}
+
 /* 6.7 counts how often the retransmission timer ran out. */
 static __always_inline bool compat_counts_timeouts(const struct tcp_sock *tp)
 {

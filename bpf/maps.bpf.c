@@ -13,4 +13,5 @@ struct followed_processes_map followed_processes SEC(".maps");
 struct followed_cookies_map followed_cookies SEC(".maps");
 struct followed_flows_map followed_flows SEC(".maps");
 struct datagram_notes_map datagram_notes SEC(".maps");
+struct call_notes_map call_notes SEC(".maps");
 struct hello_notes_map hello_notes SEC(".maps");

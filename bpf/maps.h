@@ -103,6 +103,25 @@ static __always_inline __u32 datagram_place(__u64 cookie)
 	return (cookie ^ cookie >> 10) & (DATAGRAM_NOTES - 1);
 }
 
+/* What a thread of a followed process called, until that returns, by pid_tgid: see call.bpf.c. */
+struct call_note {
+	__u64 began_ns;
+	const struct sock *sk; /* read; NULL none, or several */
+	__u64 arguments[3];
+	__u32 code; /* of knobs.calls */
+	__u32 pad;
+};
+
+#define CALL_NOTES FOLLOWED_PROCESSES_MAX
+
+struct call_notes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CALL_NOTES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct call_note);
+};
+
 /* Connections whose ClientHello was seen: see hello.h. */
 #define HELLO_NOTES (1 << 14)
 struct hello_notes_map {
@@ -119,5 +138,6 @@ extern struct followed_processes_map followed_processes SEC(".maps");
 extern struct followed_cookies_map followed_cookies SEC(".maps");
 extern struct followed_flows_map followed_flows SEC(".maps");
 extern struct datagram_notes_map datagram_notes SEC(".maps");
+extern struct call_notes_map call_notes SEC(".maps");
 extern struct hello_notes_map hello_notes SEC(".maps");
 #endif

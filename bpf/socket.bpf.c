@@ -140,14 +140,14 @@ static __always_inline struct socket_record *socket_reserve(struct emit_cpu *cpu
 	return record;
 }
 
-/* @whole: a constant, because the ring wants one. */
+/* @whole: a constant, because the ring wants one. @known: EVENT_K_TIMELINE, or nothing. */
 static __always_inline void socket_emit_state(const struct sock *sk, const struct tcp_sock *tp,
-					      __u8 old_state, __u8 new_state, bool whole)
+					      __u8 old_state, __u8 new_state, bool whole,
+					      __u32 known)
 {
 	struct emit_cpu *cpu = emit_cpu();
 	struct socket_record *record;
 	bool is_reset;
-	__u32 known;
 
 	if (!cpu)
 		return;
@@ -156,7 +156,7 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 				whole ? sizeof(*record) : SOCKET_RECORD_SIZE);
 	if (!record)
 		return;
-	known = socket_fill(&record->body, sk, tp, old_state, new_state, whole);
+	known |= socket_fill(&record->body, sk, tp, old_state, new_state, whole);
 	if (knobs.has_reset_hook)
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
@@ -258,6 +258,19 @@ static __always_inline bool socket_is_told(const struct sock *sk, const struct t
 	return old_state == TCP_SYN_RECV && tp->inet_conn.icsk_inet.sk.sk_socket;
 }
 
+/* A state that tells nothing but how a followed connection went on. */
+static __always_inline void socket_emit_shown(const struct sock *sk, const struct tcp_sock *tp,
+					      __u8 old_state, __u8 new_state)
+{
+	__u64 cookie;
+
+	if (!knobs.timeline)
+		return;
+	cookie = compat_socket_cookie(sk);
+	if (bpf_map_lookup_elem(&followed_cookies, &cookie))
+		socket_emit_state(sk, tp, old_state, new_state, false, EVENT_K_TIMELINE);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
 {
@@ -273,12 +286,12 @@ int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
 	if (opens)
 		socket_emit_open(sk, tp, new_state == TCP_LISTEN ? OPEN_LISTEN : OPEN_CONNECT);
 	else if (!socket_is_told(sk, tp, old_state, new_state))
-		return 0;
+		socket_emit_shown(sk, tp, old_state, new_state);
 	else if (knobs.flows || new_state == TCP_FIN_WAIT1 ||
 		 (new_state == TCP_CLOSE && socket_stood(old_state)))
-		socket_emit_state(sk, tp, old_state, new_state, true);
+		socket_emit_state(sk, tp, old_state, new_state, true, 0);
 	else
-		socket_emit_state(sk, tp, old_state, new_state, false);
+		socket_emit_state(sk, tp, old_state, new_state, false, 0);
 	return 0;
 }
 

@@ -1,83 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* syscall.bpf.c - socket calls that return an error, and, when asked for, those that work */
-#include "emit.h"
-#include "fill.h"
-
-#include <asm-generic/errno.h>
-
-/* ERESTARTSYS and its kin: the kernel's own, never seen by an application */
-#define ERESTART_FIRST 512
-#define ERESTART_LAST 516
+#include "syscall.h"
 
 #define PORT_DNS 53
 #define SYSCALL_PORT_END 4 /* bytes of an internet address up to and with its port */
-
-/* What a call was made with. */
-struct syscall_call {
-	const struct sock *sk; /* read; NULL: socket() */
-	const void *address; /* in user memory, NULL none */
-	enum event_syscall call;
-	int error;
-	__u16 family;
-	__u16 protocol;
-	__u32 type;
-	__u32 bytes; /* send: 0 unknown */
-	bool kills; /* send: SIGPIPE ends the process */
-};
-
-/* Does the current process count? */
-static __always_inline bool syscall_is_wanted(void)
-{
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-
-	if (tgid == knobs.agent_tgid)
-		return false;
-	return !knobs.follow || bpf_map_lookup_elem(&followed_processes, &tgid);
-}
-
-/* The socket behind a file descriptor of the current process, NULL: none, or no internet socket. */
-static __always_inline const struct sock *syscall_socket(int fd, struct syscall_call *call)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file *file = NULL, **files;
-	struct socket *socket;
-	struct sock *sk;
-
-	if ((__u32)fd >= BPF_CORE_READ(table, max_fds))
-		return NULL;
-	files = BPF_CORE_READ(table, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)fd) || !file)
-		return NULL;
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	if (!sk)
-		return NULL;
-	call->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	call->type = BPF_CORE_READ(sk, sk_type);
-	call->protocol = BPF_CORE_READ(sk, sk_protocol);
-	if (call->family != AF_INET && call->family != AF_INET6)
-		return NULL;
-	call->sk = sk;
-	return sk;
-}
-
-/*
- * The socket that speaks for this one: an MPTCP parent's first subflow has the cookie and the state
- * changes.
- */
-static __always_inline const struct sock *syscall_speaker(const struct syscall_call *call)
-{
-	const struct mptcp_sock *parent = (const struct mptcp_sock *)call->sk;
-	const struct sock *first;
-
-	if (call->protocol != IPPROTO_MPTCP || !bpf_core_type_exists(struct mptcp_sock))
-		return call->sk;
-	first = BPF_CORE_READ(parent, first);
-	return first ? first : call->sk;
-}
 
 static __always_inline __u8 syscall_socket_options(const struct syscall_call *call)
 {
@@ -93,26 +19,6 @@ static __always_inline __u8 syscall_socket_options(const struct syscall_call *ca
 	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		flags |= SOCKET_F_BOUND_PORT;
 	return flags;
-}
-
-static __always_inline __u32 syscall_netns(void)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-}
-
-/* The socket's part of a record. Returns the cookie, 0 when it has none yet. */
-static __always_inline __u64 syscall_fill_socket(struct event_header *head,
-						 struct event_tuple *tuple,
-						 const struct syscall_call *call)
-{
-	const struct sock *sk = syscall_speaker(call);
-
-	fill_tuple_read(tuple, &sk->__sk_common, IPPROTO_TCP);
-	tuple->protocol = call->protocol == IPPROTO_MPTCP ? IPPROTO_TCP : call->protocol;
-	head->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	return compat_read_socket_cookie(sk);
 }
 
 static __always_inline int syscall_emit_error(const struct syscall_call *call)
@@ -239,11 +145,6 @@ static __always_inline bool syscall_is_silent(enum event_syscall call, long erro
 	if (call == SYSCALL_CONNECT)
 		return syscall_connect_is_silent(error);
 	return call == SYSCALL_ACCEPT && syscall_accept_is_silent(error);
-}
-
-static __always_inline bool syscall_is_internet(__u16 family)
-{
-	return family == AF_INET || family == AF_INET6;
 }
 
 /* socket() failed: there is only what it was asked for. */

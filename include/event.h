@@ -44,7 +44,7 @@
 	X(RESET_SENT, "reset-sent", ev_reset, "this host sent a reset")                           \
 	X(RESET_RECEIVED, "reset-received", ev_socket, "a reset reached a socket")                \
 	X(DROP, "drop", ev_drop, "the kernel dropped a packet")                                   \
-	X(SYSCALL, "syscall", ev_syscall, "a socket call returned an error")                      \
+	X(SYSCALL, "syscall", ev_syscall, "a socket call returned an error; run -v: any")         \
 	X(LISTEN_FULL, "listen-full", ev_listener, "a SYN met a full accept queue")               \
 	X(PACKET, "packet", ev_packet, "a packet passed an interface")                            \
 	X(ICMP_SENT, "icmp-sent", ev_icmp, "this host sent an ICMP error")                        \
@@ -174,6 +174,11 @@ enum {
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
+	/*
+	 * Told for the timeline of a followed process alone (run -v): a state that nothing is judged by, or
+	 * a call, whether it failed or not, with ev_syscall.socket and what follows it
+	 */
+	EVENT_K_TIMELINE = 1 << 22,
 };
 
 enum event_open_how {
@@ -277,6 +282,13 @@ enum event_syscall {
 	SYSCALL_CONNECT,
 	SYSCALL_ACCEPT,
 	SYSCALL_SEND, /* of a datagram, or of TCP with EPIPE: send() and its kin, write() */
+	/* with EVENT_K_TIMELINE alone */
+	SYSCALL_RECEIVE, /* recv() and its kin, read() */
+	SYSCALL_POLL,
+	SYSCALL_SELECT,
+	SYSCALL_EPOLL_WAIT,
+	SYSCALL_SHUTDOWN,
+	SYSCALL_CLOSE, /* told as it begins */
 	SYSCALL_COUNT,
 };
 
@@ -295,8 +307,13 @@ struct ev_syscall {
 	__u8 state; /* of the socket after the call */
 	__u8 socket_flags; /* SOCKET_F_* */
 	__u8 pad[3];
-	__u32 bytes; /* send: that were to go, 0 unknown */
+	__u32 bytes; /* send: that were to go, receive: that there was room for; 0 unknown */
 	__u32 pad2;
+	/* EVENT_K_TIMELINE, when the call returned: */
+	__u64 socket; /* which one, while it lives, with a cookie or without; 0: a wait for several */
+	__u64 began_ns;
+	__s32 result; /* 0 where it failed */
+	__u32 count; /* poll, select, epoll_wait: descriptors or places; shutdown: which way */
 };
 
 struct ev_packet {
@@ -539,7 +556,7 @@ EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
 EVENT_ASSERT_SIZE(ev_drop, 336);
-EVENT_ASSERT_SIZE(ev_syscall, 192);
+EVENT_ASSERT_SIZE(ev_syscall, 216);
 EVENT_ASSERT_SIZE(ev_packet, 264);
 EVENT_ASSERT_SIZE(ev_icmp, 268);
 EVENT_ASSERT_SIZE(ev_neighbor, 24);

@@ -8,6 +8,12 @@
 
 #include "event.h"
 
+#define KNOBS_CALLS 512 /* system calls have numbers below */
+#define KNOBS_CALL_BYTES (1 << 7) /* its third argument is a number of bytes */
+#define KNOBS_CALL_COUNT (1 << 6) /* its second argument is a number of descriptors, or which way */
+#define KNOBS_CALL_FIRST (1 << 5) /* .. the first is */
+#define KNOBS_CALL_MASK (KNOBS_CALL_FIRST - 1)
+
 /*
  * Read-only once loaded: the verifier takes the branches that a knob switches off out of the
  * programs, so that a knob costs nothing and an old kernel never sees what it does not know.
@@ -45,6 +51,9 @@ struct knobs {
 	__u32 look_window_ms;
 	/* A close is told where nothing was ever heard, so long after the last word of this side. */
 	__u32 unheard_floor_ms;
+	__u32 timeline; /* every call and state of followed processes' sockets is told */
+	/* What a system call is, by its number: enum event_syscall and one, KNOBS_CALL_*; 0: no such call */
+	__u8 calls[KNOBS_CALLS];
 };
 
 #define FOLLOWED_PROCESSES_MAX 16384

@@ -64,7 +64,7 @@ complete -c sockwhy -n '__sockwhy_takes watch run read compare' -l brief -d 'one
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows compare explain doctor' -l json -d 'JSON lines'
 complete -c sockwhy -n '__sockwhy_takes flows' -l csv -d 'comma-separated values, with a first line of names'
 complete -c sockwhy -n '__sockwhy_takes flows' -l sort -x -d 'the greatest first: bytes, retransmissions, duration_us, server_rtt_mean_us ...'
-complete -c sockwhy -n '__sockwhy_takes watch run read states' -s v -l verbose -d 'events beside findings; -vv: every packet of a capture; run: healthy connections too; states: each socket'
+complete -c sockwhy -n '__sockwhy_takes watch run read states' -s v -l verbose -d 'events beside findings; -vv: every packet of a capture; run: what each socket went through; states: each socket'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows compare' -s q -l quiet -d 'only findings and errors'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows compare' -s o -l output -r -F -d 'write findings to a new file of mode 0600, or - to standard output'
 complete -c sockwhy -n '__sockwhy_takes watch run flows' -l record -r -F -d 'keep every record in a new file, for read'

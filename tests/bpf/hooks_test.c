@@ -54,12 +54,13 @@ static void test_every_hook_attaches(void **state)
 
 	(void)state;
 	lab = lab_enter();
-	lab_start(lab, (struct attach_options){ .follow = true });
+	lab_start(lab, (struct attach_options){ .follow = true, .timeline = true });
 	check_hooks(lab->attach, without_cgroup);
 	lab_leave(lab);
 
 	lab = lab_enter();
 	lab_start(lab, (struct attach_options){ .follow = true,
+						.timeline = true,
 						.left_out = (const char *const[]){ "tcx", NULL } });
 	check_hooks(lab->attach, without_tcx);
 	lab_leave(lab);

@@ -251,7 +251,8 @@ static void names_by_number(void **state)
 	CHECK_NAMES(decode_state_name, NULL, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1",
 		    "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
 		    "CLOSING", "NEW_SYN_RECV");
-	CHECK_NAMES(decode_syscall_name, "socket", "bind", "listen", "connect", "accept", "send");
+	CHECK_NAMES(decode_syscall_name, "socket", "bind", "listen", "connect", "accept", "send",
+		    "receive", "poll", "select", "epoll_wait", "shutdown", "close");
 	CHECK_NAMES(decode_vantage_name, "user", "socket", "syscall", "tc-in", "tc-out",
 		    "cgroup-in", "cgroup-out", "iterator", "file");
 	CHECK_NAMES(decode_unread_name, "", "link", "not-ip", "cut", "malformed", "fragment");

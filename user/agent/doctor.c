@@ -216,6 +216,7 @@ static bool print_hooks(const struct options *options)
 		.follow = true,
 		.all_packets = true,
 		.accepts = true,
+		.timeline = true,
 	};
 	const struct attach_hook *hooks;
 	struct attach *attach;

@@ -440,6 +440,7 @@ static int open_attach(struct live *live)
 			       options->command == COMMAND_FLOWS || options->verbose ||
 			       options->record,
 		.all_packets = options->command == COMMAND_RUN,
+		.timeline = options->command == COMMAND_RUN && options->verbose,
 		.accepts = options->command == COMMAND_RUN || options->command == COMMAND_FLOWS,
 		.fins = options->write,
 		.snap_bytes = (__u32)options->snap_bytes,

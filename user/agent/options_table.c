@@ -102,7 +102,7 @@ const struct option_row option_rows[] = {
 	{ "sort", 0, .group = GROUP_OUTPUT, .commands = F, TEXT(sort, "FIELD"),
 	  .what = "the greatest first: bytes, retransmissions, duration_us, server_rtt_mean_us ..." },
 	{ "verbose", 'v', .group = GROUP_OUTPUT, .commands = JUDGES | S, COUNT(verbose),
-	  .what = "events beside findings; -vv: every packet of a capture; run: healthy connections too; states: each socket" },
+	  .what = "events beside findings; -vv: every packet of a capture; run: what each socket went through; states: each socket" },
 	{ "quiet", 'q', .group = GROUP_OUTPUT, .commands = OUTPUTS, FLAG(quiet),
 	  .what = "only findings and errors" },
 	{ "output", 'o', .group = GROUP_OUTPUT, .commands = OUTPUTS | S, TEXT(output, "FILE"),

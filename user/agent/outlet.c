@@ -118,12 +118,6 @@ void outlets_verdict(struct outlets *outlets, const struct join *join,
 		note(outlets, outlet, sink_verdict(outlet->sink, join, attempt, verdict, finding));
 }
 
-void outlets_worked(struct outlets *outlets, const struct join *join, const struct attempt *attempt)
-{
-	for_each_outlet(outlet, outlets)
-		note(outlets, outlet, sink_worked(outlet->sink, join, attempt));
-}
-
 void outlets_end(struct outlets *outlets, const struct join *join, const struct summary *summary)
 {
 	for_each_outlet(outlet, outlets) note(outlets, outlet, sink_end(outlet->sink, join));

@@ -69,7 +69,8 @@ int output_open(struct output *output, const struct options *options, bool hold)
 		.utc = options->utc,
 		.width = columns(options, hold),
 		.details = options->verbose > 0,
-		.events = options->verbose > (options->command == COMMAND_RUN),
+		/* text has timelines of them under run -v */
+		.events = options->verbose > (options->command == COMMAND_RUN && !options->json),
 		.unhurried = options->command == COMMAND_READ,
 		.timeline = options->command == COMMAND_RUN,
 	};

@@ -312,9 +312,6 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 		count_verdict(pipeline, attempt, &verdict, fetched);
 	else if (!verdict.rule && attempt->worked && pipeline->hold_pending)
 		drop_pending(pipeline, attempt->id);
-	if (!verdict.rule && attempt->worked && pipeline->show_worked &&
-	    filter_attempt(pipeline->filter, pipeline->join, attempt))
-		outlets_worked(&pipeline->outlets, pipeline->join, attempt);
 	join_told(pipeline->join, attempt,
 		  pending || attempt->state == ATTEMPT_FINAL ? verdict.rule : NULL);
 }
@@ -353,7 +350,8 @@ static bool has_bytes(const struct event *event)
 
 static void tell_record(struct pipeline *pipeline, const struct event *event)
 {
-	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
+	bool spoken = has_bytes(event) || (event->head.known & EVENT_K_TIMELINE);
+	bool wanted = spoken && filter_event(pipeline->filter, event);
 
 	outlets_record(&pipeline->outlets, pipeline->join, event, wanted);
 }

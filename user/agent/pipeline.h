@@ -44,7 +44,6 @@ struct pipeline {
 	bool opened; /* a followed process opened a socket, or tried to */
 	bool ticked; /* what comes now is no part of the start */
 	bool hold_pending; /* run: what is pending is told at the end, if it still is */
-	bool show_worked; /* run -v: connections that worked, too */
 	struct progress *progress; /* what stands on the terminal while it reads; NULL nothing */
 	__u64 chosen; /* attempts that a filter leaves, and of them those that failed */
 	__u64 chosen_failed;

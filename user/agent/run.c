@@ -148,7 +148,6 @@ int command_run(const struct options *options)
 	}
 	live.pipeline.hold_pending = !options->json;
 	live.pipeline.count_seen = true;
-	live.pipeline.show_worked = options->verbose > 0;
 	err = child_spawn(&child, options->rest, options->user ? &user : NULL);
 	if (err)
 		log_error_r(err, "%s: cannot be started", options->rest[0]);

@@ -30,6 +30,7 @@ struct attach_options {
 	bool follow; /* only what followed processes open (attach_follow()) */
 	bool all_packets; /* headers of every packet of followed connections */
 	bool accepts; /* a record for every accepted connection */
+	bool timeline; /* every call and state of followed processes' sockets */
 	bool fins; /* packet records of FINs, too (all_packets has them) */
 	bool retransmits; /* every one, not only the third in a row and later ones */
 	bool sockets_only; /* the iterators of open sockets, and no hook */

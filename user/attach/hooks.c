@@ -50,6 +50,11 @@ static const char *unwanted_process(const struct attach_options *options)
 	return options->follow ? NULL : "no process is followed";
 }
 
+static const char *unwanted_calls(const struct attach_options *options)
+{
+	return options->timeline ? NULL : "no timeline of calls is asked for";
+}
+
 const struct hook_row HOOKS[] = {
 	{
 		.name = "state",
@@ -192,6 +197,13 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_fork", "on_exec", "on_exit" },
 		.lost = "descendants of followed processes",
 		.unwanted = unwanted_process,
+	},
+	{
+		.name = "calls",
+		.kind = HOOK_BTF,
+		.programs = { "on_call_begun", "on_call_returned" },
+		.lost = "what the command calls at its sockets, in the timelines of run -v",
+		.unwanted = unwanted_calls,
 	},
 	{
 		.name = "listen-full",

@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "attach/exits.h"
+#include "attach/calls.h"
 #include "attach/features.h"
 #include "knobs.h"
 #include "sockwhy.skel.h"
@@ -165,6 +166,8 @@ static void set_knobs(struct attach *attach, const struct features *features)
 	knobs->accepts = options->accepts;
 	knobs->fins = options->all_packets || options->fins;
 	knobs->flows = options->flows;
+	knobs->timeline = options->timeline;
+	calls_number(knobs->calls);
 	knobs->retransmit_floor = options->retransmits ? 0 : RETRANSMIT_FLOOR;
 	knobs->tick_ns = tick_ns();
 	knobs->loss_floor_percent = LOSS_FLOOR_PERCENT;

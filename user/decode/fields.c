@@ -194,6 +194,10 @@ static const struct field syscall_fields[] = {
 	ROW(ev_syscall, state, FIELD_STATE, EVENT_K_STATE, NULL),
 	ROW(ev_syscall, socket_flags, FIELD_FLAGS, 0, NULL),
 	ROW(ev_syscall, bytes, FIELD_U32, 0, NULL),
+	ROW(ev_syscall, socket, FIELD_U64, EVENT_K_TIMELINE, NULL),
+	ROW(ev_syscall, began_ns, FIELD_U64, EVENT_K_TIMELINE, NULL),
+	ROW(ev_syscall, result, FIELD_S32, EVENT_K_TIMELINE, NULL),
+	ROW(ev_syscall, count, FIELD_U32, EVENT_K_TIMELINE, NULL),
 	{ 0 },
 };
 

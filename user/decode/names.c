@@ -50,9 +50,12 @@ const char *decode_state_name(unsigned int state)
 const char *decode_syscall_name(unsigned int call)
 {
 	static const char *const names[] = {
-		[SYSCALL_SOCKET] = "socket", [SYSCALL_BIND] = "bind",
-		[SYSCALL_LISTEN] = "listen", [SYSCALL_CONNECT] = "connect",
-		[SYSCALL_ACCEPT] = "accept", [SYSCALL_SEND] = "send",
+		[SYSCALL_SOCKET] = "socket",	 [SYSCALL_BIND] = "bind",
+		[SYSCALL_LISTEN] = "listen",	 [SYSCALL_CONNECT] = "connect",
+		[SYSCALL_ACCEPT] = "accept",	 [SYSCALL_SEND] = "send",
+		[SYSCALL_RECEIVE] = "receive",	 [SYSCALL_POLL] = "poll",
+		[SYSCALL_SELECT] = "select",	 [SYSCALL_EPOLL_WAIT] = "epoll_wait",
+		[SYSCALL_SHUTDOWN] = "shutdown", [SYSCALL_CLOSE] = "close",
 	};
 	_Static_assert(ARRAY_SIZE(names) == SYSCALL_COUNT, "a name for every call");
 

@@ -500,7 +500,7 @@ void join_event(struct join *join, const struct event *event)
 		join->now_ns = event->head.ts_ns;
 	if (event->head.lost)
 		loss_note(join, &event->head);
-	if (handlers[event->head.kind])
+	if (handlers[event->head.kind] && !(event->head.known & EVENT_K_TIMELINE))
 		handlers[event->head.kind](join, event);
 	tell_openings(join, event->head.ts_ns);
 	if (join->flows)

@@ -147,6 +147,9 @@ struct evidence {
 	__u8 address[EVENT_ADDRESS_SIZE];
 };
 
+/* The last record as such, of whatever it speaks; its .direction is the caller's to say. */
+struct evidence join_evidence(const struct event *event);
+
 /* ---- an opening ---- */
 
 enum opening_state {

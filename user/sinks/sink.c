@@ -85,12 +85,12 @@ int sink_event(struct sink *sink, const struct join *join, const struct event *e
 
 bool sink_wants_records(const struct sink *sink)
 {
-	return sink->ops->record;
+	return sink->ops->record && (!sink->ops->wants_records || sink->ops->wants_records(sink));
 }
 
 int sink_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted)
 {
-	return sink->ops->record ? sink->ops->record(sink, join, event, wanted) : 0;
+	return sink_wants_records(sink) ? sink->ops->record(sink, join, event, wanted) : 0;
 }
 
 bool sink_wants_again(const struct sink *sink)
@@ -160,13 +160,6 @@ int sink_verdict(struct sink *sink, const struct join *join, const struct attemp
 int sink_end(struct sink *sink, const struct join *join)
 {
 	return sink->ops->end ? sink->ops->end(sink, join) : 0;
-}
-
-int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)
-{
-	if (sink->ops->worked)
-		sink->ops->worked(sink, join, attempt);
-	return sink_flush(sink);
 }
 
 int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary)

@@ -53,7 +53,7 @@ struct sink_options {
 	bool utc;
 	bool events; /* -v */
 	bool unhurried; /* read: what was found is written at the next tick, not at once */
-	bool timeline; /* run: every packet and state of a failed connection */
+	bool timeline; /* run: every packet and state of a failed connection; with .details a list of each */
 	/*
 	 * What .file masks by itself are addresses and names in text; with this also numbers that
 	 * were made of addresses become others. NULL: nothing is masked.
@@ -98,8 +98,6 @@ int sink_finding(struct sink *sink, const struct join *join, const struct findin
 /* Behind the finding: the verdict that it told; @finding NULL: it was only counted in its group. */
 int sink_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict, const struct finding *finding);
-/* An attempt that worked, with its timeline (run -v); only text has a form for it. */
-int sink_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
 int sink_end(struct sink *sink,
 	     const struct join *join); /* no record is left: before the summary */
 int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary);

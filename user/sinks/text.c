@@ -13,10 +13,8 @@
 #define SEEN_MOST 10
 
 #define LABEL_WIDTH 7 /* "possible" and "listener" stand out by one */
-#define LABEL_REST "              "
 #define INDENT_HEAD 8
 #define INDENT_LABEL 14
-#define INDENT_SEEN 18
 
 #define DIM "\033[2m"
 #define BOLD "\033[1m"
@@ -56,8 +54,7 @@ void text_clock(struct sink *sink, struct text *text, const struct join *join, _
 	say_daytime(text, join, ns, sink->options.utc);
 }
 
-/* "      seen    " */
-static void add_label(const struct sink *sink, struct text *text, const char *label)
+void text_add_label(const struct sink *sink, struct text *text, const char *label)
 {
 	static const char blanks[] = "        ";
 	size_t length = strlen(label);
@@ -75,7 +72,7 @@ static void line_kept(struct sink *sink, const char *label, const char *words, s
 
 	if (!words[0])
 		return;
-	add_label(sink, &text, label);
+	text_add_label(sink, &text, label);
 	keep += text.length;
 	text_add(&text, "%s", words);
 	wrap_line(sink->options.file, buffer, sink->options.width, INDENT_LABEL, keep);
@@ -139,7 +136,7 @@ static void print_head(struct sink *sink, const struct text *text)
 
 /* ---- evidence ---- */
 
-static void add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
+void text_add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
 	__u64 us = ns_between(started_ns, ts_ns) / 1000;
 
@@ -172,10 +169,10 @@ static size_t print_seen(struct sink *sink, const struct join *join,
 
 	evidence_print(join, evidence, how, &part);
 	if (first)
-		add_label(sink, &text, "seen");
+		text_add_label(sink, &text, "seen");
 	else
-		text_add(&text, LABEL_REST);
-	add_offset(&text, evidence->ts_ns, started_ns);
+		text_add(&text, TEXT_LABEL_REST);
+	text_add_offset(&text, evidence->ts_ns, started_ns);
 	text_add(&text, "%s %s", evidence_layer(evidence), words);
 	if ((how & EVIDENCE_SHORT) && evidence->kind == EVENT_PACKET) {
 		while (same < left && is_same_packet(evidence, &evidence[same]))
@@ -186,7 +183,7 @@ static size_t print_seen(struct sink *sink, const struct join *join,
 			text_add(&text, "%s%s", place[0] ? i ? ", " : "  " : "", place);
 		}
 	}
-	wrap_line(sink->options.file, buffer, sink->options.width, INDENT_SEEN, 0);
+	wrap_line(sink->options.file, buffer, sink->options.width, TEXT_INDENT_SEEN, 0);
 	return same;
 }
 
@@ -200,11 +197,11 @@ static void print_evidence(struct sink *sink, const struct join *join,
 	for (size_t i = 0; i < head;)
 		i += print_seen(sink, join, &evidence[i], head - i, started_ns, i == 0);
 	if (tail > head)
-		fprintf(sink->options.file, LABEL_REST "(%zu more)\n", tail - head);
+		fprintf(sink->options.file, TEXT_LABEL_REST "(%zu more)\n", tail - head);
 	for (size_t i = tail; i < count;)
 		i += print_seen(sink, join, &evidence[i], count - i, started_ns, false);
 	if (omitted)
-		fprintf(sink->options.file, LABEL_REST "(%zu more were not kept)\n", omitted);
+		fprintf(sink->options.file, TEXT_LABEL_REST "(%zu more were not kept)\n", omitted);
 }
 
 /* ---- the rest ---- */
@@ -434,52 +431,20 @@ static void text_verdict(struct sink *sink, const struct join *join, const struc
 static int text_end(struct sink *sink, const struct join *join)
 {
 	text_tell_storms(sink, join, print_storm);
+	text_tell_timelines(sink, join);
 	return 0;
 }
 
-/* ---- what worked ---- */
-
-void text_worked(struct sink *sink, const struct join *join, const struct attempt *attempt)
-{
-	const struct opening *opening = attempt_decider(attempt);
-	struct evidence evidence[JOIN_EVIDENCE_MAX];
-	struct finding shown = { .role = "client" };
-	char time[80], owner[160], connection[480], duration[32];
-	const char *name = attempt_remote_name(join, attempt, opening);
-	struct text text = text_of(time);
-	size_t count, omitted;
-
-	if (!opening)
-		return;
-	if (name)
-		memcpy(shown.name, name, strnlen(name, sizeof(shown.name) - 1));
-	shown.owner_known = attempt->owner_known;
-	shown.owner = *attempt->owner;
-	shown.tuple = opening->tuple;
-	shown.captured = opening_is_captured(opening);
-	text_clock(sink, &text, join, attempt->started_ns);
-	text = text_of(owner);
-	say_owner(&text, &shown);
-	text = text_of(connection);
-	say_connection(&text, &shown, sink->options.ascii);
-	text = text_of(duration);
-	if (opening->established_ns > opening->started_ns)
-		say_duration(&text, (opening->established_ns - opening->started_ns) / 1000);
-	fprintf(sink->options.file, "%s connected  %s%s%s%s%s\n", time, owner, owner[0] ? "  " : "",
-		connection, duration[0] ? "  after " : "", duration);
-	count = attempt_evidence(join, attempt, evidence, ARRAY_SIZE(evidence), &omitted);
-	print_evidence(sink, join, evidence, count, omitted, attempt->started_ns);
-}
-
 const struct sink_ops sink_text_ops = {
-	.open = text_open_storms,
-	.close = text_close_storms,
+	.open = text_open,
+	.close = text_close,
+	.record = text_record,
+	.wants_records = text_wants_records,
 	.event = text_event,
 	.look = text_look,
 	.message = text_message,
 	.lost = text_lost,
 	.finding = text_finding,
 	.verdict = text_verdict,
-	.worked = text_worked,
 	.end = text_end,
 };

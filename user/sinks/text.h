@@ -27,7 +27,22 @@ void text_look(struct sink *sink, const struct join *join, const struct event *e
 void text_message(struct sink *sink, const struct join *join, const struct event *event,
 		  const struct dns *dns);
 void text_lost(struct sink *sink, const struct join *join, const struct event *event, __u64 total);
-void text_worked(struct sink *sink, const struct join *join, const struct attempt *attempt);
+/* ---- what every socket of the command went through (run -v) ---- */
+
+/* .open, .close, .record and .wants_records of a text: storms, and timelines where they are asked for */
+int text_open(struct sink *sink);
+int text_close(struct sink *sink);
+int text_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted);
+bool text_wants_records(const struct sink *sink);
+void text_tell_timelines(struct sink *sink, const struct join *join); /* at the end, a block each */
+
+/* "+0.331 ms ", from the begin of what is told */
+void text_add_offset(struct text *text, __u64 ts_ns, __u64 started_ns);
+/* "      seen    " */
+void text_add_label(const struct sink *sink, struct text *text, const char *label);
+
+#define TEXT_LABEL_REST "              "
+#define TEXT_INDENT_SEEN 18
 
 /* ---- storms: .state of a text ---- */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "join/evidence/evidence.h"
+#include "util/tcp.h"
 
 struct evidence_pool {
 	struct evidence_slot *slots;
@@ -145,6 +146,34 @@ void evidence_note_packet(struct evidence *evidence, const struct packet *packet
 	evidence->wscale = packet->wscale;
 	evidence->icmp_type = packet->icmp_type;
 	evidence->icmp_code = packet->icmp_code;
+}
+
+struct evidence join_evidence(const struct event *event)
+{
+	struct evidence evidence = evidence_of(event);
+
+	if (event->packet.what != PACKET_NONE)
+		evidence_note_packet(&evidence, &event->packet);
+	switch (event->head.kind) {
+	case EVENT_STATE:
+	case EVENT_ERROR:
+	case EVENT_RETRANSMIT:
+	case EVENT_RESET_RECEIVED:
+		return evidence_of_socket(event);
+	case EVENT_OPEN:
+		evidence.new_state =
+			event->open.how == OPEN_CONNECT ? TCP_STATE_SYN_SENT : TCP_STATE_LISTEN;
+		break;
+	case EVENT_DROP:
+		evidence.reason = event->drop.reason;
+		evidence.location = event->drop.location;
+		break;
+	case EVENT_RESET_SENT:
+		evidence.reason = event->reset.reason;
+		evidence.old_state = event->reset.state;
+		break;
+	}
+	return evidence;
 }
 
 struct evidence evidence_of_socket(const struct event *event)
