@@ -227,13 +227,12 @@ static __always_inline bool socket_is_end_notable(const struct tcp_sock *tp, int
 	       socket_is_lossy(tp) || socket_shook_in_vain(tp);
 }
 
-/* The process closes, after it has said something, all of it has arrived, and nobody ever answered. */
+/* The process closes, all that it has said has arrived, if anything, and nobody ever said a word to it. */
 static __always_inline bool socket_is_unheard(const struct tcp_sock *tp, int old_state,
 					      int new_state)
 {
 	return old_state == TCP_ESTABLISHED && new_state == TCP_FIN_WAIT1 && !tp->data_segs_in &&
-	       tp->data_segs_out && tp->write_seq == tp->snd_una &&
-	       flow_is_past(tp->lsndtime, knobs.unheard_floor_ms);
+	       tp->write_seq == tp->snd_una && flow_is_past(tp->lsndtime, knobs.unheard_floor_ms);
 }
 
 /*

@@ -8,6 +8,7 @@ output; it ends with standard input. Behaviour is looked up by the address that 
     delay   seconds before that answer          ignore  so many SYNs get no answer first
     icmp    [type, code]                        router  the address the ICMP error comes from
     badsum  spoil the TCP checksum of answers   data    ack, close or reset: what follows received data, once it is acknowledged
+    ttl     hop limit of what follows data      most    bytes of the longest segment that arrives
 
 Established connections need no state: what a segment acknowledges is our next sequence number.
 """
@@ -40,11 +41,11 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ip_packet(src, dst, proto, payload):
+def ip_packet(src, dst, proto, payload, ttl=TTL):
     if len(src) == 4:
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0x4000, TTL, proto, 0) + src + dst
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0x4000, ttl, proto, 0) + src + dst
         return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
-    return struct.pack("!IHBB", 6 << 28, len(payload), proto, TTL) + src + dst + payload
+    return struct.pack("!IHBB", 6 << 28, len(payload), proto, ttl) + src + dst + payload
 
 
 def pseudo(src, dst, proto, length):
@@ -53,15 +54,15 @@ def pseudo(src, dst, proto, length):
     return src + dst + struct.pack("!II", length, proto)
 
 
-def tcp_packet(src, dst, sport, dport, seq, ack, flags, badsum=False):
+def tcp_packet(src, dst, sport, dport, seq, ack, flags, badsum=False, ttl=TTL, payload=b""):
     options = struct.pack("!BBHBBBB", 2, 4, 1400, 1, 3, 3, 7) if flags & SYN else b""
     offset = (20 + len(options)) // 4
     head = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, offset << 4, flags, 64240, 0, 0)
-    segment = head + options
+    segment = head + options + payload
     value = checksum(pseudo(src, dst, 6, len(segment)) + segment)
     if badsum:
         value ^= 0x5555
-    return ip_packet(src, dst, 6, segment[:16] + struct.pack("!H", value) + segment[18:])
+    return ip_packet(src, dst, 6, segment[:16] + struct.pack("!H", value) + segment[18:], ttl)
 
 
 def icmp_packet(router, packet, kind, code):
@@ -116,6 +117,7 @@ class Internet:
         self.syns = {}      # address spoken to -> [(time, source port)]
         self.others = {}    # address spoken to -> number of other packets
         self.clients = {}   # our (address, port) of an active open -> flags heard
+        self.plans = {}     # .. -> the command that began it
         self.timers = []
         self.waiting = None
         self.order = 0
@@ -134,7 +136,8 @@ class Internet:
             print(f"internet: cannot send: {err}", file=sys.stderr)
 
     def answer(self, how, seg, flags, seq, ack):
-        packet = tcp_packet(seg.dst, seg.src, seg.dport, seg.sport, seq, ack, flags, how.get("badsum", False))
+        packet = tcp_packet(seg.dst, seg.src, seg.dport, seg.sport, seq, ack, flags, how.get("badsum", False),
+                            how.get("ttl", TTL))
         self.at(how.get("delay", 0) if seg.flags & SYN else 0, lambda: self.send(packet))
 
     def on_syn(self, how, seg):
@@ -162,13 +165,16 @@ class Internet:
             client.append(seg.flags)
             if seg.flags & (SYN | RST) == SYN:
                 self.answer({}, seg, ACK, seg.ack, seg.seq + 1)
+                self.ask(seg, self.plans[(seg.dst, seg.dport)])
+            elif seg.length and FIN in self.plans[(seg.dst, seg.dport)].get("left", ()):
+                self.answer({}, seg, RST, seg.ack, 0)
         elif seg.flags & (SYN | ACK) == SYN:
             self.on_syn(how, seg)
         elif seg.flags & RST:
             pass
         elif how.get("syn") == "accept-reset":
             self.answer({}, seg, RST, seg.ack, 0)
-        elif how.get("syn") == "accept":
+        elif how.get("syn") == "accept" and seg.length <= how.get("most", seg.length):
             taken = seg.seq + seg.length + (seg.flags & FIN)
             if seg.flags & FIN:
                 self.answer({}, seg, FIN | ACK, seg.ack, taken)
@@ -176,7 +182,18 @@ class Internet:
                 self.answer({}, seg, ACK, seg.ack, taken)
                 if how.get("data", "ack") != "ack":
                     flags = {"close": FIN | ACK, "reset": RST | ACK}[how["data"]]
-                    self.answer({}, seg, flags, seg.ack, taken)
+                    self.answer({"ttl": how.get("ttl", TTL)}, seg, flags, seg.ack, taken)
+
+    def ask(self, seg, plan):
+        """A request of so many bytes; then it leaves, by a FIN or a reset, so many seconds later."""
+        size = plan.pop("bytes", 0)
+        if not size:
+            return
+        ends = seg.dst, seg.src, seg.dport, seg.sport
+        self.send(tcp_packet(*ends, seg.ack, seg.seq + 1, PSH | ACK, payload=b"x" * size))
+        flag = {"close": FIN, "reset": RST}[plan["leave"]]
+        plan["left"] = [flag]
+        self.at(plan["after"], lambda: self.send(tcp_packet(*ends, seg.ack + size, seg.seq + 1, flag | ACK)))
 
     def on_packet(self, frame):
         packet = frame[14:] if self.tap else frame
@@ -189,10 +206,10 @@ class Internet:
             self.others[seg.dst] = self.others.get(seg.dst, 0) + 1
 
     def open(self, command):
-        """SYNs from an address out there to one on the host: `syns` of them, one second apart."""
+        """SYNs from an address out there to one on the host: `syns` of them, one second apart; and what the client then does."""
         src, dst = aton(command["open"]), aton(command["to"])
         sport, dport = command["port"], command["dport"]
-        self.clients[(src, sport)] = []
+        self.clients[(src, sport)], self.plans[(src, sport)] = [], command
         packet = tcp_packet(src, dst, sport, dport, ISN, 0, SYN)
         for i in range(command.get("syns", 1)):
             self.at(float(i), lambda: self.send(packet))

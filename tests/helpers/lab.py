@@ -175,9 +175,12 @@ class Internet(Process):
     def wait_syns(self, address, count):
         self.ask(wait=address, syns=count)
 
-    def open(self, address, port, to, dport, syns=1):
-        """That machine sends so many SYNs to the host, a second apart."""
-        self.ask(open=address, port=port, to=to, dport=dport, syns=syns)
+    def open(self, address, port, to, dport, syns=1, **then):
+        """That machine sends so many SYNs to the host, a second apart.
+
+        Where it is let in it asks (bytes=), and leaves (leave="close" or "reset") so many seconds later (after=).
+        """
+        self.ask(open=address, port=port, to=to, dport=dport, syns=syns, **then)
 
     def heard(self, address, port):
         """TCP flags of what that machine got as an answer."""

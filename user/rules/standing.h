@@ -43,5 +43,7 @@ bool standing_match_mtu(const struct view *view, struct guess *guess);
 void standing_tell_mtu(const struct view *view, struct finding *finding);
 bool standing_match_app_timeout(const struct view *view, struct guess *guess);
 void standing_tell_app_timeout(const struct view *view, struct finding *finding);
+bool standing_match_gave_up(const struct view *view, struct guess *guess);
+void standing_tell_gave_up(const struct view *view, struct finding *finding);
 bool standing_match_idle(const struct view *view, struct guess *guess);
 void standing_tell_idle(const struct view *view, struct finding *finding);

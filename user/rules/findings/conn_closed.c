@@ -351,12 +351,14 @@ const struct rule rule_conn_client_gave_up = {
 	.needs = OUTCOME_WORDS,
 	.match = match_gave_up,
 	.tell = tell_gave_up,
+	.match_socket = standing_match_gave_up,
+	.tell_socket = standing_tell_gave_up,
 	.means = "the client closed or reset while the server still owed it the answer",
 	.evidence =
-		"the last data came from the client, then its FIN or reset before the server's; an answer after that, met with a reset, proves it; or an HTTP answer stopped before its announced end; so far of captures only",
-	.gate = "a FIN right behind a request may be a half-close and is none; where nothing tells that the protocol owes an answer it is an info, at most possible",
+		"the last data came from the client, then its FIN or reset before the server's; an answer after that, met with a reset, proves it; or an HTTP answer stopped before its announced end; live, of a server here: its first answer came threshold answer-wait and more after the request and met a reset, because the client had closed before; or the client resets, not a byte of answer was sent, a whole number of seconds after its few segments",
+	.gate = "a FIN right behind a request may be a half-close and is none; where nothing tells that the protocol owes an answer it is an info, at most possible; live also where the wait is no whole number of seconds; not told where the client on this host tells it",
 	.general_check = "how long the server's application takes; who is its client",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it; live of a connection's first answer only",
 };
 
 /* ---- conn-idle-dropped ---- */

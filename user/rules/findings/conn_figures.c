@@ -153,6 +153,81 @@ void standing_tell_app_timeout(const struct view *view, struct finding *finding)
 			   "whether its application reads (Recv-Q), and what it waits for");
 }
 
+/* ---- conn-client-gave-up ---- */
+
+/* A client elsewhere said so little that it may be one request, and got not a byte of an answer. */
+static bool is_first_request(const struct view *view)
+{
+	const struct flow *flow = flow_of(view);
+
+	return is_timed(view) && flow->ended_ns && flow->role_known && !flow->client &&
+	       flow->counts.segments_in && flow->counts.segments_in <= REQUEST_SEGMENTS &&
+	       !flow->counts.bytes_delivered && view->outcome->reset_by == FIGURES_REMOTE;
+}
+
+/* The answer met a client that had closed before it. */
+static bool is_answered_late(const struct view *view)
+{
+	return flow_of(view)->error == EPIPE && flow_of(view)->counts.segments_out;
+}
+
+static __u64 client_waited_ns(const struct view *view)
+{
+	const struct flow *flow = flow_of(view);
+
+	return ns_between(flow->counts.received_ns,
+			  is_answered_late(view) ? flow->counts.sent_ns : flow->ended_ns);
+}
+
+/*
+ * Whom the server answers has asked. Where it never answered, a reset a whole number of seconds later is
+ * a time-out's; at any other time who only sends may just have ended.
+ */
+bool standing_match_gave_up(const struct view *view, struct guess *guess)
+{
+	if (!is_first_request(view) ||
+	    client_waited_ns(view) < view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS)
+		return false;
+	if (is_answered_late(view))
+		return true;
+	if (flow_of(view)->counts.segments_out || flow_of(view)->state != TCP_STATE_ESTABLISHED)
+		return false;
+	if (is_round(client_waited_ns(view)))
+		return true;
+	guess->severity = SEVERITY_INFO;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return true;
+}
+
+void standing_tell_gave_up(const struct view *view, struct finding *finding)
+{
+	const struct event_flow *counts = &flow_of(view)->counts;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check(view, finding, view->attempt->netns);
+
+	if (is_answered_late(view)) {
+		words_who(&what, view->attempt);
+		text_add(&what, " answered the %llu bytes of ", counts->bytes_received);
+		words_side(&what, view, FIGURES_REMOTE);
+		text_add(&what, " after ");
+		words_duration(&what, client_waited_ns(view));
+		text_add(&what, ", and that had closed before: %u bytes are lost",
+			 counts->unacked_bytes);
+	} else {
+		words_side(&what, view, FIGURES_REMOTE);
+		text_add(&what, " reset the connection ");
+		words_duration(&what, client_waited_ns(view));
+		text_add(&what, " after its %llu bytes, to which ", counts->bytes_received);
+		words_who(&what, view->attempt);
+		text_add(&what, " had not said a word");
+	}
+	text_add(&why, "the client's own time-out ended before the application here answered");
+	text_add(&check.run, "ss -tnpi 'sport = :%u'", look_figures(view, FIGURES_LOCAL)->port);
+	words_check_end(&check,
+			"whether the application reads (Recv-Q), and how many wait like this");
+}
+
 /* ---- conn-idle-dropped ---- */
 
 /* The first data after a silence is reset at once; nothing else was sent since. */

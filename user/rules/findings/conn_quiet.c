@@ -86,6 +86,41 @@ static void tell_silent(const struct view *view, struct finding *finding)
 	words_check_end(&check, "which process holds it; in most protocols the client begins");
 }
 
+/* A client here: of what is accepted no begin is told. */
+static __u64 was_silent_ns(const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	if (!flow->established_ns || !flow->ended_ns || flow->error ||
+	    !(flow->known & EVENT_K_FLOW) || flow->counts.segments_in || flow->counts.segments_out)
+		return 0;
+	return ns_between(flow->established_ns, flow->ended_ns);
+}
+
+static bool match_silent_socket(const struct view *view, struct guess *guess)
+{
+	guess->severity = SEVERITY_INFO;
+	return was_silent_ns(view) > view->thresholds->value[THRESHOLD_SILENCE] * NS_PER_S;
+}
+
+static void tell_silent_socket(const struct view *view, struct finding *finding)
+{
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check = words_check(view, finding, view->attempt->netns);
+
+	words_who(&what, view->attempt);
+	text_add(&what, " was connected to ");
+	words_side(&what, view, FIGURES_REMOTE);
+	text_add(&what, ", and neither side said a word for ");
+	words_duration(&what, was_silent_ns(view));
+	text_add(&why,
+		 "each side waits for the other to begin, or the connection is kept in reserve");
+	text_add(&check.run, "ss -tnpi 'dport = :%u'", look_figures(view, FIGURES_REMOTE)->port);
+	words_check_end(&check,
+			"which process holds more of them; in most protocols the client begins");
+}
+
 const struct rule rule_conn_silent = {
 	.id = "conn-silent",
 	.stage = STAGE_EXCHANGED,
@@ -95,9 +130,12 @@ const struct rule rule_conn_silent = {
 	.needs = OUTCOME_ESTABLISHED | OUTCOME_SPOKE,
 	.match = match_silent,
 	.tell = tell_silent,
+	.match_socket = match_silent_socket,
+	.tell_socket = tell_silent_socket,
 	.means = "connected, then nobody said a word",
-	.evidence = "no byte either way for threshold silence; so far of captures only",
-	.gate = "on request only where it is live",
+	.evidence =
+		"no byte either way for threshold silence; live: the socket of a client here sent and got none to its end",
+	.gate = "an info live: pools keep connections in reserve",
 	.general_check = "which protocol it is, and who has to begin",
-	.kernels = "captures only so far",
+	.kernels = "every kernel tells it; live of clients only",
 };
