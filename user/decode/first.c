@@ -202,6 +202,16 @@ static bool is_mail_box(const struct piece *piece, struct first *first)
 	return false;
 }
 
+static bool is_error_line(const struct piece *piece, struct first *first)
+{
+	if (!begins(piece, "ERROR :") && !begins(piece, "ERROR\n") && !begins(piece, "ERROR\r\n") &&
+	    !begins(piece, "ERROR Too many") && !begins(piece, "SERVER_ERROR "))
+		return false;
+	first->kind = FIRST_ERROR_LINE;
+	first->error = true;
+	return true;
+}
+
 /* ---- data bases ---- */
 
 /* RESP: an error is '-', a word in capitals, a space. "-ERR" alone is POP3's, too. */
@@ -372,8 +382,8 @@ static bool is_tls(const struct piece *piece)
 static bool is_of_server(const struct piece *piece, struct first *first)
 {
 	return is_http(piece, first) || is_reply(piece, first) || is_ssh(piece, first) ||
-	       is_mail_box(piece, first) || is_redis(piece, first) || is_mysql(piece, first) ||
-	       is_postgresql(piece, first);
+	       is_mail_box(piece, first) || is_error_line(piece, first) || is_redis(piece, first) ||
+	       is_mysql(piece, first) || is_postgresql(piece, first);
 }
 
 static bool is_of_client(const struct piece *piece, struct first *first)
@@ -423,6 +433,7 @@ static const char *const kind_names[FIRST_CLASS_COUNT] = {
 	[FIRST_POP3] = "POP3 greeting",
 	[FIRST_IMAP] = "IMAP",
 	[FIRST_ERR_LINE] = "-ERR (POP3 or Redis)",
+	[FIRST_ERROR_LINE] = "ERROR line (IRC, memcached or STOMP)",
 	[FIRST_MYSQL] = "MySQL",
 	[FIRST_POSTGRESQL] = "PostgreSQL",
 	[FIRST_POSTGRESQL_TLS] = "PostgreSQL",

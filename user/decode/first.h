@@ -28,6 +28,7 @@ enum first_kind {
 	FIRST_POP3, /* RFC 1939 3 */
 	FIRST_IMAP, /* RFC 9051 7.1 */
 	FIRST_ERR_LINE, /* "-ERR": POP3 and Redis say it */
+	FIRST_ERROR_LINE, /* "ERROR": IRC (RFC 2812 3.7.4), memcached and STOMP say it */
 	FIRST_MYSQL, /* .number: the error's, 0 a greeting (MySQL and MariaDB client/server protocol) */
 	FIRST_POSTGRESQL, /* .state: SQLSTATE (PostgreSQL frontend/backend protocol 3) */
 	FIRST_POSTGRESQL_TLS, /* its answer of one byte to a SSLRequest; .number 1: yes */

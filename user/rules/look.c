@@ -270,6 +270,8 @@ __u32 look_usual_handshake_us(const struct view *view)
 	return join_handshake_median_us(view->join, opening->netns, opening->tuple.remote);
 }
 
+#define SYN_AGAIN_LEAST_NS (50 * NS_PER_MS)
+
 bool look_slow(const struct view *view)
 {
 	const struct opening *opening = view->opening;
@@ -278,8 +280,9 @@ bool look_slow(const struct view *view)
 	if (!opening->established_ns || opening->established_ns < opening->started_ns ||
 	    !opening->seen_whole)
 		return false;
+	/* nobody waits less before a SYN is sent again: else they are copies without anything that tells */
 	if (opening->syn_sent > 1)
-		return true;
+		return opening->established_ns - opening->started_ns >= SYN_AGAIN_LEAST_NS;
 	took_us = (opening->established_ns - opening->started_ns) / NS_PER_US;
 	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * 1000;
 	if (took_us <= slow_us)

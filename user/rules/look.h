@@ -112,6 +112,20 @@ __u8 look_client(const struct view *view); /* index of the side that opened, or 
 /* How far it had come; never STAGE_REACHED or STAGE_EXCHANGED. @closing: the last stage is asked for, too. */
 enum stage look_stage(const struct view *view, bool closing);
 
+/* The server closed first and never said a word; it did so within threshold closed-at-once. */
+bool look_closed_speechless(const struct view *view);
+bool look_closed_at_once(const struct view *view);
+/* The server closed or reset it, and the client had not ended it before. */
+bool look_ended_unprovoked(const struct view *view);
+/*
+ * The server's first and only words tell why it ended that. What HTTP answers otherwise, 404 or 500,
+ * answers the request: the connection has done its work.
+ */
+bool look_turned_away(const struct view *view);
+
+/* The statuses of HTTP with which a server or proxy says that it cannot serve anybody (now). */
+bool look_unavailable(__u16 status);
+
 /* What was not seen of it: BLIND_*. */
 __u32 look_connection_holes(const struct view *view);
 

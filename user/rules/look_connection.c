@@ -7,6 +7,7 @@
 #include "rules/words.h"
 #include "util/address.h"
 #include "util/tcp.h"
+#include "util/time.h"
 
 const struct outcome_side *look_side(const struct view *view, int side)
 {
@@ -107,6 +108,53 @@ enum vantage_point look_vantage_point(const struct view *view)
 	if (!near_hops || !far_hops || is_initial(near_hops) == is_initial(far_hops))
 		return VANTAGE_POINT_UNKNOWN;
 	return is_initial(near_hops) ? VANTAGE_POINT_CLIENT : VANTAGE_POINT_SERVER;
+}
+
+bool look_closed_speechless(const struct view *view)
+{
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+
+	return server->fin_ns && !server->spoke && !server->acked_bytes &&
+	       (!client->closed_ns || server->fin_ns < client->closed_ns ||
+		(server->fin_ns == client->closed_ns && server->fin_unprovoked));
+}
+
+bool look_closed_at_once(const struct view *view)
+{
+	return look_closed_speechless(view) &&
+	       ns_between(view->outcome->established_ns,
+			  look_side(view, !look_client(view))->fin_ns) <
+		       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+}
+
+enum { FIRST_EXCHANGE_WORDS = 3 };
+
+bool look_unavailable(__u16 status)
+{
+	return status == 408 || status == 429 || (status >= 502 && status <= 504);
+}
+
+bool look_ended_unprovoked(const struct view *view)
+{
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+
+	if (server->fin_ns)
+		return server->fin_unprovoked;
+	/* it did not read what the client had said meanwhile */
+	return server->reset_ns && (!client->closed_ns || client->closed_ns > server->reset_ns);
+}
+
+bool look_turned_away(const struct view *view)
+{
+	const struct outcome_side *server = look_side(view, !look_client(view));
+	const struct first *first_word = &server->first_word;
+
+	if (!look_ended_unprovoked(view) || view->outcome->words > FIRST_EXCHANGE_WORDS ||
+	    !first_word->error)
+		return false;
+	return first_word->kind != FIRST_HTTP || look_unavailable(first_word->number);
 }
 
 void words_side(struct text *text, const struct view *view, int side)

@@ -9,6 +9,7 @@
 #include "join/lookup/lookup.h"
 #include "join/talk/talk_table.h"
 #include "util/address.h"
+#include "util/time.h"
 
 /* ---- when it is to be judged ---- */
 
@@ -150,6 +151,26 @@ static void learn_owner(struct join *join, struct opening_slot *opening,
 	attempt_set_owner(join, slot, owner, true);
 }
 
+/* Windows sends a SYN that was refused again, twice, each time half a second later. */
+#define REFUSED_AGAIN_NS (600 * NS_PER_MS)
+
+static bool may_ask_again(const struct opening *opening)
+{
+	return opening_is_captured(opening) && opening->end == WAIT_ANSWERED && !opening->synack_in;
+}
+
+static void note_goes_on(struct join *join, struct opening_slot *opening)
+{
+	struct attempt_slot *slot = opening->attempt;
+
+	if (!slot)
+		return;
+	attempt_set_timer(join, slot, TIMER_NONE, 0);
+	slot->attempt.state = ATTEMPT_OPEN;
+	slot->attempt.ended_ns = 0;
+	slot->live++;
+}
+
 static void note_failure(struct join *join, struct opening_slot *opening)
 {
 	struct attempt_slot *slot = opening->attempt;
@@ -168,8 +189,12 @@ static void note_failure(struct join *join, struct opening_slot *opening)
 	}
 	slot->attempt.state = ATTEMPT_SETTLING;
 	slot->attempt.ended_ns = opening->opening.ended_ns;
-	attempt_set_timer(join, slot, TIMER_SETTLE,
-			  opening->opening.ended_ns + join->limits.settle_ns);
+	if (may_ask_again(&opening->opening))
+		attempt_set_timer(join, slot, TIMER_REFUSED,
+				  opening->opening.ended_ns + REFUSED_AGAIN_NS);
+	else
+		attempt_set_timer(join, slot, TIMER_SETTLE,
+				  opening->opening.ended_ns + join->limits.settle_ns);
 }
 
 static void note_established(struct join *join, struct opening_slot *opening)
@@ -283,6 +308,8 @@ void attempt_opening(struct join *join, const struct opening_news *news, __u64 n
 	}
 	if (news->notes & NOTE_OWNER)
 		learn_owner(join, opening, news->owner);
+	if (news->notes & NOTE_GOES_ON)
+		note_goes_on(join, opening);
 	if (news->notes & NOTE_ESTABLISHED)
 		note_established(join, opening);
 	if (news->notes & NOTE_SENT_AGAIN)

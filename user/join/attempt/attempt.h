@@ -16,6 +16,7 @@ enum timer {
 	TIMER_EPISODE,
 	TIMER_STALLED,
 	TIMER_WISH, /* a lookup, for a connect to what it gave */
+	TIMER_REFUSED, /* of a capture: whether its client sends the SYN again */
 	TIMER_COUNT
 };
 

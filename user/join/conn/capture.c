@@ -82,6 +82,9 @@ static void let_go(struct join *join, struct opening_slot *slot, __u64 now_ns)
 	/* a SYN/ACK that is sent again says itself that time has passed */
 	if (opening->synack_in > 1 && !opening->established_ns)
 		since_ns = opening->answer_ns;
+	/* and so does a SYN that is challenged again */
+	if (opening->stale_in > 1 && !opening->synack_in)
+		since_ns = opening->started_ns;
 
 	if (lacks_acks(slot)) {
 		openings_end_unseen(join, slot, now_ns);
@@ -384,6 +387,20 @@ static void open_opening(struct join *join, const struct event *event, const str
 	add_evidence(join, slot, event, DIRECTION_OUT);
 }
 
+/* It is not told yet: a refused SYN that its client sends again waits for another answer. */
+static void go_on(struct join *join, struct opening_slot *slot)
+{
+	struct opening *opening = &slot->opening;
+
+	if (opening->state != OPENING_FAILED || opening->end != WAIT_ANSWERED ||
+	    opening->synack_in || !slot->attempt || (slot->notes & NOTE_FAILED))
+		return;
+	opening->state = OPENING_CONNECTING;
+	opening->end = WAIT_NONE;
+	opening->ended_ns = 0;
+	openings_note(join, slot, NOTE_GOES_ON);
+}
+
 /* The SYN of a conn whose opening is known, or was. */
 static void take_repeated(struct join *join, const struct event *event, struct opening_slot *slot,
 			  const struct stream_look *look)
@@ -392,6 +409,7 @@ static void take_repeated(struct join *join, const struct event *event, struct o
 		return;
 	openings_last(join, slot)->seen_ns = event->head.ts_ns;
 	add_evidence(join, slot, event, DIRECTION_OUT);
+	go_on(join, slot);
 	if (slot->opening.state == OPENING_CONNECTING)
 		note_syn(&slot->opening, event);
 }

@@ -33,6 +33,7 @@ enum opening_note {
 	NOTE_SENT_AGAIN = 1 << 3, /* its SYN */
 	NOTE_FAILED = 1 << 4,
 	NOTE_UNSEEN = 1 << 5, /* it is over, and how it ended was not seen */
+	NOTE_GOES_ON = 1 << 6, /* it had failed, and its client does not take that for the end */
 };
 
 struct opening_slot {

@@ -17,6 +17,11 @@
 /* Without identifications: of a segment that may be sent again at once, and of any other packet. */
 #define SEGMENT_NS (NS_PER_MS / 2)
 #define PACKET_NS NS_PER_MS
+/*
+ * Or of a segment that bears the sender's clock (RFC 7323 5.4), which has ticked by then on the usual
+ * systems (once in 1 to 10 ms).
+ */
+#define CLOCK_NS (20 * NS_PER_MS)
 
 static __u64 apart_ns(__u64 a_ns, __u64 b_ns)
 {
@@ -91,6 +96,8 @@ APART void compare(struct stream_side *side, const struct packet *packet, __u64 
 	bool id = packet->ip_id && !segments->constant;
 	/* a pure ACK or a reset that is like the one before may be meant */
 	bool tells = packet->payload_bytes || (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN));
+	/* what is sent again has a later time of the sender's than what it repeats */
+	bool clock = !id && packet->ts_value && tells && !asked_for;
 	__u64 id_ns = asked_for || !segments->changes ? ID_NEAR_NS : ID_NS;
 	__u64 apart;
 
@@ -100,7 +107,7 @@ APART void compare(struct stream_side *side, const struct packet *packet, __u64 
 		if (segments->last[i].seq != packet->seq)
 			continue;
 		apart = since_ns(segments->last[i].when, ts_ns);
-		near = apart < (id ? ID_NS : PACKET_NS);
+		near = apart < (id ? ID_NS : clock ? CLOCK_NS : PACKET_NS);
 		if (packet->payload_bytes && (segments->last[i].print & 1) &&
 		    (!near || (id && segments->last[i].ip_id != packet->ip_id)))
 			look->sent = true;
@@ -108,8 +115,9 @@ APART void compare(struct stream_side *side, const struct packet *packet, __u64 
 		    segments->last[i].print != print_of(packet))
 			continue;
 		look->alike = true;
-		look->copy |= id ? apart < id_ns :
-				   tells && !asked_for && ts_ns - side->last_ns < SEGMENT_NS;
+		look->copy |= id    ? apart < id_ns :
+			      clock ? true :
+				      tells && !asked_for && ts_ns - side->last_ns < SEGMENT_NS;
 	}
 	if (look->copy)
 		look->sent = false;

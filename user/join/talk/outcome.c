@@ -165,7 +165,7 @@ static void take_order(struct outcome_side *side, const struct ends_of_talk *end
 	side->spoke_after_fin = both && heard_fin;
 	side->crossed_fin = both && !heard_fin && seq_before(other->fin.ack, talk_data_end(own));
 	side->fin_unprovoked =
-		own->fin.ts_ns && (!other->fin.ts_ns || other->fin.ts_ns >= own->fin.ts_ns ||
+		own->fin.ts_ns && (!other->fin.ts_ns || other->fin.ts_ns > own->fin.ts_ns ||
 				   !seq_before(other_fin_end, own->fin.ack));
 	if (!own->reset.ts_ns)
 		return;

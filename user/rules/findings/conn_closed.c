@@ -89,8 +89,14 @@ static int wrote_late(const struct view *view)
 
 static bool match_pipe(const struct view *view, struct guess *guess)
 {
+	int writer = wrote_late(view);
+
 	(void)guess;
-	return wrote_late(view) != FIGURES_NEITHER;
+	if (writer == FIGURES_NEITHER)
+		return false;
+	/* it was not wanted from the begin on: what it wrote into that is how it learned so */
+	return writer != look_client(view) ||
+	       (!look_turned_away(view) && !look_closed_at_once(view));
 }
 
 static void tell_pipe(const struct view *view, struct finding *finding)
@@ -137,7 +143,7 @@ const struct rule rule_conn_broken_pipe = {
 	.means = "one side wrote after the other had closed",
 	.evidence =
 		"data that acknowledges the other side's FIN, answered with a reset; live: EPIPE with more unacknowledged than a goodbye has, or returned to the process that writes on; whether SIGPIPE ends it",
-	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
+	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none, and so is what a client writes to a server that had turned it away, in words or at once; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
 	.general_check = "ss -tnp state close-wait on the side that wrote",
 	.kernels = "every kernel tells it; that a write failed: 6.3 (sock_send_length)",
 };

@@ -7,50 +7,7 @@
 
 /* ---- conn-closed-early ---- */
 
-/* The server closed first and never said a word. */
-static bool closed_speechless(const struct view *view)
-{
-	const struct outcome_side *client = look_side(view, look_client(view));
-	const struct outcome_side *server = look_side(view, !look_client(view));
-
-	return server->fin_ns && !server->spoke && !server->acked_bytes &&
-	       (!client->closed_ns || server->fin_ns <= client->closed_ns);
-}
-
-enum { FIRST_EXCHANGE_WORDS = 3, CANCEL_REQUEST_BYTES = 16 };
-
-/* The statuses with which a server or proxy says that it cannot serve anybody (now). */
-static bool is_unavailable(__u16 status)
-{
-	return status == 408 || status == 429 || (status >= 502 && status <= 504);
-}
-
-/* The client had not ended it before. */
-static bool ended_unprovoked(const struct view *view)
-{
-	const struct outcome_side *client = look_side(view, look_client(view));
-	const struct outcome_side *server = look_side(view, !look_client(view));
-
-	if (server->fin_ns)
-		return server->fin_unprovoked;
-	/* it did not read what the client had said meanwhile */
-	return server->reset_ns && (!client->closed_ns || client->closed_ns > server->reset_ns);
-}
-
-/*
- * Its first and only words tell why it ended. What HTTP answers otherwise, 404 or 500, answers the
- * request: the connection has done its work.
- */
-static bool closed_with_error(const struct view *view)
-{
-	const struct outcome_side *server = look_side(view, !look_client(view));
-	const struct first *first_word = &server->first_word;
-
-	if (!ended_unprovoked(view) || view->outcome->words > FIRST_EXCHANGE_WORDS ||
-	    !first_word->error)
-		return false;
-	return first_word->kind != FIRST_HTTP || is_unavailable(first_word->number);
-}
+enum { CANCEL_REQUEST_BYTES = 16, HTTP_REQUEST_TIMEOUT = 408 };
 
 /* A proxy that opens no tunnel has done all it will, whoever closes. */
 static bool refused_tunnel(const struct view *view)
@@ -61,7 +18,7 @@ static bool refused_tunnel(const struct view *view)
 /* In the middle of an answer that said how long it would be. */
 static bool cut_answer(const struct view *view)
 {
-	return view->outcome->cut_short && ended_unprovoked(view);
+	return view->outcome->cut_short && look_ended_unprovoked(view);
 }
 
 /* PostgreSQL's CancelRequest has a connection of its own and gets no answer. */
@@ -82,19 +39,18 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 		guess->severity = SEVERITY_WARNING;
 		return true;
 	}
-	if (closed_with_error(view)) {
+	if (look_turned_away(view)) {
 		if (server->first_word.kind == FIRST_HTTP)
 			guess->severity = SEVERITY_WARNING;
 		return true;
 	}
-	if (!closed_speechless(view) || asks_for_nothing(look_side(view, look_client(view))))
+	if (!look_closed_speechless(view) || asks_for_nothing(look_side(view, look_client(view))))
 		return false;
 	guess->absence = true;
 	if (outcome->words)
 		return true;
 	/* it may have waited for a word of the client: that was the client's turn */
-	return ns_between(outcome->established_ns, server->fin_ns) <
-	       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+	return look_closed_at_once(view);
 }
 
 static void add_why(struct text *why, const struct first *error)
@@ -103,6 +59,11 @@ static void add_why(struct text *why, const struct first *error)
 		text_add(why,
 			 "the server's application did not want it: a limit of connections or "
 			 "clients, an access list, another protocol, or a proxy without a backend");
+	else if (error->kind == FIRST_HTTP && error->number == HTTP_REQUEST_TIMEOUT)
+		text_add(
+			why,
+			"the server waited for the client's request, and the client did not send it "
+			"(whole), or it never arrived: large packets lost on the way, for one");
 	else if (error->kind == FIRST_HTTP)
 		text_add(
 			why,
@@ -147,7 +108,7 @@ static void tell_refused_tunnel(const struct view *view, struct finding *finding
 	if (outcome->refusal.number == 407)
 		text_add(&why, "the proxy wants to know who asks, and got no name and password "
 			       "that it takes");
-	else if (is_unavailable(outcome->refusal.number))
+	else if (look_unavailable(outcome->refusal.number))
 		text_add(&why, "the proxy could not reach the host that it was asked for: its own "
 			       "lookup or connect failed");
 	else
@@ -176,7 +137,7 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " accepted the connection and %s it ", server->fin_ns ? "closed" : "reset");
 	words_duration(&what, ns_between(outcome->established_ns, server->closed_ns));
-	if (closed_with_error(view)) {
+	if (look_turned_away(view)) {
 		text_add(&what, " later with ");
 		first_print(&what, first_word);
 	} else {
@@ -187,7 +148,7 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 		words_duration(&what, ns_between(client->first_ns, server->closed_ns));
 		text_add(&what, " after the client's first %u bytes", client->first_bytes);
 	}
-	add_why(&why, closed_with_error(view) ? first_word : NULL);
+	add_why(&why, look_turned_away(view) ? first_word : NULL);
 	words_check_server(view, finding, "what serves that port; its own log says why it closes");
 }
 

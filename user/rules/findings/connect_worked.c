@@ -39,6 +39,12 @@ static bool waited_for_neighbor(const struct opening *opening)
 	       ns_between(opening->started_ns, opening->syn_first_ns) > 500 * NS_PER_MS;
 }
 
+/* A live client takes that for the end. */
+static bool refused_before(const struct opening *opening)
+{
+	return opening_is_captured(opening) && opening->reset_in && opening->syn_sent > 1;
+}
+
 static void add_why_slow(struct text *why, const struct view *view)
 {
 	const struct opening *opening = view->opening;
@@ -61,6 +67,10 @@ static void add_why_slow(struct text *why, const struct view *view)
 		text_add(why, "the far end still held an old connection with these two ports and "
 			      "challenged the first SYN; the client's reset ended that, and the "
 			      "SYN was sent again");
+	else if (refused_before(opening))
+		text_add(why, "the far end refused the first SYN, and accepted when the client "
+			      "asked again: what listens there had just started, or one of "
+			      "several behind a balancer does not");
 	else if (opening_is_captured(opening) &&
 		 (opening->reset_other_in || opening->ack_in || opening->icmp_in.count))
 		text_add(why,
@@ -132,8 +142,16 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	if (waited_for_neighbor(opening))
 		return;
 	check = words_check_remote(finding);
-	text_add(&check.run, "nstat -az TcpExtListenOverflows TcpExtListenDrops");
-	words_check_end(&check, "whether the far end ignores SYNs");
+	if (refused_before(opening)) {
+		text_add(&check.run, "ss -ltnp 'sport = :%u'", opening->tuple.remote_port);
+		words_check_end(&check, "what listens there, and since when");
+	} else if (look_challenges(view)) {
+		text_add(&check.run, "ss -tano 'sport = :%u'", opening->tuple.remote_port);
+		words_check_end(&check, "connections that it still holds, and in which state");
+	} else {
+		text_add(&check.run, "nstat -az TcpExtListenOverflows TcpExtListenDrops");
+		words_check_end(&check, "whether the far end ignores SYNs");
+	}
 }
 
 const struct rule rule_connect_slow = {
