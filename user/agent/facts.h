@@ -24,8 +24,8 @@ struct facts {
 	 * and those of the connection's path (NULL: among the former). 0 or negative errno.
 	 */
 	int (*fetch)(void *ctx, const struct fact_request *wanted, const struct fact_request *path);
-	/* Says what else is known of what the record names (process, symbol); NULL: nothing. */
-	void (*learn)(void *ctx, const struct event *event);
+	/* Delivers what else is known of what the record names (process, symbol); NULL: nothing is. */
+	void (*complete)(void *ctx, const struct event *event);
 	void *ctx;
 };
 

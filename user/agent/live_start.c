@@ -163,7 +163,7 @@ static int fetch_facts(void *ctx, const struct fact_request *wanted,
 	return wanted ? host_fetch(live->host, wanted, iterate, live) : err;
 }
 
-static void learn_symbol(struct live *live, __u64 address)
+static void tell_symbol(struct live *live, __u64 address)
 {
 	if (!address || join_name(live->pipeline.join, NAME_SYMBOL, address))
 		return;
@@ -180,7 +180,7 @@ static void learn_symbol(struct live *live, __u64 address)
  * Who holds which UDP socket, when one met trouble and nobody knows whose it is. To look through all
  * files takes 1 us each: so it never takes more than a fiftieth of the time.
  */
-static void learn_datagram_owners(struct live *live)
+static void tell_datagram_owners(struct live *live)
 {
 	enum { APART_FACTOR = 50 };
 	const __u64 apart_least_ns = NS_PER_S / 5;
@@ -199,7 +199,7 @@ static void learn_datagram_owners(struct live *live)
 }
 
 /* What stands in /proc of those who open sockets, while they live; names of drop locations. */
-static void learn(void *ctx, const struct event *event)
+static void complete(void *ctx, const struct event *event)
 {
 	struct live *live = ctx;
 	bool known = event->head.known & EVENT_K_OWNER;
@@ -223,10 +223,10 @@ static void learn(void *ctx, const struct event *event)
 			proc_look(live->proc, &event->snapshot.owner);
 		break;
 	case EVENT_TICK:
-		learn_datagram_owners(live);
+		tell_datagram_owners(live);
 		break;
 	case EVENT_DROP:
-		learn_symbol(live, event->drop.location);
+		tell_symbol(live, event->drop.location);
 		break;
 	default:
 		break;
@@ -504,7 +504,8 @@ static int open_sources(struct live *live)
 	err = proc_open(&live->proc, &live->sink);
 	if (err)
 		return log_error_r(err, "processes");
-	live->pipeline.facts = (struct facts){ .fetch = fetch_facts, .learn = learn, .ctx = live };
+	live->pipeline.facts =
+		(struct facts){ .fetch = fetch_facts, .complete = complete, .ctx = live };
 	live->clock_offset_ns = live_clock_offset_ns();
 	live->wants_no_socket = !resets_tell_no_socket(live);
 	err = host_tell_start(&start, SOCKWHY_VERSION, options->arguments);

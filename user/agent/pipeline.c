@@ -399,8 +399,8 @@ static int take_flows(struct pipeline *pipeline, const struct event *event)
 		pipeline->stop = true;
 	if (event->head.kind == EVENT_TICK)
 		outlets_flush(&pipeline->outlets);
-	if (pipeline->facts.learn)
-		pipeline->facts.learn(pipeline->facts.ctx, event);
+	if (pipeline->facts.complete)
+		pipeline->facts.complete(pipeline->facts.ctx, event);
 	return is_over(pipeline) ? -ECANCELED : 0;
 }
 
@@ -419,9 +419,9 @@ static void end_record(struct pipeline *pipeline, const struct event *event)
 		tell_idle(pipeline, false);
 		outlets_flush(&pipeline->outlets);
 	}
-	/* last, because what is learned are records of their own, which stand behind this one */
-	if (pipeline->facts.learn)
-		pipeline->facts.learn(pipeline->facts.ctx, event);
+	/* last, because what completes it are records of their own, which stand behind this one */
+	if (pipeline->facts.complete)
+		pipeline->facts.complete(pipeline->facts.ctx, event);
 }
 
 /* What every event passes, after it was kept. */
