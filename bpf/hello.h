@@ -21,10 +21,76 @@
 #define HELLO_VERSION_MINOR_MAX 4
 
 /*
+ * And what else is told by the first bytes of a segment, because it tells what the end of its
+ * connection means: a server's words that turn a client away, and a client's that ask to turn to TLS.
+ * Whether they stand where they mean that, user space knows by their numbers.
+ */
+enum hello_what {
+	HELLO_NOTHING,
+	HELLO_OF_CLIENT,
+	HELLO_OTHER, /* of the server; an alert; a header by itself */
+	HELLO_REFUSAL,
+	HELLO_REQUEST,
+};
+
+/*
  * Of a ClientHello so much of its packet is told: its name, versions and protocols stand behind the
  * ciphers, and OpenSSL's is 517 bytes long with its header.
  */
 #define HELLO_KEEP_MAX 1024
+#define HELLO_KEEP_WORDS 192 /* of a refusal: its code, SQLSTATE stands in the first 40 bytes */
+
+static __always_inline bool hello_is_digit(__u8 c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/*
+ * A reply of SMTP or FTP with an error; IMAP's BYE; POP3's -ERR with a code or about TLS, and Redis'
+ * of too many clients; sshd's (MaxStartups, not at this time); an error of PostgreSQL, and of MySQL in place
+ * of its greeting.
+ */
+static __always_inline bool hello_is_refusal(const __u8 *bytes)
+{
+	switch (bytes[0]) {
+	case '4':
+	case '5':
+		return hello_is_digit(bytes[1]) && hello_is_digit(bytes[2]) &&
+		       (bytes[3] == ' ' || bytes[3] == '-');
+	case '*':
+		return bytes[1] == ' ' && bytes[2] == 'B' && bytes[3] == 'Y';
+	case '-':
+		return bytes[1] == 'E' && bytes[2] == 'R' && bytes[3] == 'R' &&
+		       (bytes[5] == '[' || bytes[5] == 'm' || bytes[5] == 'T');
+	case 'E':
+		return bytes[1] ? bytes[1] == 'x' && bytes[2] == 'c' && bytes[3] == 'e' :
+				  !bytes[2] && bytes[5] == 'S';
+	case 'N':
+		return bytes[1] == 'o' && bytes[2] == 't' && bytes[3] == ' ' && bytes[4] == 'a';
+	default:
+		return !bytes[1] && !bytes[2] && !bytes[3] && bytes[4] == 0xff;
+	}
+}
+
+/* STARTTLS of SMTP, STLS of POP3, AUTH TLS of FTP, SSLRequest of PostgreSQL. IMAP's has a tag before. */
+static __always_inline bool hello_is_request(const __u8 *bytes)
+{
+	switch (bytes[0]) {
+	case 'S':
+		return bytes[1] == 'T' &&
+		       ((bytes[2] == 'A' && bytes[3] == 'R' && bytes[4] == 'T' &&
+			 bytes[5] == 'T') ||
+			(bytes[2] == 'L' && bytes[3] == 'S' && bytes[4] == '\r'));
+	case 'A':
+		return bytes[1] == 'U' && bytes[2] == 'T' && bytes[3] == 'H' && bytes[4] == ' ' &&
+		       (bytes[5] == 'T' || bytes[5] == 'S');
+	case 0:
+		return !bytes[1] && !bytes[2] && bytes[3] == 8 && bytes[4] == 0x04 &&
+		       bytes[5] == 0xd2 && bytes[6] == 0x16;
+	default:
+		return false;
+	}
+}
 
 /* @bytes: HELLO_BYTES of them. @size: of the payload; what stands behind it is zero. */
 static __always_inline bool hello_is(const __u8 *bytes, __u32 size)
@@ -38,22 +104,25 @@ static __always_inline bool hello_is(const __u8 *bytes, __u32 size)
 }
 
 /*
- * How many bytes of the packet are to be told; 0: the segment begins with nothing of that. @start: of
- * the IP header. @headers: so many bytes of the packet stand in front of its payload of @size bytes.
+ * What the segment begins with. @start: of the IP header. @headers: so many bytes of the packet stand in
+ * front of its payload of @size bytes.
  */
-static __always_inline __u32 hello_keep(struct __sk_buff *skb, __u32 start, __u32 headers,
-					__u32 size)
+static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 start, __u32 headers,
+						  __u32 size)
 {
 	__u8 bytes[HELLO_BYTES + 1] = {};
 
 	/* a byte for a byte is answered without a look */
 	if (size < HELLO_HEADER_BYTES)
-		return 0;
+		return HELLO_NOTHING;
 	if (packet_load(skb, start + headers, bytes,
 			size < HELLO_BYTES ? HELLO_HEADER_BYTES : HELLO_BYTES))
-		return 0;
-	if (!hello_is(bytes, size))
-		return 0;
-	return bytes[0] == HELLO_TYPE_HANDSHAKE && bytes[5] == HELLO_CLIENT ? HELLO_KEEP_MAX :
-									      EVENT_PACKET_MAX;
+		return HELLO_NOTHING;
+	if (hello_is(bytes, size))
+		return bytes[0] == HELLO_TYPE_HANDSHAKE && bytes[5] == HELLO_CLIENT ?
+			       HELLO_OF_CLIENT :
+			       HELLO_OTHER;
+	if (hello_is_refusal(bytes))
+		return HELLO_REFUSAL;
+	return hello_is_request(bytes) ? HELLO_REQUEST : HELLO_NOTHING;
 }

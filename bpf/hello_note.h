@@ -10,7 +10,8 @@
  * its packet, which either socket has as well. With it stands how many segments with data the
  * client's socket had sent up to then: what came before belongs to an upgrade (STARTTLS). A mark is
  * written over by the next one with that place: nothing is added, removed or kept in order, and what
- * was written over is an end that is not told.
+ * was written over is an end that is not told. A server's refusal and a request to turn to TLS
+ * (hello.h) leave the same mark.
  */
 
 #define HELLO_NOTE_SHIFT 18 /* of the hash, for HELLO_NOTES places */

@@ -2,8 +2,7 @@
 /* packet.bpf.c - packets at interfaces and at sockets: what is notable goes into a record */
 #include "emit.h"
 #include "fill.h"
-#include "hello.h"
-#include "hello_note.h"
+#include "packet_words.h"
 #include "piece.h"
 #include "question.h"
 
@@ -11,8 +10,8 @@
  * Theory of operation
  *
  * The hook passes every packet unmodified and tells of the notable few: SYN, SYN/ACK,
- * RST, ICMP errors, DNS messages, and the hellos and alerts of TLS handshakes (hello.h); with knobs,
- * FIN and every packet of followed connections.
+ * RST, ICMP errors, DNS messages, the hellos and alerts of TLS handshakes, and a few words that refuse
+ * a client or ask for TLS (hello.h); with knobs, FIN and every packet of followed connections.
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
  * the cgroup hooks: so it matters neither whether the device has an Ethernet header nor where a
@@ -51,20 +50,6 @@
 
 /* A packet record that ends after @size bytes of the packet. */
 #define PACKET_RECORD_SIZE(size) (__builtin_offsetof(struct packet_record, body.raw.bytes) + (size))
-
-struct packet_view {
-	union {
-		__u8 bytes[56]; /* IP header and what it holds, as far as it was read */
-		__u32 words[14];
-	};
-	__u8 transport[16]; /* first bytes of the TCP or ICMP header */
-	__u32 start; /* of the IP header, from the network header */
-	__u32 wire_bytes;
-	__u32 keep_bytes; /* how many of them a record is to hold */
-	__u8 protocol;
-	bool is_ipv6;
-	bool is_message; /* of DNS: a datagram, or a segment that holds data; of TLS: see hello.h */
-};
 
 enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_UNPARSED };
 
@@ -217,46 +202,6 @@ static __always_inline enum packet_parsed packet_parse(struct __sk_buff *skb,
 	if (type == ETH_P_IPV6)
 		return packet_parse_ipv6(skb, view);
 	return PACKET_OTHER;
-}
-
-static __always_inline __u32 packet_mark(const struct packet_view *view)
-{
-	__u16 source_port_be, destination_port_be;
-	__u32 fold = view->words[3] ^ view->words[4];
-
-	if (view->is_ipv6)
-		fold = hello_fold_ipv6(view->words + 2, view->words + 6);
-	__builtin_memcpy(&source_port_be, view->transport, 2);
-	__builtin_memcpy(&destination_port_be, view->transport + 2, 2);
-	return hello_mark(fold, source_port_be, destination_port_be);
-}
-
-/* Of a socket of this host, this one with it; of lo and veth the sender's is known on both sides. */
-static __always_inline __u32 packet_segments_sent(struct __sk_buff *skb)
-{
-	struct bpf_sock *sk = skb->sk;
-	struct tcp_sock *tp;
-
-	if (!sk)
-		return 0;
-	tp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
-	return tp ? tp->data_segs_out : 0;
-}
-
-/* A segment longer than its IP header can say (BIG TCP) is no hello. */
-static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packet_view *view)
-{
-	__u32 headers = view->keep_bytes, keep;
-
-	if (view->protocol != IPPROTO_TCP || view->is_message || view->wire_bytes <= headers)
-		return;
-	keep = hello_keep(skb, view->start, headers, view->wire_bytes - headers);
-	if (!keep)
-		return;
-	view->is_message = true;
-	view->keep_bytes = keep;
-	if (keep == HELLO_KEEP_MAX)
-		hello_note(packet_mark(view), packet_segments_sent(skb));
 }
 
 static __always_inline bool packet_is_notable(const struct packet_view *view)

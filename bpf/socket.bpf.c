@@ -191,8 +191,8 @@ static __always_inline bool socket_is_lossy(const struct tcp_sock *tp)
 #define HELLO_SEGMENTS_MAX 2
 
 /*
- * It turned to TLS, and so little went afterwards that its handshake may have failed: the client sends its
- * Finished, and then what it wants.
+ * It turned to TLS, or asked for it, and so little went afterwards that this may have failed: the client
+ * sends its Finished, and then what it wants. Or the server's first words turned it away.
  */
 static __always_inline bool socket_shook_in_vain(const struct tcp_sock *tp)
 {

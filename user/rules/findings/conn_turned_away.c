@@ -166,7 +166,7 @@ const struct rule rule_conn_closed_early = {
 	.means =
 		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away (not of HTTP)",
 	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request (live an info: a port check ends so, too)",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",

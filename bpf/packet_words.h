@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* packet_words.h - a packet as its hook has read it, and what its first words make of it */
+#pragma once
+
+#include "hello.h"
+#include "hello_note.h"
+
+struct packet_view {
+	union {
+		__u8 bytes[56]; /* IP header and what it holds, as far as it was read */
+		__u32 words[14];
+	};
+	__u8 transport[16]; /* first bytes of the TCP or ICMP header */
+	__u32 start; /* of the IP header, from the network header */
+	__u32 wire_bytes;
+	__u32 keep_bytes; /* how many of them a record is to hold */
+	__u8 protocol;
+	bool is_ipv6;
+	bool is_message; /* of DNS: a datagram, or a segment that holds data; of TLS: see hello.h */
+};
+
+static __always_inline __u32 packet_mark(const struct packet_view *view)
+{
+	__u16 source_port_be, destination_port_be;
+	__u32 fold = view->words[3] ^ view->words[4];
+
+	if (view->is_ipv6)
+		fold = hello_fold_ipv6(view->words + 2, view->words + 6);
+	__builtin_memcpy(&source_port_be, view->transport, 2);
+	__builtin_memcpy(&destination_port_be, view->transport + 2, 2);
+	return hello_mark(fold, source_port_be, destination_port_be);
+}
+
+/* Of a socket of this host, this one with it; of lo and veth the sender's is known on both sides. */
+static __always_inline __u32 packet_segments_sent(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct tcp_sock *tp;
+
+	if (!sk)
+		return 0;
+	tp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
+	return tp ? tp->data_segs_out : 0;
+}
+
+/* A segment longer than its IP header can say (BIG TCP) is no hello. */
+static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packet_view *view)
+{
+	__u32 headers = view->keep_bytes, mark, segments;
+	enum hello_what what;
+
+	if (view->protocol != IPPROTO_TCP || view->is_message || view->wire_bytes <= headers)
+		return;
+	what = hello_look(skb, view->start, headers, view->wire_bytes - headers);
+	if (what == HELLO_NOTHING)
+		return;
+	view->is_message = true;
+	view->keep_bytes = what == HELLO_OF_CLIENT ? HELLO_KEEP_MAX :
+			   what == HELLO_OTHER	   ? EVENT_PACKET_MAX :
+						     HELLO_KEEP_WORDS;
+	mark = packet_mark(view);
+	if (what == HELLO_OF_CLIENT || what == HELLO_REQUEST)
+		hello_note(mark, packet_segments_sent(skb));
+	else if (what == HELLO_REFUSAL && !hello_is_noted(mark, &segments))
+		hello_note(mark, 0);
+}

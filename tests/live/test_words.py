@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Servers that turn a client away in words, or do not turn to TLS; and the same words where they mean something else."""
+
+import json
+import subprocess
+import sys
+
+from harness import describe
+from lab import PATIENCE_S, free_port
+from test_quiet import Program
+
+# plays steps on connections: "say" bytes, "hear" up to some bytes, "end" waits for the other's end
+PLAY = r'''
+import json, socket, sys
+who, address, port, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+def play(sock):
+    sock.settimeout(10)
+    for step, word in steps:
+        if step == "say":
+            sock.sendall(bytes.fromhex(word))
+        while step != "say":
+            heard = sock.recv(4096)
+            if not heard or (step == "hear" and bytes.fromhex(word) in heard):
+                break
+    sock.close()
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+if who == "client":
+    play(socket.create_connection((address, port)))
+else:
+    with socket.create_server((address, port), family=family) as server:
+        while True:
+            play(server.accept()[0])
+'''
+STARTUP = bytes.fromhex("0000001500030000") + b"user\0me\0\0\0\0\0\0"
+REFUSED = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0"
+HOST = b"\xff\x69\4Host is not allowed"
+# what the client says first, what the server answers, and what is told of that
+AWAY = {
+    "smtp": (b"", b"421 4.7.0 too many connections\r\n", "with SMTP 421"),
+    "imap": (b"", b"* BYE too many connections\r\n", "with IMAP BYE"),
+    "pop3": (b"", b"-ERR [IN-USE] not now\r\n", "with -ERR"),
+    "redis": (b"*1\r\n$4\r\nPING\r\n", b"-ERR max number of clients reached\r\n", "with Redis error"),
+    "ssh": (b"SSH-2.0-me\r\n", b"Exceeded MaxStartups\r\n", "with SSH refusal (MaxStartups exceeded)"),
+    "mysql": (b"", len(HOST).to_bytes(3, "little") + b"\0" + HOST, "with MySQL error 1129"),
+    "postgresql": (STARTUP, b"E" + (len(REFUSED) + 4).to_bytes(4, "big") + REFUSED, "with PostgreSQL error 53300"),
+}
+
+
+def steps(*moves):
+    return json.dumps([(step, word.hex()) for step, word in moves])
+
+
+class Pair:
+    def __init__(self, lab, place, family):
+        self.lab, self.place, self.address = lab, place, place.address(family)
+
+    def serve(self, *moves):
+        port = free_port()
+        Program(self.lab, self.place.ns, (sys.executable, "-c", PLAY, "server", self.address, port, steps(*moves)), port)
+        return port
+
+    def run(self, *argv, status=0):
+        done = subprocess.run(self.lab.host.command(*map(str, argv)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=PATIENCE_S, check=False)
+        assert done.returncode == status, (argv, done)
+
+    def client(self, port, *moves):
+        self.run(sys.executable, "-c", PLAY, "client", self.address, port, steps(*moves))
+
+    def told(self, agent, finding, port, confidence, *words):
+        if not hasattr(agent, "pid"):
+            return
+        found = agent.wait_for(finding=finding, state="final", remote=(self.address, port))
+        assert found["confidence"] == confidence and not found.get("blind"), describe([found])
+        assert found["connection"]["role"] == "client" and found["process"]["comm"].startswith(("python", "curl")), describe([found])
+        for word in words:
+            assert word in found["summary"], found["summary"]
+
+
+def test_turned_away(lab, watch, place, family):
+    """Near: the same words where they are not the first."""
+    pair = Pair(lab, place, family)
+    ports = {name: pair.serve(*([("hear", asked)] if asked else []), ("say", words)) for name, (asked, words, _) in AWAY.items()}
+    later = {name: pair.serve(("say", b"220 ready, or something like it\r\n"), ("hear", b"next"), ("say", words))
+             for name, (_, words, _) in AWAY.items()}
+    agent = watch()
+    for name, (asked, _, _) in AWAY.items():
+        pair.client(ports[name], *([("say", asked)] if asked else []), ("end", b""))
+        pair.client(later[name], ("hear", b"220"), ("say", b"next"), ("end", b""))
+    for name, (_, _, words) in AWAY.items():
+        pair.told(agent, "conn-closed-early", ports[name], "likely", "accepted the connection and closed it " + words)
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("conn-closed-early",))
+        assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == set(ports.values()), describe(agent.loud_finals())
+
+
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+
+
+def test_no_tls_there(lab, watch, place, family):
+    """Near: who goes on without."""
+    pair = Pair(lab, place, family)
+    host = f"[{pair.address}]" if family == 6 else pair.address
+    smtp = pair.serve(("say", b"220 db.internal ESMTP\r\n"), ("hear", b"EHLO"), ("say", b"250-db.internal\r\n250 STARTTLS\r\n"),
+                      ("hear", b"STARTTLS"), ("say", b"454 4.7.0 TLS not available\r\n"), ("end", b""))
+    postgresql = pair.serve(("hear", SSL_REQUEST), ("say", b"N"), ("end", b""))
+    goes_on = pair.serve(("hear", SSL_REQUEST), ("say", b"N"), ("hear", STARTUP), ("say", b"R\0\0\0\x08\0\0\0\0"), ("end", b""))
+    agent = watch()
+    pair.run("curl", "-sS", "-m", 10, "--ssl-reqd", f"smtp://{host}:{smtp}/", status=64)
+    pair.client(postgresql, ("say", SSL_REQUEST), ("hear", b"N"))
+    pair.client(goes_on, ("say", SSL_REQUEST), ("hear", b"N"), ("say", STARTUP), ("hear", b"R"))
+    pair.told(agent, "tls-not-tls", smtp, "likely", "answers STARTTLS with 454, and the client leaves")
+    pair.told(agent, "tls-not-tls", postgresql, "possible", "answers SSLRequest (PostgreSQL) with one byte, and the client leaves")
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("tls-not-tls",))
+        assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == {smtp, postgresql}, describe(agent.loud_finals())
