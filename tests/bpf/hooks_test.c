@@ -45,7 +45,7 @@ static void check_hooks(const struct attach *attach, const char *const *left_out
 static void test_every_hook_attaches(void **state)
 {
 	static const char *const without_tcx[] = { "cgroup", "tcx", NULL };
-	static const char *const without_tc[] = { "tcx", "clsact", "process", NULL };
+	static const char *const without_tc[] = { "tcx", "clsact", "process", "calls", NULL };
 	const char *without_cgroup[] = { "cgroup", "clsact", NULL };
 	struct lab *lab;
 
