@@ -8,10 +8,7 @@ import pytest
 
 from program import ROOT, sockwhy
 
-# Its SYN was seen behind the translation alone, and a verdict knows its packets by the ends of its socket.
-TRANSLATED = pytest.mark.xfail(strict=True, reason="packets under other ends are not found")
-CASES = [pytest.param(name, marks=TRANSLATED if name == "local-firewall-published" else ())
-         for name in sorted(path.stem for path in (ROOT / "tests/replay/cases").glob("*.events"))]
+CASES = sorted(path.stem for path in (ROOT / "tests/replay/cases").glob("*.events"))
 
 
 def comments_of(path):

@@ -99,15 +99,38 @@ static size_t connect_evidence(const struct attempt *attempt, struct evidence *e
 	return n;
 }
 
+/* The ends that its packets had behind NAT of this machine, where they are known. */
+static bool translated(const struct opening *opening, struct event_tuple *tuple)
+{
+	*tuple = opening->tuple;
+	if (opening->stopped_to_port) {
+		memcpy(tuple->local, opening->stopped_from, sizeof(tuple->local));
+		memcpy(tuple->remote, opening->stopped_to, sizeof(tuple->remote));
+		tuple->local_port = opening->stopped_from_port;
+		tuple->remote_port = opening->stopped_to_port;
+	} else if (opening->refused_rewritten) {
+		memcpy(tuple->remote, opening->refused_to, sizeof(tuple->remote));
+		tuple->remote_port = opening->refused_to_port;
+	}
+	return memcmp(tuple, &opening->tuple, sizeof(*tuple)) != 0;
+}
+
+/* First every opening by the ends of its socket, then those by the ends behind NAT. */
 static bool connect_packets(const struct attempt *attempt, size_t index, struct packet_span *span)
 {
-	const struct opening *opening;
+	size_t count = attempt_openings(attempt), behind = 0;
+	const struct opening *opening = index < count ? attempt->openings[index] : NULL;
+	struct event_tuple tuple;
 
-	if (index >= attempt_openings(attempt))
+	for (size_t i = 0; i < count && !opening; i++)
+		if (translated(attempt->openings[i], &tuple) && count + behind++ == index)
+			opening = attempt->openings[i];
+	if (!opening)
 		return false;
-	opening = attempt->openings[index];
+	if (index < count)
+		tuple = opening->tuple;
 	*span = (struct packet_span){
-		.tuple = opening->tuple,
+		.tuple = tuple,
 		.cookie = opening->cookie,
 		.netns = opening->netns,
 		.isn = opening->isn,
