@@ -116,6 +116,8 @@ static bool live_name_packets(const struct attempt *attempt, size_t index, struc
 	if (index > (lookup->tcp_port != 0))
 		return false;
 	*span = (struct packet_span){
+		/* of a container, whose packets are seen at this side of its veth */
+		.cookie = index ? 0 : lookup->cookie,
 		.netns = lookup->netns,
 		.from_ns = attempt->started_ns,
 		.until_ns =
