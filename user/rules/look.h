@@ -129,6 +129,9 @@ bool look_unavailable(__u16 status);
 /* What was not seen of it: BLIND_*. */
 __u32 look_connection_holes(const struct view *view);
 
+/* It sent the same threshold stuck times, and the other side fell silent, or its FIN tells that it heard none. */
+bool look_never_heard(const struct view *view, int side);
+
 /* Where the packets were taken, as far as hop limits tell. */
 enum vantage_point { VANTAGE_POINT_UNKNOWN, VANTAGE_POINT_CLIENT, VANTAGE_POINT_SERVER };
 enum vantage_point look_vantage_point(const struct view *view);

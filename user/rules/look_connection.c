@@ -115,6 +115,9 @@ bool look_closed_speechless(const struct view *view)
 	const struct outcome_side *client = look_side(view, look_client(view));
 	const struct outcome_side *server = look_side(view, !look_client(view));
 
+	/* what it never got, it did not refuse */
+	if (client->stuck >= view->thresholds->value[THRESHOLD_STUCK])
+		return false;
 	return server->fin_ns && !server->spoke && !server->acked_bytes &&
 	       (!client->closed_ns || server->fin_ns < client->closed_ns ||
 		(server->fin_ns == client->closed_ns && server->fin_unprovoked));
@@ -171,4 +174,12 @@ void words_check_server(const struct view *view, struct finding *finding, const 
 	text_add(&check.run, "ss -tnpi 'sport = :%u'",
 		 look_figures(view, !look_client(view))->port);
 	words_check_end(&check, "%s", why);
+}
+
+bool look_never_heard(const struct view *view, int side)
+{
+	const struct outcome_side *own = look_side(view, side);
+
+	return own->stuck >= view->thresholds->value[THRESHOLD_STUCK] && own->stuck &&
+	       (own->stuck_silent || own->stuck_till_fin);
 }

@@ -195,27 +195,43 @@ static bool is_asked(const struct rule *rule, __u32 known)
 	return rule->match && !(rule->needs & ~known);
 }
 
-/* The first that matches; NULL: none. */
+/* Of a connection: it only tells how it ended, and that may have been in order. */
+static bool is_faint(const struct view *view, const struct rule *rule, const struct guess *guess)
+{
+	return view->outcome && !guess->silent && guess->severity == SEVERITY_INFO &&
+	       rule->severity != SEVERITY_INFO;
+}
+
+/* The first that matches; one that makes an info of itself gives way to one that does not. NULL: none. */
 static const struct rule *first_match(const struct view *view, struct guess *guess)
 {
 	__u32 known = view->outcome ? view->outcome->known : 0;
 	__u32 holes = view->outcome ? look_connection_holes(view) : 0;
+	const struct rule *faint = NULL;
 
 	if (view->outcome && view->outcome->mirrored)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct rule *rule = table[i];
+		struct guess next = { .severity = rule->severity,
+				      .confidence = rule->cap,
+				      .blind = holes };
 
 		if (!(rule->wakes & view->wake) || !is_asked(rule, known))
 			continue;
-		*guess = (struct guess){ .severity = rule->severity,
-					 .confidence = rule->cap,
-					 .blind = holes };
-		if (known & OUTCOME_SOCKET ? rule->match_socket(view, guess) :
-					     rule->match(view, guess))
-			return rule;
+		if (known & OUTCOME_SOCKET ? !rule->match_socket(view, &next) :
+					     !rule->match(view, &next))
+			continue;
+		if (is_faint(view, rule, &next)) {
+			if (!faint)
+				*guess = next;
+			faint = faint ? faint : rule;
+			continue;
+		}
+		*guess = next;
+		return rule;
 	}
-	return NULL;
+	return faint;
 }
 
 void rules_judge(const struct join *join, const struct thresholds *thresholds,

@@ -191,6 +191,12 @@ static bool was_turned_down(const struct lookup_slot *slot)
 	return slot->lookup.live && (slot->lookup.unreachable || slot->lookup.rcode);
 }
 
+/* Every query of it brought an error, and the capture ends there, as one of port 53 does: nothing is under way. */
+static bool is_turned_down_throughout(const struct lookup_slot *slot)
+{
+	return !slot->lookup.live && slot->lookup.refused >= slot->lookup.queries;
+}
+
 /* When the wait for anything more is over. */
 static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot)
 {
@@ -254,7 +260,8 @@ void lookup_finish(struct join *join)
 		if (slot->failed_ns)
 			lookup_tell(join, slot, slot->failed_ns);
 		else if (since_ns + join->limits.unanswered_ns <= join->now_ns ||
-			 (join->followed && was_turned_down(slot)))
+			 (join->followed && was_turned_down(slot)) ||
+			 is_turned_down_throughout(slot))
 			lookup_tell(join, slot, join->now_ns);
 		else
 			lookup_drop(join, slot); /* the capture ended before it could be answered */
@@ -428,7 +435,8 @@ static struct lookup_slot *find_by_port(struct join *join, const __u8 *client, _
 	TAILQ_FOREACH_REVERSE(slot, &join->lookups->waiting, lookup_queue, by_time)
 		if (slot->lookup.client_port == port &&
 		    address_equal(slot->lookup.client, client) &&
-		    address_equal(slot->lookup.server, server))
+		    (address_equal(slot->lookup.server, server) ||
+		     address_equal(slot->lookup.first_server, server)))
 			return slot;
 	return NULL;
 }
@@ -464,7 +472,9 @@ bool lookup_quoted(struct join *join, const struct event *event, bool too_big)
 	if (!slot)
 		return false;
 	if (!too_big) {
-		lookup_note_unreachable(slot, event);
+		/* of a server before the last one: what becomes of the lookup is up to that */
+		if (address_equal(slot->lookup.server, packet->inner.destination))
+			lookup_note_unreachable(slot, event);
 		return true;
 	}
 	slot->lookup.too_big = true;

@@ -187,6 +187,9 @@ static void take_stuck(struct outcome_side *side, const struct ends_of_talk *end
 	side->stuck_bytes = own->stuck_bytes;
 	side->stuck_ns = own->stuck_ns;
 	side->stuck_silent = own->stuck_peer_packets == (__u32)peer->packets;
+	side->stuck_till_fin = !side->stuck_silent && !own->stuck_heard &&
+			       ends->other->fin.ts_ns > own->again.ts_ns &&
+			       ends->other->data.ts_ns < own->stuck_ns;
 	side->stuck_longest =
 		own->stuck_seq == own->longest_seq && !seq_before(own->longest_seq, peer->acked);
 	side->stuck_asked_for = peer->acked == own->stuck_seq && peer->repeats &&
@@ -271,6 +274,7 @@ static struct outcome_word word_of(const struct talk *talk, const struct talk_bu
 		.idle_ns = burst->idle_ns,
 		.bytes = burst->bytes,
 		.side = burst->side,
+		.tls = burst->tls,
 		.owed = is_owed(talk, burst),
 	};
 }

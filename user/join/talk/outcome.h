@@ -51,6 +51,7 @@ struct outcome_word {
 	__u64 idle_ns; /* since the last word of either side before it; 0: it is the first */
 	__u32 bytes;
 	__u8 side;
+	bool tls; /* begins with a record of TLS: a goodbye of those is an alert */
 	bool owed; /* what begins so is owed an answer: a request of a known protocol */
 };
 
@@ -101,6 +102,7 @@ struct outcome_side {
 	__u64 stuck_ns; /* the first repetition */
 	__u64 again_ns; /* the last packet that was sent again */
 	bool stuck_silent; /* nothing came from the other side since the first repetition */
+	bool stuck_till_fin; /* .. until, behind the last one, its FIN, which does not acknowledge it */
 	bool stuck_longest; /* it is as long as the longest one, and none of those ever arrived */
 	bool stuck_asked_for; /* the other side asks for it again (RFC 5681 2): what came after it arrived */
 

@@ -220,11 +220,14 @@ static void take_upgrade(struct talk_upgrade *upgrade, const struct event *event
 static void take_class(struct talk *talk, const struct event *event, __u8 from, bool server)
 {
 	const struct packet *packet = &event->packet;
+	struct tls_record record;
 	struct first first;
 
 	first_parse(event->bytes + packet->payload_at, packet_payload_captured(event),
 		    packet->payload_bytes, server, &first);
 	talk->burst[0].kind = first.kind;
+	talk->burst[0].tls = tls_record_parse(event->bytes + packet->payload_at,
+					      packet_payload_captured(event), &record);
 	if (!talk->side[from].first.ts_ns)
 		talk->side[from].first_word = first;
 	take_http(talk, event, server, &first);
@@ -343,6 +346,7 @@ static void take_again(struct talk *talk, const struct stream *stream, const str
 	if (side->stuck_count && !stream_has_acked(peer, side->stuck_seq + 1)) {
 		if (packet->seq == side->stuck_seq) {
 			side->stuck_count++;
+			side->stuck_heard |= side->stuck_peer_packets != (__u32)peer->packets;
 			if (packet->payload_bytes > side->stuck_bytes)
 				side->stuck_bytes = packet->payload_bytes;
 			return;
@@ -354,6 +358,7 @@ static void take_again(struct talk *talk, const struct stream *stream, const str
 	side->stuck_bytes = packet->payload_bytes;
 	side->stuck_count = 1;
 	side->stuck_peer_packets = (__u32)peer->packets;
+	side->stuck_heard = false;
 	side->stuck_ns = event->head.ts_ns;
 }
 

@@ -46,6 +46,7 @@ struct talk_burst {
 	__u32 bytes;
 	__u8 side;
 	__u8 kind; /* enum first_kind of its first bytes: a request that is owed an answer? */
+	bool tls; /* begins with a record of TLS, of any type */
 	bool leave; /* its last packet ends with what can only be an alert of TLS, or says goodbye */
 };
 
@@ -79,6 +80,7 @@ struct talk_side {
 	__u32 probes; /* keep-alives since the other side was heard last */
 	__u64 probes_ns; /* the first of them */
 	__u32 probes_peer_packets;
+	bool stuck_heard; /* the other side spoke between two repetitions of what is stuck */
 };
 
 /* An answer of HTTP/1 that has told how long it is. */

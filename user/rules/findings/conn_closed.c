@@ -8,6 +8,10 @@
 /* Who closes right behind its own words does not wait for an answer to them. */
 #define GOODBYE_NS (20 * NS_PER_MS)
 
+/* What is said only to say no more (a close_notify, a GOAWAY), and how soon a process does that at an end. */
+#define GOODBYE_BYTES 128
+#define GOODBYE_REACTION_NS (200 * NS_PER_MS)
+
 /* The server had answered on this connection before its client's last word. */
 static bool answered_before(const struct view *view)
 {
@@ -25,15 +29,24 @@ static bool match_race(const struct view *view, struct guess *guess)
 	const struct outcome_side *client = look_side(view, look_client(view));
 	const struct outcome_side *server = look_side(view, !look_client(view));
 
-	(void)guess;
 	if (!answered_before(view) || client->goodbye ||
 	    view->outcome->last.idle_ns <
 		    view->thresholds->value[THRESHOLD_KEEPALIVE_IDLE] * NS_PER_MS)
 		return false;
+	/* what was asked again and again did not cross the FIN: it did not arrive */
 	if (server->fin_ns)
-		return client->crossed_fin;
+		return client->crossed_fin &&
+		       client->stuck < view->thresholds->value[THRESHOLD_STUCK];
+	if (!server->reset_ns)
+		return false;
 	/* a reset with an acknowledgment tells what its sender had received: not the last question */
-	return server->reset_ns && server->reset_unheard;
+	if (server->reset_acks)
+		return server->reset_unheard;
+	/* to its host the connection is none: closed, its FIN lost or slower; or forgotten, as after long silence */
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return server->reset_of_last && !client->stuck &&
+	       view->outcome->last.idle_ns <
+		       view->thresholds->value[THRESHOLD_LONG_IDLE] * NS_PER_S;
 }
 
 static void tell_race(const struct view *view, struct finding *finding)
@@ -44,13 +57,20 @@ static void tell_race(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 
 	words_side(&what, view, !look_client(view));
-	text_add(&what, " closed the connection, idle for ");
+	text_add(&what, " %s the connection, idle for ",
+		 server->reset_of_last ? "reset" : "closed");
 	words_duration(&what, ns_between(server->data_ns, closed_ns));
-	text_add(&what,
-		 ", while a request of %u bytes was on its way to it; no byte of answer came",
-		 view->outcome->last.bytes);
+	text_add(
+		&what,
+		server->reset_of_last ?
+			", and had not heard the request of %u bytes; no byte of answer came" :
+			", while a request of %u bytes was on its way to it; no byte of answer came",
+		view->outcome->last.bytes);
 	text_add(&why, "the server's keep-alive time-out is not longer than the time for which the "
 		       "client keeps connections for reuse");
+	if (server->reset_of_last)
+		text_add(&why, "; or its host has started anew, or something on the way forgot the "
+			       "connection");
 	words_check_server(view, finding,
 			   "its keep-alive time-out: it must be longer than the client's");
 }
@@ -70,7 +90,7 @@ const struct rule rule_conn_keepalive_race = {
 		"the server closed an idle connection while the client's next request was on its way",
 	.evidence =
 		"the server's FIN (or reset) does not acknowledge the request, and the request does not acknowledge that FIN: they crossed; it had answered before; no byte of answer; live: the client's socket sent its last data before the peer's FIN was heard, and was reset over it; or, at most possible, the peer's reset does not acknowledge it and no FIN came before",
-	.gate = "the connection was idle for threshold keepalive-idle; a goodbye (close_notify, GOAWAY) that crosses the FIN is none",
+	.gate = "the connection was idle for threshold keepalive-idle; a request that was sent again threshold stuck times was lost, and none that crossed; a goodbye (close_notify, GOAWAY) that crosses the FIN is none",
 	.general_check = "the keep-alive time-outs of server, proxy and client's connection pool",
 	.kernels = "every kernel tells it; that a reset heard nothing: where packets are in sight",
 };
@@ -87,16 +107,30 @@ static int wrote_late(const struct view *view)
 	return FIGURES_NEITHER;
 }
 
+/* Few bytes right behind the other's FIN, and no request: it may have answered that with a goodbye of its protocol. */
+static bool may_be_goodbye(const struct view *view, int writer)
+{
+	const struct outcome_side *late = look_side(view, writer);
+
+	return late->data_bytes <= GOODBYE_BYTES && !view->outcome->last.owed &&
+	       !view->outcome->last.tls &&
+	       ns_between(look_side(view, !writer)->fin_ns, late->data_ns) < GOODBYE_REACTION_NS;
+}
+
 static bool match_pipe(const struct view *view, struct guess *guess)
 {
 	int writer = wrote_late(view);
 
-	(void)guess;
 	if (writer == FIGURES_NEITHER)
 		return false;
 	/* it was not wanted from the begin on: what it wrote into that is how it learned so */
-	return writer != look_client(view) ||
-	       (!look_turned_away(view) && !look_closed_at_once(view));
+	if (writer == look_client(view) && (look_turned_away(view) || look_closed_at_once(view)))
+		return false;
+	if (may_be_goodbye(view, writer)) {
+		guess->severity = SEVERITY_INFO;
+		guess->confidence = CONFIDENCE_POSSIBLE;
+	}
+	return true;
 }
 
 static void tell_pipe(const struct view *view, struct finding *finding)
@@ -143,7 +177,7 @@ const struct rule rule_conn_broken_pipe = {
 	.means = "one side wrote after the other had closed",
 	.evidence =
 		"data that acknowledges the other side's FIN, answered with a reset; live: EPIPE with more unacknowledged than a goodbye has, or returned to the process that writes on; whether SIGPIPE ends it",
-	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none, and so is what a client writes to a server that had turned it away, in words or at once; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
+	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none, and so is what a client writes to a server that had turned it away, in words or at once; what is as short and as soon as a goodbye, but no request, is an info; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
 	.general_check = "ss -tnp state close-wait on the side that wrote",
 	.kernels = "every kernel tells it; that a write failed: 6.3 (sock_send_length)",
 };
@@ -381,10 +415,7 @@ static bool reset_after_idle(const struct view *view)
 
 static bool stuck_after_idle(const struct view *view)
 {
-	const struct outcome_side *side = look_side(view, view->outcome->last.side);
-
-	return view->outcome->words && side->stuck && side->stuck_silent &&
-	       side->stuck >= view->thresholds->value[THRESHOLD_STUCK];
+	return view->outcome->words && look_never_heard(view, view->outcome->last.side);
 }
 
 static bool match_idle_dropped(const struct view *view, struct guess *guess)

@@ -11,6 +11,7 @@
 
 /* A close_notify, a GOAWAY: what is said only to say no more. */
 #define GOODBYE_BYTES 128
+#define ONE_WAY_BYTES 65536
 
 static const struct flow *flow_of(const struct view *view)
 {
@@ -57,12 +58,21 @@ static int spoke_last(const struct view *view, __u64 *since_ns)
 	return local ? FIGURES_LOCAL : FIGURES_REMOTE;
 }
 
+/* It took more than any request has and never said a word: a log, a backup, a measurement. */
+static bool is_one_way(const struct view *view)
+{
+	const struct event_flow *counts = &flow_of(view)->counts;
+
+	return !counts->segments_in && counts->bytes_sent > ONE_WAY_BYTES;
+}
+
 /* The client spoke last, and not so long ago that it would only keep the connection in reserve. */
 static bool owes_answer(const struct view *view)
 {
 	__u64 since_ns = 0;
 
-	return flow_of(view)->role_known && spoke_last(view, &since_ns) == look_client(view) &&
+	return !is_one_way(view) && flow_of(view)->role_known &&
+	       spoke_last(view, &since_ns) == look_client(view) &&
 	       since_ns < view->thresholds->value[THRESHOLD_LONG_IDLE] * NS_PER_S;
 }
 

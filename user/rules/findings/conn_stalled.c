@@ -264,11 +264,6 @@ const struct rule rule_conn_keepalive_timeout = {
 
 /* ---- conn-timed-out ---- */
 
-static bool never_acked(const struct view *view, int side)
-{
-	return is_stuck(view, side) && look_side(view, side)->stuck_silent;
-}
-
 /* The other direction was not captured: it may have been answered there. */
 static bool is_unheard(const struct view *view, int side)
 {
@@ -277,7 +272,7 @@ static bool is_unheard(const struct view *view, int side)
 
 static bool match_timed_out(const struct view *view, struct guess *guess)
 {
-	int side = which(view, never_acked);
+	int side = which(view, look_never_heard);
 
 	guess->absence = true;
 	guess->confidence = CONFIDENCE_LIKELY;
@@ -311,8 +306,9 @@ static void tell_unheard(const struct view *view, struct finding *finding, int s
 
 static void tell_timed_out(const struct view *view, struct finding *finding)
 {
-	int side = which(view, never_acked);
+	int side = which(view, look_never_heard);
 	const struct outcome_side *own = look_side(view, side);
+	__u64 fin_ns = own->stuck_till_fin ? look_side(view, !side)->fin_ns : 0;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -326,14 +322,18 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 	words_side(&what, view, side);
 	text_add(&what, " were sent again %u times in ", own->stuck);
 	words_duration(&what, ns_between(own->stuck_ns, own->again_ns));
-	text_add(&what, " and never acknowledged; the last packet of ");
+	text_add(&what, " and never acknowledged; the %s of ", fin_ns ? "FIN" : "last packet");
 	words_side(&what, view, !side);
 	text_add(&what, " came ");
-	words_duration(&what, ns_between(look_figures(view, !side)->last_ns, own->again_ns));
-	text_add(&what, " before the last of them");
+	words_duration(&what,
+		       fin_ns ? ns_between(own->again_ns, fin_ns) :
+				ns_between(look_figures(view, !side)->last_ns, own->again_ns));
+	text_add(&what, fin_ns ? " after the last of them, of which it had heard none" :
+				 " before the last of them");
 	text_add(&why,
-		 "that host is off or cut off, the way to it is broken, or something on it drops "
-		 "this connection");
+		 fin_ns ? "the way there was broken, or something on it dropped this connection" :
+			  "that host is off or cut off, the way to it is broken, or something on "
+			  "it drops this connection");
 	text_add(&check.run, "ping -c 3 ");
 	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "whether that host answers at all");
@@ -352,8 +352,8 @@ const struct rule rule_conn_timed_out = {
 	.tell_socket = standing_tell_timed_out,
 	.means = "data was sent again and again and never acknowledged",
 	.evidence =
-		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition (possible at most where the capture holds none of it at all: then nothing new may follow); live: ETIMEDOUT with bytes unacknowledged, pending from the third repetition in a row",
-	.gate = "one packet of the other side after the first repetition refutes it",
+		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition, but for a FIN behind the last that acknowledges none of it (possible at most where the capture holds none of it at all: then nothing new may follow); live: ETIMEDOUT with bytes unacknowledged, pending from the third repetition in a row",
+	.gate = "any other packet of the other side after the first repetition refutes it",
 	.general_check = "ping HOST; a capture at the other end",
 	.kernels = "every kernel tells it",
 };

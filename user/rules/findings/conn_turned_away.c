@@ -5,6 +5,23 @@
 #include "rules/standing.h"
 #include "rules/words.h"
 
+/* Who closes so soon behind its question may still read the answer. */
+#define HALF_CLOSE_NS (20 * NS_PER_MS)
+
+/* No request is as long: a log, a backup, a measurement. */
+#define ONE_WAY_BYTES 65536
+
+/* The server took a stream of no protocol that is known to be answered, and never said a word. */
+static bool is_one_way(const struct view *view)
+{
+	const struct outcome_side *client = look_side(view, look_client(view));
+	__u8 kind = client->first_word.kind;
+
+	return client->acked_bytes > ONE_WAY_BYTES && !client->unacked_bytes &&
+	       !look_side(view, !look_client(view))->spoke &&
+	       (kind == FIRST_NONE || kind == FIRST_TEXT || kind == FIRST_BINARY);
+}
+
 /* ---- conn-closed-early ---- */
 
 enum { CANCEL_REQUEST_BYTES = 16, HTTP_REQUEST_TIMEOUT = 408 };
@@ -47,10 +64,12 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 	if (!look_closed_speechless(view) || asks_for_nothing(look_side(view, look_client(view))))
 		return false;
 	guess->absence = true;
-	if (outcome->words)
+	if (outcome->words && !is_one_way(view))
 		return true;
-	/* it may have waited for a word of the client: that was the client's turn */
-	return look_closed_at_once(view);
+	/* a port check ends so, too; and a server that waits for a word of the client closes later */
+	guess->severity = SEVERITY_INFO;
+	guess->confidence = CONFIDENCE_POSSIBLE;
+	return outcome->words || look_closed_at_once(view);
 }
 
 static void add_why(struct text *why, const struct first *error)
@@ -167,12 +186,21 @@ const struct rule rule_conn_closed_early = {
 		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
 		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away (not of HTTP)",
-	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is only counted where the server closed within threshold closed-at-once: it may have waited for a request (live an info: a port check ends so, too)",
+	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word may be one-way, and is one; what it never got, sent again threshold stuck times, it did not refuse",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",
 };
 
 /* ---- conn-reset-by-peer ---- */
+
+/* It closed before the reset, and not right behind its last word, as a half-close would: it waits no more. */
+static bool has_left(const struct view *view, int by)
+{
+	const struct outcome_side *client = look_side(view, !by);
+
+	return client->fin_ns && client->fin_ns < look_side(view, by)->reset_ns &&
+	       ns_between(view->outcome->last.last_ns, client->fin_ns) > HALF_CLOSE_NS;
+}
 
 /* The server reset while the client's last word had no answer. */
 static bool owed_answer(const struct view *view, int by)
@@ -181,7 +209,8 @@ static bool owed_answer(const struct view *view, int by)
 	__u8 client = look_client(view);
 
 	return by != client && outcome->words && outcome->last.side == client &&
-	       !look_side(view, client)->goodbye && !look_side(view, by)->unseen_bytes;
+	       !is_one_way(view) && !has_left(view, by) && !look_side(view, client)->goodbye &&
+	       !look_side(view, by)->unseen_bytes;
 }
 
 /* What of the other side never arrived, but for a goodbye. */
@@ -317,7 +346,7 @@ const struct rule rule_conn_reset_by_peer = {
 	.means = "one side, or something on the way in its name, reset an established connection",
 	.evidence =
 		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; live: ECONNRESET, what was unacknowledged, and who spoke last",
-	.gate = "an error only if an answer was owed or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye (close_notify, GOAWAY, a close frame of WebSocket, QUIT, 221, BYE, LOGOUT, an unbind) behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none",
+	.gate = "an error only if an answer was owed (not to more than 64 KiB that were taken without a word) or bytes were lost, a warning where the client itself reset, else an info; a reset after both had closed, after a goodbye (close_notify, GOAWAY, a close frame of WebSocket, QUIT, 221, BYE, LOGOUT, an unbind) behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none",
 	.general_check = "the log of the application that reset; nstat on its host",
 	.kernels = "every kernel tells it",
 };
