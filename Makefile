@@ -9,6 +9,7 @@
 # make test-all   that, and then test-package: minutes, and a mirror of Debian
 # make fuzz       a long hunt: MINUTES=10 for each fuzzer
 # make faults     plays every fault and healthy load beside a live agent, writes docs/accuracy.md (root)
+# make healthy    a million connections, lookups, handshakes that are in order beside a live agent (root)
 # make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
@@ -294,12 +295,17 @@ test-all:
 	$(Q)$(MAKE) test
 	$(Q)$(MAKE) test-package
 
-.PHONY: demo bench agree faults
+.PHONY: demo bench agree faults healthy
 # every scenario of tests/faults, and docs/accuracy.md; ONLY='dns-* refused': these, the page keeps the rest (root)
 faults:
 	$(Q)$(MAKE) setup
 	$(Q)$(MAKE) all $(LIVE_APPS)
 	$(Q)/usr/bin/python3 -B tests/faults/faults.py $(ONLY)
+# a million of what is in order, in the same page; ONLY='tls-*': these (root)
+healthy:
+	$(Q)$(MAKE) setup
+	$(Q)$(MAKE) all $(LIVE_APPS)
+	$(Q)/usr/bin/python3 -B tests/faults/healthy.py $(ONLY)
 agree: all
 	$(Q)/usr/bin/python3 -B tests/agree/agree.py
 demo:

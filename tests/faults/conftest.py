@@ -23,7 +23,7 @@ def pytest_sessionfinish(session):
 def right_today():
     """(variant, mode) of the short part that the page calls right."""
     told = page.Page.read()
-    return [(v, mode) for v in form.load() if v.get("short") for mode in v.modes if told.verdict(v.name, mode) == "right"]
+    return [(v, mode) for v in form.load() if v.get("short") for mode in v.judges if told.verdict(v.name, mode) == "right"]
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""faults.py [--short] [--keep] [GLOB…] - play scenarios, judge what is said of them, write docs/accuracy.md.
+"""faults.py [--short] [--keep] [--captures DIR] [GLOB…] - play scenarios, judge what is said of them, write docs/accuracy.md.
 
 Without GLOB all of them; with it the page keeps the rows of the others. --short: those of make test, the page stays as it
-is. --keep: the page stays as it is. Exit 1 if something was right on the page and is wrong now, or did not happen.
+is. --keep: the page stays as it is. --captures: what read was given is kept there, each with the addresses of its
+scenarios beside it. Exit 1 if something was right on the page and is wrong now, or did not happen.
 """
 
 import argparse
 import concurrent.futures
 import fnmatch
+import json
 import os
 import pathlib
+import shutil
+import signal
+import subprocess
 import sys
 import time
 
@@ -19,8 +24,10 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / folder) for folder in ("
 import form
 import page
 from harness import Agent
+from lab import PATIENCE_S
 from net import Net
-from play import DidNotHappen, Play, Said
+from play import DidNotHappen, Play, Said, findings_of
+from program import SOCKWHY
 
 TRIES = 2  # a fault that did not happen is tried again
 
@@ -46,6 +53,37 @@ class Watch(Agent):
         return Said([obj for _, obj in found], first, play.variant.right("watch"))
 
 
+class Beside:
+    """What passes the client's interface while a watch goes on, as anybody captures it, for read to judge."""
+
+    def __init__(self, net, args):
+        self.args, self.path = args, net.dir / f"beside{next(net.captures)}.pcap"
+        argv = net.client.command("tcpdump", "-i", net.client.device, "-n", "-B", "65536", "-s", "2048", "-w", self.path)
+        self.popen = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        net.lab.processes.append(self)
+        line = self.popen.stderr.readline()
+        assert "listening on" in line, line
+
+    def close(self):
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGINT)
+        self.popen.wait(PATIENCE_S)
+
+    def stop(self):
+        self.close()
+        told = self.popen.stderr.read()
+        assert "\n0 packets dropped by kernel" in told, told
+
+    def findings(self, play):
+        """What read says of a play; only when all that was played is over. It gets that play's packets and all ICMP: as it knows
+        no processes, one host that asks several servers for one name at a time would be one wish."""
+        part = play.dir / "beside.pcap"
+        hosts = " or ".join(f"host {address}" for address in play.addresses)
+        subprocess.run(["tcpdump", "-r", self.path, "-w", part, f"icmp or icmp6 or {hosts}"], check=True, capture_output=True)
+        done = subprocess.run([SOCKWHY, "read", "--json", *self.args, part], check=True, capture_output=True, text=True)
+        return [f for f in findings_of(done.stdout) if play.concerns(f)]
+
+
 class Outcome:
     """A variant in a mode: what was said, or why nothing could be judged."""
 
@@ -60,8 +98,10 @@ class Outcome:
 class Round:
     """All that is played, in one network."""
 
-    def __init__(self, variants, tell=lambda outcome: None):
+    def __init__(self, variants, tell=lambda outcome: None, captures=None):
+        self.captures = captures
         self.outcomes = [Outcome(v, mode) for v in variants for mode in v.modes]
+        self.offline = {v: Outcome(v, "read") for v in variants if "read" in v.judges}
         self.net = Net(len(self.outcomes) * TRIES)
         self.numbers = iter(range(len(self.outcomes) * TRIES))
         self.tell, self.began = tell, time.monotonic()
@@ -83,14 +123,22 @@ class Round:
 
     def watched(self, outcomes, *args):
         """Plays them beside one agent."""
-        watch = Watch(self.net.lab, *args)
+        watch, beside = Watch(self.net.lab, *args), Beside(self.net, args)
         with concurrent.futures.ThreadPoolExecutor(page.AT_A_TIME) as pool:
             list(pool.map(self.play, outcomes))
         watch.quiesce()
         watch.stop()
+        beside.stop()
+        if self.captures:
+            shutil.copy(beside.path, self.captures)
+            words = {o.variant.name: o.play.addresses for o in outcomes}
+            pathlib.Path(self.captures, beside.path.name).with_suffix(".json").write_text(json.dumps(words, indent=1))
         for outcome in outcomes:
+            offline = self.offline[outcome.variant]
+            offline.play, offline.missed = outcome.play, outcome.missed
             if not outcome.missed:
                 outcome.said = watch.said(outcome.play)
+                offline.said = Said(beside.findings(outcome.play), None, outcome.variant.right("read"))
 
     def run(self):
         together = [o for o in self.outcomes if o.mode == "watch" and not o.variant.get("args")]
@@ -105,8 +153,10 @@ class Round:
         for outcome in self.outcomes:
             if outcome.said:
                 outcome.said.operations = outcome.play.operations
+        judged = [*self.outcomes, *self.offline.values()]
+        for outcome in judged:
             self.tell(outcome)
-        return self.outcomes
+        return judged
 
     def close(self):
         self.net.close()
@@ -123,12 +173,17 @@ def main():
     parser.add_argument("globs", nargs="*", metavar="GLOB")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--captures", metavar="DIR")
     args = parser.parse_args()
     variants = form.load()
     chosen = [v for v in variants if (not args.short or v.get("short"))
               and (not args.globs or any(fnmatch.fnmatch(v.name, g) or fnmatch.fnmatch(v.scenario, g) for g in args.globs))]
+    for variant in chosen:
+        if missing := [name for name in variant.get("needs", ()) if not shutil.which(name)]:
+            print(f"not played: {variant.name}: no {', '.join(missing)} here", flush=True)
+    chosen = [v for v in chosen if all(map(shutil.which, v.get("needs", ())))]
     began = time.monotonic()
-    rounds = Round(chosen, tell)
+    rounds = Round(chosen, tell, args.captures)
     try:
         outcomes = rounds.run()
     finally:

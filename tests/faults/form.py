@@ -3,12 +3,14 @@
 
     [name]                     what goes wrong, in a word or two, unique
     right = "ID"               the finding that is right; [] or none: nothing may be said. A list: each of them is right.
-                               A table by mode: {watch = "ID", run = []}
+                               A table by mode: {watch = "ID", run = [], read = "ID"}, or {live = …, read = …}; read is
+                               as watch unless told
     also = ["ID"]              may be said beside it: the same fault as its other end suffers it
     miss = "ID"                the finding whose nearest miss this is
     healthy = "kind of load"   nothing is wrong here
     families = [4, 6]          variants, unless told otherwise
-    modes = ["watch", "run"]
+    modes = ["watch", "run"]   how it is played; what watch saw is captured, too, and judged by read
+    needs = ["PROGRAM"]        where it is not installed, the scenario is not played, and the page keeps its row
     resolv = "…"               resolv.conf of the client: "nameserver {server}"
     files = {"name" = "…"}     made in {dir} before it begins
     args = ["--set", "…"]      options of the agent; the scenario then has an agent of its own
@@ -28,6 +30,8 @@
 Braces: {server} {server2} {server3} its addresses, {port} {port2} its ports, {client} the client's address, {ip} "ip" or "ip6",
 {host} the server as a URL wants it, {dir} a folder of its own, {f} 4 or 6, {cert} a certificate of
 example.test with its key, {other} one of somebody else, {icmp} icmp or icmpv6, {router} its address;
+{loopback} {any} as its family has them, {loopback-host} as a URL does; {swapped} the port with its bytes exchanged; {6} the
+figure, or nothing for IPv4;
 {ip-level} {mtu-discover} of a socket option;
 {unreachable} {port-code} {admin-code} {too-big} {too-big-code} the types and codes of ICMP errors in either family.
 """
@@ -38,8 +42,9 @@ import shlex
 import tomllib
 
 FOLDER = pathlib.Path(__file__).with_name("scenarios")
-KEYS = {"right", "also", "miss", "healthy", "families", "modes", "resolv", "files", "args", "short", "about", "do"}
+KEYS = {"needs", "right", "also", "miss", "healthy", "families", "modes", "resolv", "files", "args", "short", "about", "do"}
 MODES, FAMILIES = ("watch", "run"), (4, 6)
+JUDGES = (*MODES, "read")  # read plays nothing: it is given the packets of watch's play
 WHO = ("client", "server", "router", "wire")
 
 
@@ -70,10 +75,16 @@ class Variant:
     def get(self, key, default=None):
         return self.table.get(key, default)
 
+    @property
+    def judges(self):
+        return self.modes + (("read",) if "watch" in self.modes else ())
+
     def right(self, mode):
         """The findings of which one must be said; empty: none may be."""
         told = self.table.get("right", [])
-        return as_list(told.get(mode, []) if isinstance(told, dict) else told)
+        if isinstance(told, dict):
+            told = told.get(mode, told.get("live", told.get("watch", []) if mode == "read" else []))
+        return as_list(told)
 
     def allowed(self, mode):
         return set(self.right(mode)) | set(self.table.get("also", []))

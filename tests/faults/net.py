@@ -5,6 +5,7 @@ The agent lives at the client. A scenario's findings are known by its addresses,
 watch hears all.
 """
 
+import itertools
 import json
 import pathlib
 import subprocess
@@ -23,7 +24,7 @@ EACH = 3  # addresses that a variant has
 class Net:
     def __init__(self, count):
         self.lab = Lab()
-        self.dir = self.lab.dir
+        self.dir, self.captures = self.lab.dir, itertools.count()
         self.client = self.lab.host
         self.certificates()
         self.router = self.lab.namespace()

@@ -10,7 +10,8 @@ from program import ROOT
 PATH = ROOT / "docs/accuracy.md"
 AT_A_TIME = 10  # scenarios that are played together: most of it is waiting
 CONNECTIONS_A_DAY = 86_400  # of a simulated host: one a second
-HEAD = "| scenario | expected | watch said | | run said | | first word |"
+CELLS = 3 + 2 * len(form.JUDGES)
+HEAD = "| scenario | expected | watch said | | run said | | read said | | first word |"
 
 TEXT = """<!-- SPDX-License-Identifier: GPL-2.0-or-later -->
 # Accuracy
@@ -28,12 +29,14 @@ The client, a router and the server are network namespaces of one kernel: in non
 machine, and the server's own words are those of this host, too. The wire between client and router is a program, so what is
 lost on it no kernel knows. `watch` is one agent for all of them; `run` starts the client and hears what is its own: {at_a_time}
 of them at a time, each an agent of its own. It tells of its command also what is normal but worth knowing (severity info):
-that counts only where it is expected. The first word is the time from the scenario's first step, waits of its own included,
+that counts only where it is expected. `read` plays nothing: tcpdump captured the client's interface beside watch, and read
+judges that capture; where packets cannot tell what sockets can, other findings (or none) are expected of it, and
+[limits.md](limits.md) says why. The first word is the time from the scenario's first step, waits of its own included,
 to the first finding about it, pending or final.
 
 ## Findings
 
-Both modes together. Precision: of the times it was said, how often it was right. Recall: of the times it alone, or another
+All modes together. Precision: of the times it was said, how often it was right. Recall: of the times it alone, or another
 for the same, was to be said, how often it, or that other, was.
 
 | finding | expected | said | said rightly | precision | recall |
@@ -48,32 +51,40 @@ for the same, was to be said, how often it, or that other, was.
 |---|---|---|
 {healthy}
 
+### At scale
+
+`make healthy` runs these beside a watch of its own each, at the default level, which shows findings of every severity:
+
+| load | operations | findings |
+|---|---|---|
+{scale}
+
 ## Scenarios
 
 {head}
-|---|---|---|---|---|---|---|
+|---|---|---|---|---|---|---|---|---|
 {rows}
 """
 
 
 class Row:
-    """A line of the last table. Cells: expected, what watch said and how that is judged, the same of run, the first word."""
+    """A line of the last table. Cells: expected; by mode what was said and how that is judged; the first word."""
 
     def __init__(self, name, cells):
-        self.name = name
-        self.expected, self.watch, self.watch_verdict, self.run, self.run_verdict, self.first = cells
-        self.operations = 0
+        self.name, self.cells = name, cells
+
+    def cell(self, mode, which):
+        return self.cells[1 + 2 * form.JUDGES.index(mode) + which]
 
     def said(self, mode):
-        text = self.watch if mode == "watch" else self.run
+        text = self.cell(mode, 0)
         return [] if text in ("", "nothing") else [word.strip() for word in text.split(",")]
 
     def verdict(self, mode):
-        return self.watch_verdict if mode == "watch" else self.run_verdict
+        return self.cell(mode, 1)
 
     def text(self):
-        return (f"| {self.name} | {self.expected} | {self.watch} | {self.watch_verdict} | {self.run} | {self.run_verdict} "
-                f"| {self.first} |")
+        return f"| {self.name} | {' | '.join(self.cells)} |"
 
 
 class Page:
@@ -86,7 +97,7 @@ class Page:
         text = path.read_text() if path.exists() else ""
         for line in text.partition(HEAD)[2].splitlines()[2:]:
             cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if len(cells) == 7:
+            if len(cells) == CELLS:
                 rows[cells[0]] = Row(cells[0], cells[1:])
         for name, count in re.findall(r"^\| .*?\(([^)]*/v[46][^)]*)\) \| (\d+) \| \d+ \|$", text, re.M):
             operations[name] = int(count)
@@ -104,7 +115,7 @@ class Page:
         for name, modes in by_name.items():
             variant = next(iter(modes.values())).variant
             cells = [expected(variant)]
-            for mode in form.MODES:
+            for mode in form.JUDGES:
                 outcome = modes.get(mode)
                 said = "" if outcome is None or outcome.missed else ", ".join(outcome.said.finals) or "nothing"
                 cells += [said, outcome.verdict if outcome else ""]
@@ -118,7 +129,7 @@ class Page:
         rows = [self.rows[name] for name in variants if name in self.rows]
         path.write_text(TEXT.format(
             count=len(rows), kinds=len({variants[r.name].scenario for r in rows}), kernel=kernel, head=HEAD, at_a_time=AT_A_TIME,
-            modes="\n".join(mode_line(mode, rows) for mode in form.MODES),
+            scale=Scale.read(path).text(), modes="\n".join(mode_line(mode, rows) for mode in form.JUDGES),
             findings="\n".join(finding_lines(rows, variants)), rows="\n".join(r.text() for r in rows),
             **self.healthy(rows, variants)))
 
@@ -128,7 +139,7 @@ class Page:
             kind = variants[row.name].get("healthy")
             if not kind:
                 continue
-            said = len(row.said("watch")) + len(row.said("run"))
+            said = sum(len(set(row.said(mode)) - variants[row.name].allowed(mode)) for mode in form.JUDGES)
             count = self.operations.get(row.name, 0)
             total, false = total + count, false + said
             lines.append(f"| {kind} ({row.name}) | {count} | {said} |")
@@ -139,8 +150,38 @@ class Page:
         return {"healthy": "\n".join(lines), "loads": loads}
 
 
+class Scale:
+    """The lines of healthy.py: a load, what it came to, what was said of it."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    @classmethod
+    def read(cls, path=PATH):
+        text = path.read_text().partition("### At scale")[2].partition("\n## ")[0] if path.exists() else ""
+        return cls({name: (int(count), unit, int(found))
+                    for name, count, unit, found in re.findall(r"^\| (\S+) \| (\d+) (\w+) \| (\d+) \|$", text, re.M)})
+
+    def text(self):
+        units = collections.Counter()
+        for count, unit, _ in self.rows.values():
+            units[unit] += count
+        lines = [f"| {name} | {count} {unit} | {found} |" for name, (count, unit, found) in self.rows.items()]
+        lines.append(f"| all | {', '.join(f'{count} {unit}' for unit, count in units.items())} "
+                     f"| {sum(found for *_, found in self.rows.values())} |")
+        return "\n".join(lines)
+
+    def write(self, names, path=PATH):
+        """Puts the lines into the page, in the order of the names; others go."""
+        self.rows = {name: self.rows[name] for name in names if name in self.rows}
+        head, mark, rest = path.read_text().partition("### At scale")
+        table, heading, rest = rest.partition("\n## ")
+        intro = table.partition("|---|---|---|\n")
+        path.write_text(f"{head}{mark}{intro[0]}{intro[1]}{self.text()}\n{heading}{rest}")
+
+
 def expected(variant):
-    told = {mode: " or ".join(variant.right(mode)) or "nothing" for mode in variant.modes}
+    told = {mode: " or ".join(variant.right(mode)) or "nothing" for mode in variant.judges}
     if len(set(told.values())) == 1:
         return next(iter(told.values()))
     return ", ".join(f"{mode}: {what}" for mode, what in told.items())
@@ -156,7 +197,7 @@ def mode_line(mode, rows):
 def finding_lines(rows, variants):
     expected_count, caught, said, rightly = (collections.Counter() for _ in range(4))
     for row in rows:
-        for mode in variants[row.name].modes:
+        for mode in variants[row.name].judges:
             if row.verdict(mode) not in ("right", "wrong"):
                 continue
             right = variants[row.name].right(mode)

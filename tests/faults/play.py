@@ -19,6 +19,14 @@ class DidNotHappen(Exception):
     """A step came to something else than the scenario says: no verdict can be right or wrong."""
 
 
+def findings_of(text):
+    """The findings among lines of JSON, each of which must be valid."""
+    check, lines = Schema(), [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        check.validate(line)
+    return [line for line in lines if line["type"] == "finding"]
+
+
 class Said:
     """What the agent said of a variant in a mode. Information that nobody expects is no complaint: see the page's text."""
 
@@ -51,6 +59,9 @@ class Play:
         self.words = {"server": self.addresses[0], "server2": self.addresses[1], "server3": self.addresses[2], "port": port,
                       "port2": port2, "client": net.client.address(family), "ip": "ip" if family == 4 else "ip6",
                       "host": f"[{self.addresses[0]}]" if family == 6 else self.addresses[0], "dir": self.dir,
+                      "loopback": "127.0.0.1" if family == 4 else "::1", "loopback-host": "127.0.0.1" if family == 4 else "[::1]",
+                      "any": "0.0.0.0" if family == 4 else "::",
+                      "swapped": port >> 8 | (port & 255) << 8, "6": "" if family == 4 else "6",
                       "cert": net.dir / "cert.pem", "other": net.dir / "other.pem",
                       "f": family, "icmp": "icmp" if family == 4 else "icmpv6",
                       "unreachable": 3 if family == 4 else 1, "port-code": 3 if family == 4 else 4,
@@ -157,14 +168,12 @@ class Play:
 
     def run_findings(self):
         """What run wrote of it."""
-        path, check = self.dir / "run.json", Schema()
-        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        for line in lines:
-            check.validate(line)
-        return [line for line in lines if line["type"] == "finding"]
+        path = self.dir / "run.json"
+        return findings_of(path.read_text()) if path.exists() else []
 
     def concerns(self, finding):
-        """Is this finding of the watch about this variant?"""
+        """Is this finding of a watch or a capture about this variant?"""
         connection = finding.get("connection", {})
         ends = (connection.get(side, {}).get("address") for side in ("local", "remote", "asked"))
-        return bool(set(ends) & set(self.addresses)) or finding.get("process", {}).get("pid") in self.pids
+        process = finding.get("process", {})
+        return bool(set(ends) & set(self.addresses)) or bool({process.get("pid"), process.get("ppid")} & self.pids)

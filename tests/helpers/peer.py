@@ -54,6 +54,13 @@ def listen(name="l", address=None, port=None, backlog=100):
     sock.listen(backlog)
 
 
+def claim(name="l", address=None, port=None):
+    """A port without SO_REUSEADDR, and without a listen()."""
+    address, port = place(address, port)
+    sockets[name] = socket.socket(family(address))
+    sockets[name].bind((address, port))
+
+
 def accept(name="l", **more):
     sockets[more.get("as", "c")], there = sockets[name].accept()
     return {"port": there[1]}
@@ -256,11 +263,11 @@ def ask(bytes=40, name="u", address=None, port=None, count=1, pause=0, connected
     return {"operations": count}
 
 
-def hear(name="u", timeout=1.0, answer=0, via=None):
+def hear(name="u", timeout=1.0, answer=0, via=None, room=65536):
     """Waits for a datagram; answers it with so many bytes, from another socket when told so."""
     sock = sockets[name]
     sock.settimeout(timeout)
-    _, there = sock.recvfrom(65536)
+    _, there = sock.recvfrom(room)
     if answer:
         sockets[via or name].sendto(b"x" * answer, there)
 
@@ -431,7 +438,7 @@ def pause(seconds):
     select.select([], [], [], seconds)
 
 
-VERBS = {"setting": setting, "listen": listen, "accept": accept, "connect": connect, "visit": visit, "socket": socket_for,
+VERBS = {"setting": setting, "listen": listen, "claim": claim, "accept": accept, "connect": connect, "visit": visit, "socket": socket_for,
          "send": send, "receive": receive, "request": request, "end": end, "fill": fill, "trade": trade, "error": error, "close": close,
          "reset": reset, "shutdown": shutdown, "option": option, "rounds": rounds, "echo": echo, "again": again, "serve": serve,
          "serve-apart": serve_apart,
