@@ -52,7 +52,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -DSOCKWHY_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD) -isystem /usr/include/libnl3
 CFLAGS ?= -O2 -g -fstack-protector-strong
 override CFLAGS += -std=gnu11 $(WARNINGS)
-LDLIBS := -lbpf -lelf -lz -lzstd -lpcap -lnl-3
+LDLIBS := -lbpf -lelf -lz -lzstd -lpcap -lnl-3 -lseccomp
 
 BPF_CFLAGS := -O2 -g -target bpf $(WARNINGS) -Iinclude
 TIDY_BOUND := -Xclang -analyzer-config -Xclang max-nodes=20000

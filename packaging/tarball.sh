@@ -13,7 +13,7 @@ mkdir -p "$licences"
 # unpacked once more it must not lie over what its owner has changed
 mv "$folder/etc/sockwhy/sockwhy.conf" "$folder/usr/local/share/doc/sockwhy/"
 rmdir -p --ignore-fail-on-non-empty "$folder/etc/sockwhy"
-for package in libc6-dev libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcap0.8-dev libnl-3-dev; do
+for package in libc6-dev libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcap0.8-dev libnl-3-dev libseccomp-dev; do
 	cp "/usr/share/doc/$package/copyright" "$licences/$package.copyright" || {
 		echo "tarball: what is linked in has to come with its licence: $package" >&2
 		exit 1

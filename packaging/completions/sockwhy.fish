@@ -87,6 +87,7 @@ complete -c sockwhy -n '__sockwhy_takes run' -s u -x -a '(__fish_complete_users)
 complete -c sockwhy -n '__sockwhy_takes watch read' -s r -r -F -d 'as read FILE'
 complete -c sockwhy -n '__sockwhy_takes watch run doctor' -l packets -x -a 'tc cgroup none' -d 'where packets are watched (tc)'
 complete -c sockwhy -n '__sockwhy_takes watch run flows doctor' -l without -x -d 'leave hooks out, as if the kernel lacked them; doctor lists them'
+complete -c sockwhy -n '__sockwhy_takes watch run read flows compare' -l no-fence -x -d 'leave fences out behind which it works; doctor lists them'
 complete -c sockwhy -n '__sockwhy_takes watch run flows' -l ring-size -x -d 'the buffer between kernel and program (4M)'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows compare' -l max-connections -x -d 'connections held in memory at once (65536)'
 complete -c sockwhy -n '__sockwhy_takes watch run read doctor' -l config -r -F -d 'options from this file; watch: from /etc/sockwhy/sockwhy.conf; doctor: check them'

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/behind.h"
 #include "agent/filter.h"
+#include "agent/opened.h"
 #include "agent/output.h"
 #include "join/compare/compare.h"
 #include "rules/compare/compare.h"
@@ -28,6 +30,7 @@ struct comparing {
 	const struct options *options;
 	struct compare *compare;
 	struct filter *filter;
+	struct opened_files files;
 	struct comparison_options form;
 	struct comparison_summary summary;
 	struct capture_read {
@@ -51,13 +54,13 @@ static int refuse_input(struct input *input, const char *path, const char *why)
 
 static int open_side(struct comparing *comparing, unsigned int side)
 {
-	const char *path = comparing->options->rest[side];
+	const struct opened *file = &comparing->files.at[side];
 	struct capture_read *read = &comparing->read[side];
+	const char *path = file->name;
 	struct input *input;
 
-	comparing->summary.path[side] = strcmp(path, "-") ? path : "standard input";
-	path = comparing->summary.path[side];
-	if (input_open(&input, comparing->options->rest[side]))
+	comparing->summary.path[side] = path;
+	if (opened_input(file, &input))
 		return -EIO;
 	switch (input_kind(input)) {
 	case INPUT_EMPTY:
@@ -219,6 +222,9 @@ static int compare_files(struct comparing *comparing)
 
 	if (err)
 		return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	if (opened_files(&comparing->files, comparing->options) ||
+	    behind_fences(comparing->options, false))
+		return EXIT_FAILED;
 	for (unsigned int side = 0; side < COMPARE_SIDES; side++)
 		if (open_side(comparing, side))
 			return EXIT_FAILED;
@@ -272,6 +278,7 @@ int command_compare(const struct options *options)
 		captures_free(comparing.read[side].captures);
 		fragments_free(comparing.read[side].fragments);
 	}
+	opened_free(&comparing.files);
 	compare_free(comparing.compare);
 	filter_free(comparing.filter);
 	err = output_close(&output);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/behind.h"
 #include "agent/config.h"
 #include "agent/config_file.h"
 #include "agent/filter.h"
@@ -276,6 +277,7 @@ int config_load(struct options *options)
 	err = read_files(config, into);
 	err = err ? err : put_thresholds(config, into);
 	err = err ? err : options_check_form(into);
+	err = err ? err : behind_check(into);
 	options_free(&watch);
 	return err;
 }

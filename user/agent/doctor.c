@@ -10,6 +10,7 @@
 #include "agent/config.h"
 #include "agent/leftovers.h"
 #include "attach/attach.h"
+#include "fence/fence.h"
 #include "sinks/json_write.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -94,6 +95,37 @@ static void print_hook(const struct options *options, const struct attach_hook *
 	json_pair(&json, "why", ok ? NULL : hook->why);
 	json_close(&json, '}');
 	print_json(&json);
+}
+
+/* One that this kernel lacks is a second line that is missing: watch and read work without. */
+static void print_fence(const struct options *options, enum fence fence)
+{
+	const char *missing = fence_missing(fence);
+	char line[1024];
+	struct json json = json_in(line, sizeof(line));
+
+	if (!options->json) {
+		printf("  %-20s %-8s %s%s%s\n", fence_name(fence), missing ? "missing" : "ok",
+		       fence_what(fence), missing ? ": " : "", missing ? missing : "");
+		return;
+	}
+	json_open(&json, '{');
+	json_pair(&json, "type", "fence");
+	json_pair(&json, "name", fence_name(fence));
+	json_key(&json, "ok");
+	json_bool(&json, !missing);
+	json_pair(&json, "what", fence_what(fence));
+	json_pair(&json, "why", missing);
+	json_close(&json, '}');
+	print_json(&json);
+}
+
+static void print_fences(const struct options *options)
+{
+	if (!options->json)
+		puts("\nFences, behind which it works (--no-fence leaves them out):\n");
+	for (enum fence fence = 0; fence < FENCE_COUNT; fence++)
+		print_fence(options, fence);
 }
 
 /* @status, unless what was printed did not arrive; an earlier write may have failed, too. */
@@ -264,6 +296,7 @@ int command_doctor(const struct options *options)
 		able &= checks[i].ok || !checks[i].needed;
 	}
 	fflush(stdout);
+	print_fences(options);
 	if (able) {
 		able = print_hooks(options);
 		if (!options->json)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "agent/behind.h"
 #include "agent/agent.h"
 #include "agent/flows.h"
 #include "agent/live.h"
@@ -42,7 +43,7 @@ int flows_live(const struct options *options)
 		err = live_start(&live);
 		if (err == -EINVAL && options->without.count)
 			status = EXIT_USAGE;
-		else if (err && err != -ECANCELED)
+		else if ((err && err != -ECANCELED) || behind_fences(options, true))
 			status = EXIT_FAILED;
 	}
 	if (status != EXIT_DONE) {

@@ -7,6 +7,7 @@
 
 #include "agent/config.h"
 #include "agent/options.h"
+#include "agent/behind.h"
 #include "agent/form.h"
 #include "agent/options_table.h"
 #include "rules/rules.h"
@@ -383,7 +384,7 @@ static int parser_check(const struct parser *parser)
 		log_hint("the name's end says which form the report has");
 		return -EINVAL;
 	}
-	if (options_check_form(options))
+	if (options_check_form(options) || behind_check(options))
 		return -EINVAL;
 	if (options->since.given && options->until.given &&
 	    options->since.relative == options->until.relative &&

@@ -108,6 +108,7 @@ struct options {
 
 	int packets; /* enum attach_packets */
 	struct words without;
+	struct words no_fences;
 	__u64 ring_bytes;
 	__u64 connections_max;
 

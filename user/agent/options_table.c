@@ -151,6 +151,8 @@ const struct option_row option_rows[] = {
 	  .what = "where packets are watched (tc)" },
 	{ "without", 0, .group = GROUP_HOW, .commands = LIVE | F | D, LIST(without, "HOOK[,HOOK...]"),
 	  .what = "leave hooks out, as if the kernel lacked them; doctor lists them" },
+	{ "no-fence", 0, .group = GROUP_HOW, .commands = OUTPUTS, LIST(no_fences, "FENCE[,FENCE...]"),
+	  .what = "leave fences out behind which it works; doctor lists them" },
 	{ "ring-size", 0, .group = GROUP_HOW, .commands = LIVE | F,
 	  BYTES(ring_bytes, 4 << 20, 4096, 256 << 20),
 	  .what = "the buffer between kernel and program (4M)" },

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/behind.h"
 #include "agent/facts.h"
 #include "agent/output.h"
 #include "agent/pipeline.h"
@@ -39,15 +40,17 @@ static int read_records(struct record_reader *reader, const struct record_sink *
 }
 
 /* The second time, for -w: what the findings speak of is known now. */
-static int pick_recording(struct pipeline *pipeline, const char *path)
+static int pick_recording(struct pipeline *pipeline, const struct opened *file)
 {
 	const struct record_sink sink = { pipeline_take, pipeline };
 	struct record_reader *reader;
+	struct input *input;
 	const char *why;
 	const void *record;
 	size_t size;
-	int err = record_reader_open(&reader, path);
+	int err = opened_input(file, &input);
 
+	err = err ? err : record_reader_new(&reader, input);
 	if (err)
 		return err;
 	pipeline_pick_again(pipeline);
@@ -60,8 +63,8 @@ static int pick_recording(struct pipeline *pipeline, const char *path)
 }
 
 /* @input is the reader's from now on. */
-static int read_recording(const struct options *options, struct output *output, const char *path,
-			  const char *name, struct input *input)
+static int read_recording(const struct options *options, struct output *output,
+			  const struct opened *file, struct input *input)
 {
 	struct pipeline pipeline;
 	const struct record_sink sink = { pipeline_take, &pipeline };
@@ -70,7 +73,7 @@ static int read_recording(const struct options *options, struct output *output, 
 	int err, status;
 
 	if (options->since.given || options->until.given) {
-		log_error("%s: a recording: --since and --until are for captures", name);
+		log_error("%s: a recording: --since and --until are for captures", file->name);
 		log_hint("what a recording tells of a time hangs on what it told before");
 		input_close(input);
 		return EXIT_USAGE;
@@ -86,9 +89,9 @@ static int read_recording(const struct options *options, struct output *output, 
 	output_attach(output, &pipeline);
 	pipeline.facts = (struct facts){ .fetch = facts_replay_fetch, .ctx = &replay };
 
-	err = read_records(reader, &sink, name);
+	err = read_records(reader, &sink, file->name);
 	pipeline_finish(&pipeline, err == -EPIPE);
-	if (outlets_want_again(&pipeline.outlets) && pick_recording(&pipeline, path))
+	if (outlets_want_again(&pipeline.outlets) && pick_recording(&pipeline, file))
 		pipeline.again_failed = true;
 	status = err && err != -ECANCELED ? EXIT_FAILED : pipeline_status(&pipeline);
 	if (!outlets_unread(&pipeline.outlets))
@@ -109,15 +112,14 @@ static int refuse_input(struct input *input, const char *path, const char *why)
 
 /* Judges a recording at once; captures wait until all are there, because they are merged. */
 static int read_file(const struct options *options, struct output *output,
-		     struct captures *captures, const char *path)
+		     struct captures *captures, const struct opened *file)
 {
-	bool standard = !strcmp(path, "-") || !strncmp(path, COLLECT_SPOOL, strlen(COLLECT_SPOOL));
-	const char *name = standard ? "standard input" : path;
+	const char *name = file->name;
 	struct input *input;
 
-	if (output->write.packets && write_check_input(path))
+	if (output->write.packets && write_check_input(name, file->fd))
 		return EXIT_FAILED;
-	if (input_open(&input, path))
+	if (opened_input(file, &input))
 		return EXIT_FAILED;
 	switch (input_kind(input)) {
 	case INPUT_EMPTY:
@@ -125,7 +127,7 @@ static int read_file(const struct options *options, struct output *output,
 	case INPUT_OTHER:
 		return refuse_input(input, name, "neither a capture nor a recording");
 	case INPUT_RECORDING:
-		return read_recording(options, output, path, name, input);
+		return read_recording(options, output, file, input);
 	case INPUT_PCAP:
 	case INPUT_PCAPNG:
 		break;
@@ -144,20 +146,16 @@ static int worse_status(int one, int other)
 }
 
 /* All capture files once more, in the same order. */
-static struct captures *open_again(const struct options *options)
+static struct captures *open_again(const struct opened_files *files)
 {
-	size_t count = (options->file != NULL) + (options->command_given ? options->rest_count : 0);
 	struct captures *captures;
 	struct input *input;
 
 	if (captures_new(&captures))
 		return NULL;
-	for (size_t i = 0; i < count; i++) {
-		const char *path = options->file && !i ? options->file :
-							 options->rest[i - (options->file != NULL)];
-
+	for (size_t i = 0; i < files->count; i++) {
 		/* what cannot be opened was told the first time */
-		if (access(path, R_OK) || input_open(&input, path))
+		if (files->at[i].fd < 0 || opened_input(&files->at[i], &input))
 			continue;
 		if (input_kind(input) == INPUT_PCAP || input_kind(input) == INPUT_PCAPNG)
 			captures_add(captures, input);
@@ -168,33 +166,33 @@ static struct captures *open_again(const struct options *options)
 }
 
 static int read_files(const struct options *options, struct output *output,
-		      struct captures *captures)
+		      struct captures *captures, const struct opened_files *files)
 {
 	int worst = EXIT_DONE;
 
-	if (options->file)
-		worst = read_file(options, output, captures, options->file);
-	for (size_t i = 0; options->command_given && i < options->rest_count; i++) {
-		if (worst == EXIT_USAGE)
-			return worst;
-		worst = worse_status(worst, read_file(options, output, captures, options->rest[i]));
-	}
+	for (size_t i = 0; i < files->count && worst != EXIT_USAGE; i++)
+		worst = worse_status(worst, read_file(options, output, captures, &files->at[i]));
 	if (captures_count(captures) && worst != EXIT_USAGE)
-		worst = worse_status(worst, read_captures(options, output, captures, open_again));
+		worst = worse_status(worst,
+				     read_captures(options, output, captures, files, open_again));
 	return worst;
 }
 
 int read_all(const struct options *options, struct output *output)
 {
-	struct captures *captures;
-	int status, err = captures_new(&captures);
+	struct opened_files files = { 0 };
+	struct captures *captures = NULL;
+	int status = EXIT_FAILED;
 
-	if (err) {
-		log_error_r(err, "captures");
-		return EXIT_FAILED;
-	}
-	status = read_files(options, output, captures);
+	if (opened_files(&files, options) || behind_fences(options, false))
+		goto out;
+	if (captures_new(&captures))
+		log_error_r(-ENOMEM, "captures");
+	else
+		status = read_files(options, output, captures, &files);
+out:
 	captures_free(captures);
+	opened_free(&files);
 	return status;
 }
 

@@ -2,6 +2,7 @@
 /* read.h - what read does with capture files */
 #pragma once
 
+#include "agent/opened.h"
 #include "agent/options.h"
 #include "agent/output.h"
 #include "collect/collect.h"
@@ -11,7 +12,8 @@ int read_all(const struct options *options, struct output *output);
 
 /*
  * Judges all capture files as one stream, merged by time. Returns an exit status.
- * @again: opens them once more, for -w; what goes wrong then is told, NULL: nothing can be read.
+ * @again: gives @files once more, for -w; what goes wrong then is told, NULL: nothing can be read.
  */
 int read_captures(const struct options *options, struct output *output, struct captures *captures,
-		  struct captures *(*again)(const struct options *options));
+		  const struct opened_files *files,
+		  struct captures *(*again)(const struct opened_files *files));

@@ -251,9 +251,10 @@ static int pick_captures(struct pipeline *pipeline, struct captures *captures)
 	return err;
 }
 
-/* @again: as read_captures(). Returns an exit status. */
+/* @files, @again: as read_captures(). Returns an exit status. */
 static int judge_frames(struct reading *reading, struct output *output,
-			struct captures *(*again)(const struct options *options))
+			const struct opened_files *files,
+			struct captures *(*again)(const struct opened_files *files))
 {
 	struct pipeline *pipeline = reading->pipeline;
 	struct capture_summary *summary = &pipeline->capture;
@@ -269,8 +270,7 @@ static int judge_frames(struct reading *reading, struct output *output,
 	summary->findings = captures_hold(reading->captures) & CAPTURE_HOLDS_FINDINGS;
 	early = summary->damaged || (err && err != -ECANCELED);
 	pipeline_finish(pipeline, early);
-	if (outlets_want_again(&pipeline->outlets) &&
-	    pick_captures(pipeline, again(pipeline->options)))
+	if (outlets_want_again(&pipeline->outlets) && pick_captures(pipeline, again(files)))
 		pipeline->again_failed = true;
 	if (!outlets_unread(&pipeline->outlets))
 		output_log_summary(pipeline, early);
@@ -278,7 +278,8 @@ static int judge_frames(struct reading *reading, struct output *output,
 }
 
 int read_captures(const struct options *options, struct output *output, struct captures *captures,
-		  struct captures *(*again)(const struct options *options))
+		  const struct opened_files *files,
+		  struct captures *(*again)(const struct opened_files *files))
 {
 	struct pipeline pipeline;
 	struct reading reading = { .pipeline = &pipeline, .captures = captures };
@@ -291,7 +292,7 @@ int read_captures(const struct options *options, struct output *output, struct c
 	if (err)
 		log_error_r(err, "fragments");
 	else
-		status = judge_frames(&reading, output, again);
+		status = judge_frames(&reading, output, files, again);
 	fragments_free(reading.fragments);
 	pipeline_close(&pipeline);
 	return status;

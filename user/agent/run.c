@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "agent/agent.h"
+#include "agent/behind.h"
 #include "agent/child.h"
 #include "agent/live.h"
 #include "util/log.h"
@@ -155,6 +156,8 @@ int command_run(const struct options *options)
 		err = live_start(&live);
 	if (!err)
 		err = live_follow(&live, (__u32)child.pid);
+	if (!err)
+		err = behind_fences(options, true);
 	if (err) {
 		child_cancel(&child);
 		live_close(&live);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "agent/agent.h"
+#include "agent/behind.h"
 #include "agent/live.h"
 #include "util/log.h"
 
@@ -31,6 +32,10 @@ int command_watch(const struct options *options)
 		live_close(&live);
 		/* a hook's name is known to the kernel side alone */
 		return err == -EINVAL && options->without.count ? EXIT_USAGE : EXIT_FAILED;
+	}
+	if (behind_fences(options, true)) {
+		live_close(&live);
+		return EXIT_FAILED;
 	}
 	notify_ready(&live.notify);
 	progress_begin(&live.status, options);

@@ -89,16 +89,16 @@ int write_check(const struct options *options)
 	return check_keylog(options);
 }
 
-int write_check_input(const char *path)
+int write_check_input(const char *name, int fd)
 {
 	struct stat status;
 
-	if (stat(path, &status) || S_ISREG(status.st_mode))
-		return 0; /* what cannot be opened is told by who opens it */
-	log_error("%s: -w reads twice: first to judge, then to write", path);
+	if (fstat(fd, &status) || S_ISREG(status.st_mode))
+		return 0; /* what cannot be opened is told by who reads it */
+	log_error("%s: -w reads twice: first to judge, then to write", name);
 	log_hint(
 		"keep it in a file and read that, or give it as standard input: sockwhy read -w FILE - < %s",
-		path);
+		name);
 	return -ESPIPE;
 }
 

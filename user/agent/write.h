@@ -12,7 +12,7 @@ int write_check(const struct options *options);
 struct outfile_limits write_limits(const struct options *options);
 
 /* read -w reads its files twice: can it? Returns 0 or a negative errno after one line and a hint. */
-int write_check_input(const char *path);
+int write_check_input(const char *name, int fd);
 
 struct write {
 	struct sink *sink; /* NULL: no -w */

@@ -75,6 +75,9 @@ enum input_kind { INPUT_EMPTY, INPUT_RECORDING, INPUT_PCAP, INPUT_PCAPNG, INPUT_
 /* Logs what is wrong. Returns 0 or a negative errno. */
 int input_open(struct input **out, const char *path);
 
+/* The same of one that is open: @fd is the input's, also after an error. */
+int input_open_fd(struct input **out, int fd, const char *name);
+
 /* In front of a number: standard input, kept so that it can be read twice, and called that. */
 #define COLLECT_SPOOL "/proc/self/fd/"
 enum input_kind input_kind(struct input *input);

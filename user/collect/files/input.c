@@ -117,20 +117,15 @@ static const char *name_of(const char *path)
 		       path;
 }
 
-static int open_input(struct input *input, const char *path)
+static int begin_input(struct input *input, const char *name)
 {
-	bool standard = !strcmp(path, "-");
 	int err;
 
-	input->own_fd = !standard;
-	input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (input->fd < 0)
-		return log_error_r(-errno, "%s", name_of(path));
-	input->path = strdup(name_of(path));
+	input->path = strdup(name);
 	input->size = WINDOW_BYTES;
 	input->buffer = malloc(input->size);
 	if (!input->path || !input->buffer)
-		return log_error_r(-ENOMEM, "%s", path);
+		return log_error_r(-ENOMEM, "%s", name);
 	err = input_need(input, FIRST_BYTES);
 	if (err < 0)
 		return log_error_r(err, "%s: reading", input->path);
@@ -140,19 +135,32 @@ static int open_input(struct input *input, const char *path)
 	return 0;
 }
 
-int input_open(struct input **out, const char *path)
+int input_open_fd(struct input **out, int fd, const char *name)
 {
 	struct input *input = calloc(1, sizeof(*input));
 	int err;
 
-	if (!input)
-		return log_error_r(-ENOMEM, "%s", path);
-	err = open_input(input, path);
+	if (!input) {
+		close(fd);
+		return log_error_r(-ENOMEM, "%s", name);
+	}
+	input->fd = fd;
+	err = begin_input(input, name);
 	if (err)
 		input_close(input);
 	else
 		*out = input;
 	return err;
+}
+
+int input_open(struct input **out, const char *path)
+{
+	bool standard = !strcmp(path, "-");
+	int fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
+			    open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? log_error_r(-errno, "%s", name_of(path)) :
+			input_open_fd(out, fd, name_of(path));
 }
 
 enum input_kind input_kind(struct input *input)
@@ -187,7 +195,7 @@ void input_close(struct input *input)
 {
 	if (!input)
 		return;
-	if (input->own_fd && input->fd >= 0)
+	if (input->fd >= 0)
 		close(input->fd);
 	unpacker_free(input->unpacker);
 	free(input->buffer);

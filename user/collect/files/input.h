@@ -27,7 +27,6 @@ struct unpacker;
 struct input {
 	char *path; /* as messages call it */
 	int fd;
-	bool own_fd;
 	int result; /* 0: there may be more; -ENODATA the end; or what broke off */
 	const char *why; /* the same in words, when it broke off */
 	size_t at; /* in buffer */
