@@ -82,6 +82,22 @@ static __always_inline void packet_set_keep(struct packet_view *view, __u32 head
 		view->keep_bytes = EVENT_PACKET_MAX;
 }
 
+#define PACKET_TOLD_FLAGS \
+	(TCP_FLAG_SYN_BIT | TCP_FLAG_RST_BIT | (knobs.fins ? TCP_FLAG_FIN_BIT : 0))
+
+/*
+ * A segment of which nothing is told, without a word in it: nothing more is done for it. @tcp: its first
+ * TCP_FLAGS_END bytes; @size: of all of it. False: look closer.
+ */
+static __always_inline bool packet_is_dull(const __u8 *tcp, __u32 size)
+{
+	if (knobs.all_packets || tcp[13] & PACKET_TOLD_FLAGS)
+		return false;
+	if ((!tcp[0] && tcp[1] == EVENT_PORT_DNS) || (!tcp[2] && tcp[3] == EVENT_PORT_DNS))
+		return false;
+	return size < (__u32)(tcp[12] >> 4) * 4 + HELLO_HEADER_BYTES;
+}
+
 static __always_inline enum packet_parsed packet_parse_ipv4(struct __sk_buff *skb,
 							    struct packet_view *view)
 {
@@ -99,10 +115,13 @@ static __always_inline enum packet_parsed packet_parse_ipv4(struct __sk_buff *sk
 	if (!packet_is_transport(view->protocol) || (view->bytes[6] & 0x1f) || view->bytes[7])
 		return PACKET_OTHER; /* a later fragment has no transport header */
 	view->wire_bytes = view->bytes[2] << 8 | view->bytes[3];
-	if (header_bytes == IPV4_BYTES && !is_short)
+	if (header_bytes == IPV4_BYTES && !is_short) {
+		if (view->protocol == IPPROTO_TCP &&
+		    packet_is_dull(view->bytes + IPV4_BYTES, view->wire_bytes - IPV4_BYTES))
+			return PACKET_OTHER;
 		__builtin_memcpy(view->transport, view->bytes + IPV4_BYTES, TCP_FLAGS_END);
-	else if (packet_load(skb, view->start + header_bytes, view->transport,
-			     view->protocol == IPPROTO_TCP ? TCP_FLAGS_END : 4))
+	} else if (packet_load(skb, view->start + header_bytes, view->transport,
+			       view->protocol == IPPROTO_TCP ? TCP_FLAGS_END : 4))
 		return PACKET_UNPARSED;
 	packet_set_keep(view, header_bytes);
 	return PACKET_TRANSPORT;
@@ -127,6 +146,9 @@ static __always_inline enum packet_parsed packet_parse_ipv6(struct __sk_buff *sk
 	if (view->wire_bytes)
 		view->wire_bytes += IPV6_BYTES;
 	if ((next == IPPROTO_TCP || next == IPPROTO_UDP) && !is_short) {
+		if (next == IPPROTO_TCP &&
+		    packet_is_dull(view->bytes + IPV6_BYTES, view->wire_bytes - IPV6_BYTES))
+			return PACKET_OTHER;
 		view->protocol = next;
 		__builtin_memcpy(view->transport, view->bytes + IPV6_BYTES, TCP_FLAGS_END);
 		packet_set_keep(view, IPV6_BYTES);
@@ -209,9 +231,7 @@ static __always_inline bool packet_is_notable(const struct packet_view *view)
 	__u8 type = view->transport[0];
 
 	if (view->protocol == IPPROTO_TCP)
-		return (view->transport[13] & (TCP_FLAG_SYN_BIT | TCP_FLAG_RST_BIT |
-					       (knobs.fins ? TCP_FLAG_FIN_BIT : 0))) ||
-		       view->is_message;
+		return view->transport[13] & PACKET_TOLD_FLAGS || view->is_message;
 	if (view->protocol == IPPROTO_UDP)
 		return view->is_message;
 	if (view->is_ipv6)
@@ -226,10 +246,12 @@ static __always_inline __u64 packet_cookie(struct __sk_buff *skb)
 
 	if (!sk)
 		return 0;
-	sk = bpf_sk_fullsock(sk);
-	/* resets without a socket and ICMP leave through a raw socket of the kernel's own */
-	if (sk && sk->type == SOCK_RAW)
-		return 0;
+	/* resets without a socket and ICMP leave through a raw socket of the kernel's own, never connected */
+	if (sk->state == BPF_TCP_CLOSE) {
+		sk = bpf_sk_fullsock(sk);
+		if (sk && sk->type == SOCK_RAW)
+			return 0;
+	}
 	return bpf_get_socket_cookie(skb);
 }
 
