@@ -108,7 +108,7 @@ static void a_repetition_after_the_verdict_is_no_new_try(void **state)
 	for (__u64 ms = 1000; ms < 4000; ms += 1000) {
 		frame_of(join, ms, FROM_CLIENT, 20000, TCP_F_SYN, 7, 0);
 		frame_of(join, ms + 1, FROM_SERVER, 20000, TCP_F_RST | TCP_F_ACK, 0, 8);
-		tick(join, ms + 500);
+		tick(join, ms + 700);
 		told(join);
 	}
 	assert_int_equal(join_counters(join)->attempts, 1);
