@@ -123,7 +123,7 @@ class Loads:
     def curl(self, count, place, family, n):
         address = self.places[place].address(family, n)
         host = f"[{address}]" if family == 6 else address
-        self.client("curl", "-sgZ", "--parallel-max", 10, "-H", "Connection: close", "-o", "/dev/null",
+        self.client("curl", "-sZ", "--parallel-max", 10, "-H", "Connection: close", "-o", "/dev/null",
                     f"http://{host}:{self.server(place, 'nginx')[0]}/[1-{count}]".replace(host, host.replace("[", "\\[").replace("]", "\\]")))
         return count
 
