@@ -294,7 +294,7 @@ static const struct conn *follow(struct join *join, const struct event *event)
 
 	if (!conn)
 		return NULL;
-	conn->sources |= CONN_ALL_PACKETS;
+	conn->sources |= SOURCE_ALL_PACKETS;
 	conns_take_packet(join->conns, conn, packet, event->head.netns, event->head.ts_ns, 0,
 			  &join->look);
 	return conn;
@@ -365,7 +365,7 @@ static struct conn *captured_conn(struct join *join, const struct ends *ends, __
 	struct conn *conn = conns_add_packet(join->conns, ends, netns);
 
 	if (conn)
-		conn->sources = CONN_CAPTURE;
+		conn->sources = SOURCE_CAPTURE;
 	return conn;
 }
 
@@ -373,9 +373,9 @@ static struct conn *captured_conn(struct join *join, const struct ends *ends, __
 static void note_lack(struct conn *conn, const struct event *event)
 {
 	if (event->frame.how & FRAME_F_SOME)
-		conn->sources |= CONN_SOME_PACKETS;
+		conn->sources |= SOURCE_SOME_PACKETS;
 	if (event->frame.how & FRAME_F_CHOSEN)
-		conn->sources |= CONN_CHOSEN;
+		conn->sources |= SOURCE_CHOSEN;
 }
 
 static void handle_segment(struct join *join, const struct event *event)

@@ -197,7 +197,7 @@ struct opening {
 	bool asked_known; /* and differs from the peer: something rewrote it */
 	bool bound_port; /* the application chose the source port */
 	bool mptcp;
-	__u8 sources; /* enum conn_source, of its conn: what absence means */
+	__u8 sources; /* enum source, of its conn: what absence means */
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
 	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
@@ -299,7 +299,7 @@ struct opening {
 /* It is known from packets alone: no socket, process, errno or host is. */
 static inline bool opening_is_captured(const struct opening *opening)
 {
-	return opening->sources & CONN_CAPTURE;
+	return opening->sources & SOURCE_CAPTURE;
 }
 
 /* The call itself failed, before any state change and any packet. */

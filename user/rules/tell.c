@@ -55,7 +55,7 @@ static void tell_subject(const struct view *view, struct finding *finding)
 	struct subject_about about = { .cookie = 0 };
 
 	attempt->subject->about(attempt, &about);
-	finding->captured = about.sources & CONN_CAPTURE;
+	finding->captured = about.sources & SOURCE_CAPTURE;
 	finding->tuple = about.tuple;
 	finding->cookie = about.cookie;
 	if (about.error) {

@@ -169,7 +169,7 @@ static void call_about(const struct attempt *attempt, struct subject_about *abou
 {
 	about->tuple = attempt->call->call.tuple;
 	about->error = attempt->call->call.error;
-	about->sources = CONN_SOCKET;
+	about->sources = SOURCE_SOCKET;
 }
 
 /* A bind() that failed left the socket without the address that was asked for. */

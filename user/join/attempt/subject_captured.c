@@ -57,7 +57,7 @@ void attempt_talk(struct join *join, const struct talk *talk)
 static void captured_about(const struct attempt *attempt, struct subject_about *about)
 {
 	talk_tuple(attempt->talk, &about->tuple);
-	about->sources = CONN_CAPTURE;
+	about->sources = SOURCE_CAPTURE;
 	about->lasted = true;
 }
 
@@ -136,7 +136,7 @@ static void claims_about(const struct attempt *attempt, struct subject_about *ab
 	const struct address_claims *claims = attempt->claims;
 	bool ipv4 = address_is_ipv4(claims->address);
 
-	about->sources = CONN_CAPTURE;
+	about->sources = SOURCE_CAPTURE;
 	memcpy(about->tuple.local, claims->address, sizeof(about->tuple.local));
 	about->tuple.family = ipv4 ? AF_INET : AF_INET6;
 	about->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;

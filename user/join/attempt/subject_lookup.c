@@ -24,7 +24,7 @@ static struct attempt_slot *take_lookup(struct join *join, const struct lookup *
 	__u64 what = hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name));
 	__u64 who = hash_bytes(0, lookup->client, sizeof(lookup->client));
 
-	if (!lookup->live)
+	if (lookup_is_captured(lookup))
 		return attempt_take_captured(join, &subject_lookup, what, who, lookup->started_ns);
 	return attempt_take(join, subject_of(lookup), lookup->owner, lookup->owner, lookup->netns,
 			    hash_mix(what, lookup->cookie), lookup->started_ns);
@@ -77,9 +77,9 @@ static void lookup_about(const struct attempt *attempt, struct subject_about *ab
 	struct event_tuple *tuple = &about->tuple;
 
 	about->cookie = lookup->cookie;
-	about->sources = lookup->live ? CONN_SOCKET : CONN_CAPTURE;
+	about->sources = lookup->sources;
 	/* when a caller to whom nothing came gave up is not seen */
-	about->lasted = lookup->live && !lookup->unreachable &&
+	about->lasted = !lookup_is_captured(lookup) && !lookup->unreachable &&
 			(lookup->answer_ns || attempt->state == ATTEMPT_OPEN);
 	memcpy(tuple->local, lookup->client, sizeof(tuple->local));
 	memcpy(tuple->remote, lookup->server, sizeof(tuple->remote));
@@ -142,7 +142,7 @@ static bool name_packets(const struct attempt *attempt, size_t index, struct pac
 	struct evidence seen[JOIN_EVIDENCE_MAX];
 	size_t omitted, count = subject_listed(attempt, seen, JOIN_EVIDENCE_MAX, &omitted);
 
-	if (lookup->live)
+	if (!lookup_is_captured(lookup))
 		return live_name_packets(attempt, index, span);
 	if (index < count)
 		return subject_frame(seen, count, index, span);

@@ -124,7 +124,7 @@ static void overflow_about(const struct attempt *attempt, struct subject_about *
 
 	about->tuple = overflow->tuple;
 	about->cookie = overflow->cookie;
-	about->sources = CONN_SOCKET;
+	about->sources = SOURCE_SOCKET;
 	if (overflow->listener)
 		about->owner = overflow->listener->owner;
 }

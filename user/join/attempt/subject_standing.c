@@ -448,7 +448,7 @@ static void standing_about(const struct attempt *attempt, struct subject_about *
 	about->tuple = flow->tuple;
 	about->cookie = flow->cookie;
 	about->error = flow->error;
-	about->sources = CONN_SOCKET;
+	about->sources = SOURCE_SOCKET;
 	about->lasted = flow->established_ns;
 }
 

@@ -41,7 +41,7 @@ static bool is_of(const struct attempt_slot *waiting, const struct attempt_slot 
 
 	if (waiting->timer != TIMER_WISH || strcmp(lookup->name, name) != 0)
 		return false;
-	if (!lookup->live)
+	if (lookup_is_captured(lookup))
 		return opening_is_captured(opening) &&
 		       address_equal(lookup->client, opening->tuple.local);
 	return slot->attempt.owner_known && lookup->owner && lookup->owner->tgid == owner->tgid &&

@@ -65,7 +65,7 @@ static void end_opening(struct join *join, struct opening_slot *slot, enum wait_
 /* The SYN was answered, and the file does not hold what came of that. */
 static bool lacks_acks(const struct opening_slot *slot)
 {
-	return (slot->conn->sources & CONN_SOME_PACKETS) && slot->opening.synack_in;
+	return (slot->conn->sources & SOURCE_SOME_PACKETS) && slot->opening.synack_in;
 }
 
 /*
@@ -363,7 +363,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 		return;
 	join->counters.openings++;
 	conn->local = ends->from;
-	opening_add_source(slot, CONN_CAPTURE);
+	opening_add_source(slot, SOURCE_CAPTURE);
 	slot->opening.seen_whole = true;
 	slot->opening.started_ns = event->head.ts_ns;
 	*openings_last(join, slot) = (struct captured_last){ .seen_ns = event->head.ts_ns };

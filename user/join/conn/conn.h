@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "join/segment/stream.h"
+#include "join/source.h"
 
 /*
  * Theory of operation
@@ -31,15 +32,6 @@
  * Slots are allocated at once and touched only when used: memory follows the load. A look-up costs
  * the same however many there are: ends that were chosen to share a bucket make their oldest unfound.
  */
-
-/* What feeds it: what is absent is missing only if the source would have brought it. */
-enum conn_source {
-	CONN_SOCKET = 1 << 0, /* records of its socket */
-	CONN_SOME_PACKETS = 1 << 1, /* the notable ones, where its own pass */
-	CONN_ALL_PACKETS = 1 << 2, /* every one that passed the hook */
-	CONN_CAPTURE = 1 << 3, /* every one that was captured, and nothing of the host */
-	CONN_CHOSEN = 1 << 4, /* those that findings spoke of: what else there was, nobody knows */
-};
 
 enum conn_queue {
 	CONN_NOWHERE,
@@ -73,7 +65,7 @@ struct conn {
 	__u32 netns; /* of the socket; of one that is known by packets alone that of their hook */
 	__u8 recent; /* private: seen again since it was passed */
 	__u8 queue; /* private: enum conn_queue */
-	__u8 sources; /* enum conn_source */
+	__u8 sources; /* enum source */
 	__u8 local; /* index of the end that is ours; of a capture the one that sent the SYN */
 	bool isn_known;
 	bool opened; /* it had an opening */

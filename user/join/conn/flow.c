@@ -93,7 +93,7 @@ static struct flow_entry *make(struct flow_table *table, const struct event *eve
 		return NULL;
 	}
 	table->used++;
-	conn->sources = CONN_SOCKET;
+	conn->sources = SOURCE_SOCKET;
 	conn->netns = event->head.netns;
 	conns_set_cookie(table->conns, conn, event->head.cookie);
 	entry = &table->entries[conns_index(table->conns, conn)];

@@ -100,7 +100,7 @@ static struct opening_slot *new_opening(struct join *join, const struct event *e
 	if (!slot)
 		return NULL;
 	join->counters.openings++;
-	opening_add_source(slot, CONN_SOCKET);
+	opening_add_source(slot, SOURCE_SOCKET);
 	slot->conn->netns = slot->opening.netns = event->head.netns;
 	slot->opening.cookie = event->head.cookie;
 	slot->opening.started_ns = event->head.ts_ns;
@@ -479,8 +479,8 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 	opening->blind_start = !opening->seen_whole;
 	opening->blind_lost = loss_since(join, opening->started_ns);
 	if (netns && netns->covered && netns->covered_since_ns <= opening->started_ns)
-		opening_add_source(slot, CONN_SOME_PACKETS);
-	opening->blind_wire = !(opening->sources & CONN_SOME_PACKETS);
+		opening_add_source(slot, SOURCE_SOME_PACKETS);
+	opening->blind_wire = !(opening->sources & SOURCE_SOME_PACKETS);
 	opening->blind_wire_late = opening->blind_wire && netns && netns->covered;
 	opening->blind_hook = host_is_deaf(join);
 	/* a gateway's, while the SYN never reached the interface and the kernel said so */

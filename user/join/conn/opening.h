@@ -49,7 +49,7 @@ struct opening_slot {
 };
 
 /* Something more feeds it: its conn as well. */
-static inline void opening_add_source(struct opening_slot *slot, enum conn_source source)
+static inline void opening_add_source(struct opening_slot *slot, enum source source)
 {
 	slot->conn->sources |= source;
 	slot->opening.sources |= slot->conn->sources;

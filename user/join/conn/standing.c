@@ -27,7 +27,7 @@ struct conn *standing_conn(struct join *join, __u64 cookie, __u32 netns)
 	conn = conns_add(join->conns);
 	if (!conn)
 		return NULL;
-	conn->sources = CONN_SOCKET;
+	conn->sources = SOURCE_SOCKET;
 	conn->netns = netns;
 	conns_set_cookie(join->conns, conn, cookie);
 	return conn;

@@ -42,7 +42,7 @@ static void note_syn(struct join *join, struct opening_slot *slot, const struct 
 
 	if (evidence->vantage != VANTAGE_TC_OUT && evidence->vantage != VANTAGE_CGROUP_OUT)
 		return; /* the other end of a veth: the same packet again */
-	opening_add_source(slot, CONN_SOME_PACKETS);
+	opening_add_source(slot, SOURCE_SOME_PACKETS);
 	if (evidence->netns == opening->netns)
 		opening->syn_handed++;
 	else

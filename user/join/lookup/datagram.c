@@ -371,7 +371,7 @@ void datagram_run_timers(struct join *join, __u64 now_ns)
 		tell_flow(join, flow, flow->other_ns + CONFIRM_NS);
 	for (slot = TAILQ_FIRST(&join->lookups->datagrams); slot; slot = next) {
 		next = TAILQ_NEXT(slot, by_time);
-		if (!slot->lookup.live && slot->seen_ns + QUIET_NS <= now_ns)
+		if (lookup_is_captured(&slot->lookup) && slot->seen_ns + QUIET_NS <= now_ns)
 			lookup_tell(join, slot, slot->seen_ns + QUIET_NS);
 	}
 	datagram_live_run_timers(join, now_ns);
@@ -390,7 +390,7 @@ void datagram_finish(struct join *join)
 			flow_settle(join, flow);
 	}
 	while ((slot = TAILQ_FIRST(&join->lookups->datagrams))) {
-		if (slot->lookup.live)
+		if (!lookup_is_captured(&slot->lookup))
 			datagram_tell_live(join, slot, join->now_ns);
 		else if (slot->seen_ns + join->limits.unanswered_ns <= join->now_ns)
 			lookup_tell(join, slot, join->now_ns);

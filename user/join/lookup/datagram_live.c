@@ -32,7 +32,7 @@ static bool is_of(const struct lookup_slot *slot, const struct datagram_trouble 
 	const struct lookup *lookup = &slot->lookup;
 	const struct event_tuple *tuple = trouble->tuple;
 
-	if (!lookup->live || lookup->about != trouble->about ||
+	if (lookup_is_captured(lookup) || lookup->about != trouble->about ||
 	    lookup->server_port != tuple->remote_port ||
 	    !address_equal(lookup->server, tuple->remote))
 		return false;
@@ -56,6 +56,8 @@ struct lookup_slot *datagram_find(struct join *join, const struct datagram_troub
 void datagram_set_owner(struct join *join, struct lookup_slot *slot, __u64 cookie, __u32 netns,
 			const struct event_owner *owner)
 {
+	if (cookie || owner)
+		slot->lookup.sources |= SOURCE_SOCKET;
 	if (cookie) {
 		slot->lookup.cookie = cookie;
 		slot->lookup.netns = netns;
@@ -72,6 +74,7 @@ struct lookup_slot *datagram_begin(struct join *join, const struct event *event,
 		.asker = asker ? asker : hash_mix(4, address_hash(tuple->remote)) | 1,
 		.netns = trouble->netns,
 		.place = event->head.netns,
+		.sources = SOURCE_SOME_PACKETS,
 		.at_home = (event->head.flags & EVENT_F_LOOPBACK) ||
 			   address_is_loopback(tuple->remote) ||
 			   address_equal(tuple->remote, tuple->local),
@@ -222,7 +225,8 @@ static struct lookup_slot *find_by_port(struct join *join, const struct event *e
 	struct lookup_slot *slot;
 
 	TAILQ_FOREACH_REVERSE(slot, &join->lookups->datagrams, lookup_queue, by_time)
-		if (slot->lookup.live && slot->lookup.about == LOOKUP_UNREACHABLE &&
+		if (!lookup_is_captured(&slot->lookup) &&
+		    slot->lookup.about == LOOKUP_UNREACHABLE &&
 		    slot->lookup.client_port == event->socket.tuple.local_port &&
 		    slot->place == event->head.netns)
 			return slot;
@@ -465,7 +469,7 @@ void datagram_live_run_timers(struct join *join, __u64 now_ns)
 
 	for (slot = TAILQ_FIRST(&join->lookups->datagrams); slot; slot = next) {
 		next = TAILQ_NEXT(slot, by_time);
-		if (slot->lookup.live && deadline_of(join, slot) <= now_ns)
+		if (!lookup_is_captured(&slot->lookup) && deadline_of(join, slot) <= now_ns)
 			datagram_tell_live(join, slot, deadline_of(join, slot));
 	}
 }

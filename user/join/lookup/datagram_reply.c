@@ -139,7 +139,8 @@ static struct lookup_slot *find_elsewhere(struct join *join, const struct packet
 	struct lookup_slot *slot;
 
 	TAILQ_FOREACH(slot, &join->lookups->datagrams, by_time)
-		if (slot->lookup.live && slot->lookup.about == LOOKUP_OTHER_ADDRESS &&
+		if (!lookup_is_captured(&slot->lookup) &&
+		    slot->lookup.about == LOOKUP_OTHER_ADDRESS &&
 		    slot->lookup.client_port == packet->inner.destination_port &&
 		    slot->lookup.server_port == packet->inner.source_port &&
 		    address_equal(slot->lookup.client, packet->inner.destination) &&

@@ -6,6 +6,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/source.h"
 
 /* What a lookup is about. */
 enum lookup_about {
@@ -41,7 +42,7 @@ struct lookup {
 	/* of this host's sockets; zeros of a capture, which knows none */
 	__u64 cookie;
 	__u32 netns; /* of the socket */
-	bool live;
+	__u8 sources; /* enum source: what tells of it */
 	bool at_home; /* the server is at this host: what it asked went over the loopback device */
 	bool unknown; /* nothing more was learned of it, and no failure is known */
 	const struct event_owner *owner; /* NULL: not known */
@@ -78,7 +79,7 @@ struct lookup {
 	__u32 refused; /* so many, since the last answer */
 	__u8 icmp_code;
 	bool other_servers; /* several were asked */
-	/* live, of a datagram: the kernel gave its socket the error, and so its process */
+	/* of a datagram of this host: the kernel gave its socket the error, and so its process */
 	bool told;
 	bool awaited; /* and somebody waited at the socket then */
 	__u32 dropped; /* LOOKUP_QUEUE_FULL: at least so many */
@@ -107,6 +108,12 @@ struct lookup {
 	__u64 ended_ns;
 	char name[DNS_NAME_SIZE]; /* empty of a mere datagram */
 };
+
+/* It is known from packets alone: no socket, process or host is. */
+static inline bool lookup_is_captured(const struct lookup *lookup)
+{
+	return lookup->sources & SOURCE_CAPTURE;
+}
 
 enum lookup_kind lookup_kind_of(const struct lookup *lookup); /* .about LOOKUP_UNREACHABLE */
 

@@ -56,7 +56,7 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 		.started_ns = now_ns,
 		.cookie = lookup->cookie,
 		.netns = lookup->netns,
-		.live = lookup->live,
+		.sources = lookup->sources,
 		.at_home = lookup->at_home,
 		.owner = lookup->owner,
 	};
@@ -102,7 +102,7 @@ void lookup_see_blind(struct join *join, struct lookup_slot *slot)
 	struct lookup *lookup = &slot->lookup;
 	const struct netns_slot *place = host_netns(join, slot->place);
 
-	if (!lookup->live) {
+	if (lookup_is_captured(lookup)) {
 		lookup->blind_wire = !sight_has(join, lookup->client);
 		lookup->blind_tcp = !sight_has_tcp(join);
 		lookup->blind_lost = join->counters.lost;
@@ -188,13 +188,14 @@ static void fail(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 /* Whoever asked has ended: what came by then is all that it was told (ICMPv6 errors are few). */
 static bool was_turned_down(const struct lookup_slot *slot)
 {
-	return slot->lookup.live && (slot->lookup.unreachable || slot->lookup.rcode);
+	return !lookup_is_captured(&slot->lookup) &&
+	       (slot->lookup.unreachable || slot->lookup.rcode);
 }
 
 /* Every query of it brought an error, and the capture ends there, as one of port 53 does: nothing is under way. */
 static bool is_turned_down_throughout(const struct lookup_slot *slot)
 {
-	return !slot->lookup.live && slot->lookup.refused >= slot->lookup.queries;
+	return lookup_is_captured(&slot->lookup) && slot->lookup.refused >= slot->lookup.queries;
 }
 
 /* When the wait for anything more is over. */
@@ -205,7 +206,7 @@ static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot
 	if (slot->failed_ns)
 		return slot->failed_ns + join->limits.unanswered_ns;
 	/* nothing is under way any more: who has the error goes on at once, if at all */
-	if (slot->lookup.live && slot->lookup.refused >= slot->lookup.queries)
+	if (!lookup_is_captured(&slot->lookup) && slot->lookup.refused >= slot->lookup.queries)
 		return slot->seen_ns + REFUSED_NS;
 	if (slot->truncated_ns > last_ns)
 		last_ns = slot->truncated_ns;
@@ -217,8 +218,9 @@ static __u64 deadline_of(const struct join *join, const struct lookup_slot *slot
 /* A caller waits for it since so long: a lost query is asked once more only after 1 s and later. */
 static bool is_told_early(const struct join *join, const struct lookup_slot *slot, __u64 now_ns)
 {
-	return slot->lookup.live && !slot->early && !slot->failed_ns && !slot->foreign &&
-	       !slot->forwarded && slot->lookup.started_ns + join->limits.unanswered_ns <= now_ns;
+	return (slot->lookup.sources & SOURCE_SOCKET) && !slot->early && !slot->failed_ns &&
+	       !slot->foreign && !slot->forwarded &&
+	       slot->lookup.started_ns + join->limits.unanswered_ns <= now_ns;
 }
 
 static void wait_early(struct join *join, struct lookup_slot *slot)
@@ -355,8 +357,8 @@ static void note_names(struct join *join, const struct lookup_slot *slot, const 
 	const struct lookup *lookup = &slot->lookup;
 
 	names_note(join->lookups->names, slot->asker,
-		   lookup->live ? names_place(lookup->netns) :
-				  names_place_of_client(lookup->client),
+		   lookup_is_captured(lookup) ? names_place_of_client(lookup->client) :
+						names_place(lookup->netns),
 		   dns, now_ns);
 }
 
@@ -407,7 +409,7 @@ void lookup_message(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
 	bool query = lookup_is_query(packet), answer = lookup_is_answer(packet);
-	const struct lookup_from nobody = { 0 };
+	const struct lookup_from nobody = { .sources = SOURCE_CAPTURE };
 	struct dns dns;
 
 	if ((!query && !answer) || !packet->payload_at ||

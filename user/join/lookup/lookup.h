@@ -31,12 +31,13 @@ struct lookup_reach {
 	__u32 netns;
 };
 
-/* Who asks; all zeros of a capture, which knows addresses alone. */
+/* Who asks; of a capture, which knows addresses alone, zeros but for .sources. */
 struct lookup_from {
 	__u64 asker; /* one number for all that a process asks */
 	__u64 cookie;
 	__u32 netns; /* of the socket; 0 unknown */
 	__u32 place; /* namespace of the hook that saw it */
+	__u8 sources; /* enum source */
 	bool at_home; /* over the loopback device */
 	bool foreign; /* not of a process that is known: followed, never told */
 	struct lookup_reach reach;
@@ -62,9 +63,9 @@ struct lookup_slot {
 	TAILQ_ENTRY(lookup_slot) by_time;
 	LIST_ENTRY(lookup_slot) by_truncation; /* in .truncated while .truncated_ns */
 	__u8 queued; /* enum lookup_queued: in which queue .by_time is */
-	bool wants_owner; /* live datagram: who holds its socket is asked for */
+	bool wants_owner; /* datagram of this host: who holds its socket is asked for */
 	bool wants_look; /* .. what its socket shows is, too */
-	__u32 packets; /* live datagram: ICMP errors seen */
+	__u32 packets; /* datagram of this host: ICMP errors seen */
 	__u32 errors; /* .. and given to its socket */
 	bool elsewhere; /* a query that was not sent: its process turned to another server since */
 	__u8 answered; /* LOOKUP_* */
@@ -119,7 +120,7 @@ struct lookups {
 	struct lookup_slot *slots;
 	size_t touched;
 	struct hash by_name; /* by asker, client and name */
-	struct hash by_wish; /* by name alone: of live ones */
+	struct hash by_wish; /* by name alone: of those whose asker is known */
 	struct lookup_askers *askers;
 	struct names *names; /* what was answered, for whoever connects to it */
 	struct lookup_queue early; /* that wait for long enough to be told so */

@@ -124,6 +124,7 @@ static bool find_from(struct join *join, const struct event *event, struct looku
 
 	*from = (struct lookup_from){
 		.place = event->head.netns,
+		.sources = SOURCE_SOME_PACKETS,
 		.at_home = event->head.flags & EVENT_F_LOOPBACK,
 		.reach = lookup_reach_of(join, event),
 	};
@@ -132,6 +133,7 @@ static bool find_from(struct join *join, const struct event *event, struct looku
 		from->asker = hash_mix(address_hash(event->packet.source), from->place) | 1;
 		return !(event->head.flags & EVENT_F_OUT);
 	}
+	from->sources |= SOURCE_SOCKET;
 	from->cookie = cookie;
 	from->netns = event->head.netns;
 	from->asker = hash_mix(3, cookie) | 1;

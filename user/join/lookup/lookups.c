@@ -215,7 +215,7 @@ static void set_from(struct join *join, struct lookup_slot *slot, const struct l
 	slot->place = from->place;
 	slot->foreign = from->foreign;
 	slot->reach = from->reach;
-	lookup->live = from->asker;
+	lookup->sources = from->sources;
 	lookup->cookie = from->cookie;
 	lookup->netns = from->netns;
 	lookup->at_home = from->at_home;
@@ -251,8 +251,9 @@ struct lookup_slot *lookups_take(struct join *join, const struct lookup_from *fr
 
 struct lookup_slot *lookup_take_datagram(struct join *join, const __u8 *client, __u64 started_ns)
 {
-	return lookups_take(join, &(struct lookup_from){ 0 }, client, "", started_ns,
-			    LOOKUP_DATAGRAM);
+	const struct lookup_from nobody = { .sources = SOURCE_CAPTURE };
+
+	return lookups_take(join, &nobody, client, "", started_ns, LOOKUP_DATAGRAM);
 }
 
 /* ---- evidence ---- */

@@ -104,7 +104,7 @@ static bool lacks_end(const struct conn *conn, const struct talk *talk)
 {
 	const struct talk_side *side = talk->side;
 
-	return (conn->sources & CONN_CHOSEN) && !side[0].fin.ts_ns && !side[1].fin.ts_ns &&
+	return (conn->sources & SOURCE_CHOSEN) && !side[0].fin.ts_ns && !side[1].fin.ts_ns &&
 	       !side[0].reset.ts_ns && !side[1].reset.ts_ns;
 }
 

@@ -118,8 +118,9 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 					 " got no answer; watched for ");
 	words_duration(&what, ns_between(lookup->started_ns, lookup->ended_ns));
 	if (lookup->blind_wire)
-		text_add(&what, lookup->live ? ", and not all packets to it are in sight" :
-					       ", and the capture shows no packet to the client");
+		text_add(&what, lookup_is_captured(lookup) ?
+					", and the capture shows no packet to the client" :
+					", and not all packets to it are in sight");
 	if (words_upstream(&why, lookup, finding)) {
 		text_add(&why, ": the trouble is there, or on the way to it");
 	} else if (lookup->too_big) {
@@ -520,7 +521,7 @@ static void tell_truncated(const struct view *view, struct finding *finding)
 		break;
 	case LOOKUP_TCP_NONE:
 		text_add(&what, "the client did not ask again over TCP, as it should");
-		if (lookup->blind_tcp && !lookup->live)
+		if (lookup->blind_tcp && lookup_is_captured(lookup))
 			text_add(&what, ", but the capture holds no TCP at all");
 		text_add(&why, "the client's resolver does not use TCP, or is kept from it; it has "
 			       "a part of the answer at best");

@@ -25,6 +25,12 @@ static void add_datagram(struct text *text, const struct lookup *lookup)
 
 /* ---- udp-port-unreachable ---- */
 
+/* Whether the kernel gave an error to the socket: the socket's own records say so. */
+static bool knows_told(const struct lookup *lookup)
+{
+	return lookup->sources & SOURCE_SOCKET;
+}
+
 static bool match_unreachable(const struct view *view, struct guess *guess)
 {
 	const struct lookup *lookup = view->attempt->lookup;
@@ -35,14 +41,13 @@ static bool match_unreachable(const struct view *view, struct guess *guess)
 	/* an answer that came too late finds a closed socket: the asker has moved on */
 	if (lookup_kind_of(lookup) != DATAGRAM_QUESTION)
 		guess->severity = SEVERITY_INFO;
-	else if (lookup->live && !lookup->at_home && !lookup->told && !lookup->again)
+	else if (knows_told(lookup) && !lookup->at_home && !lookup->told && !lookup->again)
 		guess->severity =
 			SEVERITY_INFO; /* who asks many, as peers do, expects some to be gone */
 	else if (lookup->at_home || !lookup->awaited)
 		guess->severity = SEVERITY_WARNING; /* whether anybody waits for it is not known */
 	/* anybody can forge it, but for this host's own kernel on the loopback device */
-	guess->confidence =
-		lookup->live && lookup->at_home ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
+	guess->confidence = lookup->at_home ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
 	return true;
 }
 
@@ -59,7 +64,7 @@ static void add_heard(struct text *text, const struct view *view)
 	}
 	if (lookup->told)
 		text_add(text, "; the socket's next call says ECONNREFUSED");
-	else if (lookup->live)
+	else if (knows_told(lookup))
 		text_add(text, "; the socket is not connected, so that nobody is told");
 }
 
@@ -151,7 +156,7 @@ static bool match_too_big(const struct view *view, struct guess *guess)
 	if (lookup->about != LOOKUP_TOO_BIG)
 		return false;
 	blind_of(lookup, guess);
-	if (lookup->live)
+	if (lookup->sources & SOURCE_SOCKET)
 		return match_too_big_live(lookup, guess);
 	guess->confidence = CONFIDENCE_LIKELY; /* anybody can forge it */
 	if (lookup->again)
@@ -213,7 +218,7 @@ static void want_too_big(const struct view *view, struct fact_request *wanted)
 
 	view->attempt->subject->about(view->attempt, &about);
 	wanted->tuple = about.tuple;
-	if (!view->attempt->lookup->live)
+	if (lookup_is_captured(view->attempt->lookup))
 		wanted->wanted = 0;
 }
 
@@ -223,7 +228,7 @@ static void tell_too_big(const struct view *view, struct finding *finding)
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	if (lookup->live) {
+	if (lookup->sources & SOURCE_SOCKET) {
 		tell_too_big_live(view, &what, &why);
 		add_path_check(view, finding);
 		return;
@@ -347,7 +352,8 @@ static bool match_other_address(const struct view *view, struct guess *guess)
 	if (lookup->about != LOOKUP_OTHER_ADDRESS)
 		return false;
 	blind_of(lookup, guess);
-	if (lookup->live) { /* the socket says whom it asked, and its kernel refused the other */
+	if (lookup->sources &
+	    SOURCE_SOCKET) { /* it says whom it asked, and its kernel refused the other */
 		guess->confidence = CONFIDENCE_LIKELY;
 		if (!lookup->again)
 			guess->severity = SEVERITY_WARNING;
@@ -384,7 +390,7 @@ static void tell_other_address(const struct view *view, struct finding *finding)
 	address_print(&what, lookup->sender);
 	text_add(&what, " answered ");
 	add_datagram(&what, lookup);
-	if (lookup->live) {
+	if (lookup->sources & SOURCE_SOCKET) {
 		tell_refused(lookup, &what);
 	} else {
 		text_add(&what, " after ");
