@@ -8,6 +8,7 @@
 #include <bpf/bpf_endian.h>
 
 /* What vmlinux.h cannot carry: macros of the kernel. */
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define PF_EXITING 0x00000004

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* syscall.bpf.c - socket calls that return an error, and, when asked for, those that work */
+#include "resolver.h"
 #include "syscall.h"
 
 #define PORT_DNS 53
@@ -216,7 +217,14 @@ static __always_inline int syscall_return(enum event_syscall which, long ret, bo
 
 static __always_inline int syscall_return_connect(long ret)
 {
-	return syscall_return(SYSCALL_CONNECT, ret, false);
+	struct pt_regs *regs;
+
+	if (ret)
+		return syscall_return(SYSCALL_CONNECT, ret, false);
+	if (!syscall_is_wanted())
+		return 0;
+	regs = compat_task_registers();
+	return resolver_connected((const void *)PT_REGS_PARM2_CORE_SYSCALL(regs));
 }
 
 static __always_inline int syscall_return_bind(long ret)

@@ -189,6 +189,10 @@ enum event_open_how {
 	OPEN_LOOKUP, /* a datagram socket turned to port 53: connect(), or each send without it */
 	OPEN_DATAGRAM, /* whose any other datagram socket is, told as it meets trouble */
 	OPEN_UNANSWERED, /* a datagram socket asked again, and nothing ever came to it */
+	/* connect() to a socket of this host that is asked for names: no tuple, no cookie */
+	OPEN_NSCD,
+	OPEN_RESOLVED, /* systemd-resolved's, by varlink */
+	OPEN_AVAHI,
 	OPEN_HOW_COUNT,
 };
 

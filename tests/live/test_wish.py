@@ -47,6 +47,37 @@ def test_name_is_shown(names, watch, family):
     assert sum(f["count"] for f in found) == 2, describe(found)
 
 
+# Asks a socket of this host, which somebody serves, then connects
+VEILED = r'''
+import os, socket, sys
+path, there, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+os.makedirs(os.path.dirname(path))
+listener, asker = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+asker.connect(path)
+try:
+    socket.create_connection((there, port))
+except OSError as fault:
+    print(type(fault).__name__)
+'''
+
+
+def test_name_asked_of_a_socket(names, watch, family):
+    """nscd's or systemd-resolved's: of what follows it is said that its lookup was out of sight; any other socket says nothing."""
+    there = names.place.address(family)
+    wrap = "unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /run; exec "$@"', "-"
+    asked = {path: free_port() for path in ("/run/systemd/resolve/io.systemd.Resolve", "/var/run/nscd/socket", "/run/nscd/sockets")}
+    agent = watch()
+    for path, port in asked.items():
+        assert names.client(VEILED, path, there, port, wrap=wrap) == "ConnectionRefusedError"
+    if not hasattr(agent, "pid"):
+        return
+    found = [agent.wait_for(PATIENCE_S, state="final", remote=(there, port)) for port in asked.values()]
+    assert [f.get("blind") for f in found] == [["lookup-not-on-wire"], ["lookup-not-on-wire"], None], describe(found)
+    assert len({f["confidence"] for f in found}) == 1, describe(found)
+
+
 def test_run_shows_the_name(names, needs_agent, family):
     """.. in the text of run, with a client that is no script of ours."""
     there, port = names.place.address(family), free_port()

@@ -262,7 +262,7 @@ static void names_by_number(void **state)
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
 		    "bpf-program", "done", "resolver", "open-files");
 	CHECK_NAMES(decode_open_name, "connect", "listen", "bind", "accept", "lookup", "datagram",
-		    "unanswered");
+		    "unanswered", "nscd", "resolved", "avahi");
 	CHECK_NAMES(decode_task_name, "fork", "exec", "exit");
 	CHECK_NAMES(decode_hook_state_name, "attached", "missing", "left-out", "detached");
 	CHECK_NAMES(decode_name_space_name, "drop-reason", "reset-reason", "symbol");

@@ -64,6 +64,13 @@ static void settle(struct live *live)
 /* The command failed, and no connection of it: what else may have been the cause is not known. */
 static void say_not_looked_at(const struct live *live, bool tried, int status)
 {
+	__u64 veiled = join_counters(live->pipeline.join)->veiled;
+
+	if (veiled)
+		log_info(
+			"the command asked for names %llu time%s out of sight (of a socket of this host, "
+			"over TLS, HTTPS or another lo): what came of that is not known",
+			veiled, veiled == 1 ? "" : "s");
 	log_info("the command ended with status %d all the same; %s", status,
 		 tried ? "what was said on connections that worked (TLS, requests, answers) was "
 			 "not looked at" :

@@ -179,6 +179,9 @@ const char *decode_open_name(unsigned int how)
 		[OPEN_LOOKUP] = "lookup",
 		[OPEN_DATAGRAM] = "datagram",
 		[OPEN_UNANSWERED] = "unanswered",
+		[OPEN_NSCD] = "nscd",
+		[OPEN_RESOLVED] = "resolved",
+		[OPEN_AVAHI] = "avahi",
 	};
 	_Static_assert(ARRAY_SIZE(names) == OPEN_HOW_COUNT, "a name for every way");
 

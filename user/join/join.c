@@ -18,6 +18,7 @@
 #include "join/host/sight.h"
 #include "join/lookup/datagram.h"
 #include "join/lookup/lookup.h"
+#include "join/lookup/veil.h"
 #include "join/talk/handshakes.h"
 #include "join/talk/talk_table.h"
 #include "util/tcp.h"
@@ -174,6 +175,9 @@ static void handle_open(struct join *join, const struct event *event)
 	if (event->open.how == OPEN_LISTEN)
 		listener_open(join, event);
 	if (!judges(join))
+		return;
+	veil_open(join, event);
+	if (veil_is_socket(event->open.how))
 		return;
 	lookup_open(join, event);
 	if (event->open.how == OPEN_UNANSWERED)

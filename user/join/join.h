@@ -386,7 +386,14 @@ bool attempt_outcome(const struct join *join, const struct attempt *attempt,
 const char *attempt_remote_name(const struct join *join, const struct attempt *attempt,
 				const struct opening *opening);
 
-/* The same for any connection of @owner (NULL unknown) in @netns (0: a capture) that began then. */
+/*
+ * Its caller asked for names where no packet shows it (nscd, TLS), and no name of where it goes is
+ * known. @opening: as above.
+ */
+bool attempt_is_veiled(const struct join *join, const struct attempt *attempt,
+		       const struct opening *opening);
+
+/* attempt_remote_name() for any connection of @owner (NULL unknown) in @netns (0: a capture) that began then. */
 const char *join_looked_up(const struct join *join, const struct event_owner *owner, __u32 netns,
 			   const struct event_tuple *tuple, __u64 begun_ns);
 
@@ -569,6 +576,7 @@ struct join_counters {
 	__u64 lost; /* by the kernel side */
 	__u64 lost_by_kind[EVENT_KIND_COUNT];
 	__u64 suppressed;
+	__u64 veiled; /* times that a process asked for names where no packet shows it */
 	__u64 openings;
 	__u64 attempts;
 	__u64 failures;

@@ -255,6 +255,8 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 		if (guess.opening)
 			verdict->opening = guess.opening;
 		weigh(verdict, &guess);
+		if (attempt_is_veiled(join, attempt, verdict->opening))
+			verdict->blind |= BLIND_LOOKUP_NOT_ON_WIRE; /* of its name alone */
 		return;
 	}
 	if (!attempt->pending_rule || (attempt->state == ATTEMPT_OPEN && !attempt->unknown))

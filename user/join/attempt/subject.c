@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* subject.c - what the rows of subjects share */
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "join/attempt/attempt.h"
 #include "join/lookup/lookup.h"
 #include "join/lookup/names.h"
+#include "join/lookup/veil.h"
 
 void subject_key_add(struct subject_key *key, const void *bytes, size_t size)
 {
@@ -56,6 +58,19 @@ const char *attempt_remote_name(const struct join *join, const struct attempt *a
 	subject_tuple(attempt, &tuple);
 	return looked_up(join, owner, attempt->netns, tuple.local, tuple.remote,
 			 attempt->started_ns);
+}
+
+bool attempt_is_veiled(const struct join *join, const struct attempt *attempt,
+		       const struct opening *opening)
+{
+	struct event_tuple tuple;
+
+	subject_tuple(attempt, &tuple);
+	return attempt->owner_known && tuple.protocol == IPPROTO_TCP &&
+	       !strcmp(attempt->subject->role, "client") &&
+	       veil_of_owner(join, attempt->owner,
+			     opening ? opening->started_ns : attempt->started_ns) &&
+	       !attempt_remote_name(join, attempt, opening);
 }
 
 bool attempt_outcome(const struct join *join, const struct attempt *attempt,

@@ -5,6 +5,7 @@
 
 #include "join/attempt/attempt.h"
 #include "join/conn/opening.h"
+#include "join/lookup/veil.h"
 #include "join/talk/handshakes.h"
 #include "util/time.h"
 
@@ -129,13 +130,30 @@ static void answered(struct join *join, const struct live_handshake *handshake, 
 		attempt_go_on(join, slot, now_ns, false);
 }
 
+/* Whose client it is; NULL: it is not known. */
+static const struct event_owner *client_owner(const struct join *join,
+					      const struct live_handshake *handshake)
+{
+	const struct conn *conn = conns_by_cookie(join->conns, handshake->cookie[0]);
+	const struct attempt_slot *slot = conn && conn->opening ? conn->opening->attempt : NULL;
+
+	if (slot)
+		return slot->attempt.owner_known ? slot->attempt.owner : NULL;
+	return conn ? conns_owner(join->conns, conn) : NULL;
+}
+
 void attempt_handshake(struct join *join, const struct event *event)
 {
+	const struct tls_hello *hello;
 	bool alerted;
 	struct live_handshake *handshake = handshakes_packet(join, event, &alerted);
 
 	if (!handshake)
 		return;
+	hello = &handshake->handshake.hello[0];
+	if (hello->name[0] && !handshake->handshake.client)
+		veil_hello(join, client_owner(join, handshake), hello->name, sizeof(hello->name),
+			   event->head.ts_ns);
 	if (alerted)
 		refused(join, handshake, event->head.ts_ns);
 	else if (handshake->handshake.answer_ns == event->head.ts_ns)

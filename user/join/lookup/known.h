@@ -92,8 +92,10 @@ struct lookup {
 	__u32 drop_reason; /* NAME_DROP_REASON */
 	__u64 drop_location;
 	bool blind_wire; /* nothing that goes to the client is captured */
+	bool blind_late; /* .. because the hooks were attached after it began */
 	bool blind_tcp; /* the capture holds no TCP at all */
 	bool blind_lost;
+	bool blind_upstream; /* somebody where its server is asks others over TLS */
 	__u32 queries;
 	__u32 repeats; /* of them: of a type that was asked for already */
 	__u32 expansions; /* names of the same search list that do not exist either */

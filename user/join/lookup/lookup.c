@@ -10,6 +10,7 @@
 #include "join/host/loss.h"
 #include "join/host/sight.h"
 #include "join/lookup/names.h"
+#include "join/lookup/veil.h"
 #include "util/address.h"
 #include "util/time.h"
 
@@ -110,8 +111,11 @@ void lookup_see_blind(struct join *join, struct lookup_slot *slot)
 	}
 	lookup->blind_wire =
 		!place || !place->covered || place->covered_since_ns > lookup->started_ns;
+	lookup->blind_late = lookup->blind_wire && place && place->covered;
 	lookup->blind_tcp = lookup->blind_wire;
 	lookup->blind_lost = loss_since(join, lookup->started_ns);
+	lookup->blind_upstream = !lookup->upstream.how && slot->reach.how == REACH_NETNS &&
+				 veil_of_netns(join, slot->reach.netns, join->now_ns);
 }
 
 void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)

@@ -122,6 +122,7 @@ struct lookups {
 	struct hash by_name; /* by asker, client and name */
 	struct hash by_wish; /* by name alone: of those whose asker is known */
 	struct lookup_askers *askers;
+	struct veils *veils;
 	struct names *names; /* what was answered, for whoever connects to it */
 	struct lookup_queue early; /* that wait for long enough to be told so */
 	struct lookup_queue waiting;

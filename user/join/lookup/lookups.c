@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "join/lookup/names.h"
+#include "join/lookup/veil.h"
 #include "util/address.h"
 #include "util/array.h"
 
@@ -35,7 +36,7 @@ int lookups_new(struct lookups **out)
 	lookups->slots = calloc(LOOKUPS_MAX, sizeof(*lookups->slots));
 	if (!lookups->slots || hash_new(&lookups->by_name, LOOKUPS_MAX) ||
 	    hash_new(&lookups->by_wish, LOOKUPS_MAX) || lookup_askers_new(&lookups->askers) ||
-	    names_new(&lookups->names)) {
+	    veils_new(&lookups->veils) || names_new(&lookups->names)) {
 		lookups_free(lookups);
 		return -ENOMEM;
 	}
@@ -51,6 +52,7 @@ void lookups_free(struct lookups *lookups)
 	hash_free(&lookups->by_name);
 	hash_free(&lookups->by_wish);
 	lookup_askers_free(lookups->askers);
+	veils_free(lookups->veils);
 	names_free(lookups->names);
 	free(lookups);
 }

@@ -86,6 +86,22 @@ static void guess_of(const struct view *view, struct guess *guess)
 		guess->severity = SEVERITY_INFO;
 	if (lookup->blind_lost)
 		guess->blind |= BLIND_LOST_RECORDS;
+	if (lookup->blind_late)
+		guess->blind |= BLIND_STARTED_LATE;
+}
+
+/* What its server asks others for, and hears, may be out of sight. */
+static void note_veil(const struct lookup *lookup, struct guess *guess)
+{
+	if (lookup->blind_upstream)
+		guess->blind |= BLIND_LOOKUP_NOT_ON_WIRE;
+}
+
+static void add_veil(struct text *text, const struct lookup *lookup)
+{
+	if (lookup->blind_upstream)
+		text_add(text, "; beside it other servers are asked over TLS (port 853): what they "
+			       "say is not seen");
 }
 
 /* ---- dns-no-answer ---- */
@@ -102,6 +118,7 @@ static bool match_no_answer(const struct view *view, struct guess *guess)
 	guess->confidence = CONFIDENCE_LIKELY;
 	if (lookup->blind_wire)
 		guess->blind |= BLIND_PACKETS_OUT_OF_SIGHT;
+	note_veil(lookup, guess);
 	return true;
 }
 
@@ -130,6 +147,7 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 		address_print(&why, lookup->server);
 		text_add(&why, " is off, serves no DNS or waits in vain for another server");
 	}
+	add_veil(&why, lookup);
 	words_place_of_server(view, &why);
 	check_server(view, finding, "whether that server answers at all");
 	check_resolvers(view, finding, "whether that server is the one meant");
@@ -147,7 +165,7 @@ const struct rule rule_dns_no_answer = {
 	.means = "queries for a name got no answer",
 	.evidence =
 		"no answer to any query of that client for that name, of whatever server, until 10 s after the last one or the end of the capture",
-	.gate = "queries of the last join.unanswered of a capture are none; other types than A and AAAA are info; a lookup over TLS, HTTPS or a socket of this host (nscd, varlink) is not seen, nor is, of a capture, one over TCP",
+	.gate = "queries of the last join.unanswered of a capture are none; other types than A and AAAA are info; a lookup over TLS, HTTPS or a socket of this host (nscd, varlink) is not seen, but named in blind where it is known of, nor is, of a capture, one over TCP",
 	.general_check = "dig @SERVER NAME from the client; a capture at the server",
 	.kernels = KERNELS,
 };
@@ -248,6 +266,7 @@ static bool match_servfail(const struct view *view, struct guess *guess)
 		return false;
 	guess_of(view, guess);
 	guess->confidence = CONFIDENCE_LIKELY; /* what ails the server, it does not say */
+	note_veil(lookup, guess);
 	return true;
 }
 
@@ -281,6 +300,7 @@ static void tell_servfail(const struct view *view, struct finding *finding)
 		text_add(&why, "the server does not understand or support the query");
 		break;
 	}
+	add_veil(&why, lookup);
 	check_server(view, finding, "whether that server resolves anything");
 	check_resolvers(view, finding, "whether that server is the one meant");
 }
@@ -421,6 +441,7 @@ static bool match_slow(const struct view *view, struct guess *guess)
 		return false;
 	guess_of(view, guess);
 	guess->confidence = CONFIDENCE_LIKELY;
+	note_veil(lookup, guess);
 	return true;
 }
 
@@ -457,6 +478,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 			text_add(&why, ": ");
 		words_upstream(&why, lookup, finding);
 	}
+	add_veil(&why, lookup);
 	words_place_of_server(view, &why);
 	check_server(view, finding, "how long that server takes");
 	check_resolvers(view, finding, "which server is asked first; timeout and attempts");
