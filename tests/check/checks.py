@@ -25,18 +25,18 @@ FORBIDDEN = {
     "collect": (r"#include [<\"](decode|join|rules|sinks)/", "what is inside a record"),
     "decode": (
         r"#include <(time|sys/time|fcntl|unistd|stdio|bpf/\w+)\.h>"
-        r"|#include \"util/(own|log)\.h\""
+        r"|#include \"util/(clock|log|own)\.h\""
         r"|\b(clock_gettime|gettimeofday|time|socket|open|openat|fopen)\(",
         "no time, sockets, files, libbpf",
     ),
     "join": (
-        r"#include <(time|sys/time|fcntl|stdio|bpf/\w+)\.h>|/proc\b(?![^\n]*\*/)"
+        r"#include <(time|sys/time|fcntl|stdio|bpf/\w+)\.h>|#include \"util/clock\.h\"|/proc\b(?![^\n]*\*/)"
         r"|\b(clock_gettime|gettimeofday|time|fopen|openat)\(",
         "no rules, sinks, /proc, no clock",
     ),
     "rules": (
         r"#include <(time|sys/time|sys/socket|fcntl|unistd|stdio|stdlib|bpf/\w+)\.h>"
-        r"|#include \"util/(own|log)\.h\""
+        r"|#include \"util/(clock|log|own)\.h\""
         r"|\b(clock_gettime|gettimeofday|time|malloc|calloc|realloc|free|printf|fprintf|fopen)\(",
         "no clock, malloc, stdio",
     ),

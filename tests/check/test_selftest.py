@@ -49,6 +49,7 @@ BAD = (
     (checks.check_must_never_know, {"user/decode/a.c": "#include <time.h>\n"}, "time.h"),
     (checks.check_must_never_know, {"user/join/a.c": '\tf = "/proc/1";\n'}, "/proc"),
     (checks.check_must_never_know, {"user/join/a.c": "\tclock_gettime(1, &t);\n"}, "clock_gettime"),
+    (checks.check_must_never_know, {"user/join/a.c": '#include "util/clock.h"\n'}, "clock.h"),
     (checks.check_must_never_know, {"user/sinks/a.c": '#include "collect/collect.h"\n'}, "collect/"),
     (checks.check_must_never_know, {"user/sinks/a.c": "\tif (attempt->kind == ATTEMPT_BIND)\n"}, "ATTEMPT_BIND"),
     (checks.check_must_never_know, {"bpf/a.bpf.c": '\tbpf_printk("x");\n'}, "bpf_printk"),

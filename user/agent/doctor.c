@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/agent.h"
 #include "agent/config.h"
@@ -13,19 +12,11 @@
 #include "fence/fence.h"
 #include "sinks/json_write.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/log.h"
-#include "util/time.h"
 
 #define CHECKS_MAX 32
 #define RING_BYTES (64u << 10) /* enough to load with; nothing is attached */
-
-static __u64 realtime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
 
 static void print_json(const struct json *json)
 {
@@ -209,7 +200,7 @@ static void print_path(const char *path)
 
 static void print_mute(const struct mute *mute)
 {
-	bool over = mute->until_ns && mute->until_ns <= realtime_ns();
+	bool over = mute->until_ns && mute->until_ns <= clock_read_ns(CLOCK_REALTIME);
 	int room = 24 - (int)strlen(mute->pattern);
 
 	fputs("  mute ", stdout);

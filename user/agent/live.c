@@ -9,34 +9,22 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 
 #include "agent/config.h"
 #include "agent/live.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/own.h"
-#include "util/time.h"
 
 #define TICKS_PER_LOST 10 /* how often the kernel side's counts are read */
 #define TICKS_PER_CLOCK 500 /* records.md: every 10 s, and on steps */
 #define TICKS_PER_STEP 25
 #define CLOCK_STEP_NS 50000000ll
 
-__u64 live_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
-}
-
 __s64 live_clock_offset_ns(void)
 {
-	struct timespec real;
-
-	clock_gettime(CLOCK_REALTIME, &real);
-	return (__s64)real.tv_sec * (__s64)NS_PER_S + real.tv_nsec - (__s64)live_now_ns();
+	return (__s64)(clock_read_ns(CLOCK_REALTIME) - clock_read_ns(CLOCK_MONOTONIC));
 }
 
 /* ---- the loop ---- */
@@ -71,8 +59,8 @@ static int tick(struct live *live)
 {
 	int err;
 
-	notify_alive(&live->notify, live_now_ns());
-	metrics_file_poll(&live->metrics, &live->pipeline, live_now_ns());
+	notify_alive(&live->notify, clock_read_ns(CLOCK_MONOTONIC));
+	metrics_file_poll(&live->metrics, &live->pipeline, clock_read_ns(CLOCK_MONOTONIC));
 	write_poll(&live->output.write); /* secrets before the packets that they open */
 	err = ring_drain(live->ring);
 	if (err < 0)
@@ -164,7 +152,7 @@ bool live_has_terminal(void)
  */
 static void reopen(struct live *live)
 {
-	notify_reloading(&live->notify, live_now_ns());
+	notify_reloading(&live->notify, clock_read_ns(CLOCK_MONOTONIC));
 	config_reload(live->options);
 	output_reopen(&live->output);
 	if (live->writer && !live->pipeline.record_error)
@@ -175,7 +163,7 @@ static void reopen(struct live *live)
 int live_run(struct live *live)
 {
 	__u64 duration_ns = live->options->duration_ns;
-	__u64 until_ns = duration_ns ? live_now_ns() + duration_ns : 0;
+	__u64 until_ns = duration_ns ? clock_read_ns(CLOCK_MONOTONIC) + duration_ns : 0;
 	struct live_signal signal;
 	int err;
 
@@ -187,16 +175,16 @@ int live_run(struct live *live)
 			break;
 		if (signal.number == SIGHUP)
 			reopen(live);
-	} while (!err && (!until_ns || live_now_ns() < until_ns));
+	} while (!err && (!until_ns || clock_read_ns(CLOCK_MONOTONIC) < until_ns));
 	return err;
 }
 
 void live_settle(struct live *live, __u64 most_ns)
 {
-	__u64 until_ns = live_now_ns() + most_ns;
+	__u64 until_ns = clock_read_ns(CLOCK_MONOTONIC) + most_ns;
 	struct live_signal signal = { 0 };
 
-	while (live_now_ns() < until_ns && !live_step(live, &signal))
+	while (clock_read_ns(CLOCK_MONOTONIC) < until_ns && !live_step(live, &signal))
 		if (signal.number && signal.number != SIGCHLD)
 			break;
 }

@@ -111,5 +111,4 @@ void live_look_begin(struct live *live, bool can); /* from now on at intervals *
 int live_look(struct live *live);
 
 bool live_has_terminal(void); /* one that controls this process */
-__u64 live_now_ns(void);
 __s64 live_clock_offset_ns(void); /* realtime less monotonic */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/live.h"
+#include "util/clock.h"
 #include "util/own.h"
 #include "util/time.h"
 
@@ -39,12 +40,12 @@ static __u64 period_ns(const struct live *live)
 
 void live_look_begin(struct live *live, bool can)
 {
-	live->look_ns = can ? live_now_ns() + period_ns(live) : 0;
+	live->look_ns = can ? clock_read_ns(CLOCK_MONOTONIC) + period_ns(live) : 0;
 }
 
 int live_look(struct live *live)
 {
-	__u64 begun_ns = live_now_ns(), wait_ns = period_ns(live), took_ns;
+	__u64 begun_ns = clock_read_ns(CLOCK_MONOTONIC), wait_ns = period_ns(live), took_ns;
 	_cleanup_close_ int fd = -1;
 	int err;
 
@@ -58,7 +59,7 @@ int live_look(struct live *live)
 	err = snapshot_read(fd, &live->sink);
 	if (!err)
 		ring_looked(live->ring);
-	took_ns = live_now_ns() - begun_ns;
+	took_ns = clock_read_ns(CLOCK_MONOTONIC) - begun_ns;
 	live->look_ns = begun_ns + (took_ns * SHARE > wait_ns ? took_ns * SHARE : wait_ns);
 	return err == -ECANCELED ? err : 0;
 }

@@ -19,11 +19,11 @@
 #include "agent/live.h"
 #include "agent/process.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/descriptors.h"
 #include "util/drop.h"
 #include "util/log.h"
 #include "util/own.h"
-#include "util/time.h"
 #include "util/text.h"
 
 #define TICK_NS 20000000ull
@@ -184,7 +184,7 @@ static void tell_datagram_owners(struct live *live)
 {
 	enum { APART_FACTOR = 50 };
 	const __u64 apart_least_ns = NS_PER_S / 5;
-	__u64 now_ns = live_now_ns(), took_ns;
+	__u64 now_ns = clock_read_ns(CLOCK_MONOTONIC), took_ns;
 	_cleanup_close_ int fd = -1;
 
 	if (now_ns < live->datagrams_next_ns || !join_wants_datagram_owners(live->pipeline.join))
@@ -192,7 +192,7 @@ static void tell_datagram_owners(struct live *live)
 	fd = attach_iterate(live->attach, ITERATOR_DATAGRAMS);
 	if (fd >= 0)
 		snapshot_read(fd, &live->sink);
-	took_ns = live_now_ns() - now_ns;
+	took_ns = clock_read_ns(CLOCK_MONOTONIC) - now_ns;
 	live->datagrams_next_ns =
 		now_ns +
 		(took_ns * APART_FACTOR > apart_least_ns ? took_ns * APART_FACTOR : apart_least_ns);

@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/metrics_file.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/log.h"
 #include "util/own.h"
@@ -42,7 +42,6 @@ static int check(const struct metrics_file *file, bool force)
 int metrics_file_open(struct metrics_file *file, const struct options *options)
 {
 	struct sink_options sink = { .ops = &sink_metrics_ops };
-	struct timespec now;
 	int err;
 
 	*file = (struct metrics_file){ .folder = -1, .path = options->metrics };
@@ -52,8 +51,7 @@ int metrics_file_open(struct metrics_file *file, const struct options *options)
 	err = err < 0 ? err : check(file, options->force);
 	if (err)
 		return err;
-	clock_gettime(CLOCK_REALTIME, &now);
-	file->start_ns = (__u64)now.tv_sec * NS_PER_S + (__u64)now.tv_nsec;
+	file->start_ns = clock_read_ns(CLOCK_REALTIME);
 	sink.state = file->metrics = metrics_new();
 	err = file->metrics ? sink_open(&file->sink, &sink) : -ENOMEM;
 	return err ? log_error_r(err, "%s", file->path) : 0;

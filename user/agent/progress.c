@@ -2,41 +2,33 @@
 /* progress.c - one line on a terminal that says what goes on, gone when it is done */
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/progress.h"
+#include "util/clock.h"
 #include "util/text.h"
 #include "util/time.h"
 
 #define QUIET_NS (1000 * NS_PER_MS) /* what is over by then needs none */
 #define EVERY_NS (200 * NS_PER_MS)
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000 * NS_PER_MS + (__u64)now.tv_nsec;
-}
-
 void progress_begin(struct progress *progress, const struct options *options)
 {
 	*progress = (struct progress){
 		.on = isatty(STDERR_FILENO) && !options->quiet && !options->verbose,
-		.begun_ns = now_ns(),
+		.begun_ns = clock_read_ns(CLOCK_MONOTONIC),
 	};
 	progress->next_ns = progress->begun_ns + QUIET_NS;
 }
 
 bool progress_due(struct progress *progress)
 {
-	return progress->on && now_ns() >= progress->next_ns;
+	return progress->on && clock_read_ns(CLOCK_MONOTONIC) >= progress->next_ns;
 }
 
 void progress_show(struct progress *progress, __u64 packets, __u64 left, __u64 total)
 {
-	__u64 ms = (now_ns() - progress->begun_ns) / NS_PER_MS + 1;
+	__u64 ms = (clock_read_ns(CLOCK_MONOTONIC) - progress->begun_ns) / NS_PER_MS + 1;
 	char line[120];
 	struct text text = text_of(line);
 
@@ -53,7 +45,7 @@ void progress_say(struct progress *progress, const char *line)
 	fprintf(stderr, "\r\033[K%s", line);
 	fflush(stderr);
 	progress->shown = true;
-	progress->next_ns = now_ns() + EVERY_NS;
+	progress->next_ns = clock_read_ns(CLOCK_MONOTONIC) + EVERY_NS;
 }
 
 void progress_clear(struct progress *progress)

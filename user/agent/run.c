@@ -10,6 +10,7 @@
 #include "agent/behind.h"
 #include "agent/child.h"
 #include "agent/live.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/time.h"
 
@@ -48,13 +49,13 @@ static int follow_child(struct live *live, struct child *child)
  */
 static void settle(struct live *live)
 {
-	__u64 begun_ns = live_now_ns();
+	__u64 begun_ns = clock_read_ns(CLOCK_MONOTONIC);
 	const struct pipeline *pipeline = &live->pipeline;
 	__u64 gone_ns;
 
 	do {
 		live_settle(live, SETTLE_LEAST_NS);
-		gone_ns = live_now_ns() - begun_ns;
+		gone_ns = clock_read_ns(CLOCK_MONOTONIC) - begun_ns;
 		/* what settles else, on this host, is nobody's here */
 	} while (pipeline->opened &&
 		 ((join_settling(pipeline->join) && gone_ns < SETTLE_MOST_NS) ||

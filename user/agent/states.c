@@ -12,6 +12,7 @@
 #include "agent/live.h"
 #include "rules/states/states.h"
 #include "sinks/states/states.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/own.h"
 #include "util/time.h"
@@ -115,17 +116,17 @@ static bool is_end(const struct live *live, const struct live_signal *signal)
 /* Until a signal ends it. */
 static int look_again(struct look *look)
 {
-	__u64 next_ns = live_now_ns() + EVERY_NS;
+	__u64 next_ns = clock_read_ns(CLOCK_MONOTONIC) + EVERY_NS;
 	struct live_signal signal;
 	int err;
 
 	do {
 		err = live_step(look->live, &signal);
-		if (err || is_end(look->live, &signal) || live_now_ns() < next_ns)
+		if (err || is_end(look->live, &signal) || clock_read_ns(CLOCK_MONOTONIC) < next_ns)
 			continue;
 		err = look_once(look);
 		err = err ? err : tell(look, true);
-		next_ns = live_now_ns() + EVERY_NS;
+		next_ns = clock_read_ns(CLOCK_MONOTONIC) + EVERY_NS;
 	} while (!err && !is_end(look->live, &signal));
 	return err;
 }

@@ -3,12 +3,9 @@
 #pragma once
 
 #include <fcntl.h>
-#include <time.h>
 
 #include "collect/collect.h"
-#include "util/time.h"
-
-__u64 clock_read_ns(clockid_t clock);
+#include "util/clock.h"
 
 struct tell_where {
 	__u32 netns;

@@ -127,3 +127,30 @@ void words_check_hello(const struct view *view, struct finding *finding, const c
 	text_add(&check.run, " </dev/null");
 	words_check_end(&check, "%s", why);
 }
+
+void words_client_rejects(struct text *why, const struct view *view, struct finding *finding)
+{
+	text_add(why, "the client does not accept the server's certificate: an authority it does "
+		      "not trust, another name, expired, or an incomplete chain; its own log says "
+		      "which. Or it was canceled at that moment");
+	words_check_certificate(
+		view, finding,
+		"who signed the server's certificate, for whom, until when; -servername "
+		"asks for the name quoted above");
+}
+
+void words_server_rejects(struct text *why, const struct view *view, struct finding *finding,
+			  const char *none)
+{
+	if (none)
+		text_add(why,
+			 "the server wants a certificate of the client, which has none to give: %s",
+			 none);
+	else
+		text_add(why, "the server does not accept the client's certificate, or misses one: "
+			      "its own log says which");
+	words_check_hello(
+		view, finding,
+		"whether the server asks for a certificate (\"Acceptable client certificate "
+		"CA names\")");
+}

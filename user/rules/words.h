@@ -150,6 +150,14 @@ void words_check_server_port(const struct view *view, struct finding *finding, c
 void words_check_hello(const struct view *view, struct finding *finding, const char *why);
 
 /*
+ * The client, or the server, does not accept the other's certificate, as far as that can be known. @none:
+ * how it shows that the client has none, NULL where it does not.
+ */
+void words_client_rejects(struct text *why, const struct view *view, struct finding *finding);
+void words_server_rejects(struct text *why, const struct view *view, struct finding *finding,
+			  const char *none);
+
+/*
  * What became of the query that the server asked made of its own, where that one forwards on this
  * host: "dnsmasq[812] asked 10.0.0.1 for it and got no answer". False: none was seen.
  */

@@ -6,20 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "collect/collect.h"
 #include "collect/tell.h"
+#include "util/clock.h"
 #include "util/own.h"
-#include "util/time.h"
-
-__u64 clock_read_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (__u64)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 void collect_header(struct event_header *header, enum event_kind kind, size_t body_size)
 {

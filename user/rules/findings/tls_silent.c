@@ -186,13 +186,7 @@ static void tell_client_rejects(const struct view *view, struct finding *finding
 		add_client_alert(what, view, handshake);
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
 	words_hello_name(what, &handshake->hello[handshake->client]);
-	text_add(why, "the client does not accept the server's certificate: an authority it does "
-		      "not trust, another name, expired, or an incomplete chain; its own log says "
-		      "which. Or it was canceled at that moment");
-	words_check_certificate(
-		view, finding,
-		"who signed the server's certificate, for whom, until when; -servername "
-		"asks for the name quoted above");
+	words_client_rejects(why, view, finding);
 }
 
 /* The statement that there is no certificate has 8 bytes (RFC 8446 4.4.2), as a record 25. */
@@ -224,17 +218,11 @@ static void tell_server_rejects(const struct view *view, struct finding *finding
 	}
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
 	words_hello_name(what, &handshake->hello[handshake->client]);
-	if (sent_none(handshake))
-		text_add(why, "the server wants a certificate of the client, which has none to "
-			      "give: in front of its Finished stands a record as long as an "
-			      "empty one");
-	else
-		text_add(why, "the server does not accept the client's certificate, or misses one: "
-			      "its own log says which");
-	words_check_hello(
-		view, finding,
-		"whether the server asks for a certificate (\"Acceptable client certificate "
-		"CA names\")");
+	words_server_rejects(
+		why, view, finding,
+		sent_none(handshake) ?
+			"in front of its Finished stands a record as long as an empty one" :
+			NULL);
 }
 
 static void tell_rejected(const struct view *view, struct finding *finding)

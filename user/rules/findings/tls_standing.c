@@ -335,13 +335,7 @@ static void tell_client_rejects(const struct view *view, struct finding *finding
 		text_add(what, ", but %llu bytes, as short as an alert", rest);
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
 	words_hello_name(what, &handshake->hello[client]);
-	text_add(why, "the client does not accept the server's certificate: an authority it does "
-		      "not trust, another name, expired, or an incomplete chain; its own log says "
-		      "which. Or it was canceled at that moment");
-	words_check_certificate(
-		view, finding,
-		"who signed the server's certificate, for whom, until when; -servername "
-		"asks for the name quoted above");
+	words_client_rejects(why, view, finding);
 }
 
 static void tell_server_rejects(const struct view *view, struct finding *finding, struct text *what,
@@ -358,17 +352,11 @@ static void tell_server_rejects(const struct view *view, struct finding *finding
 		text_add(what, "without a word");
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
 	words_hello_name(what, &handshake->hello[handshake->client]);
-	if (client_has_none(view))
-		text_add(why, "the server wants a certificate of the client, which has none to "
-			      "give: behind its ClientHello it sent as much as an empty one and a "
-			      "Finished");
-	else
-		text_add(why, "the server does not accept the client's certificate, or misses one: "
-			      "its own log says which");
-	words_check_hello(
-		view, finding,
-		"whether the server asks for a certificate (\"Acceptable client certificate "
-		"CA names\")");
+	words_server_rejects(
+		why, view, finding,
+		client_has_none(view) ?
+			"behind its ClientHello it sent as much as an empty one and a Finished" :
+			NULL);
 }
 
 void standing_tell_rejected(const struct view *view, struct finding *finding)
