@@ -62,6 +62,7 @@ struct join {
 	struct owners *owners;
 	struct whose *whose; /* NULL: nobody asks */
 	struct stream_look look; /* at the last record; join.c's, for join_look() */
+	const struct tls_side *tls_alert; /* likewise, for join_tls_alert() */
 	struct saids *saids;
 	struct handshakes *handshakes; /* of this host's connections */
 	struct talks *talks; /* NULL: what is said is not judged */

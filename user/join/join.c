@@ -419,7 +419,7 @@ static void handle_segment(struct join *join, const struct event *event)
 	if (!known) /* it may have made a conn, also one that is too short to be followed */
 		tell_leaving(join);
 	if (join->look.stream)
-		tell_talk(join, talk_packet(join, conn, event, &join->look));
+		tell_talk(join, talk_packet(join, conn, event, &join->look, &join->tls_alert));
 }
 
 /* An ICMP error is the matter of what it quotes. */
@@ -496,9 +496,8 @@ void join_event(struct join *join, const struct event *event)
 {
 	join->counters.records++;
 	join->look = (struct stream_look){ 0 };
+	join->tls_alert = NULL;
 	conns_settle(join->conns);
-	if (join->talks)
-		join->talks->tls_alert = NULL;
 	join->counters.by_kind[event->head.kind]++;
 	if (event->head.ts_ns > join->now_ns)
 		join->now_ns = event->head.ts_ns;
@@ -533,7 +532,7 @@ bool join_follows_segments(const struct join *join)
 
 const struct tls_side *join_tls_alert(const struct join *join)
 {
-	return join->talks ? join->talks->tls_alert : NULL;
+	return join->tls_alert;
 }
 
 const struct stream_look *join_look(const struct join *join)

@@ -235,8 +235,9 @@ void handshake_take(struct handshake *handshake, const struct event *event, __u3
 	note_alert(handshake, from, event->head.ts_ns);
 }
 
-void handshake_packet(struct join *join, struct talk *talk, const struct stream *stream,
-		      const struct event *event, __u8 from)
+const struct tls_side *handshake_packet(struct join *join, struct talk *talk,
+					const struct stream *stream, const struct event *event,
+					__u8 from)
 {
 	struct handshake *handshake = handshake_of(join, talk);
 	struct tls_side *side;
@@ -244,15 +245,14 @@ void handshake_packet(struct join *join, struct talk *talk, const struct stream 
 	__u8 alerts;
 
 	if (!handshake)
-		return;
+		return NULL;
 	side = &handshake->side[from];
 	alerts = side->alerts;
 	offset = payload_seq(&event->packet) - (stream->side[from].isn + 1);
 	handshake_take(handshake, event, offset - handshake->before[from], from);
-	if (side->alerts != alerts)
-		join->talks->tls_alert = side;
 	if (is_content(handshake)) {
 		handshake->used = false;
 		talk->handshake = 0;
 	}
+	return side->alerts != alerts ? side : NULL;
 }

@@ -453,12 +453,14 @@ static void take_stray(struct talk *talk, const struct stream *stream, const str
 	side->stray_bytes = event->packet.seq - stream->side[!from].acked;
 }
 
-static void take_payload(struct join *join, struct talk *talk, const struct stream *stream,
-			 const struct event *event, const struct stream_look *look)
+/* Returns the side whose alert of TLS ended in it, NULL none. */
+static const struct tls_side *take_payload(struct join *join, struct talk *talk,
+					   const struct stream *stream, const struct event *event,
+					   const struct stream_look *look)
 {
 	if (look->stray) {
 		take_stray(talk, stream, event, look->from);
-		return;
+		return NULL;
 	}
 	if (look->flags & SENT_AGAIN)
 		take_again(talk, stream, event, look->from);
@@ -466,8 +468,7 @@ static void take_payload(struct join *join, struct talk *talk, const struct stre
 		take_data(talk, stream, event, look->from);
 	if (!talk->tls && may_begin_tls(talk, stream, event, look->from))
 		handshake_begin(join, talk, stream, event, look->from);
-	if (talk->handshake)
-		handshake_packet(join, talk, stream, event, look->from);
+	return talk->handshake ? handshake_packet(join, talk, stream, event, look->from) : NULL;
 }
 
 const struct talk *talk_leave(struct join *join, const struct conn *conn)
@@ -476,7 +477,7 @@ const struct talk *talk_leave(struct join *join, const struct conn *conn)
 }
 
 const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event,
-			       const struct stream_look *look)
+			       const struct stream_look *look, const struct tls_side **alert)
 {
 	const struct packet *packet = &event->packet;
 	const struct stream *stream = look->stream;
@@ -496,7 +497,7 @@ const struct talk *talk_packet(struct join *join, struct conn *conn, const struc
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(talk, stream, event, look->from);
 	if (packet->payload_bytes)
-		take_payload(join, talk, stream, event, look);
+		*alert = take_payload(join, talk, stream, event, look);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) && !look->stray)
 		take_marks(talk, stream, event, look->from);
 	return is_over(talk, stream, packet) ? end(join, talk, stream) : NULL;

@@ -14,7 +14,6 @@ struct talks {
 	struct handshake *handshakes; /* of those that speak TLS */
 	size_t handshakes_next;
 	__u32 finished; /* at the end of the capture: so many slots were looked at */
-	const struct tls_side *tls_alert; /* ended by the last record, NULL none */
 };
 
 int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
@@ -23,9 +22,12 @@ void talks_free(struct talks *talks);
 /* talk.c: each returns what was said on the connection that is over with it and to be judged, NULL none. */
 /* @conn: it had to leave the table for the last frame, or lost its ports to it. */
 const struct talk *talk_leave(struct join *join, const struct conn *conn);
-/* A packet on @conn, and what it was there. */
+/*
+ * A packet on @conn, and what it was there. @alert: is NULL; set to the side whose alert of TLS ended in the
+ * packet, valid until the next record.
+ */
 const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event,
-			       const struct stream_look *look);
+			       const struct stream_look *look, const struct tls_side **alert);
 /* The capture is over: the next one that was still open. */
 const struct talk *talk_finish_next(struct join *join);
 
@@ -38,9 +40,10 @@ bool handshake_turns(const struct event *event);
  */
 void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
 		     const struct event *event, __u8 from);
-/* A packet with payload, of a connection that has one. */
-void handshake_packet(struct join *join, struct talk *talk, const struct stream *stream,
-		      const struct event *event, __u8 from);
+/* A packet with payload, of a connection that has one. Returns the side whose alert ended in it, NULL none. */
+const struct tls_side *handshake_packet(struct join *join, struct talk *talk,
+					const struct stream *stream, const struct event *event,
+					__u8 from);
 /* That of a connection which did not come to its end; NULL: it did, or there was none. */
 struct handshake *handshake_of(const struct join *join, const struct talk *talk);
 /* Its connection was judged: its place is another's from the next record on. */
