@@ -8,27 +8,26 @@
 #include "agent/options.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define MS 1000000ull
-#define SEC (1000 * MS)
-#define MOST (86400 * SEC) /* sums of times stay far from overflow */
+#define MOST (86400 * NS_PER_S) /* sums of times stay far from overflow */
 
 static const struct limit_row rows[] = {
-	{ "join.settle", "ms", offsetof(struct join_limits, settle_ns), MS,
+	{ "join.settle", "ms", offsetof(struct join_limits, settle_ns), NS_PER_MS,
 	  "a final verdict waits so long for late evidence" },
-	{ "join.settle-bind", "ms", offsetof(struct join_limits, settle_bind_ns), MS,
+	{ "join.settle-bind", "ms", offsetof(struct join_limits, settle_bind_ns), NS_PER_MS,
 	  "that of a bind(): whether the process then binds another port" },
-	{ "join.fallback", "ms", offsetof(struct join_limits, fallback_ns), MS,
+	{ "join.fallback", "ms", offsetof(struct join_limits, fallback_ns), NS_PER_MS,
 	  "a try so soon after a failure belongs to the same attempt" },
-	{ "join.stagger", "ms", offsetof(struct join_limits, stagger_ns), MS,
+	{ "join.stagger", "ms", offsetof(struct join_limits, stagger_ns), NS_PER_MS,
 	  "overlapping tries begun closer than this are attempts of their own" },
-	{ "join.proven", "ms", offsetof(struct join_limits, proven_ns), MS,
+	{ "join.proven", "ms", offsetof(struct join_limits, proven_ns), NS_PER_MS,
 	  "a connection that lived so long worked" },
-	{ "join.episode", "ms", offsetof(struct join_limits, episode_ns), MS,
+	{ "join.episode", "ms", offsetof(struct join_limits, episode_ns), NS_PER_MS,
 	  "a listener's overflow is told after so long" },
-	{ "join.unanswered", "ms", offsetof(struct join_limits, unanswered_ns), MS,
+	{ "join.unanswered", "ms", offsetof(struct join_limits, unanswered_ns), NS_PER_MS,
 	  "a SYN of a capture is unanswered when nothing came for so long" },
-	{ "join.expire", "s", offsetof(struct join_limits, expire_ns), SEC,
+	{ "join.expire", "s", offsetof(struct join_limits, expire_ns), NS_PER_S,
 	  "a try whose end was never seen is let go after so long" },
 };
 

@@ -10,6 +10,7 @@
 
 #include "agent/options.h"
 #include "util/array.h"
+#include "util/time.h"
 
 int options_number(const char *text, __u64 *number, const char **end)
 {
@@ -116,9 +117,10 @@ static int stamp_parse(const char *text, __u64 *ns)
 	    same.tm_min != tm.tm_min || hours > 23 || minutes > 59)
 		return -EINVAL;
 	time -= (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-	if (time < 0 || time >= INT64_MAX / 1000000000) /* no capture has time before or after */
+	if (time < 0 ||
+	    (__u64)time >= INT64_MAX / NS_PER_S) /* no capture has time before or after */
 		return -EINVAL;
-	*ns = (__u64)time * 1000000000 + fraction;
+	*ns = (__u64)time * NS_PER_S + fraction;
 	return 0;
 }
 
@@ -139,9 +141,9 @@ int options_day(const char *text, __u64 *ns)
 		return -EINVAL;
 	tm.tm_mday++;
 	time = mktime(&tm);
-	if (time < 0 || time >= INT64_MAX / 1000000000)
+	if (time < 0 || (__u64)time >= INT64_MAX / NS_PER_S)
 		return -EINVAL;
-	*ns = (__u64)time * 1000000000;
+	*ns = (__u64)time * NS_PER_S;
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
 static bool wants_color(const struct options *options, bool hold)
 {
@@ -185,7 +186,7 @@ static void add_frames(struct text *text, const struct join_counters *counters,
 static void log_live_flows(const struct pipeline *pipeline, const struct flow_counters *flows)
 {
 	const struct join_counters *counters = join_counters(pipeline->join);
-	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
+	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / NS_PER_MS;
 	__u64 untold = flows_untold(pipeline->flows);
 	char buffer[400];
 	struct text text = text_of(buffer);
@@ -257,7 +258,7 @@ const char *output_say_state(const struct pipeline *pipeline, struct text *text)
 void output_log_summary(const struct pipeline *pipeline, bool early)
 {
 	const struct join_counters *counters = join_counters(pipeline->join);
-	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / 1000000;
+	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / NS_PER_MS;
 	bool capture = join_is_capture(pipeline->join);
 	char buffer[600];
 	struct text text = text_of(buffer);

@@ -40,8 +40,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	err = limits_read(&options->thresholds, &pipeline->thresholds, &limits);
 	if (err)
 		return err;
-	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * 1000000;
-	limits.kept_ns = pipeline->thresholds.value[THRESHOLD_CLOSED_HALF] * 1000000000;
+	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * NS_PER_MS;
+	limits.kept_ns = pipeline->thresholds.value[THRESHOLD_CLOSED_HALF] * NS_PER_S;
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.segments = true;

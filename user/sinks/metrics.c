@@ -5,6 +5,7 @@
 
 #include "sinks/metrics.h"
 #include "sinks/sink.h"
+#include "util/time.h"
 
 #define COUNTS_MAX 512 /* findings have one severity or two, and up to three confidences */
 
@@ -84,8 +85,8 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 	print_head(file, "build_info", "gauge", "The program that counts.");
 	fprintf(file, "sockwhy_build_info{version=\"%s\"} 1\n", more->version);
 	print_head(file, "start_time_seconds", "gauge", "When it began, since the epoch.");
-	fprintf(file, "sockwhy_start_time_seconds %llu.%03llu\n", more->start_ns / 1000000000,
-		more->start_ns / 1000000 % 1000);
+	fprintf(file, "sockwhy_start_time_seconds %llu.%03llu\n", more->start_ns / NS_PER_S,
+		more->start_ns / NS_PER_MS % 1000);
 	print_head(file, "findings_total", "counter", "Final verdicts, one an attempt.");
 	for (size_t i = 0; i < metrics->counts_count; i++)
 		fprintf(file,

@@ -43,7 +43,7 @@ static void add_realtime(struct text *text, __u64 real_ns, bool utc, const char 
 	strftime(date, sizeof(date), format, &tm);
 	text_add(text, "%s", date);
 	if (fraction)
-		text_add(text, ".%03llu", real_ns / 1000000 % 1000);
+		text_add(text, ".%03llu", real_ns / NS_PER_MS % 1000);
 	add_zone(text, &tm, utc);
 }
 
@@ -103,7 +103,7 @@ void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
 	if (real_ns)
 		say_realtime(text, real_ns, utc);
 	else
-		text_add(text, "+%llu.%03llu", ns / NS_PER_S, ns / 1000000 % 1000);
+		text_add(text, "+%llu.%03llu", ns / NS_PER_S, ns / NS_PER_MS % 1000);
 }
 
 bool say_rfc3339(struct text *text, __u64 real_ns)

@@ -138,7 +138,7 @@ static void print_head(struct sink *sink, const struct text *text)
 
 void text_add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
-	__u64 us = ns_between(started_ns, ts_ns) / 1000;
+	__u64 us = ns_between(started_ns, ts_ns) / NS_PER_US;
 
 	if (us < 10000000)
 		text_add(text, "+%llu.%03llu ms ", us / 1000, us % 1000);
@@ -154,7 +154,7 @@ static bool is_same_packet(const struct evidence *a, const struct evidence *b)
 	       a->direction == b->direction && a->tcp_flags == b->tcp_flags && a->seq == b->seq &&
 	       a->ack == b->ack && a->payload_bytes == b->payload_bytes &&
 	       (a->ifindex != b->ifindex || a->netns != b->netns) && b->ts_ns >= a->ts_ns &&
-	       b->ts_ns - a->ts_ns < 1000000;
+	       b->ts_ns - a->ts_ns < NS_PER_MS;
 }
 
 /* Returns how many of @evidence are told by this line. */

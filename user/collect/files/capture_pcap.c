@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "collect/files/capture.h"
+#include "util/time.h"
 
 #define FILE_HEADER 24
 #define RECORD_HEADER 16
@@ -13,7 +14,7 @@
 
 static __u64 time_of(const struct capture *capture, const __u8 *record)
 {
-	return capture_u32(capture, record) * 1000000000ull +
+	return capture_u32(capture, record) * NS_PER_S +
 	       capture_u32(capture, record + 4) * capture->interface->factor;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "collect/files/capture.h"
+#include "util/time.h"
 
 /* draft-ietf-opsawg-pcapng */
 enum {
@@ -146,16 +147,16 @@ static int take_interface(struct capture *capture, const __u8 *body, size_t size
 		     interface);
 	if (!interface->units)
 		return damaged(capture, "an interface has time stamps of an impossible resolution");
-	interface->factor = 1000000000ull % interface->units ? 0 : 1000000000ull / interface->units;
+	interface->factor = NS_PER_S % interface->units ? 0 : NS_PER_S / interface->units;
 	return 0;
 }
 
 /* Saturates: what lies before 1970 or after 2262 is damage that is no reason to stop. */
 static __u64 time_of(const struct capture_interface *interface, __u64 stamp)
 {
-	__int128 ns = (__int128)(stamp / interface->units) * 1000000000 +
-		      (__int128)(stamp % interface->units) * 1000000000 / interface->units +
-		      (__int128)interface->offset * 1000000000;
+	__int128 ns = (__int128)(stamp / interface->units) * NS_PER_S +
+		      (__int128)(stamp % interface->units) * NS_PER_S / interface->units +
+		      (__int128)interface->offset * NS_PER_S;
 
 	if (ns < 0)
 		return 0;
@@ -169,7 +170,7 @@ static __u64 read_time(const struct capture *capture, const struct capture_inter
 	__u64 stamp = (__u64)capture_u32(capture, at) << 32 | capture_u32(capture, at + 4);
 
 	/* nearly every file: no division; a stamp this small cannot overflow */
-	if (interface->factor && !interface->offset && stamp < INT64_MAX / 1000000000)
+	if (interface->factor && !interface->offset && stamp < INT64_MAX / NS_PER_S)
 		return stamp * interface->factor;
 	return time_of(interface, stamp);
 }

@@ -12,6 +12,7 @@
 #include "util/address.h"
 #include "util/array.h"
 #include "util/tcp.h"
+#include "util/time.h"
 
 /*
  * A capture has no sockets. A SYN makes an opening; its repetitions, its answer and its end are told by
@@ -28,7 +29,7 @@
  */
 
 /* Linux gives up 127 s after the first SYN (tcp_syn_retries 6), and it is the last to do so. */
-#define GIVEN_UP_NS (130 * 1000000000ull)
+#define GIVEN_UP_NS (130 * NS_PER_S)
 
 void capture_see_whole(struct join *join, struct opening_slot *slot)
 {

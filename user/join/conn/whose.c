@@ -8,10 +8,11 @@
 
 #include "join/core.h"
 #include "util/address.h"
+#include "util/time.h"
 
 #define PLACES 16384 /* of each table, a power of two */
 /* Two CPUs disagree about the time by less than this (measured: 0.63 ms at worst). */
-#define CLOCKS_APART_NS 1000000ull
+#define CLOCKS_APART_NS NS_PER_MS
 
 struct socket_owner {
 	__u64 cookie;

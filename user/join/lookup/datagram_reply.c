@@ -85,7 +85,7 @@ void datagram_unanswered(struct join *join, const struct event *event)
 	datagram_set_owner(join, slot, event->head.cookie, event->head.netns, &open->owner);
 	slot->lookup.awaited |= is_always_answered(open->tuple.remote_port);
 	slot->lookup.queries = open->questions - 1;
-	slot->lookup.started_ns = ns_between(open->questions_ms * 1000000ull, event->head.ts_ns);
+	slot->lookup.started_ns = ns_between(open->questions_ms * NS_PER_MS, event->head.ts_ns);
 	slot->seen_ns = event->head.ts_ns;
 	evidence.count = open->questions;
 	lookup_add_evidence(slot, &evidence);

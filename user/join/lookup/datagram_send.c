@@ -11,6 +11,7 @@
 #include "join/lookup/names.h"
 #include "util/address.h"
 #include "util/port.h"
+#include "util/time.h"
 
 /*
  * What a call returned is known at once, why not: the packet filter's drop comes just before it, and
@@ -26,8 +27,8 @@
  * them over TCP.
  */
 
-#define NEAR_NS (100 * 1000000ull) /* between a drop and what the call says of it */
-#define SORT_NS (100 * 1000000ull) /* addresses of one name are asked for one behind the other */
+#define NEAR_NS (100 * NS_PER_MS) /* between a drop and what the call says of it */
+#define SORT_NS (100 * NS_PER_MS) /* addresses of one name are asked for one behind the other */
 #define WAITING_LOOKED_AT 64 /* lookups, the youngest first */
 
 static bool is_told(__s32 error)

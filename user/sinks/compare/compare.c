@@ -5,6 +5,7 @@
 #include "sinks/sink.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/time.h"
 
 static const char *const severity_colors[] = {
 	[SEVERITY_INFO] = "\033[36m",
@@ -324,10 +325,10 @@ static void say_clock(struct text *text, const struct compare_clock *clock)
 				"packets of one direction only are in both captures");
 		return;
 	}
-	text_add(text, "clock B is %lld.%06lld s %s of clock A, give or take %llu.%03llu ms",
-		 (ns < 0 ? -ns : ns) / 1000000000, (ns < 0 ? -ns : ns) / 1000 % 1000000,
-		 ns < 0 ? "behind" : "ahead", clock->uncertainty_ns / 1000000,
-		 clock->uncertainty_ns / 1000 % 1000);
+	text_add(text, "clock B is %llu.%06llu s %s of clock A, give or take %llu.%03llu ms",
+		 (ns < 0 ? -ns : ns) / NS_PER_S, (ns < 0 ? -ns : ns) / NS_PER_US % 1000000,
+		 ns < 0 ? "behind" : "ahead", clock->uncertainty_ns / NS_PER_MS,
+		 clock->uncertainty_ns / NS_PER_US % 1000);
 	if (clock->drifts)
 		text_add(text, ", and drifts by %.2f ppm", clock->drift * 1e6);
 	else

@@ -8,6 +8,7 @@
 
 #include "sinks/report/report.h"
 #include "util/array.h"
+#include "util/time.h"
 
 static void report_free(struct report *report)
 {
@@ -163,7 +164,7 @@ static int compare_entries(const void *a, const void *b)
 /* Of the first time told: summer has another one. */
 static void name_zone(struct report *report)
 {
-	time_t now = report->count ? (time_t)(report->entries[0]->ts_ns / 1000000000) : 0;
+	time_t now = report->count ? (time_t)(report->entries[0]->ts_ns / NS_PER_S) : 0;
 	struct tm tm;
 
 	if (report->utc || !localtime_r(&now, &tm) ||
