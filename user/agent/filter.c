@@ -394,11 +394,13 @@ static bool is_called(const struct filter *filter, const char *name)
 static bool name_matches(const struct filter *filter, const struct join *join,
 			 const struct attempt *attempt)
 {
+	struct subject_about about = { .cookie = 0 };
 	struct outcome outcome;
 
 	if (!filter->options->names.count)
 		return true;
-	if (attempt->subject == &subject_lookup && is_called(filter, attempt->lookup->name))
+	attempt->subject->about(attempt, &about);
+	if (is_called(filter, about.name))
 		return true;
 	for (size_t i = 0; i < attempt_openings(attempt); i++)
 		if (is_called(filter, attempt_remote_name(join, attempt, attempt->openings[i])))

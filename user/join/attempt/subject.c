@@ -45,18 +45,17 @@ const char *attempt_remote_name(const struct join *join, const struct attempt *a
 				const struct opening *opening)
 {
 	const struct event_owner *owner = attempt->owner_known ? attempt->owner : NULL;
-	struct event_tuple tuple;
+	struct subject_about about = { .cookie = 0 };
 
-	if (strcmp(attempt->subject->role, "client") != 0 ||
-	    (attempt->subject == &subject_lookup && attempt->lookup->name[0]))
+	attempt->subject->about(attempt, &about);
+	if (strcmp(attempt->subject->role, "client") != 0 || about.name)
 		return NULL; /* who answers is no place that was asked for */
 	if (opening)
 		return looked_up(join, owner, opening_is_captured(opening) ? 0 : opening->netns,
 				 opening->tuple.local,
 				 opening->asked_known ? opening->asked : opening->tuple.remote,
 				 opening->started_ns);
-	subject_tuple(attempt, &tuple);
-	return looked_up(join, owner, attempt->netns, tuple.local, tuple.remote,
+	return looked_up(join, owner, attempt->netns, about.tuple.local, about.tuple.remote,
 			 attempt->started_ns);
 }
 

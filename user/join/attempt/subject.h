@@ -45,6 +45,7 @@ struct subject_about {
 	__u64 cookie;
 	__s32 error; /* errno of the call that failed, positive; 0 none */
 	const struct event_owner *owner; /* where the attempt itself has none; NULL */
+	const char *name; /* that is looked up; NULL none */
 	__u8 sources; /* enum source: what tells of it */
 	bool lasted; /* how long it took from its begin to its end is known */
 };

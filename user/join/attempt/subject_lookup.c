@@ -78,6 +78,7 @@ static void lookup_about(const struct attempt *attempt, struct subject_about *ab
 
 	about->cookie = lookup->cookie;
 	about->sources = lookup->sources;
+	about->name = lookup->name[0] ? lookup->name : NULL;
 	/* when a caller to whom nothing came gave up is not seen */
 	about->lasted = !lookup_is_captured(lookup) && !lookup->unreachable &&
 			(lookup->answer_ns || attempt->state == ATTEMPT_OPEN);
