@@ -24,6 +24,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
 	[COMMAND_WATCH] = { "watch", "", "", NULL },
 	[COMMAND_RUN] = { "run", "", "", NULL },
 	[COMMAND_READ] = { "read", "", "", NULL },
+	[COMMAND_STATES] = { "states", "", "", NULL },
 	[COMMAND_FLOWS] = { "flows", "", "", NULL },
 	[COMMAND_COMPARE] = { "compare", "", "", NULL },
 	[COMMAND_EXPLAIN] = { "explain", "", "", NULL },
