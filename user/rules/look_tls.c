@@ -39,6 +39,13 @@ void words_tls_refused(struct text *what, struct text *why, const struct view *v
 		      "without");
 }
 
+void words_tls_not_asked(struct text *why, const char *example)
+{
+	text_add(why, "that port serves TLS, and the client's URL or setting does not ask for it");
+	if (example)
+		text_add(why, " (%s)", example);
+}
+
 void words_client(struct text *text, const struct view *view)
 {
 	words_side(text, view, look_client(view));

@@ -137,8 +137,12 @@ void words_check_server(const struct view *view, struct finding *finding, const 
 void words_client(struct text *text, const struct view *view); /* "10.0.0.1:45678" */
 void words_server(struct text *text, const struct view *view);
 
-/* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
 void words_tls_refused(struct text *what, struct text *why, const struct view *view);
+
+/* Why a client begins without TLS where TLS is served; how it looks in its protocol, or NULL. */
+void words_tls_not_asked(struct text *why, const char *example);
+
+/* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
 void words_hello_name(struct text *text, const struct tls_hello *hello);
 
 /* "; the client offers TLS 1.2 to TLS 1.3, ALPN h2, name db.internal" */

@@ -159,7 +159,7 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 	}
 	words_why_full(&why, view, listener);
 	if (!fails && state && !(state->flags & FACT_F_ABSENT)) {
-		text_add(&why, "; it is ");
+		text_add(&why, "; its main thread is ");
 		text_add_foreign(&why, state->text, sizeof(state->text));
 	}
 	if (!fails)

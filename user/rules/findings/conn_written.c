@@ -139,7 +139,7 @@ void standing_tell_pipe(const struct view *view, struct finding *finding)
 	words_who(&what, view->attempt);
 	text_add(&what, " wrote to ");
 	words_side(&what, view, FIGURES_REMOTE);
-	text_add(&what, " after that had closed, and was reset");
+	text_add(&what, ", which had closed the connection, and got a reset");
 	if (lost)
 		text_add(&what, "; the last %u bytes were lost", lost);
 	if (standing->pipe_ns) {

@@ -119,8 +119,8 @@ static void tell_client_is_plain(const struct view *view, struct text *what, str
 		text_add(what, " answers HTTP 400, saying that it wants TLS");
 	else
 		text_add(what, " answers with a TLS alert");
-	text_add(why, "that port serves TLS, and the client's URL or setting does not ask for it "
-		      "(http:// for https://)");
+	words_tls_not_asked(
+		why, client->first_word.kind == FIRST_HTTP_REQUEST ? "http:// for https://" : NULL);
 }
 
 static void tell_not_tls(const struct view *view, struct finding *finding)

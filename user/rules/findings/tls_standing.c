@@ -134,8 +134,7 @@ static void tell_wants_tls(const struct view *view, struct text *what, struct te
 		what,
 		" read %u of them, as many as the header of a TLS record has, and reset the connection",
 		view->outcome->peer_read_bytes);
-	text_add(why, "that port serves TLS, and the client's URL or setting does not ask for it "
-		      "(http:// for https://)");
+	words_tls_not_asked(why, "with HTTP: http:// for https://");
 }
 
 void standing_tell_not_tls(const struct view *view, struct finding *finding)
@@ -166,8 +165,7 @@ void standing_tell_not_tls(const struct view *view, struct finding *finding)
 		text_add(&what, " begins without TLS, ");
 		words_server(&what, view);
 		text_add(&what, " answers with a TLS alert");
-		text_add(&why, "that port serves TLS, and the client's URL or setting does not ask "
-			       "for it (http:// for https://)");
+		words_tls_not_asked(&why, "with HTTP: http:// for https://");
 	}
 	words_check_server_port(view, finding, "what serves that port");
 }
