@@ -221,6 +221,19 @@ def test_namespace_named(record, schema):
     assert [(c["netns"], c.get("netns_name")) for c in found] == [(4026532999, "web"), (4026531840, None)]
 
 
+def test_long_namespace_brief(record):
+    """A long name of a namespace leaves room for where to and why in a brief line."""
+    name = "cni-" + "0123456789abcdef" * 3
+    for here, there, port in (("10.0.0.1", "10.0.0.2", 8080), ("fd00::1", "fd00::2", 8081)):
+        words = unanswered(100, 1, port, there, here).replace(" cookie", " netns=4026532999 cookie")
+        path = record(f"20 netns netns=4026532999 name={name}\n{words}tick 2000\n")
+        for ascii_only, more in ((False, "…"), (True, "...")):
+            env = {"LC_ALL": "C"} if ascii_only else {}
+            line = sockwhy("read", "--brief", path, env=env).out.splitlines()[0]
+            assert len(line) <= 120
+            assert re.search(r" curl\[4121\] in namespace cni-\w+" + re.escape(more) + r" (→|->) \S+:\d+: \w+", line), line
+
+
 def test_color(case):
     path = case("connect-refused")
     assert "\033[31m" in sockwhy("read", "--color=always", path).out

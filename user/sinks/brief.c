@@ -8,6 +8,7 @@
 #include "util/array.h"
 
 #define BRIEF_COLUMNS 120
+#define WHO_COLUMNS 40 /* a namespace's or unit's long name leaves room for the cause */
 
 /* ---- storms ---- */
 
@@ -82,7 +83,7 @@ static void brief_storm(struct sink *sink, const struct join *join, const struct
 }
 
 /* Cut to @columns, between two characters. */
-static void print_cut(const struct sink *sink, const char *words, size_t columns)
+static void add_cut(const struct sink *sink, struct text *text, const char *words, size_t columns)
 {
 	const char *more = sink->options.ascii ? "..." : "…", *at = words;
 	size_t room = columns - (sink->options.ascii ? 3 : 1), column = 0;
@@ -97,9 +98,9 @@ static void print_cut(const struct sink *sink, const char *words, size_t columns
 			break;
 	}
 	if (*at)
-		fprintf(sink->options.file, "%.*s%s\n", (int)(fits - words), words, more);
+		text_add(text, "%.*s%s", (int)(fits - words), words, more);
 	else
-		fprintf(sink->options.file, "%s\n", words);
+		text_add(text, "%s", words);
 }
 
 /* "curl[4121] → 10.0.0.2:8080: " */
@@ -108,10 +109,12 @@ static void add_whereto(const struct sink *sink, struct text *text, const struct
 {
 	bool client = !finding->role || !strcmp(finding->role, "client");
 	const char *arrow = sink->options.ascii ? " -> " : " → ";
-	size_t before = text->length;
+	char buffer[600];
+	struct text who = text_of(buffer);
 
-	say_who(text, join, finding);
-	text_add(text, "%s", text->length == before ? "" : client ? arrow : " at ");
+	say_who(&who, join, finding);
+	add_cut(sink, text, buffer, WHO_COLUMNS);
+	text_add(text, "%s", !who.length ? "" : client ? arrow : " at ");
 	say_target(text, finding);
 	if (finding->state != FINDING_FINAL)
 		text_add(text, " (%s)", finding_state_name(finding->state));
@@ -122,7 +125,7 @@ static void add_whereto(const struct sink *sink, struct text *text, const struct
 
 static void brief_finding(struct sink *sink, const struct join *join, const struct finding *finding)
 {
-	char begin[120], buffer[1200];
+	char begin[120], buffer[1200], line[600];
 	struct text text = text_of(begin);
 	size_t taken;
 
@@ -135,7 +138,9 @@ static void brief_finding(struct sink *sink, const struct join *join, const stru
 	text = text_of(buffer);
 	add_whereto(sink, &text, join, finding);
 	text_add(&text, "%s", finding->cause[0] ? finding->cause : finding->summary);
-	print_cut(sink, buffer, BRIEF_COLUMNS - taken);
+	text = text_of(line);
+	add_cut(sink, &text, buffer, BRIEF_COLUMNS - taken);
+	fprintf(sink->options.file, "%s\n", line);
 }
 
 static void brief_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
