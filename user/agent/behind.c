@@ -70,10 +70,16 @@ int behind_fences(const struct options *options, bool live)
 		.live = live,
 		.signals = options->command == COMMAND_RUN,
 		.capabilities = live ? CAPABILITIES_LIVE : 0,
-		.reads = options->expression ? SERVICES_PATH : NULL,
 	};
 	char rooms[2][PATH_MAX];
+	size_t reads = 0;
 
+	if (options->expression)
+		plan.reads[reads++] = SERVICES_PATH;
+	if (options->uids.count) {
+		plan.reads[reads++] = "/etc/passwd"; /* user.c */
+		plan.reads[reads++] = "/etc/group";
+	}
 	for (size_t i = 0; i < options->no_fences.count; i++)
 		plan.without |= BIT(fence_find(options->no_fences.at[i]));
 	if (options->command == COMMAND_RUN)

@@ -10,7 +10,8 @@
 #include "agent/opened.h"
 #include "util/log.h"
 
-static struct opened open_one(const char *path)
+/* @twice: it has to be a regular file; a pipe that nobody writes to is refused, not waited for. */
+static struct opened open_one(const char *path, bool twice)
 {
 	struct opened file = { path, path, 0 };
 
@@ -19,7 +20,7 @@ static struct opened open_one(const char *path)
 	if (!strcmp(path, "-"))
 		file.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 	else
-		file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (twice ? O_NONBLOCK : 0));
 	if (file.fd < 0)
 		file.fd = -errno;
 	return file;
@@ -33,9 +34,9 @@ int opened_files(struct opened_files *files, const struct options *options)
 	if (!files->at)
 		return log_error_r(-ENOMEM, "files");
 	if (options->file)
-		files->at[files->count++] = open_one(options->file);
+		files->at[files->count++] = open_one(options->file, options->write);
 	for (size_t i = 0; i < words; i++)
-		files->at[files->count++] = open_one(options->rest[i]);
+		files->at[files->count++] = open_one(options->rest[i], options->write);
 	return 0;
 }
 

@@ -31,6 +31,7 @@ enum fence {
 };
 
 #define FENCE_FOLDERS_MAX 4
+#define FENCE_READS_MAX 3
 
 /* What is still to be done behind them. */
 struct fence_plan {
@@ -39,7 +40,7 @@ struct fence_plan {
 	bool signals; /* live: it may send some */
 	__u64 capabilities; /* kept, as far as they are there: bits of their numbers */
 	const char *folders[FENCE_FOLDERS_MAX]; /* files are made and removed in them; NULL none */
-	const char *reads; /* a file that is opened later; NULL none */
+	const char *reads[FENCE_READS_MAX]; /* files that are opened later; NULL none */
 };
 
 const char *fence_name(enum fence fence); /* "user" */

@@ -75,7 +75,8 @@ int fence_files_up(const struct fence_plan *plan)
 
 	for (size_t i = 0; i < FENCE_FOLDERS_MAX && !err; i++)
 		err = allow(ruleset, plan->folders[i], FS_WRITES & wanted.fs);
-	err = err ? err : allow(ruleset, plan->reads, LANDLOCK_ACCESS_FS_READ_FILE);
+	for (size_t i = 0; i < FENCE_READS_MAX && !err; i++)
+		err = allow(ruleset, plan->reads[i], LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
 	if (!err && syscall(SYS_landlock_restrict_self, ruleset, 0))

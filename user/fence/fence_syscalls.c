@@ -202,7 +202,7 @@ static int allow_reading(scmp_filter_ctx filter, const struct fence_plan *plan)
 			       SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
 	if (!err && plan->folders[0])
 		return allow_all(filter, makes, ARRAY_SIZE(makes));
-	if (!err && plan->reads)
+	if (!err && plan->reads[0])
 		err = allow_if(filter, SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC,
 			       O_RDONLY);
 	return err;
