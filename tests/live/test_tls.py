@@ -205,3 +205,28 @@ def test_healthy(watch, secure):
             assert secure.client("curl", "-sS", "--cacert", secure.cert, "--tls-max", version, "-H", "Connection: close", "-o",
                                  "/dev/null", *options, f"https://{secure.host}:{secure.port}/?n=[1-50]") == 0
     nothing(agent)
+
+
+# ---- who leaves ----
+
+LEAVES = """if True:
+    import os, socket, sys
+    sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    sock.sendall(bytes.fromhex(sys.argv[3]))
+    if sys.argv[4] == "killed":
+        os.kill(os.getpid(), 9)
+    if sys.argv[4] == "half":
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(100):
+            pass
+"""
+
+
+def test_leaves(watch, secure):
+    """Near: OpenSSL's server answers with an alert, too, who leaves in the middle of its ClientHello, or without a byte of it."""
+    secure.serve()
+    agent = watch()
+    for words in "", "1603", "16030100c8", "16030100c8010000c40303" + "00" * 20:
+        for how in "killed", "half", "closed":
+            secure.client("/usr/bin/python3", "-c", LEAVES, secure.address, secure.port, words, how)
+    agent.silent()

@@ -35,6 +35,8 @@ struct handshake {
 	bool heard; /* live: what comes to the client is seen, too, and .before is known */
 	__u32 before[2]; /* bytes that a side had sent before it turned to TLS */
 	__u16 hello_segments; /* that the ClientHello came in */
+	/* live: so much of the client's the server had when it sent the alert, the end counts as one; 0 unknown */
+	__u32 alert_acks;
 	__u64 over_record; /* judged with that record: may be taken with the next; 0 not yet */
 	__u64 hello_ns; /* the ClientHello's first byte */
 	__u64 hello_end_ns; /* .. and its last segment */

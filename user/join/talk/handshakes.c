@@ -174,6 +174,15 @@ static void note_before(struct live_handshake *slot, const struct conn *conn,
 	slot->handshake.before[1] = packet->ack - (conn->peer_isn + 1);
 }
 
+/* A server's alert for a client without a ClientHello: whether it is the server's first word. */
+static void note_alone(struct live_handshake *slot, const struct conn *conn,
+		       const struct packet *packet)
+{
+	slot->handshake.heard = true;
+	if (conn && conn->isn_known)
+		slot->handshake.before[1] = packet->seq - (conn->peer_isn + 1);
+}
+
 /* @old: the handshake of an earlier connection, whose place it gets; NULL none. */
 static struct live_handshake *begin(struct join *join, const struct event *event,
 				    const struct ends *ends, __u8 client,
@@ -201,7 +210,7 @@ static struct live_handshake *begin(struct join *join, const struct event *event
 	if (slot->waits)
 		note_before(slot, conn, &event->packet);
 	else
-		slot->handshake.heard = true; /* and nobody turned to TLS */
+		note_alone(slot, conn, &event->packet);
 	hash_add(&table->by_ends, ends->hash, place_of(table, slot));
 	TAILQ_INSERT_TAIL(queue_of(table, slot), slot, by_age);
 	return slot;
@@ -271,6 +280,18 @@ static bool answers_no_hello(const struct join *join, const struct ends *ends)
 	return conn && conn->opened && conn->heard && !conn->before;
 }
 
+/* A record's header by itself, of who opened the connection: it begins with TLS, whatever follows. */
+static bool begins_alone(const struct join *join, const struct event *event,
+			 const struct ends *ends)
+{
+	const struct conn *conn;
+
+	if (event->packet.payload_bytes != TLS_HEADER_BYTES)
+		return false;
+	conn = client_conn(join, ends, ends->from);
+	return conn && conn->opened;
+}
+
 static struct live_handshake *handshake_for(struct join *join, const struct event *event,
 					    const struct ends *ends, bool *client)
 {
@@ -278,13 +299,23 @@ static struct live_handshake *handshake_for(struct join *join, const struct even
 	__u8 message = message_of(event);
 
 	*client = slot && is_client(slot, ends->address[ends->from], ends->port[ends->from]);
-	if (message == TLS_CLIENT_HELLO && !(slot && *client && goes_on(slot, event))) {
+	if ((message == TLS_CLIENT_HELLO || begins_alone(join, event, ends)) &&
+	    !(slot && *client && goes_on(slot, event))) {
 		*client = true;
 		return begin(join, event, ends, ends->from, slot);
 	}
 	if (slot || message == TLS_SERVER_HELLO || !answers_no_hello(join, ends))
 		return slot;
 	return begin(join, event, ends, !ends->from, NULL);
+}
+
+static void note_acks(const struct join *join, struct live_handshake *slot,
+		      const struct packet *packet)
+{
+	const struct conn *conn = conns_by_cookie(join->conns, slot->cookie[0]);
+
+	if (conn && conn->isn_known && (packet->tcp_flags & TCP_F_ACK))
+		slot->handshake.alert_acks = packet->ack - (conn->isn + 1);
 }
 
 struct live_handshake *handshakes_packet(struct join *join, const struct event *event,
@@ -310,6 +341,8 @@ struct live_handshake *handshakes_packet(struct join *join, const struct event *
 	if (slot->handshake.answer_ns || slot->handshake.alert_ns)
 		stop_waiting(join->handshakes, slot);
 	*alerted = slot->handshake.alert_ns && !alert_ns;
+	if (*alerted && !client)
+		note_acks(join, slot, packet);
 	return slot;
 }
 

@@ -17,6 +17,12 @@ static bool server_is_plain(const struct view *view)
 	       look_side(view, !client)->first_word.kind != FIRST_NONE;
 }
 
+/* Fewer may be how a record of TLS begins, and an alert then answers that the client left. */
+static bool can_be_judged(const struct outcome_side *client)
+{
+	return client->first_bytes >= TLS_HEADER_BYTES;
+}
+
 /* The server says that it wants TLS: by an alert, or in words. */
 static bool client_is_plain(const struct view *view)
 {
@@ -30,7 +36,7 @@ static bool client_is_plain(const struct view *view)
 		return false;
 	if (look_side(view, !client)->first_word.wants_tls)
 		return true;
-	if (!handshake)
+	if (!handshake || !can_be_judged(look_side(view, client)))
 		return false;
 	server = &handshake->side[!client];
 	return server->alerts && !server->records[TLS_HANDSHAKE - TLS_TYPE_FIRST];
@@ -151,7 +157,7 @@ const struct rule rule_tls_not_tls = {
 	.means = "one side speaks TLS, the other does not",
 	.evidence =
 		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it; or the client asks to turn to TLS (STARTTLS of SMTP, IMAP, POP3, LDAP, XMPP, AUTH TLS of FTP, PostgreSQL's SSLRequest; live not IMAP, LDAP, XMPP), the server refuses (454, NO, -ERR, a result, N) and the client leaves; or the server, on this host, read the 5 bytes of a TLS record's header, left the rest and reset",
-	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; what is said before the client turns to TLS (STARTTLS and its like, a PROXY header, CONNECT) is none of it, and a client that goes on without TLS where it is refused is content",
+	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; what is said before the client turns to TLS (STARTTLS and its like, a PROXY header, CONNECT) is none of it, and a client that goes on without TLS where it is refused is content; an alert for a client that said less than the header of a TLS record has, or nothing, only answers that it left",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' on the server; the client's URL, scheme and port",
 	.kernels =

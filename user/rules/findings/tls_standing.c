@@ -83,14 +83,19 @@ static bool server_is_plain(const struct view *view)
 	       !handshake->side[server].alerts && is_counted(view) && sent_bytes(view, server);
 }
 
-/* The server has nothing but an alert for what the client began with. */
+/*
+ * The server has nothing but an alert for what the client began with: it had more than the header of
+ * a record, and no segment of the client began with one. OpenSSL's server answers with an alert, too, who leaves
+ * before that, or without a word. Who asked in clear to turn to TLS has had other words of the server.
+ */
 static bool client_is_plain(const struct view *view)
 {
 	const struct handshake *handshake = handshake_of(view);
-	__u8 server = !look_client(view);
+	__u8 client = look_client(view);
 
-	return !look_client_hello(handshake) && handshake->heard &&
-	       handshake->side[server].alerts && !handshake->answer_ns;
+	return !handshake->side[client].next && handshake->heard && handshake->alert_ns &&
+	       handshake->alert_from != client && !handshake->answer_ns &&
+	       !handshake->before[!client] && handshake->alert_acks > TLS_HEADER_BYTES;
 }
 
 /*
@@ -189,6 +194,25 @@ static bool answers_silence(const struct view *view)
 }
 
 /*
+ * .. and its server where the client has left: that alert acknowledges the client's end. Where the socket has
+ * not told how much it sent, decode_error may be that, and so is any alert for a client without a word of TLS.
+ */
+static bool answers_end(const struct view *view)
+{
+	const struct handshake *handshake = handshake_of(view);
+	const struct event_flow *counts = &look_standing(view)->flow.counts;
+	__u8 client = look_client(view);
+
+	if (!is_client(view) || handshake->alert_from == client)
+		return false;
+	if (!handshake->side[client].next)
+		return true;
+	if (!is_counted(view))
+		return handshake->side[!client].alert == TLS_DECODE_ERROR;
+	return handshake->alert_acks > counts->bytes_sent - counts->bytes_again;
+}
+
+/*
  * A warning is one where the client sent no Finished after it. Whoever likes tries a server out: of
  * what it refuses only certificates are of this host.
  */
@@ -197,7 +221,8 @@ bool standing_match_alert(const struct view *view, struct guess *guess)
 	const struct handshake *handshake = handshake_of(view);
 	const struct tls_side *side;
 
-	if (!handshake || hangs(view) || !handshake->alert_ns || answers_silence(view))
+	if (!handshake || hangs(view) || !handshake->alert_ns || answers_silence(view) ||
+	    answers_end(view))
 		return false;
 	side = &handshake->side[handshake->alert_from];
 	if (side->alert_level == TLS_WARNING && (!is_counted(view) || client_finished(view)))
