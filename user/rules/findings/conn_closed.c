@@ -53,22 +53,22 @@ static void tell_race(const struct view *view, struct finding *finding)
 {
 	const struct outcome_side *server = look_side(view, !look_client(view));
 	__u64 closed_ns = server->fin_ns ? server->fin_ns : server->reset_ns;
+	/* a FIN that the request crossed says more than the reset that follows it */
+	bool reset = !server->fin_ns && server->reset_of_last;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
 	words_side(&what, view, !look_client(view));
-	text_add(&what, " %s the connection, idle for ",
-		 server->reset_of_last ? "reset" : "closed");
+	text_add(&what, " %s the connection, idle for ", reset ? "reset" : "closed");
 	words_duration(&what, ns_between(server->data_ns, closed_ns));
 	text_add(
 		&what,
-		server->reset_of_last ?
-			", and had not heard the request of %u bytes; no byte of answer came" :
+		reset ? ", and had not heard the request of %u bytes; no byte of answer came" :
 			", while a request of %u bytes was on its way to it; no byte of answer came",
 		view->outcome->last.bytes);
 	text_add(&why, "the server's keep-alive time-out is not longer than the time for which the "
 		       "client keeps connections for reuse");
-	if (server->reset_of_last)
+	if (reset)
 		text_add(&why, "; or its host has started anew, or something on the way forgot the "
 			       "connection");
 	words_check_server(view, finding,
