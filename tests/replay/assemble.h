@@ -38,7 +38,7 @@
  *     packet="WORDS", packet=hex:4500…   see below; packet=none: no bytes
  *
  * Packet words: SOURCE[:PORT] > DESTINATION[:PORT], then one of
- *     SYN | SYN,ACK | ACK | RST | RST,ACK | FIN,ACK | PSH,ACK …  seq N, ack N, win N, mss N, sack,
+ *     SYN | SYN,ACK | ACK | RST | RST,ACK | FIN,ACK | PSH,ACK …  seq N, ack N, win N, mss N, sack, sack LEFT-RIGHT,
  *                                          ts [VALUE/ECHO], wscale N
  *     UDP
  *     ICMP TYPE/CODE  mtu N, of SOURCE[:PORT] > DESTINATION[:PORT] [UDP] seq N  (ICMPv6 for IPv6)

@@ -23,6 +23,7 @@ struct words {
 	__u8 payload[200];
 	size_t payload_length;
 	__s64 seq, ack, win, mss, wscale, ttl, id, len, cut, mtu, type, code, ts_value, ts_echo;
+	__s64 block_left, block_right; /* of a SACK option; both 0: none */
 };
 
 /* A packet under construction. */
@@ -77,6 +78,11 @@ static void put_tcp_options(struct build *build, const struct words *words)
 		put(build, 0x080a, 2);
 		put(build, words->ts_value, 4);
 		put(build, words->ts_echo, 4);
+	}
+	if (words->block_right) {
+		put(build, 0x0101050a, 4);
+		put(build, words->block_left, 4);
+		put(build, words->block_right, 4);
 	}
 	if (words->wscale >= 0)
 		put(build, 0x01030300 | (words->wscale & 0xff), 4);
@@ -384,7 +390,12 @@ static const char *read_numbers(char **rest, struct words *words, bool *of)
 			continue;
 		}
 		if (!strcmp(word, "sack")) {
-			words->sack = true;
+			*rest += strspn(*rest, " \t");
+			if (!isdigit((unsigned char)**rest))
+				words->sack = true;
+			else if (!read_pair(strtok_r(NULL, " \t", rest), '-', &words->block_left,
+					    &words->block_right))
+				return "LEFT-RIGHT expected after sack";
 			continue;
 		}
 		if (!strcmp(word, "ts")) {

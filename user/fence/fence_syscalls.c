@@ -95,6 +95,7 @@ static const char *const live[] = {
 	"inotify_add_watch",
 	"inotify_rm_watch",
 	"lstat",
+	"openat2",
 	"prlimit64",
 	"readlink",
 	"readlinkat",

@@ -280,9 +280,10 @@ bool look_slow(const struct view *view)
 	if (!opening->established_ns || opening->established_ns < opening->started_ns ||
 	    !opening->seen_whole)
 		return false;
-	/* nobody waits less before a SYN is sent again: else they are copies without anything that tells */
+	/* nobody who was not challenged sends a SYN again sooner: they are copies without anything that tells */
 	if (opening->syn_sent > 1)
-		return opening->established_ns - opening->started_ns >= SYN_AGAIN_LEAST_NS;
+		return !opening_is_captured(opening) || look_challenges(view) ||
+		       opening->established_ns - opening->started_ns >= SYN_AGAIN_LEAST_NS;
 	took_us = (opening->established_ns - opening->started_ns) / NS_PER_US;
 	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * 1000;
 	if (took_us <= slow_us)

@@ -106,6 +106,8 @@ const struct outcome_side *look_side(const struct view *view, int side);
 /* NULL: no socket of this host tells of it. Else side FIGURES_LOCAL is that socket. */
 const struct standing *look_standing(const struct view *view);
 const struct figures_side *look_figures(const struct view *view, int side);
+/* Of a mirror that shows packets twice: it doubles acknowledgments, which then look like duplicates. */
+bool look_mirrored(const struct view *view);
 
 __u8 look_client(const struct view *view); /* index of the side that opened, or is taken for it */
 

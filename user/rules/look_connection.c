@@ -183,3 +183,8 @@ bool look_never_heard(const struct view *view, int side)
 	return own->stuck >= view->thresholds->value[THRESHOLD_STUCK] && own->stuck &&
 	       (own->stuck_silent || own->stuck_till_fin);
 }
+
+bool look_mirrored(const struct view *view)
+{
+	return look_figures(view, 0)->copies + look_figures(view, 1)->copies > 2;
+}

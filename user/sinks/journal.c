@@ -119,15 +119,12 @@ static void put(struct journal *journal, const char *field, const char *value)
 
 	if (!size || needed > sizeof(journal->entry) - journal->length)
 		return;
-	memcpy(at, field, name);
-	at[name] = lines ? '\n' : '=';
-	at += name + 1;
-	if (lines) {
-		memcpy(at, &size_le, sizeof(size_le));
-		at += sizeof(size_le);
-	}
-	memcpy(at, value, size);
-	at[size] = '\n';
+	at = mempcpy(at, field, name);
+	*at++ = lines ? '\n' : '=';
+	if (lines)
+		at = mempcpy(at, &size_le, sizeof(size_le));
+	at = mempcpy(at, value, size);
+	*at = '\n';
 	journal->length += needed;
 }
 

@@ -419,23 +419,26 @@ const struct rule rule_conn_peer_window_zero = {
 
 /* ---- conn-loss, conn-reordered ---- */
 
-/* Of a mirror that shows packets twice: it doubles acknowledgments, which then look like duplicates. */
-static bool is_mirrored(const struct view *view)
+/* Sent again though it had arrived: the acknowledgment was seen before, or the other side tells so (RFC 2883 4). */
+static __u32 without_need(const struct view *view, int side)
 {
-	return look_figures(view, 0)->copies + look_figures(view, 1)->copies > 2;
+	__u32 spurious = look_figures(view, side)->flagged[STREAM_SPURIOUS_RETRANSMISSION];
+	__u32 told = look_figures(view, !side)->dsacks;
+
+	return told > spurious ? told : spurious;
 }
 
 static __u32 sent_again(const struct view *view, int side)
 {
 	const struct figures_side *wire = look_figures(view, side);
-
-	__u32 count =
-		wire->flagged[STREAM_RETRANSMISSION] +
-		(is_mirrored(view) ? 0 :
-				     wire->flagged[STREAM_FAST_RETRANSMISSION] + wire->again_soon);
+	__u32 count = wire->flagged[STREAM_RETRANSMISSION] +
+		      wire->flagged[STREAM_SPURIOUS_RETRANSMISSION];
+	/* what was never answered to the end: the other side fell silent */
 	__u32 last = look_side(view, side)->stuck_silent ? look_side(view, side)->stuck : 0;
 
-	/* what was never answered to the end: the other side fell silent */
+	if (!look_mirrored(view))
+		count += wire->flagged[STREAM_FAST_RETRANSMISSION] + wire->again_soon;
+	last += without_need(view, side);
 	return count > last ? count - last : 0;
 }
 
@@ -504,9 +507,8 @@ static void tell_loss(const struct view *view, struct finding *finding)
 	}
 	text_add(&what, ", %u of them after a time-out, %u after duplicate ACKs", wire->timeouts,
 		 wire->flagged[STREAM_FAST_RETRANSMISSION]);
-	if (wire->flagged[STREAM_SPURIOUS_RETRANSMISSION])
-		text_add(&what, "; %u more without need",
-			 wire->flagged[STREAM_SPURIOUS_RETRANSMISSION]);
+	if (without_need(view, side))
+		text_add(&what, "; %u more without need", without_need(view, side));
 	text_add(&why, "packets are lost on the way to ");
 	words_side(&why, view, !side);
 	text_add(&why, ", or its acknowledgments on the way back%s",
@@ -548,7 +550,7 @@ static __u32 overtaken(const struct view *view, int side)
 
 static bool disordered(const struct view *view, int side)
 {
-	return !is_mirrored(view) && overtaken(view, side) >= PERSISTENT &&
+	return !look_mirrored(view) && overtaken(view, side) >= PERSISTENT &&
 	       is_notable(view, side, overtaken(view, side));
 }
 
