@@ -9,16 +9,24 @@
 #include "util/address.h"
 #include "util/port.h"
 
-/* What was connected to is no name server, as the process's resolv.conf says. */
+#define ATTEMPTS_MOST 5 /* that resolv.conf(5) lets one lookup make at a server */
+
+/*
+ * What was connected to is no name server, as the process's resolv.conf says. Of a process that is gone
+ * nobody knows it: who asked for the same address more often than a lookup may, sorted addresses.
+ */
 static bool is_no_server(const struct view *view)
 {
 	const struct lookup *lookup = view->attempt->lookup;
 	const struct ev_fact *fact;
 	size_t i;
 
-	for (i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RESOLVER, i)); i++)
-		if ((fact->flags & FACT_F_ABSENT) || address_equal(fact->address, lookup->server))
+	for (i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_RESOLVER, i)); i++) {
+		if (fact->flags & FACT_F_ABSENT)
+			return lookup->repeats >= ATTEMPTS_MOST;
+		if (address_equal(fact->address, lookup->server))
 			return false;
+	}
 	return i;
 }
 
