@@ -24,7 +24,7 @@ from lab import FAULT, HEALTHY, Lab, Process, free_port, sh
 
 ADDRESSES = 40  # of a server: as many as a client needs that leaves its ports in TIME_WAIT
 NGINX = """
-daemon off; pid {dir}/nginx.pid; error_log stderr; worker_processes 1; user root;
+daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr; worker_processes 1; user root;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
