@@ -53,14 +53,11 @@ static __always_inline int call_emit(const struct syscall_call *call, const stru
 
 	if (!cpu || emit_is_shed(cpu, EVENT_SYSCALL))
 		return 0;
-	record = (void *)emit_reserve(cpu, EVENT_SYSCALL, sizeof(*record), VANTAGE_SYSCALL);
+	record = syscall_reserve(cpu, call);
 	if (!record)
 		return 0;
 	body = &record->body;
-	__builtin_memset(body, 0, sizeof(*body));
-	record->head.flags = EVENT_F_TASK | EVENT_F_FOLLOWED;
-	record->head.known = EVENT_K_TIMELINE | fill_current(&body->owner);
-	body->call = call->call;
+	record->head.known |= EVENT_K_TIMELINE;
 	/* what the kernel's own ones come to the application has yet to be decided: it was interrupted */
 	body->error = ret >= 0 ? 0 : -ret >= ERESTART_FIRST && -ret <= ERESTART_LAST ? EINTR : -ret;
 	body->result = ret >= 0 ? ret : 0;
@@ -71,8 +68,6 @@ static __always_inline int call_emit(const struct syscall_call *call, const stru
 		body->count = note->arguments[1];
 	else if (note->code & KNOBS_CALL_FIRST)
 		body->count = note->arguments[0];
-	if (call->address && fill_asked(body->asked, &body->asked_port, call->address))
-		record->head.known |= EVENT_K_ASKED;
 	if (sk) {
 		record->head.cookie = syscall_fill_socket(&record->head, &body->tuple, call);
 		record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE;

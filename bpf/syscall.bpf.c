@@ -31,19 +31,13 @@ static __always_inline int syscall_emit_error(const struct syscall_call *call)
 
 	if (!cpu)
 		return 0;
-	record = (void *)emit_reserve(cpu, EVENT_SYSCALL, sizeof(*record), VANTAGE_SYSCALL);
+	record = syscall_reserve(cpu, call);
 	if (!record)
 		return 0;
 	body = &record->body;
-	__builtin_memset(body, 0, sizeof(*body));
-	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
-	record->head.known = fill_current(&body->owner);
-	body->call = call->call;
 	body->error = call->error;
 	body->type = call->type;
 	body->bytes = call->bytes;
-	if (call->address && fill_asked(body->asked, &body->asked_port, call->address))
-		record->head.known |= EVENT_K_ASKED;
 	if (sk) {
 		record->head.cookie = syscall_fill_socket(&record->head, &body->tuple, call);
 		record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_BACKLOG;

@@ -34,6 +34,26 @@ static __always_inline bool syscall_is_wanted(void)
 	return !knobs.follow || bpf_map_lookup_elem(&followed_processes, &tgid);
 }
 
+/* A record of the call, and of what does not depend on its socket; NULL: no room. */
+static __always_inline struct syscall_record *syscall_reserve(struct emit_cpu *cpu,
+							      const struct syscall_call *call)
+{
+	struct syscall_record *record =
+		(void *)emit_reserve(cpu, EVENT_SYSCALL, sizeof(*record), VANTAGE_SYSCALL);
+	struct ev_syscall *body;
+
+	if (!record)
+		return NULL;
+	body = &record->body;
+	__builtin_memset(body, 0, sizeof(*body));
+	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
+	record->head.known = fill_current(&body->owner);
+	body->call = call->call;
+	if (call->address && fill_asked(body->asked, &body->asked_port, call->address))
+		record->head.known |= EVENT_K_ASKED;
+	return record;
+}
+
 static __always_inline bool syscall_is_internet(__u16 family)
 {
 	return family == AF_INET || family == AF_INET6;

@@ -471,8 +471,6 @@ bool filter_verdict(struct filter *filter, const struct join *join, const struct
 /* The tuple that an event speaks of: its socket's, else its packet's. */
 static bool event_tuple_of(const struct event *event, struct event_tuple *tuple)
 {
-	const struct packet *packet = &event->packet;
-
 	switch (event->head.kind) {
 	case EVENT_OPEN:
 		*tuple = event->open.tuple;
@@ -502,22 +500,7 @@ static bool event_tuple_of(const struct event *event, struct event_tuple *tuple)
 	default:
 		return false;
 	}
-	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
-		return false;
-	*tuple = (struct event_tuple){ .protocol = packet->protocol };
-	memcpy(tuple->local, packet->source, sizeof(tuple->local));
-	memcpy(tuple->remote, packet->destination, sizeof(tuple->remote));
-	tuple->local_port = packet->source_port;
-	tuple->remote_port = packet->destination_port;
-	if (packet->flags & PACKET_F_INNER) {
-		/* an ICMP error belongs to the connection of the packet it quotes */
-		memcpy(tuple->local, packet->inner.source, sizeof(tuple->local));
-		memcpy(tuple->remote, packet->inner.destination, sizeof(tuple->remote));
-		tuple->local_port = packet->inner.source_port;
-		tuple->remote_port = packet->inner.destination_port;
-		tuple->protocol = packet->inner.protocol;
-	}
-	return true;
+	return packet_tuple(&event->packet, tuple);
 }
 
 bool filter_tuple(struct filter *filter, const struct event_tuple *tuple)

@@ -160,6 +160,12 @@ static void reopen(struct live *live)
 	notify_ready(&live->notify);
 }
 
+bool live_is_end(const struct live *live, const struct live_signal *signal)
+{
+	return signal->number == SIGINT || signal->number == SIGTERM ||
+	       (signal->number == SIGHUP && live->has_terminal && !live_has_terminal());
+}
+
 int live_run(struct live *live)
 {
 	__u64 duration_ns = live->options->duration_ns;
@@ -169,9 +175,7 @@ int live_run(struct live *live)
 
 	do {
 		err = live_step(live, &signal);
-		if (signal.number == SIGINT || signal.number == SIGTERM)
-			break;
-		if (signal.number == SIGHUP && live->has_terminal && !live_has_terminal())
+		if (live_is_end(live, &signal))
 			break;
 		if (signal.number == SIGHUP)
 			reopen(live);

@@ -84,6 +84,9 @@ int live_follow(struct live *live, __u32 pid);
  */
 int live_step(struct live *live, struct live_signal *signal);
 
+/* Does it ask for the end? A hangup only of a terminal that is gone. */
+bool live_is_end(const struct live *live, const struct live_signal *signal);
+
 /*
  * Steps until a signal asks for the end, or for --duration. Returns as live_step(). SIGHUP reopens
  * files that were moved away; it is the end only of a terminal that hung up.

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <langinfo.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -107,12 +106,6 @@ static int tell(struct look *look, bool again)
 	return fflush(look->form.file) || ferror(look->form.file) ? -errno : 0;
 }
 
-static bool is_end(const struct live *live, const struct live_signal *signal)
-{
-	return signal->number == SIGINT || signal->number == SIGTERM ||
-	       (signal->number == SIGHUP && live->has_terminal && !live_has_terminal());
-}
-
 /* Until a signal ends it. */
 static int look_again(struct look *look)
 {
@@ -122,12 +115,13 @@ static int look_again(struct look *look)
 
 	do {
 		err = live_step(look->live, &signal);
-		if (err || is_end(look->live, &signal) || clock_read_ns(CLOCK_MONOTONIC) < next_ns)
+		if (err || live_is_end(look->live, &signal) ||
+		    clock_read_ns(CLOCK_MONOTONIC) < next_ns)
 			continue;
 		err = look_once(look);
 		err = err ? err : tell(look, true);
 		next_ns = clock_read_ns(CLOCK_MONOTONIC) + EVERY_NS;
-	} while (!err && !is_end(look->live, &signal));
+	} while (!err && !live_is_end(look->live, &signal));
 	return err;
 }
 

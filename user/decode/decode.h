@@ -155,6 +155,12 @@ struct event {
 	struct claim claim;
 };
 
+/*
+ * The ends between which it went, its sender's as local; of an ICMP error those of the packet that it
+ * quotes, to whose connection it belongs. False: it has none.
+ */
+bool packet_tuple(const struct packet *packet, struct event_tuple *tuple);
+
 /* So much of the payload was captured, from event->bytes + event->packet.payload_at on. */
 static inline size_t packet_payload_captured(const struct event *event)
 {

@@ -494,3 +494,20 @@ void packet_parse(const __u8 *bytes, size_t captured, size_t wire, struct packet
 	else if (upper.protocol == (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		parse_icmp(upper.span, upper.wire_bytes, ipv6, packet);
 }
+
+bool packet_tuple(const struct packet *packet, struct event_tuple *tuple)
+{
+	bool inner = packet->flags & PACKET_F_INNER;
+
+	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
+		return false;
+	*tuple = (struct event_tuple){
+		.local_port = inner ? packet->inner.source_port : packet->source_port,
+		.remote_port = inner ? packet->inner.destination_port : packet->destination_port,
+		.protocol = inner ? packet->inner.protocol : packet->protocol,
+	};
+	memcpy(tuple->local, inner ? packet->inner.source : packet->source, sizeof(tuple->local));
+	memcpy(tuple->remote, inner ? packet->inner.destination : packet->destination,
+	       sizeof(tuple->remote));
+	return true;
+}

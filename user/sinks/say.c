@@ -228,6 +228,23 @@ static void add_place(struct text *text, const struct ev_process *process)
 	}
 }
 
+void say_process(struct text *text, const struct event_owner *owner)
+{
+	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
+			 sizeof(owner->leader));
+	text_add(text, "[%u]", owner->tgid);
+}
+
+void say_namespace(struct text *text, const struct join *join, __u32 netns)
+{
+	const char *name = join_netns_name(join, netns);
+
+	if (name)
+		text_add_foreign(text, name, strlen(name));
+	else
+		text_add(text, "%u", netns);
+}
+
 void say_owner_name(struct text *text, const struct finding *finding)
 {
 	const struct event_owner *owner = &finding->owner;
@@ -250,9 +267,7 @@ void say_owner(struct text *text, const struct finding *finding)
 		text_add(text, "unknown process");
 		return;
 	}
-	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
-			 sizeof(owner->leader));
-	text_add(text, "[%u]", owner->tgid);
+	say_process(text, owner);
 	add_place(text, &finding->process);
 }
 
@@ -313,7 +328,6 @@ void say_connection(struct text *text, const struct finding *finding, bool ascii
 void say_who(struct text *text, const struct join *join, const struct finding *finding)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	const char *name;
 
 	if (finding->captured && finding->did) {
 		address_print_port(text, tuple->local, tuple->local_port);
@@ -323,12 +337,8 @@ void say_who(struct text *text, const struct join *join, const struct finding *f
 	if (finding->captured || !finding->netns || !join_netns_own(join) ||
 	    finding->netns == join_netns_own(join))
 		return;
-	name = join_netns_name(join, finding->netns);
 	text_add(text, " in namespace ");
-	if (name)
-		text_add_foreign(text, name, strlen(name));
-	else
-		text_add(text, "%u", finding->netns);
+	say_namespace(text, join, finding->netns);
 }
 
 void say_target(struct text *text, const struct finding *finding)
@@ -351,9 +361,7 @@ bool say_party_stands_above(const struct finding *finding, const struct party *p
 
 	if (!party->owner_known || (party->netns && finding->netns != party->netns))
 		return false;
-	text_add_foreign(&text, owner->leader[0] ? owner->leader : owner->comm,
-			 sizeof(owner->leader));
-	text_add(&text, "[%u]", owner->tgid);
+	say_process(&text, owner);
 	return strstr(finding->cause, buffer);
 }
 
@@ -531,25 +539,17 @@ bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *
 void say_party(struct text *text, const struct join *join, const struct finding *finding,
 	       const struct party *party)
 {
-	const char *name;
-
 	if (party->owner_known) {
-		text_add_foreign(text,
-				 party->owner.leader[0] ? party->owner.leader : party->owner.comm,
-				 sizeof(party->owner.leader));
-		text_add(text, "[%u] ", party->owner.tgid);
+		say_process(text, &party->owner);
+		text_add(text, " ");
 	}
 	address_print_port(text, party->tuple.local, party->tuple.local_port);
 	if (party->state)
 		text_add(text, " %s", decode_state_name(party->state) ?: "");
 	if (!party->netns || !finding->netns || party->netns == finding->netns)
 		return;
-	name = join_netns_name(join, party->netns);
 	text_add(text, " in namespace ");
-	if (name)
-		text_add_foreign(text, name, strlen(name));
-	else
-		text_add(text, "%u", party->netns);
+	say_namespace(text, join, party->netns);
 }
 
 void say_changed(struct text *text, const struct finding *finding, const struct change *change)

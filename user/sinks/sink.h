@@ -80,6 +80,12 @@ const char *say_message(const struct dns *dns);
 /* JSON's `ended`: NULL unknown */
 const char *say_ended(const struct finding *finding);
 
+/* "curl[4121]" */
+void say_process(struct text *text, const struct event_owner *owner);
+
+/* "web", or the number of one without a name */
+void say_namespace(struct text *text, const struct join *join, __u32 netns);
+
 /* "curl[4121] web.service" */
 void say_owner(struct text *text, const struct finding *finding);
 

@@ -350,23 +350,6 @@ static void take_packet(struct timelines *timelines, const struct event *event,
 	}
 }
 
-/* The ends between which a packet goes, of an ICMP error those of what it quotes. */
-static bool tuple_of_packet(const struct packet *packet, struct event_tuple *tuple)
-{
-	bool inner = packet->flags & PACKET_F_INNER;
-
-	if (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)
-		return false;
-	*tuple = (struct event_tuple){
-		.local_port = inner ? packet->inner.source_port : packet->source_port,
-		.remote_port = inner ? packet->inner.destination_port : packet->destination_port,
-	};
-	memcpy(tuple->local, inner ? packet->inner.source : packet->source, sizeof(tuple->local));
-	memcpy(tuple->remote, inner ? packet->inner.destination : packet->destination,
-	       sizeof(tuple->remote));
-	return has_local(tuple);
-}
-
 void timelines_take(struct timelines *timelines, const struct event *event, bool wanted)
 {
 	struct event_tuple tuple;
@@ -387,7 +370,7 @@ void timelines_take(struct timelines *timelines, const struct event *event, bool
 		break;
 	case EVENT_PACKET:
 	case EVENT_DROP:
-		if (tuple_of_packet(&event->packet, &tuple))
+		if (packet_tuple(&event->packet, &tuple) && has_local(&tuple))
 			take_packet(timelines, event, &tuple, wanted);
 		break;
 	}

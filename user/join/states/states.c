@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "join/states/states.h"
+#include "util/array.h"
 #include "util/hash.h"
 #include "util/time.h"
 
@@ -221,17 +222,24 @@ void states_count(struct states *states, const struct states_socket *socket)
 		group->quietest = *socket;
 }
 
-/* As a connection lives. */
+static const __u8 lives[] = {
+	TCP_STATE_LISTEN,     TCP_STATE_SYN_SENT,  TCP_STATE_SYN_RECV,	TCP_STATE_ESTABLISHED,
+	TCP_STATE_CLOSE_WAIT, TCP_STATE_LAST_ACK,  TCP_STATE_FIN_WAIT1, TCP_STATE_FIN_WAIT2,
+	TCP_STATE_CLOSING,    TCP_STATE_TIME_WAIT, TCP_STATE_CLOSE,
+};
+
+__u8 states_state(size_t index)
+{
+	return index < ARRAY_SIZE(lives) ? lives[index] : 0;
+}
+
 static int order_of(__u8 state)
 {
-	static const __u8 order[TCP_STATE_COUNT] = {
-		[TCP_STATE_LISTEN] = 1,	     [TCP_STATE_SYN_SENT] = 2,	 [TCP_STATE_SYN_RECV] = 3,
-		[TCP_STATE_ESTABLISHED] = 4, [TCP_STATE_CLOSE_WAIT] = 5, [TCP_STATE_LAST_ACK] = 6,
-		[TCP_STATE_FIN_WAIT1] = 7,   [TCP_STATE_FIN_WAIT2] = 8,	 [TCP_STATE_CLOSING] = 9,
-		[TCP_STATE_TIME_WAIT] = 10,  [TCP_STATE_CLOSE] = 11,
-	};
+	int order = 0;
 
-	return order[state];
+	while (states_state(order) && states_state(order) != state)
+		order++;
+	return order;
 }
 
 static int compare_groups(const void *a, const void *b)

@@ -68,6 +68,7 @@ void states_sort(struct states *states);
 const struct states_group *states_at(const struct states *states,
 				     size_t index); /* NULL at the end */
 
+__u8 states_state(size_t index); /* all of them, as a connection lives; 0 at the end */
 __u64 states_total(const struct states *states, __u8 state); /* sockets in that state */
 __u64 states_sockets(const struct states *states); /* in any */
 __u64 states_ungrouped(const struct states *states); /* for which there was no group */

@@ -15,13 +15,6 @@
 /* Lines that are no rows: sum, head, what is left out, and room for the cursor. */
 #define LINES_BESIDE 5
 
-/* As a connection lives. */
-static const __u8 order[] = {
-	TCP_STATE_LISTEN,     TCP_STATE_SYN_SENT,  TCP_STATE_SYN_RECV,	TCP_STATE_ESTABLISHED,
-	TCP_STATE_CLOSE_WAIT, TCP_STATE_LAST_ACK,  TCP_STATE_FIN_WAIT1, TCP_STATE_FIN_WAIT2,
-	TCP_STATE_CLOSING,    TCP_STATE_TIME_WAIT, TCP_STATE_CLOSE,
-};
-
 /* Cut where the terminal ends; a character has as many bytes as it has. */
 static void put_line(const struct states_form *form, struct text *line, bool marked)
 {
@@ -42,29 +35,6 @@ static void put_line(const struct states_form *form, struct text *line, bool mar
 	if (form->color && marked)
 		fputs(PLAIN, form->file);
 	fputc('\n', form->file);
-}
-
-static void add_namespace(struct text *text, const struct join *join, __u32 netns)
-{
-	const char *name = join_netns_name(join, netns);
-
-	if (!netns || netns == join_netns_own(join))
-		return;
-	text_add(text, " in namespace ");
-	if (name)
-		text_add_foreign(text, name, strlen(name));
-	else
-		text_add(text, "%u", netns);
-}
-
-static void add_process(struct text *text, const struct states_socket *socket)
-{
-	if (!socket->owned) {
-		text_add(text, "-");
-		return;
-	}
-	text_add_foreign(text, socket->owner.leader, sizeof(socket->owner.leader));
-	text_add(text, "[%u]", socket->owner.tgid);
 }
 
 static void add_ends(struct text *text, const struct states_form *form,
@@ -104,7 +74,10 @@ static void put_row(const struct states_form *form, const struct join *join,
 
 	if (socket->timed && socket->state != TCP_STATE_LISTEN)
 		say_duration(&quiet, socket->quiet_ns / NS_PER_US);
-	add_process(&process, socket);
+	if (socket->owned)
+		say_process(&process, &socket->owner);
+	else
+		text_add(&process, "-");
 	text_add(&line, "%c %-12s", socket->mark ? '!' : ' ',
 		 decode_state_name(socket->state) ?: "?");
 	text_add(&line, "%8llu%11s", sockets ? sockets : 1, quiet.length ? quiet.at : "-");
@@ -114,7 +87,10 @@ static void put_row(const struct states_form *form, const struct join *join,
 		text_add(&line, "%11s%11s", "-", "-");
 	text_add(&line, "  %-22s %s", process.at, sockets > 1 ? "e.g. " : "");
 	add_ends(&line, form, socket);
-	add_namespace(&line, join, socket->netns);
+	if (socket->netns && socket->netns != join_netns_own(join)) {
+		text_add(&line, " in namespace ");
+		say_namespace(&line, join, socket->netns);
+	}
 	put_line(form, &line, socket->mark);
 }
 
@@ -142,11 +118,11 @@ static void put_sum(const struct states_form *form, const struct states *states)
 
 	text_add(&line, "%llu TCP socket%s", states_sockets(states),
 		 states_sockets(states) == 1 ? "" : "s");
-	for (size_t i = 0; i < sizeof(order); i++) {
-		if (!states_total(states, order[i]))
+	for (size_t i = 0; states_state(i); i++) {
+		if (!states_total(states, states_state(i)))
 			continue;
-		text_add(&line, "%s%llu %s", between, states_total(states, order[i]),
-			 decode_state_name(order[i]) ?: "?");
+		text_add(&line, "%s%llu %s", between, states_total(states, states_state(i)),
+			 decode_state_name(states_state(i)) ?: "?");
 		between = ", ";
 	}
 	put_line(form, &line, false);
