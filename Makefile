@@ -81,8 +81,8 @@ ASSEMBLE_SRC := $(sort $(wildcard tests/replay/assemble*.c))
 UNIT_SHARED_SRC += $(ASSEMBLE_SRC)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 # What no fuzzer links clang only looks at, for its warnings: the linker says where one needs it.
-FUZZED_AGENT := $(addprefix user/agent/,behind.c config% expression.c filter.c form.c keylog.c limits.c named.c options% user.c)
-UNFUZZED := $(filter-out $(FUZZED_AGENT),$(wildcard user/agent/*.c)) user/collect/facts/% user/collect/host/% \
+FUZZED_AGENT := user/agent/options/% user/agent/output/keylog.c
+UNFUZZED := $(filter-out $(FUZZED_AGENT),$(filter user/agent/%,$(LIB_SRC))) user/collect/facts/% user/collect/host/% \
 	user/collect/ring.c user/sinks/compare/% user/sinks/flows/% user/sinks/packets/p%
 FUZZ_LIB_SRC := $(filter-out $(UNFUZZED),$(LIB_SRC))
 BPF_TEST_SRC := $(sort $(wildcard tests/bpf/*_test.c))

@@ -14,7 +14,8 @@ from pathlib import Path
 STAGES = ("attach", "collect", "decode", "join", "rules", "sinks")
 # The rooms of a stage, in order: a file of a room may see its own and those before it, and what
 # stands in the stage's folder itself; that may see every room.
-ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "attempt")}
+ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "attempt"),
+         "agent": ("options", "input", "output", "live")}
 # A product of its own has a folder of its name in each stage, with a public header of that name. No
 # room sees it; it sees the rooms that stand here.
 PRODUCTS = {"compare": ("segment", "conn"), "states": ()}

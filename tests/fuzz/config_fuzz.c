@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "agent/config.h"
+#include "agent/options/config.h"
 #include "fuzz.h"
 #include "util/log.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "agent/keylog.h"
+#include "agent/output/keylog.h"
 #include "sinks/packets/mask_packet.h"
 
 static void mask_as_packet(struct mask *mask, const uint8_t *data, size_t size)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/expression.h"
+#include "agent/options/expression.h"
 #include "util/address.h"
 
 static struct event_tuple tuple_of(const char *local, __u16 local_port, const char *remote,

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "agent/keylog.h"
+#include "agent/output/keylog.h"
 #include "folder.h"
 #include "sinks/packets/pcapng.h"
 

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "agent/notify.h"
+#include "agent/live/notify.h"
 #include "util/log.h"
 
 /* A manager of the abstract kind, which no file is left of. Sets $NOTIFY_SOCKET. */

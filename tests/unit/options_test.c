@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/explain.h"
-#include "agent/options.h"
+#include "agent/options/options.h"
 #include "attach/attach.h"
 #include "decode/decode.h"
 #include "rules/rules.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "agent/outlet.h"
+#include "agent/output/outlet.h"
 #include "sinks/sink.h"
 
 /* A sink that counts what it is told and answers as it is bid. */

@@ -2,7 +2,7 @@
 /* agent.h - the commands: each takes the command line and returns an exit status */
 #pragma once
 
-#include "agent/options.h"
+#include "agent/options/options.h"
 
 int command_watch(const struct options *options);
 int command_run(const struct options *options);

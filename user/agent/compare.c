@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/behind.h"
-#include "agent/filter.h"
-#include "agent/opened.h"
-#include "agent/output.h"
+#include "agent/options/behind.h"
+#include "agent/options/filter.h"
+#include "agent/input/opened.h"
+#include "agent/output/output.h"
 #include "join/compare/compare.h"
 #include "rules/compare/compare.h"
 #include "sinks/compare/compare.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/config.h"
-#include "agent/leftovers.h"
+#include "agent/options/config.h"
+#include "agent/live/leftovers.h"
 #include "attach/attach.h"
 #include "fence/fence.h"
 #include "sinks/json_write.h"

@@ -8,7 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/explain.h"
-#include "agent/limits.h"
+#include "agent/options/limits.h"
 #include "decode/decode.h"
 #include "rules/rules.h"
 #include "sinks/json_write.h"

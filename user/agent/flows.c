@@ -9,7 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/flows.h"
-#include "agent/output.h"
+#include "agent/output/output.h"
 #include "agent/read.h"
 #include "util/log.h"
 #include "util/privilege.h"

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-#include "agent/behind.h"
+#include "agent/options/behind.h"
 #include "agent/agent.h"
 #include "agent/flows.h"
-#include "agent/live.h"
+#include "agent/live/live.h"
 #include "util/log.h"
 
 /*

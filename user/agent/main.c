@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/config.h"
+#include "agent/options/config.h"
 #include "util/log.h"
 
 static const struct command_row commands[COMMAND_COUNT] = {

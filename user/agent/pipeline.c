@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "agent/flows.h"
-#include "agent/limits.h"
-#include "agent/mask_told.h"
+#include "agent/options/limits.h"
+#include "agent/output/mask_told.h"
 #include "agent/pipeline.h"
 #include "util/array.h"
 #include "util/hot.h"

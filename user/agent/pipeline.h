@@ -3,10 +3,10 @@
 #pragma once
 
 #include "agent/facts.h"
-#include "agent/filter.h"
-#include "agent/options.h"
-#include "agent/outlet.h"
-#include "agent/progress.h"
+#include "agent/options/filter.h"
+#include "agent/options/options.h"
+#include "agent/output/outlet.h"
+#include "agent/output/progress.h"
 #include "collect/collect.h"
 #include "decode/pieces.h"
 #include "join/join.h"

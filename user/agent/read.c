@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/behind.h"
+#include "agent/options/behind.h"
 #include "agent/facts.h"
-#include "agent/output.h"
+#include "agent/output/output.h"
 #include "agent/pipeline.h"
 #include "agent/read.h"
-#include "agent/spool.h"
+#include "agent/input/spool.h"
 #include "util/descriptors.h"
 #include "util/log.h"
 #include "util/privilege.h"

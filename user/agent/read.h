@@ -2,9 +2,9 @@
 /* read.h - what read does with capture files */
 #pragma once
 
-#include "agent/opened.h"
-#include "agent/options.h"
-#include "agent/output.h"
+#include "agent/input/opened.h"
+#include "agent/options/options.h"
+#include "agent/output/output.h"
 #include "collect/collect.h"
 
 /* Reads every file of the command line into @output. Returns an exit status. */

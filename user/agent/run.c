@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 
 #include "agent/agent.h"
-#include "agent/behind.h"
-#include "agent/child.h"
-#include "agent/live.h"
+#include "agent/options/behind.h"
+#include "agent/live/child.h"
+#include "agent/live/live.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/time.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/live.h"
+#include "agent/live/live.h"
 #include "rules/states/states.h"
 #include "sinks/states/states.h"
 #include "util/clock.h"

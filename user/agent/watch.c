@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "agent/agent.h"
-#include "agent/behind.h"
-#include "agent/live.h"
+#include "agent/options/behind.h"
+#include "agent/live/live.h"
 #include "util/log.h"
 
 /* What ended just before Ctrl-C has a verdict too: the settle time of a connect, and a tick. */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* behind.h - which fences a command works behind */
+#pragma once
+
+#include "agent/options/options.h"
+
+/* --no-fence names fences. Returns 0, or -EINVAL, logged. */
+int behind_check(const struct options *options);
+
+/*
+ * What it reads and writes is open. @live: it watches this host, else it reads files. Returns 0 or a
+ * negative errno, logged.
+ */
+int behind_fences(const struct options *options, bool live);
