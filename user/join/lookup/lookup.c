@@ -78,6 +78,7 @@ static void begin_again(struct join *join, struct lookup_slot *slot, __u64 now_n
 	slot->asked_by = NULL;
 	slot->forwarded = false;
 	slot->doubted = false;
+	slot->unheard = false;
 	slot->evidence_count = 0;
 	slot->evidence_omitted = 0;
 	lookups_move(join->lookups, slot, LOOKUP_WAITING);
@@ -113,7 +114,7 @@ void lookup_see_blind(struct join *join, struct lookup_slot *slot)
 		!place || !place->covered || place->covered_since_ns > lookup->started_ns;
 	lookup->blind_late = lookup->blind_wire && place && place->covered;
 	lookup->blind_tcp = lookup->blind_wire;
-	lookup->blind_lost = loss_since(join, lookup->started_ns);
+	lookup->blind_lost = slot->unheard || loss_since(join, lookup->started_ns);
 	lookup->blind_upstream = !lookup->upstream.how && slot->reach.how == REACH_NETNS &&
 				 veil_of_netns(join, slot->reach.netns, join->now_ns);
 }

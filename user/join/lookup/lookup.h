@@ -53,6 +53,7 @@ struct lookup_slot {
 	__u32 place; /* namespace of the hook that saw it begin */
 	bool foreign;
 	bool forwarded; /* it is, or was, a forwarder's query for another one */
+	bool unheard; /* whose port it asked from was forgotten: nobody knows an answer to it */
 	bool doubted; /* .. and who holds its asker's port 53 was asked for */
 	__u16 query_id; /* of the last query */
 	struct lookup_reach reach; /* .. and where that was last seen to go */

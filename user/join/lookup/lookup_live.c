@@ -13,7 +13,8 @@
 /*
  * A query has its socket's cookie, and the socket's owner was told when it turned to port 53. An
  * answer has neither: who asked from that port of that address in that place is remembered. Both
- * tables are of a fixed size and forget by overwriting.
+ * tables are of a fixed size and forget by overwriting: of ports one that does not wait, as long as
+ * there is one in its set.
  *
  * Of a socket that was opened before the start, or that the kernel side did not tell of because its
  * process is not followed, and of other machines the lookups are followed and never told: they say
@@ -21,7 +22,8 @@
  * business: a server that fails is one of several, and a name that does not exist is no fault.
  */
 
-#define PORTS 8192 /* a power of two */
+#define PORT_SETS 1024 /* a power of two */
+#define PORT_WAYS 8 /* 8192 ports: 1,000 that wait at a time push out none, 4,000 few */
 
 struct asker {
 	__u64 cookie; /* 0: none */
@@ -31,13 +33,14 @@ struct asker {
 
 struct port_use {
 	__u64 key; /* of place, address and port; 0 none */
+	__u64 asked_ns;
 	__u64 asker;
 	struct lookup_slot *slot; /* what it asked for last, if that is still so */
 };
 
 struct lookup_askers {
 	struct asker cookies[LOOKUP_ASKERS];
-	struct port_use ports[PORTS];
+	struct port_use ports[PORT_SETS][PORT_WAYS];
 };
 
 int lookup_askers_new(struct lookup_askers **out)
@@ -56,11 +59,57 @@ static struct asker *asker_at(struct join *join, __u64 cookie)
 	return &join->lookups->askers->cookies[hash_mix(0, cookie) & (LOOKUP_ASKERS - 1)];
 }
 
-static struct port_use *port_at(struct join *join, __u32 place, const __u8 *address, __u16 port,
-				__u64 *key)
+static __u64 port_key(__u32 place, const __u8 *address, __u16 port)
 {
-	*key = hash_mix(address_hash(address), (__u64)place << 16 | port) | 1;
-	return &join->lookups->askers->ports[*key >> 32 & (PORTS - 1)];
+	return hash_mix(address_hash(address), (__u64)place << 16 | port) | 1;
+}
+
+static struct port_use *port_set(struct join *join, __u64 key)
+{
+	return join->lookups->askers->ports[key >> 32 & (PORT_SETS - 1)];
+}
+
+/* Who asked from there; NULL: nobody that is remembered. */
+static const struct port_use *port_find(struct join *join, __u32 place, const __u8 *address,
+					__u16 port)
+{
+	__u64 key = port_key(place, address, port);
+	const struct port_use *set = port_set(join, key);
+
+	for (size_t i = 0; i < PORT_WAYS; i++)
+		if (set[i].key == key)
+			return &set[i];
+	return NULL;
+}
+
+static bool waits(const struct port_use *use)
+{
+	return use->slot && use->slot->asker == use->asker && use->slot->queued == LOOKUP_WAITING;
+}
+
+/*
+ * Where @key is remembered. Room is made by who asked longest ago and does not wait any more; where
+ * all do, one of them cannot be told its answer.
+ */
+static struct port_use *port_take(struct join *join, __u64 key)
+{
+	struct port_use *set = port_set(join, key), *oldest = set, *use = NULL;
+
+	for (size_t i = 0; i < PORT_WAYS; i++) {
+		if (set[i].key == key)
+			return &set[i];
+		if (set[i].asked_ns < oldest->asked_ns)
+			oldest = &set[i];
+	}
+	if (!waits(oldest))
+		return oldest;
+	for (size_t i = 0; i < PORT_WAYS; i++)
+		if ((!use || set[i].asked_ns < use->asked_ns) && !waits(&set[i]))
+			use = &set[i];
+	if (use)
+		return use;
+	oldest->slot->unheard = true;
+	return oldest;
 }
 
 void lookup_note_owner(struct join *join, __u64 cookie, __u32 netns,
@@ -154,7 +203,6 @@ static void take_query(struct join *join, const struct event *event, const struc
 {
 	const struct packet *packet = &event->packet;
 	struct lookup_from from;
-	struct port_use *use;
 	__u64 key;
 
 	/* there the cookie is the receiver's; the sender was seen on its way out */
@@ -166,9 +214,10 @@ static void take_query(struct join *join, const struct event *event, const struc
 	}
 	lookup_take_query(join, event, dns, &from);
 	datagram_query_sent(join, from.asker);
-	use = port_at(join, from.place, packet->source, packet->source_port, &key);
-	*use = (struct port_use){
+	key = port_key(from.place, packet->source, packet->source_port);
+	*port_take(join, key) = (struct port_use){
 		.key = key,
+		.asked_ns = event->head.ts_ns,
 		.asker = from.asker,
 		.slot = lookups_find(join->lookups, from.asker, packet->source, dns->name),
 	};
@@ -177,11 +226,10 @@ static void take_query(struct join *join, const struct event *event, const struc
 static void take_answer(struct join *join, const struct event *event, const struct dns *dns)
 {
 	const struct packet *packet = &event->packet;
-	__u64 key;
-	const struct port_use *use = port_at(join, event->head.netns, packet->destination,
-					     packet->destination_port, &key);
+	const struct port_use *use =
+		port_find(join, event->head.netns, packet->destination, packet->destination_port);
 
-	if (use->key != key)
+	if (!use)
 		return;
 	lookup_take_answer(join,
 			   lookups_find(join->lookups, use->asker, packet->destination, dns->name),
@@ -219,13 +267,11 @@ static void take_quoted(struct join *join, const struct event *event)
 	const struct packet *packet = &event->packet;
 	struct lookup_slot *slot;
 	const struct port_use *use;
-	__u64 key;
 
 	if (!is_unreachable(packet) || lookup_is_copy(join, event))
 		return;
-	use = port_at(join, event->head.netns, packet->inner.source, packet->inner.source_port,
-		      &key);
-	slot = use->key == key ? use->slot : NULL;
+	use = port_find(join, event->head.netns, packet->inner.source, packet->inner.source_port);
+	slot = use ? use->slot : NULL;
 	if (slot && slot->asker == use->asker && slot->queued == LOOKUP_WAITING &&
 	    slot->lookup.client_port == packet->inner.source_port &&
 	    address_equal(slot->lookup.server, packet->inner.destination))
