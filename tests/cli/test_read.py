@@ -172,6 +172,28 @@ def test_storm(record, schema, there, prefix):
     assert "destinations" not in sockwhy("read", few).out
 
 
+@pytest.mark.parametrize("there, server", [("10.0.0.1:{}", "10.0.0.53:53"), ("[fd00::1]:{}", "[fd00::53]:53")], ids=["v4", "v6"])
+@pytest.mark.parametrize("count, told", [(200, 8), (8, 8)], ids=["storm", "few"])
+def test_storm_of_what_waits(record, schema, there, server, count, told):
+    """Many lookups that wait: text and JSON tell of the same eight and what came of those, JSON of every failure. Eight are told each."""
+    text = "set ifindex=2\n"
+    for n in range(count):
+        here, name = there.format(30000 + n), f"n{n}.test"
+        text += f"{100 + n / 100} open cookie={n + 9} how=lookup tuple={here}>{server} protocol=17 owner=app[4121]\n"
+        text += f'+0.001 packet cookie={n + 9} out packet="{here} > {server} UDP id {n + 1} dns {n + 1},A,{name}"\n'
+    text += "tick 1300\n"
+    for n in range(0, count, 2):  # every other one is answered late, but not so late that it is slow
+        text += f'{1310 + n / 100} packet in packet="{server} > {there.format(30000 + n)} UDP id {n + 1} dns {n + 1},A,NOERROR,n{n}.test"\n'
+    path = record(text + "tick 1500\ntick 11500\n")
+    early = [line for line in sockwhy("read", "--set", "dns-slow=2000", path).out.splitlines() if "pending" in line]
+    *found, summary = lines_of(sockwhy("read", "--json", "--set", "dns-slow=2000", path), schema)
+    pending = {line["attempt"] for line in found if line["state"] == "pending"}
+    cleared = {line["attempt"] for line in found if line["state"] == "cleared"}
+    assert len(early) == len(pending) == told and len(cleared) == told // 2 and cleared < pending, (early, found)
+    assert sum(line["count"] for line in found if line["state"] == "final") == count // 2 == summary["findings"]["error"]
+    assert summary.get("waiting_untold", 0) == count - told
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 def test_progress(quiet):
     """A reading that takes long shows on a terminal how far it is, and leaves nothing there; -q, and a pipe, show nothing."""

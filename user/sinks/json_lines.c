@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sinks/json_parts.h"
+#include "sinks/text.h"
 
 static void put_field(struct json *json, const struct field *field, const struct event *event)
 {
@@ -287,6 +288,8 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_pair_unsigned(&json, "bad", counters->bad);
 	json_pair_unsigned(&json, "evicted", counters->evicted);
 	json_pair_unsigned(&json, "expired", counters->expired);
+	if (storms_waiting_untold(sink->state))
+		json_pair_unsigned(&json, "waiting_untold", storms_waiting_untold(sink->state));
 	json_key(&json, "early_end");
 	json_bool(&json, summary->early_end);
 	if (summary->capture.files)
@@ -295,11 +298,20 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	fprintf(sink->options.file, "%s\n", line);
 }
 
+/* Every failure is told, or counted in its group; of a storm of what only waits the first. */
+static void json_told(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	if (!storms_take(sink->state, finding) || finding->state == FINDING_FINAL)
+		json_finding(sink, join, finding);
+}
+
 const struct sink_ops sink_json_ops = {
+	.open = text_open_storms,
+	.close = text_close_storms,
 	.event = json_event,
 	.look = json_look,
 	.message = json_message,
 	.lost = json_lost,
-	.finding = json_finding,
+	.finding = json_told,
 	.summary = json_summary,
 };

@@ -17,6 +17,7 @@
 
 struct storms {
 	struct storm at[STORMS];
+	__u64 waiting_untold;
 };
 
 struct storms *storms_new(void)
@@ -105,6 +106,15 @@ static void add_destination(struct storm *storm, const struct finding *finding)
 	storm->active |= storm->destinations > STORM_FROM;
 }
 
+/* Of whom it was told that it waits, it is told what came of that. */
+static bool is_awaited(const struct storm *storm, __u64 attempt)
+{
+	for (size_t i = 0; i < storm->waiting; i++)
+		if (storm->waiting_told[i] == attempt)
+			return true;
+	return false;
+}
+
 /* What may yet become something else is no failure, and of a storm of them the first are told. */
 static bool take_waiting(struct storms *storms, struct storm *storm, const struct finding *finding)
 {
@@ -112,11 +122,16 @@ static bool take_waiting(struct storms *storms, struct storm *storm, const struc
 		storm = begin(storms, finding);
 	if (!storm || !storm->id)
 		return false;
-	if (finding->state == FINDING_PENDING) {
-		storm->last_ns = finding->time_ns;
-		storm->waiting++;
+	if (finding->state == FINDING_CLEARED)
+		return storm->waiting_rolled && !is_awaited(storm, finding->attempt);
+	storm->last_ns = finding->time_ns;
+	if (!storm->active && storm->waiting < STORM_FROM) {
+		storm->waiting_told[storm->waiting++] = finding->attempt;
+		return false;
 	}
-	return storm->active || storm->waiting > STORM_FROM;
+	storm->waiting_rolled = true;
+	storms->waiting_untold++;
+	return true;
 }
 
 bool storms_take(struct storms *storms, const struct finding *finding)
@@ -136,6 +151,11 @@ bool storms_take(struct storms *storms, const struct finding *finding)
 	storm->last_ns = finding->time_ns;
 	add_destination(storm, finding);
 	return storm->active;
+}
+
+__u64 storms_waiting_untold(const struct storms *storms)
+{
+	return storms->waiting_untold;
 }
 
 struct storm *storms_count(struct storms *storms, __u64 id, __u64 now_ns)
