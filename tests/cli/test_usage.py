@@ -184,6 +184,21 @@ def test_what_people_mean(case):
     assert "-p 1" not in sockwhy("read", "-p", "4194303", path).err  # of a recording: long gone
 
 
+def test_counts_of_what_was_asked_for(case, schema, tmp_path):
+    """The last line of JSON and a report count what the filter leaves, as the text does; what was heard and lost is of all."""
+    path = case("connect-refused")
+    everybody = [schema.check(line) for line in sockwhy("read", "--json", path).out.splitlines()][-1]
+    for args, count in (([], 1), (["-f", "port 8080"], 1), (["-f", "port 81"], 0), (["--comm", "wget"], 0), (["--uid", "4321"], 0),
+                        (["--unit", "other"], 0), (["--container", "ff"], 0), (["--cgroup", "/other"], 0), (["--name", "other.*"], 0)):
+        last = [schema.check(line) for line in sockwhy("read", "--json", *args, path).out.splitlines()][-1]
+        assert [last[key] for key in ("attempts", "failures", "connections")] == [count] * 3, (args, last)
+        assert last["records"] == everybody["records"] and last["lost"] == everybody["lost"], (args, last)
+        report = tmp_path / "report.md"
+        assert sockwhy("read", "-q", "--force", "--report", report, *args, path).returncode == 0
+        words = f"{count} attempt{'' if count == 1 else 's'} to connect or listen, {count} of them failed"
+        assert words in report.read_text(), (args, report.read_text()[:600])
+
+
 def test_full_disk():
     for args in (["explain"], ["--help"], ["doctor"]):
         with open("/dev/full", "wb") as full:

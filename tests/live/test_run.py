@@ -47,6 +47,22 @@ def test_healthy_is_quiet(lab):
     assert done.returncode == 0 and "ESTABLISHED" in done.stderr and re.search(r"packet .*SYN", done.stderr), done.stderr
 
 
+def test_counts_are_the_commands(lab, family):
+    """The summary counts what the command tried, whatever others on the host try meanwhile."""
+    port, here = free_port(), "::1" if family == 6 else "127.0.0.1"
+    script = f"for i in 1 2 3 4; do {FAULT} connect {here} {port}; done"
+    # the fault runs where the command waits for it, and is no descendant of it
+    go, done = lab.dir / "go", lab.dir / "done"
+    os.mkfifo(go)
+    os.mkfifo(done)
+    beside = subprocess.Popen(lab.host.command("sh", "-c", f"read x < {go}; {script}; echo > {done}"), stdout=subprocess.DEVNULL)
+    told = run(lab, "--json", "-o", lab.dir / "told", "--", "sh", "-c",
+               f"echo > {go}; read x < {done}; {FAULT} connect {here} {port}")
+    assert told.returncode == 0 and beside.wait(PATIENCE_S) == 0, told.stderr
+    last = json.loads((lab.dir / "told").read_text().splitlines()[-1])
+    assert last["type"] == "summary" and [last[key] for key in ("attempts", "failures", "connections")] == [1, 1, 1], last
+
+
 def test_a_command_that_fails_otherwise(lab, family):
     """No connection failed, and yet the command did: what was not looked at is said. Nearest miss: it works."""
     port = free_port()

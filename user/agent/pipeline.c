@@ -284,8 +284,9 @@ static void count_chosen(struct pipeline *pipeline, const struct attempt *attemp
 	if (attempt->subject->uncounted ||
 	    !filter_attempt(pipeline->filter, pipeline->join, attempt))
 		return;
-	pipeline->chosen++;
-	pipeline->chosen_failed += !attempt->worked && !attempt->unknown;
+	pipeline->chosen.attempts++;
+	pipeline->chosen.failures += !attempt->worked && !attempt->unknown;
+	pipeline->chosen.openings += attempt_openings(attempt);
 }
 
 static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
@@ -304,9 +305,6 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 	pending = verdict.rule && verdict.state == FINDING_PENDING;
 	if (filter_chooses(pipeline->filter) && attempt->state == ATTEMPT_FINAL)
 		count_chosen(pipeline, attempt);
-	if (pipeline->count_seen && attempt->state == ATTEMPT_FINAL &&
-	    filter_attempt(pipeline->filter, pipeline->join, attempt))
-		pipeline->seen++;
 	if (verdict.rule && !is_over(pipeline) &&
 	    filter_verdict(pipeline->filter, pipeline->join, attempt, &verdict))
 		count_verdict(pipeline, attempt, &verdict, fetched);
@@ -543,10 +541,22 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	tell_idle(pipeline, true);
 	tell_pending(pipeline);
 	memcpy(summary.findings, pipeline->found, sizeof(summary.findings));
+	summary.counted = pipeline_counted(pipeline);
 	summary.duration_ns = pipeline->last_ns - pipeline->first_ns;
 	summary.counters = join_counters(pipeline->join);
 	summary.capture = pipeline->capture;
 	outlets_end(&pipeline->outlets, pipeline->join, &summary);
+}
+
+struct counted pipeline_counted(const struct pipeline *pipeline)
+{
+	const struct join_counters *counters = join_counters(pipeline->join);
+
+	if (filter_chooses(pipeline->filter))
+		return pipeline->chosen;
+	return (struct counted){ .attempts = counters->attempts,
+				 .failures = counters->failures,
+				 .openings = counters->openings };
 }
 
 void pipeline_pick_again(struct pipeline *pipeline)

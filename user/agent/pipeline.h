@@ -45,13 +45,10 @@ struct pipeline {
 	bool ticked; /* what comes now is no part of the start */
 	bool hold_pending; /* run: what is pending is told at the end, if it still is */
 	struct progress *progress; /* what stands on the terminal while it reads; NULL nothing */
-	__u64 chosen; /* attempts that a filter leaves, and of them those that failed */
-	__u64 chosen_failed;
-	bool count_seen; /* run: how many attempts were the command's */
+	struct counted chosen; /* those that a filter leaves */
 	bool stop; /* -c: enough findings */
 
 	struct capture_summary capture; /* read: of capture files */
-	__u64 seen;
 	__u64 told; /* finals printed */
 	__u64 found[SEVERITY_COUNT]; /* finals, printed or counted in a group */
 	__u64 first_ns, last_ns; /* of the records */
@@ -83,6 +80,9 @@ void pipeline_finish(struct pipeline *pipeline, bool early);
  */
 void pipeline_pick_again(struct pipeline *pipeline);
 void pipeline_picked(struct pipeline *pipeline); /* it ended again */
+
+/* How many attempts there were: of those asked for, else of everybody. */
+struct counted pipeline_counted(const struct pipeline *pipeline);
 
 /* EXIT_DONE, EXIT_FAILED after a write error, EXIT_FOUND for --fail-on. */
 int pipeline_status(const struct pipeline *pipeline);

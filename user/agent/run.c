@@ -86,16 +86,16 @@ static void say_end(const struct live *live, int status)
 	const struct join_counters *counters = join_counters(live->pipeline.join);
 	char left[200];
 	size_t count = child_print_left(left, sizeof(left));
+	__u64 seen = live->pipeline.chosen.attempts;
 	size_t open = live->pipeline.opened ? join_connecting(live->pipeline.join) : 0;
 
 	if (count)
 		log_info("still running, no longer watched: %s", left);
 	if (!live->pipeline.told && !live->pipeline.pending_count)
-		log_info("no connection failed; %llu connection attempt%s seen%s",
-			 live->pipeline.seen + open, live->pipeline.seen + open == 1 ? "" : "s",
-			 open ? ", not all of them ended" : "");
+		log_info("no connection failed; %llu connection attempt%s seen%s", seen + open,
+			 seen + open == 1 ? "" : "s", open ? ", not all of them ended" : "");
 	if (!live->pipeline.told && !live->pipeline.pending_count && status)
-		say_not_looked_at(live, live->pipeline.seen + open, status);
+		say_not_looked_at(live, seen + open, status);
 	if (counters->lost || counters->suppressed)
 		log_info("%llu records lost, %llu shed", counters->lost, counters->suppressed);
 }
@@ -156,7 +156,6 @@ int command_run(const struct options *options)
 		return status == EXIT_USAGE ? EXIT_USAGE : EXIT_RUN_FAILED;
 	}
 	live.pipeline.hold_pending = !options->json;
-	live.pipeline.count_seen = true;
 	err = child_spawn(&child, options->rest, options->user ? &user : NULL);
 	if (err)
 		log_error_r(err, "%s: cannot be started", options->rest[0]);

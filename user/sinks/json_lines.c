@@ -278,9 +278,9 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json_close(&json, '}');
 	json_pair_unsigned(&json, "duration_us", summary->duration_ns / 1000);
 	json_pair_unsigned(&json, "records", counters->records);
-	json_pair_unsigned(&json, "attempts", counters->attempts);
-	json_pair_unsigned(&json, "failures", counters->failures);
-	json_pair_unsigned(&json, "connections", counters->openings);
+	json_pair_unsigned(&json, "attempts", summary->counted.attempts);
+	json_pair_unsigned(&json, "failures", summary->counted.failures);
+	json_pair_unsigned(&json, "connections", summary->counted.openings);
 	if (join_follows_segments(join))
 		json_pair_unsigned(&json, "streams", conns_streams_seen(join_conns(join)));
 	json_pair_unsigned(&json, "lost", counters->lost);

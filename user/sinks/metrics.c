@@ -95,9 +95,9 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 			severity_name(metrics->counts[i].severity),
 			confidence_name(metrics->counts[i].confidence), metrics->counts[i].total);
 	print_total(file, "attempts_total", "Attempts to connect or listen that ended.",
-		    counters->attempts);
+		    more->counted.attempts);
 	print_total(file, "attempts_failed_total", "Those of them that failed.",
-		    counters->failures);
+		    more->counted.failures);
 	print_kinds(file, "records_total", "Records of kernel and host, by kind.",
 		    counters->by_kind);
 	print_kinds(file, "records_lost_total", "Records for which there was no room, by kind.",

@@ -24,6 +24,7 @@ struct metrics_more {
 	const char *version;
 	__u64 start_ns; /* realtime */
 	__u64 failed_writes;
+	struct counted counted;
 };
 
 struct metrics *metrics_new(void); /* NULL: no memory */

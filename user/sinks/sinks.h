@@ -73,11 +73,19 @@ struct capture_summary {
 	bool findings; /* what findings spoke of */
 };
 
+/* Attempts to connect or listen, of those whom the filter leaves, and the tries that they made. */
+struct counted {
+	__u64 attempts;
+	__u64 failures;
+	__u64 openings;
+};
+
 struct summary {
 	__u64 findings[SEVERITY_COUNT]; /* finals */
 	__u64 duration_ns;
 	bool early_end; /* the recording ended without its end record */
-	const struct join_counters *counters;
+	struct counted counted;
+	const struct join_counters *counters; /* of everybody: what was heard, and what was lost */
 	struct capture_summary capture;
 };
 

@@ -61,7 +61,7 @@ static int write_beside(struct metrics_file *file, const struct pipeline *pipeli
 			const char *beside)
 {
 	const struct metrics_more more = { SOCKWHY_VERSION, file->start_ns,
-					   pipeline->outlets.failed };
+					   pipeline->outlets.failed, pipeline_counted(pipeline) };
 	_cleanup_close_ int fd = -1;
 	FILE *stream;
 	int err = 0;

@@ -238,13 +238,11 @@ static void log_flows(const struct pipeline *pipeline)
 
 static void add_attempts(struct text *text, const struct pipeline *pipeline)
 {
-	const struct join_counters *counters = join_counters(pipeline->join);
-	bool chosen = filter_chooses(pipeline->filter);
-	__u64 attempts = chosen ? pipeline->chosen : counters->attempts;
+	const struct counted counted = pipeline_counted(pipeline);
 
-	text_add(text, "%llu attempt%s to connect or listen%s, %llu failed", attempts,
-		 attempts == 1 ? "" : "s", chosen ? " of those asked for" : "",
-		 chosen ? pipeline->chosen_failed : counters->failures);
+	text_add(text, "%llu attempt%s to connect or listen%s, %llu failed", counted.attempts,
+		 counted.attempts == 1 ? "" : "s",
+		 filter_chooses(pipeline->filter) ? " of those asked for" : "", counted.failures);
 }
 
 const char *output_say_state(const struct pipeline *pipeline, struct text *text)

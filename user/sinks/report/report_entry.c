@@ -156,8 +156,8 @@ void report_source_fill(struct report_source *source, const struct join *join,
 	source->outside = summary->capture.outside;
 	source->files = summary->capture.files;
 	source->damaged = summary->capture.damaged;
-	source->attempts = counters->attempts;
-	source->failures = counters->failures;
+	source->attempts = summary->counted.attempts;
+	source->failures = summary->counted.failures;
 	source->lost = counters->lost + counters->suppressed;
 	source->evicted = counters->evicted;
 	source->connections = conns_streams_seen(conns);
