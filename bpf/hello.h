@@ -31,6 +31,7 @@ enum hello_what {
 	HELLO_OTHER, /* of the server; an alert; a header by itself */
 	HELLO_REFUSAL,
 	HELLO_REQUEST,
+	HELLO_PLAIN, /* of a client: HTTP/2 in clear, which a server of TLS ends without a word */
 };
 
 /*
@@ -39,6 +40,7 @@ enum hello_what {
  */
 #define HELLO_KEEP_MAX 1024
 #define HELLO_KEEP_WORDS 192 /* of a refusal: its code, SQLSTATE stands in the first 40 bytes */
+#define HELLO_PLAIN_BYTES 16 /* of the payload: the preface's first line */
 
 static __always_inline bool hello_is_digit(__u8 c)
 {
@@ -92,6 +94,13 @@ static __always_inline bool hello_is_request(const __u8 *bytes)
 	}
 }
 
+/* The begin of HTTP/2's preface (RFC 9113 3.4). */
+static __always_inline bool hello_is_plain(const __u8 *bytes)
+{
+	return bytes[0] == 'P' && bytes[1] == 'R' && bytes[2] == 'I' && bytes[3] == ' ' &&
+	       bytes[4] == '*' && bytes[5] == ' ' && bytes[6] == 'H';
+}
+
 /* @bytes: HELLO_BYTES of them. @size: of the payload; what stands behind it is zero. */
 static __always_inline bool hello_is(const __u8 *bytes, __u32 size)
 {
@@ -124,5 +133,7 @@ static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 s
 			       HELLO_OTHER;
 	if (hello_is_refusal(bytes))
 		return HELLO_REFUSAL;
+	if (hello_is_plain(bytes))
+		return HELLO_PLAIN;
 	return hello_is_request(bytes) ? HELLO_REQUEST : HELLO_NOTHING;
 }

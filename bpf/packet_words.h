@@ -57,6 +57,7 @@ static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packe
 	view->is_message = true;
 	view->keep_bytes = what == HELLO_OF_CLIENT ? HELLO_KEEP_MAX :
 			   what == HELLO_OTHER	   ? EVENT_PACKET_MAX :
+			   what == HELLO_PLAIN	   ? headers + HELLO_PLAIN_BYTES :
 						     HELLO_KEEP_WORDS;
 	mark = packet_mark(view);
 	if (what == HELLO_OF_CLIENT || what == HELLO_REQUEST)

@@ -231,9 +231,10 @@ static void test_dns_messages(void **state)
 /* A record of TLS that begins a segment, in clear; what else a connection says is not told of. */
 static void test_tls_hellos(void **state)
 {
-	/* a ServerHello, a record's header by itself, two alerts */
+	/* a ServerHello, a record's header by itself, two alerts, HTTP/2 in clear */
 	static const char *const told[] = { "16 03 03 00 02 02 00", "16 03 01 00 02",
-					    "15 03 03 00 02 02 46", "15 03 03 00 02 01 00" };
+					    "15 03 03 00 02 02 46", "15 03 03 00 02 01 00",
+					    "50 52 49 20 2a 20 48" };
 	/* another message, data, an encrypted alert, a version there is none of, HTTP, what is too short */
 	static const char *const untold[] = { "16 03 03 00 02 0b 00", "17 03 03 00 02 01 00",
 					      "15 03 03 00 1a 00 00", "16 04 01 00 02 01 00",

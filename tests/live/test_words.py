@@ -114,3 +114,20 @@ def test_no_tls_there(lab, watch, place, family):
     if hasattr(agent, "pid"):
         agent.only_allowed(("tls-not-tls",))
         assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == {smtp, postgresql}, describe(agent.loud_finals())
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+
+
+def test_http2_in_clear(lab, watch, place, family):
+    """As gRPC without TLS to a port of TLS, whose server ends it without a word. Near: a server that speaks it, and leaves."""
+    pair = Pair(lab, place, family)
+    secure = pair.serve(("hear", PREFACE))
+    clear = pair.serve(("hear", PREFACE), ("say", bytes.fromhex("000000040000000000")))
+    agent = watch()
+    for port in secure, clear:
+        pair.client(port, ("say", PREFACE), ("end", b""))
+    pair.told(agent, "tls-not-tls", secure, "possible", "begins with HTTP/2", f"closed after {len(PREFACE)} bytes of it")
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("tls-not-tls",))
+        assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == {secure}, describe(agent.loud_finals())

@@ -46,6 +46,15 @@ void words_tls_not_asked(struct text *why, const char *example)
 		text_add(why, " (%s)", example);
 }
 
+void words_http2_not_taken(struct text *why)
+{
+	text_add(
+		why,
+		"that port takes no HTTP/2 in clear: it serves TLS, and the client's URL or setting "
+		"does not ask for it (http for https, a gRPC channel without credentials); or a "
+		"proxy there has no backend");
+}
+
 void words_client(struct text *text, const struct view *view)
 {
 	words_side(text, view, look_client(view));

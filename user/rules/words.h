@@ -141,6 +141,7 @@ void words_tls_refused(struct text *what, struct text *why, const struct view *v
 
 /* Why a client begins without TLS where TLS is served; how it looks in its protocol, or NULL. */
 void words_tls_not_asked(struct text *why, const char *example);
+void words_http2_not_taken(struct text *why); /* and the server ended it */
 
 /* ", name db.internal": a longer one than hosts have in practice is cut, and says so. */
 void words_hello_name(struct text *text, const struct tls_hello *hello);

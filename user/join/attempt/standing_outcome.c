@@ -73,6 +73,7 @@ static void take_words(const struct join *join, const struct conn *conn, struct 
 		return;
 	sent = conn->isn + 1 + (__u32)(flow->counts.bytes_sent - flow->counts.bytes_again);
 	heard = conn->peer_isn + 1 + (__u32)flow->counts.bytes_received;
+	outcome->side[FIGURES_LOCAL].first_word = said->plain;
 	outcome->side[FIGURES_REMOTE].first_word = said->refusal;
 	outcome->asked = said->asked;
 	/* of PostgreSQL's answer of one byte no packet tells: yes is followed by a ClientHello */

@@ -69,7 +69,13 @@ static void take_request(struct join *join, struct conn *conn, const struct even
 	const struct packet *packet = &event->packet;
 	enum upgrade_kind asked = upgrade_asked(bytes, captured, packet->payload_bytes);
 	struct said *said;
+	struct first first;
 
+	if (packet->seq == conn->isn + 1) {
+		first_parse(bytes, captured, packet->payload_bytes, false, &first);
+		if (first.kind == FIRST_HTTP2_REQUEST)
+			take(join, conn)->plain = first;
+	}
 	if (!asked || asked == UPGRADE_CONNECT)
 		return;
 	said = take(join, conn);

@@ -8,8 +8,8 @@
 /*
  * Theory of operation
  *
- * Live the kernel side tells of few segments with words: those that begin as a server's refusal does, or as a client's
- * request to turn to TLS. That such bytes stand where they mean
+ * Live the kernel side tells of few segments with words: those that begin as a server's refusal does, as a client's
+ * request to turn to TLS, or as HTTP/2 in clear. That such bytes stand where they mean
  * that (a refusal is a server's first word or answers a request) is known here, by their sequence
  * numbers. What they mean is known when the socket has told its end, and how much it received and
  * sent.
@@ -22,6 +22,7 @@ enum { SAID_MAX = 1024 };
 struct said {
 	__u64 cookie; /* of the client's socket; 0: the place is free */
 	struct first refusal; /* the server's first word, where it turns the client away */
+	struct first plain; /* the client's first word, where that is HTTP/2 in clear */
 	__u8 asked; /* enum upgrade_kind: the client's last request */
 	bool refused; /* .. and the answer said no */
 	struct upgrade_refusal upgrade;

@@ -116,9 +116,7 @@ static void tell_client_is_plain(const struct view *view, struct text *what, str
 		text_add(what, " %s ", server->fin_ns ? "closed" : "reset the connection");
 		words_duration(what, ns_between(client->first_ns, server->closed_ns));
 		text_add(what, " later without the SETTINGS that HTTP/2 in clear begins with");
-		text_add(why, "that port takes no HTTP/2 in clear: it serves TLS, and the client's "
-			      "URL or setting does not ask for it (http for https, a gRPC "
-			      "channel without credentials); or a proxy there has no backend");
+		words_http2_not_taken(why);
 		return;
 	}
 	if (server->first_word.wants_tls)
@@ -156,7 +154,7 @@ const struct rule rule_tls_not_tls = {
 	.tell_socket = standing_tell_not_tls,
 	.means = "one side speaks TLS, the other does not",
 	.evidence =
-		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame, then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it; or the client asks to turn to TLS (STARTTLS of SMTP, IMAP, POP3, LDAP, XMPP, AUTH TLS of FTP, PostgreSQL's SSLRequest; live not IMAP, LDAP, XMPP), the server refuses (454, NO, -ERR, a result, N) and the client leaves; or the server, on this host, read the 5 bytes of a TLS record's header, left the rest and reset",
+		"the first bytes of each side: a ClientHello answered by another protocol; or another protocol answered by a TLS alert, or by HTTP 400 with a text that asks for TLS; or HTTP/2 in clear that the server ends without its own first frame (live, too), then at most possible; live: a ClientHello, and what the socket received is neither a ServerHello nor an alert; or an alert of the server, and no ClientHello before it; or the client asks to turn to TLS (STARTTLS of SMTP, IMAP, POP3, LDAP, XMPP, AUTH TLS of FTP, PostgreSQL's SSLRequest; live not IMAP, LDAP, XMPP), the server refuses (454, NO, -ERR, a result, N) and the client leaves; or the server, on this host, read the 5 bytes of a TLS record's header, left the rest and reset",
 	.gate = "a server that closes without a word is tls-no-server-hello or conn-closed-early; what is said before the client turns to TLS (STARTTLS and its like, a PROXY header, CONNECT) is none of it, and a client that goes on without TLS where it is refused is content; an alert for a client that said less than the header of a TLS record has, or nothing, only answers that it left",
 	.general_check =
 		"ss -ltnp 'sport = :PORT' on the server; the client's URL, scheme and port",

@@ -114,6 +114,17 @@ static bool server_wants_tls(const struct view *view)
 	       outcome->peer_read_bytes == TLS_HEADER_BYTES;
 }
 
+/* HTTP/2 in clear, and the server ended it without its own first frame: as of captures (tls.c). */
+static bool refuses_plain_http2(const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	return is_client(view) && is_counted(view) &&
+	       look_side(view, FIGURES_LOCAL)->first_word.kind == FIRST_HTTP2_REQUEST &&
+	       !flow->counts.segments_in &&
+	       (flow->state == TCP_STATE_LAST_ACK || view->outcome->reset_by == FIGURES_REMOTE);
+}
+
 bool standing_match_not_tls(const struct view *view, struct guess *guess)
 {
 	if (hangs(view))
@@ -124,8 +135,12 @@ bool standing_match_not_tls(const struct view *view, struct guess *guess)
 		return true;
 	}
 	guess->absence = true;
-	if (!handshake_of(view))
-		return server_wants_tls(view);
+	if (!handshake_of(view) && server_wants_tls(view))
+		return true;
+	if (!handshake_of(view)) {
+		guess->confidence = CONFIDENCE_POSSIBLE;
+		return refuses_plain_http2(view);
+	}
 	return is_client(view) && (server_is_plain(view) || client_is_plain(view));
 }
 
@@ -142,6 +157,23 @@ static void tell_wants_tls(const struct view *view, struct text *what, struct te
 	words_tls_not_asked(why, "with HTTP: http:// for https://");
 }
 
+static void tell_plain_http2(const struct view *view, struct text *what, struct text *why)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	words_client(what, view);
+	text_add(what, " begins with ");
+	first_print(what, &look_side(view, FIGURES_LOCAL)->first_word);
+	text_add(what, ", ");
+	words_server(what, view);
+	text_add(
+		what,
+		" %s after %llu bytes of it, without the SETTINGS that HTTP/2 in clear begins with",
+		view->outcome->reset_by == FIGURES_REMOTE ? "reset the connection" : "closed",
+		flow->counts.bytes_sent);
+	words_http2_not_taken(why);
+}
+
 void standing_tell_not_tls(const struct view *view, struct finding *finding)
 {
 	struct text what = text_of(finding->summary);
@@ -153,7 +185,10 @@ void standing_tell_not_tls(const struct view *view, struct finding *finding)
 		return;
 	}
 	if (!handshake_of(view)) {
-		tell_wants_tls(view, &what, &why);
+		if (server_wants_tls(view))
+			tell_wants_tls(view, &what, &why);
+		else
+			tell_plain_http2(view, &what, &why);
 		words_check_server_port(view, finding, "what serves that port");
 		return;
 	}
