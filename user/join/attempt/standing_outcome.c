@@ -11,37 +11,20 @@
  * Of two ends on this host the client's tells what both met with; but where a process does not read,
  * its own end does.
  */
-static bool is_mirrored(const struct join *join, const struct standing *standing)
+static bool is_claimed(const struct standing *standing, const struct conn *mirror)
 {
-	const struct flow *flow = &standing->flow;
-	struct ends ends = ends_of_tuple(&flow->tuple);
-	struct conns_walk walk;
-	const struct conn *conn;
-
-	if (standing->looked & SNAPSHOT_LOOK_READER)
+	if (!mirror || (standing->looked & SNAPSHOT_LOOK_READER))
 		return false;
-	ends.from = !ends.from;
-	walk = conns_walk(join->conns, &ends);
-	while ((conn = conns_walk_next(join->conns, &walk)))
-		if (conn->unread || (!flow->client && conn->opened && conn->troubled))
-			return true;
-	return false;
+	return mirror->unread || (!standing->flow.client && mirror->opened && mirror->troubled);
 }
 
 /* What the process at the other end, on this host, had read of what it got when it closed. */
-static void take_unread(const struct join *join, struct outcome *outcome)
+static void take_unread(const struct conn *mirror, struct outcome *outcome)
 {
-	struct ends ends = ends_of_tuple(&outcome->standing->flow.tuple);
-	struct conns_walk walk;
-	const struct conn *conn;
-
-	ends.from = !ends.from;
-	walk = conns_walk(join->conns, &ends);
-	conn = conns_walk_next(join->conns, &walk);
-	if (!conn || !conn->unread_bytes)
+	if (!mirror || !mirror->unread_bytes)
 		return;
-	outcome->peer_read_bytes = conn->read_bytes;
-	outcome->peer_unread_bytes = conn->unread_bytes;
+	outcome->peer_read_bytes = mirror->read_bytes;
+	outcome->peer_unread_bytes = mirror->unread_bytes;
 }
 
 /* What the peer's reset said as it passed: whether its host had heard of the last words, and from how far. */
@@ -91,7 +74,9 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 {
 	const struct standing *standing = attempt->standing;
 	const struct live_handshake *handshake = handshakes_at(join, standing->handshake);
-	const struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
+	struct ends ends = ends_of_tuple(&standing->flow.tuple);
+	struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
+	const struct conn *mirror = conns_mirror(join->conns, conn, &ends);
 	struct figures figures;
 
 	figures_take_flow(&figures, &standing->flow, attempt->due_ns);
@@ -102,9 +87,9 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 	}
 	outcome->known |= OUTCOME_SOCKET;
 	outcome->standing = standing;
-	outcome->mirrored = is_mirrored(join, standing);
+	outcome->mirrored = is_claimed(standing, mirror);
 	outcome->unseen = loss_since(join, standing->flow.seen_ns);
 	take_reset(conn, outcome);
 	take_words(join, conn, outcome);
-	take_unread(join, outcome);
+	take_unread(mirror, outcome);
 }

@@ -52,6 +52,7 @@ struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 c
 	struct conn *conn = standing_conn(join, cookie, netns);
 	const struct listener *listener;
 	const struct event_owner *owner;
+	struct ends ends = ends_of_tuple(tuple);
 	struct flow flow = { .cookie = cookie, .tuple = *tuple, .seen_ns = now_ns };
 	struct attempt_slot *slot;
 
@@ -75,6 +76,7 @@ struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 c
 	slot->attempt.state = ATTEMPT_OPEN;
 	conn->attempt = slot;
 	conn->troubled = true;
+	conns_mirror(join->conns, conn, &ends); /* while its ports are no later one's */
 	return slot;
 }
 
@@ -271,8 +273,7 @@ static void find_sender(const struct join *join, const struct packet *packet, st
 {
 	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
 				   packet->destination_port);
-	struct conns_walk walk = conns_walk(join->conns, &ends);
-	const struct conn *conn = conns_walk_next(join->conns, &walk);
+	const struct conn *conn = conns_sender(join->conns, &ends);
 
 	if (!conn || (conn->opening && conn->opening->opening.state == OPENING_CONNECTING))
 		return;

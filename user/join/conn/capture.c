@@ -431,8 +431,7 @@ static struct conn *mirror_of(struct join *join, struct conn *conn)
 		return mirror;
 	mirror->netns = conn->netns;
 	mirror->ends = conn->ends;
-	mirror->mirror = conn;
-	conn->mirror = mirror;
+	conns_pair(conn, mirror);
 	return mirror;
 }
 

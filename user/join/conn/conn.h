@@ -11,7 +11,8 @@
  * Theory of operation
  *
  * A conn is one end of a TCP connection: a socket of this host, or, of a capture, the connection as
- * its client's end. Over loopback a connection of this host is two conns. What it holds itself is
+ * its client's end. A connection between two sockets of this host is two conns, each the other's
+ * mirror; so is one of a capture whose ends both sent a SYN. What it holds itself is
  * who it is (cookie, namespace, ends) and what its opening came to; the parts hang on it while something feeds them:
  *
  *     opening   what becomes of connect(); from its SYN until that is told. A conn with one
@@ -99,7 +100,7 @@ struct conn {
 	__u64 cookie; /* 0 unknown */
 	TAILQ_ENTRY(conn) by_age;
 	struct conn_alias *alias; /* NULL: its packets pass with no other ends */
-	struct conn *mirror; /* of a capture: the other end, which opened at the same time */
+	struct conn *mirror; /* the other end, where both have a conn: conns_mirror() */
 };
 
 enum { CONNS_STREAMS = 1 << 0 }; /* their segments are followed */
@@ -160,6 +161,18 @@ struct conns_walk {
 };
 struct conns_walk conns_walk(const struct conns *conns, const struct ends *ends);
 struct conn *conns_walk_next(const struct conns *conns, struct conns_walk *walk);
+
+/* The first of such a walk: whose a packet with these ends is. NULL none. */
+struct conn *conns_sender(const struct conns *conns, const struct ends *ends);
+
+/*
+ * The other end of @conn where that is a socket of this host, too, and is known; NULL else. @ends: of its
+ * socket, by which the two find each other once, when this is asked first: until one of both leaves
+ * no later connection between the same ends is taken for it. @conn may be NULL: it had to leave.
+ */
+struct conn *conns_mirror(const struct conns *conns, struct conn *conn, const struct ends *ends);
+/* From now on each is the other's mirror. */
+void conns_pair(struct conn *conn, struct conn *mirror);
 
 /* The newest with these ends in either direction whose packets are taken in @netns; NULL none. */
 struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u32 netns);

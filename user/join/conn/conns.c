@@ -255,6 +255,37 @@ struct conn *conns_walk_next(const struct conns *conns, struct conns_walk *walk)
 	return NULL;
 }
 
+struct conn *conns_sender(const struct conns *conns, const struct ends *ends)
+{
+	struct conns_walk walk = conns_walk(conns, ends);
+
+	return conns_walk_next(conns, &walk);
+}
+
+/* ---- the other end ---- */
+
+void conns_pair(struct conn *conn, struct conn *mirror)
+{
+	conn->mirror = mirror;
+	mirror->mirror = conn;
+}
+
+struct conn *conns_mirror(const struct conns *conns, struct conn *conn, const struct ends *ends)
+{
+	struct ends other = *ends;
+	struct conn *mirror;
+
+	if (conn && conn->mirror)
+		return conn->mirror;
+	other.from = !ends->from;
+	mirror = conns_sender(conns, &other);
+	if (!mirror || mirror->mirror)
+		return NULL;
+	if (conn)
+		conns_pair(conn, mirror);
+	return mirror;
+}
+
 /* ---- by cookie ---- */
 
 void conns_set_cookie(struct conns *conns, struct conn *conn, __u64 cookie)

@@ -54,8 +54,7 @@ static struct said *take(struct join *join, struct conn *conn)
 /* The conn of the end that @ends->from is, where a socket of this host opened the connection. */
 static struct conn *client_at(const struct join *join, const struct ends *ends)
 {
-	struct conns_walk walk = conns_walk(join->conns, ends);
-	struct conn *conn = conns_walk_next(join->conns, &walk);
+	struct conn *conn = conns_sender(join->conns, ends);
 
 	/* what is said is placed by the numbers of both SYNs */
 	return conn && conn->cookie && conn->opened && conn->heard && conn->isn_known ? conn : NULL;

@@ -156,11 +156,9 @@ static struct live_handshake *take_place(struct handshakes *table, const struct 
 static const struct conn *client_conn(const struct join *join, const struct ends *ends, __u8 client)
 {
 	struct ends from = *ends;
-	struct conns_walk walk;
 
 	from.from = client;
-	walk = conns_walk(join->conns, &from);
-	return conns_walk_next(join->conns, &walk);
+	return conns_sender(join->conns, &from);
 }
 
 /* What was said before the ClientHello is known by its numbers: an upgrade (STARTTLS) begins so. */
