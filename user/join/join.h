@@ -559,9 +559,8 @@ const struct ev_process *join_process(const struct join *join, __u32 tgid, __u64
 __u64 join_realtime_ns(const struct join *join, __u64 monotonic_ns);
 /* The same for a time since boot that counts suspends (CLOCK_BOOTTIME): starts of processes. */
 __u64 join_realtime_of_boottime_ns(const struct join *join, __u64 boottime_ns);
-const struct ev_start *join_start(const struct join *join); /* NULL before the start record */
-/* Do the records come from capture files? Then no socket, process or host is known, ever. */
-bool join_is_capture(const struct join *join);
+/* What the host said of itself. NULL before the start record; of capture files, which do not tell whose they are. */
+const struct ev_start *join_start(const struct join *join);
 __u64 join_now_ns(const struct join *join); /* the latest time the stream has shown */
 
 /* Hooks by name, as the stream tells. */

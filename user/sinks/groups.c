@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "sinks/sinks.h"
+#include "sinks/sink.h"
 #include "util/hash.h"
 #include "util/time.h"
 
@@ -199,7 +199,7 @@ static struct finding *group_tell(struct groups *groups, struct group *group)
 	idle->duration_known = false;
 	idle->supersedes = NULL;
 	idle->cookie = 0;
-	if (idle->role && !strcmp(idle->role, "client"))
+	if (say_is_of_client(idle))
 		idle->tuple.local_port = 0;
 	else
 		idle->tuple.remote_port = 0;

@@ -36,8 +36,8 @@ void json_put_host(struct json *json, const struct join *join)
 	char buffer[40], name[sizeof(start->host)];
 	struct text text = text_of(buffer);
 
-	if (!start || join_is_capture(join))
-		return; /* a capture does not tell whose it is */
+	if (!start)
+		return;
 	memcpy(boot_id, start->boot_id, sizeof(boot_id));
 	for (size_t i = 0; json->mask && i < sizeof(boot_id); i++)
 		boot_id[i] = (__u8)mask_number(json->mask, i << 8 | boot_id[i]);

@@ -308,11 +308,16 @@ static void add_asked(struct text *text, const struct finding *finding)
 	text_add(text, ")");
 }
 
+bool say_is_of_client(const struct finding *finding)
+{
+	return !finding->role || !strcmp(finding->role, "client");
+}
+
 void say_connection(struct text *text, const struct finding *finding, bool ascii)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	bool listens = finding->role && strcmp(finding->role, "client") != 0;
-	const char *arrow = ascii ? (listens ? " <- " : " -> ") : (listens ? " ← " : " → ");
+	bool client = say_is_of_client(finding);
+	const char *arrow = ascii ? (client ? " -> " : " <- ") : (client ? " → " : " ← ");
 	bool local = is_set(tuple->local) || tuple->local_port;
 	bool remote = is_set(tuple->remote) || tuple->remote_port;
 
@@ -344,9 +349,7 @@ void say_who(struct text *text, const struct join *join, const struct finding *f
 void say_target(struct text *text, const struct finding *finding)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	bool client = !finding->role || !strcmp(finding->role, "client");
-
-	if (client)
+	if (say_is_of_client(finding))
 		add_remote(text, finding);
 	else
 		address_print_port(text, tuple->local, tuple->local_port);

@@ -89,6 +89,13 @@ struct summary {
 	struct capture_summary capture;
 };
 
+/* Did packets of files come, or were to: are there figures of them, though there be none? */
+static inline bool capture_summary_counts(const struct capture_summary *capture,
+					  const struct join_counters *counters)
+{
+	return capture->files || counters->frames;
+}
+
 struct sink;
 
 int sink_open(struct sink **out, const struct sink_options *options);

@@ -216,6 +216,7 @@ static void log_flows(const struct pipeline *pipeline)
 {
 	const struct conns *conns = join_conns(pipeline->join);
 	const struct flow_counters *flows = join_flow_counters(pipeline->join);
+	const struct join_counters *counters = join_counters(pipeline->join);
 	__u64 seen = conns_streams_seen(conns), untold = flows_untold(pipeline->flows);
 	char buffer[600];
 	struct text text = text_of(buffer);
@@ -225,8 +226,8 @@ static void log_flows(const struct pipeline *pipeline)
 		return;
 	}
 
-	if (join_is_capture(pipeline->join))
-		add_frames(&text, join_counters(pipeline->join), &pipeline->capture);
+	if (capture_summary_counts(&pipeline->capture, counters))
+		add_frames(&text, counters, &pipeline->capture);
 	text_add(&text, "%llu connection%s", seen, seen == 1 ? "" : "s");
 	if (untold)
 		text_add(&text, ", %llu not shown", untold);
@@ -257,7 +258,7 @@ void output_log_summary(const struct pipeline *pipeline, bool early)
 {
 	const struct join_counters *counters = join_counters(pipeline->join);
 	__u64 ms = (pipeline->last_ns - pipeline->first_ns) / NS_PER_MS;
-	bool capture = join_is_capture(pipeline->join);
+	bool capture = capture_summary_counts(&pipeline->capture, counters);
 	char buffer[600];
 	struct text text = text_of(buffer);
 	size_t before;

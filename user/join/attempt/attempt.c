@@ -61,7 +61,7 @@ static bool belongs(const struct join *join, const struct attempt_slot *slot,
 	const struct opening *last;
 	bool after_failure, overlapping, other_family;
 
-	if (attempt->subject != &subject_connect || slot->wisher.tgid != owner->tgid ||
+	if (!attempt->openings_count || slot->wisher.tgid != owner->tgid ||
 	    slot->wisher.start_ns != owner->start_ns || attempt->netns != opening->netns ||
 	    attempt->state == ATTEMPT_FINAL || slot->timer == TIMER_PROVEN ||
 	    attempt->openings_count >= JOIN_OPENINGS_MAX)
@@ -265,6 +265,11 @@ static void prove(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 	attempt_judge(join, slot, now_ns);
 }
 
+static __u64 settled_ns(const struct attempt_slot *slot, __u64 now_ns)
+{
+	return slot->attempt.subject->told_at_end ? slot->attempt.ended_ns : now_ns;
+}
+
 /* Its end will not be seen: what settles is judged now, what was told of is told to be unknown. */
 static void give_up(struct join *join, struct attempt_slot *slot)
 {
@@ -272,7 +277,7 @@ static void give_up(struct join *join, struct attempt_slot *slot)
 		return;
 	if (slot->attempt.state == ATTEMPT_SETTLING || !slot->attempt.openings_count) {
 		slot->attempt.unknown |= slot->attempt.state == ATTEMPT_OPEN;
-		attempt_judge(join, slot, wish_settled_ns(slot, join->now_ns));
+		attempt_judge(join, slot, settled_ns(slot, join->now_ns));
 		return;
 	}
 	slot->attempt.unknown = true;
@@ -372,7 +377,7 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 		else if (first->timer == TIMER_STALLED)
 			attempt_go_on(join, first, deadline_ns, now_ns == UINT64_MAX);
 		else
-			attempt_judge(join, first, wish_settled_ns(first, deadline_ns));
+			attempt_judge(join, first, settled_ns(first, deadline_ns));
 	}
 }
 

@@ -142,8 +142,6 @@ bool attempt_claims(struct join *join, const struct address_claims *claims);
 void wish_wait(struct join *join, struct attempt_slot *slot);
 void wish_begin(struct join *join, struct attempt_slot *slot, const struct opening *opening);
 void wish_end(struct join *join, struct attempt_slot *slot);
-/* When what has settled by now was over: a lookup when it was answered. */
-__u64 wish_settled_ns(const struct attempt_slot *slot, __u64 now_ns);
 /* subject_standing.c: a record of the socket of a connection that stands; a reset it sent, a drop. */
 void attempt_standing(struct join *join, const struct event *event);
 void attempt_standing_act(struct join *join, const struct event *event);

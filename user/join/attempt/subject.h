@@ -65,6 +65,8 @@ struct subject {
 	__u16 wakes; /* WAKE_*: what it may come to */
 	/* how many work is not known, or most are no failures: the sum of attempts leaves it out */
 	bool uncounted;
+	/* its verdict has the time of its end, however long it settled: nothing came of it since */
+	bool told_at_end;
 	/*
 	 * What it has come to, of several of .wakes, and the opening that stands for it, NULL none.
 	 * NULL: its only wake.

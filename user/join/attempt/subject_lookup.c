@@ -210,6 +210,7 @@ static void receiver_key(const struct attempt *attempt, const struct opening *op
 
 const struct subject subject_lookup = {
 	LOOKUP("lookup", "client", 4, lookup_about, lookup_key),
+	.told_at_end = true,
 };
 
 const struct subject subject_send = {

@@ -28,11 +28,6 @@ void wish_wait(struct join *join, struct attempt_slot *slot)
 	attempt_set_timer(join, slot, TIMER_WISH, slot->attempt.ended_ns + join->limits.settle_ns);
 }
 
-__u64 wish_settled_ns(const struct attempt_slot *slot, __u64 now_ns)
-{
-	return slot->attempt.subject == &subject_lookup ? slot->attempt.ended_ns : now_ns;
-}
-
 static bool is_of(const struct attempt_slot *waiting, const struct attempt_slot *slot,
 		  const struct opening *opening, const char *name)
 {

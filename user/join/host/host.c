@@ -47,7 +47,6 @@ struct host {
 	bool deaf;
 	struct ev_start start;
 	bool started;
-	bool capture; /* the start record says that frames follow */
 	struct ev_clock clock;
 	bool clock_known;
 };
@@ -350,8 +349,8 @@ const struct ev_process *join_process(const struct join *join, __u32 tgid, __u64
 static void note_start(struct join *join, const struct event *event)
 {
 	join->host->start = event->start;
-	join->host->started = true;
-	join->host->capture = event->head.vantage == VANTAGE_FILE;
+	/* what stands in front of captured frames is of who reads them */
+	join->host->started = event->head.vantage != VANTAGE_FILE;
 	join->followed = event->head.flags & EVENT_F_FOLLOWED;
 }
 
@@ -405,11 +404,6 @@ __u64 join_realtime_of_boottime_ns(const struct join *join, __u64 boottime_ns)
 const struct ev_start *join_start(const struct join *join)
 {
 	return join->host->started ? &join->host->start : NULL;
-}
-
-bool join_is_capture(const struct join *join)
-{
-	return join->host->capture;
 }
 
 bool host_is_deaf(const struct join *join)

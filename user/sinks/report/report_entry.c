@@ -141,9 +141,9 @@ void report_source_fill(struct report_source *source, const struct join *join,
 	struct text from = text_of(source->from), duration = text_of(source->duration);
 	__u64 now_ns = join_now_ns(join);
 
-	source->capture = join_is_capture(join);
+	source->capture = capture_summary_counts(&summary->capture, counters);
 	source->early_end = summary->early_end;
-	if (start && !source->capture) {
+	if (start) {
 		text_add_foreign(&host, start->host, sizeof(start->host));
 		text_add_foreign(&release, start->release, sizeof(start->release));
 	}
