@@ -13,7 +13,8 @@
  * is told with the lookup that it serves. Whoever merely asks for the same name at the same time is a
  * stranger, and has a verdict of its own. What tells them apart: a forwarder is asked first, in the
  * namespace that the query was last seen to reach; and where a stranger is in it as well, who holds
- * port 53 there.
+ * port 53 there. Where nobody holds it at the address that was asked, a query that went no further was
+ * redirected to whoever holds it at another one.
  */
 
 #define LOOK_AFTER_NS (300 * NS_PER_MS) /* most forwarders have an answer by then */
@@ -133,22 +134,30 @@ static bool is_kin(const struct lookup_holder *holder, const struct event_owner 
 static bool holds_port(const struct join *join, const struct lookup_slot *asking,
 		       const struct event_owner *owner)
 {
+	bool heard = false, redirected = false;
+
 	for (size_t i = 0; i < LOOKUP_HOLDERS; i++) {
 		const struct lookup_holder *holder = &join->lookups->holders[i];
+		bool hears = address_is_any(holder->address) ||
+			     address_equal(holder->address, asking->lookup.server);
 
-		if (holder->seen_ns && holder->seen_ns + HOLDERS_KEPT_NS >= join->now_ns &&
-		    holder->netns == asking->reach.netns && is_kin(holder, owner) &&
-		    (address_is_any(holder->address) ||
-		     address_equal(holder->address, asking->lookup.server)))
+		if (!holder->seen_ns || holder->seen_ns + HOLDERS_KEPT_NS < join->now_ns ||
+		    holder->netns != asking->reach.netns)
+			continue;
+		if (hears && is_kin(holder, owner))
 			return true;
+		heard |= hears;
+		redirected |= is_kin(holder, owner);
 	}
-	return false;
+	return redirected && !heard;
 }
 
 /* All sockets were looked at since @asking asked, and that one is not among those that hear it. */
 static bool is_stranger(const struct join *join, const struct lookup_slot *slot,
 			const struct lookup_slot *asking)
 {
+	if (!reaches(asking, slot))
+		return true; /* it was seen to go on since */
 	return asking->reach.how == REACH_NETNS && slot->lookup.owner &&
 	       join->lookups->looked_ns > asking->lookup.started_ns &&
 	       !holds_port(join, asking, slot->lookup.owner);
@@ -156,14 +165,20 @@ static bool is_stranger(const struct join *join, const struct lookup_slot *slot,
 
 /* ---- the two lookups ---- */
 
+/* Two that ask one server; but a forwarder may ask the one that was asked when it took the query. */
+static bool are_alike(const struct lookup_slot *slot, const struct lookup_slot *asking)
+{
+	return address_equal(asking->lookup.server, slot->lookup.server) &&
+	       asking->lookup.netns == slot->lookup.netns;
+}
+
 static bool may_forward(const struct join *join, const struct lookup_slot *slot,
 			const struct lookup_slot *asking)
 {
 	return asking->asker != slot->asker && asking->queued == LOOKUP_WAITING &&
 	       asking->asked_by != slot && reaches(asking, slot) &&
 	       asking->lookup.started_ns <= slot->lookup.started_ns + DISORDER_NS &&
-	       !address_equal(asking->lookup.server, slot->lookup.server) &&
-	       !is_stranger(join, slot, asking);
+	       !are_alike(slot, asking) && !is_stranger(join, slot, asking);
 }
 
 /* The youngest other one of that name that waits, of whom @slot may be the forwarder; NULL none. */
