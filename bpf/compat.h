@@ -52,6 +52,11 @@ typedef void (*btf_trace_kfree_skb___receiver)(void *, struct sk_buff *, void *,
 typedef void (*btf_trace_udp_fail_queue_rcv_skb___packet)(void *, int, struct sock *,
 							  struct sk_buff *);
 
+typedef void (*btf_trace_io_uring_complete___entry)(void *, struct io_ring_ctx *, void *,
+						    struct io_uring_cqe *);
+typedef void (*btf_trace_io_uring_complete___result)(void *, void *, void *, u64, int, unsigned int,
+						     u64, u64);
+
 struct sock_cgroup_data___old {
 	__u64 val;
 } __attribute__((preserve_access_index));
@@ -83,6 +88,20 @@ static __always_inline bool compat_tells_drop_reason(void)
 static __always_inline bool compat_tells_datagram(void)
 {
 	return bpf_core_type_exists(btf_trace_udp_fail_queue_rcv_skb___packet);
+}
+
+/*
+ * The entry with the result of a request (seen with 6.18), or the result itself (6.1, 6.12). 5.19 made that
+ * of which request stand beside it.
+ */
+static __always_inline bool compat_tells_uring_entry(void)
+{
+	return bpf_core_type_exists(btf_trace_io_uring_complete___entry);
+}
+
+static __always_inline bool compat_tells_uring_result(void)
+{
+	return bpf_core_type_exists(btf_trace_io_uring_complete___result);
 }
 
 /* The numbers move with every release. 0 where the kernel has none: no drop has reason 0. */

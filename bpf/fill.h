@@ -95,6 +95,21 @@ static __always_inline void fill_tuple_read(struct event_tuple *tuple,
 	tuple->protocol = protocol;
 }
 
+/* False: not an internet address. */
+static __always_inline bool fill_asked_taken(__u8 *address, __u16 *port,
+					     const struct sockaddr_in6 *asked)
+{
+	if (asked->sin6_family == AF_INET)
+		/* sin_port stands where sin6_port does, sin_addr where sin6_flowinfo does */
+		fill_ipv4(address, asked->sin6_flowinfo);
+	else if (asked->sin6_family == AF_INET6)
+		__builtin_memcpy(address, &asked->sin6_addr, EVENT_ADDRESS_SIZE);
+	else
+		return false;
+	*port = bpf_ntohs(asked->sin6_port);
+	return true;
+}
+
 /* The address argument of a socket call, from user memory. False: not an internet address. */
 static __always_inline bool fill_asked(__u8 *address, __u16 *port, const void *user)
 {
@@ -102,18 +117,18 @@ static __always_inline bool fill_asked(__u8 *address, __u16 *port, const void *u
 
 	if (bpf_probe_read_user(&asked, sizeof(struct sockaddr_in), user))
 		return false;
-	if (asked.sin6_family == AF_INET) {
-		/* sin_port stands where sin6_port does, sin_addr where sin6_flowinfo does */
-		fill_ipv4(address, asked.sin6_flowinfo);
-	} else if (asked.sin6_family == AF_INET6) {
-		if (bpf_probe_read_user(&asked, sizeof(asked), user))
-			return false;
-		__builtin_memcpy(address, &asked.sin6_addr, EVENT_ADDRESS_SIZE);
-	} else {
+	if (asked.sin6_family == AF_INET6 && bpf_probe_read_user(&asked, sizeof(asked), user))
 		return false;
-	}
-	*port = bpf_ntohs(asked.sin6_port);
-	return true;
+	return fill_asked_taken(address, port, &asked);
+}
+
+/* The same of a copy that the kernel made. */
+static __always_inline bool fill_asked_copy(__u8 *address, __u16 *port, const void *copy)
+{
+	struct sockaddr_in6 asked = {};
+
+	return !bpf_probe_read_kernel(&asked, sizeof(asked), copy) &&
+	       fill_asked_taken(address, port, &asked);
 }
 
 /* @task: read, though it may be trusted: see above. */

@@ -6,63 +6,6 @@
 #define PORT_DNS 53
 #define SYSCALL_PORT_END 4 /* bytes of an internet address up to and with its port */
 
-static __always_inline __u8 syscall_socket_options(const struct syscall_call *call)
-{
-	const struct sock *sk = call->sk;
-	__u8 flags = call->protocol == IPPROTO_MPTCP ? SOCKET_F_MPTCP : 0;
-
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only))
-		flags |= SOCKET_F_V6ONLY;
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse))
-		flags |= SOCKET_F_REUSEADDR;
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuseport))
-		flags |= SOCKET_F_REUSEPORT;
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
-		flags |= SOCKET_F_BOUND_PORT;
-	return flags;
-}
-
-static __always_inline int syscall_emit_error(const struct syscall_call *call)
-{
-	struct emit_cpu *cpu = emit_cpu();
-	struct syscall_record *record;
-	const struct sock *sk = call->sk;
-	struct ev_syscall *body;
-
-	if (!cpu)
-		return 0;
-	record = syscall_reserve(cpu, call);
-	if (!record)
-		return 0;
-	body = &record->body;
-	body->error = call->error;
-	body->type = call->type;
-	body->bytes = call->bytes;
-	if (sk) {
-		record->head.cookie = syscall_fill_socket(&record->head, &body->tuple, call);
-		record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_BACKLOG;
-		body->owner.cgroup_id = compat_read_socket_cgroup(sk);
-		body->mark = BPF_CORE_READ(sk, sk_mark);
-		body->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
-		body->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
-		body->backlog_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
-		body->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-		body->socket_flags = syscall_socket_options(call);
-		if (call->kills)
-			body->socket_flags |= SOCKET_F_SIGPIPE;
-		/* its port is given back with the end; inet_sport stays */
-		if (call->call == SYSCALL_SEND && !body->tuple.local_port)
-			body->tuple.local_port =
-				bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
-	} else {
-		record->head.netns = syscall_netns();
-		body->tuple.family = call->family;
-		body->tuple.protocol = IPPROTO_TCP;
-	}
-	emit_submit(cpu, &record->head);
-	return 0;
-}
-
 /* bind() or accept() worked: the socket's owner. */
 static __always_inline int syscall_emit_open(const struct syscall_call *call,
 					     enum event_open_how how)
@@ -97,49 +40,6 @@ static __always_inline int syscall_emit_open(const struct syscall_call *call,
 	}
 	emit_submit(cpu, &record->head);
 	return 0;
-}
-
-/* Stream sockets of TCP and MPTCP; datagram sockets only where @datagrams. */
-static __always_inline bool syscall_is_ours(const struct syscall_call *call, bool datagrams)
-{
-	if (call->type == SOCK_STREAM)
-		return call->protocol == IPPROTO_TCP || call->protocol == IPPROTO_MPTCP;
-	return datagrams && call->type == SOCK_DGRAM && call->protocol == IPPROTO_UDP;
-}
-
-/*
- * Errors of connect() that a state record announces, or that end nothing. The rest is found out
- * before a packet is made (route, source address and port, LSM), or may be either.
- */
-static __always_inline bool syscall_connect_is_silent(long error)
-{
-	switch (error) {
-	case EINTR:
-	case EAGAIN:
-	case EPIPE:
-	case ECONNRESET:
-	case EISCONN:
-	case ETIMEDOUT:
-	case ECONNREFUSED:
-	case EALREADY:
-	case EINPROGRESS:
-		return true;
-	}
-	return error >= ERESTART_FIRST && error <= ERESTART_LAST;
-}
-
-/* Errors of accept() that say only that nobody is there yet. */
-static __always_inline bool syscall_accept_is_silent(long error)
-{
-	return error == EAGAIN || error == EINTR ||
-	       (error >= ERESTART_FIRST && error <= ERESTART_LAST);
-}
-
-static __always_inline bool syscall_is_silent(enum event_syscall call, long error)
-{
-	if (call == SYSCALL_CONNECT)
-		return syscall_connect_is_silent(error);
-	return call == SYSCALL_ACCEPT && syscall_accept_is_silent(error);
 }
 
 /* socket() failed: there is only what it was asked for. */

@@ -14,7 +14,7 @@
 /* What a call was made with. */
 struct syscall_call {
 	const struct sock *sk; /* read; NULL: socket() */
-	const void *address; /* in user memory, NULL none */
+	const void *address; /* in user memory unless @is_copied, NULL none */
 	enum event_syscall call;
 	int error;
 	__u16 family;
@@ -22,6 +22,7 @@ struct syscall_call {
 	__u32 type;
 	__u32 bytes; /* send: 0 unknown */
 	bool kills; /* send: SIGPIPE ends the process */
+	bool is_copied; /* the address is in the kernel's memory */
 };
 
 /* Does the current process count? */
@@ -49,7 +50,9 @@ static __always_inline struct syscall_record *syscall_reserve(struct emit_cpu *c
 	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
 	record->head.known = fill_current(&body->owner);
 	body->call = call->call;
-	if (call->address && fill_asked(body->asked, &body->asked_port, call->address))
+	if (call->address &&
+	    (call->is_copied ? fill_asked_copy(body->asked, &body->asked_port, call->address) :
+			       fill_asked(body->asked, &body->asked_port, call->address)))
 		record->head.known |= EVENT_K_ASKED;
 	return record;
 }
@@ -72,25 +75,33 @@ static __always_inline const struct sock *syscall_take_socket(struct syscall_cal
 	return sk;
 }
 
-/* The socket behind a file descriptor of the current process, NULL: none, or no internet socket. */
+/* The socket of an open file, NULL: none, or no internet socket. */
+static __always_inline const struct sock *syscall_file_socket(struct file *file,
+							      struct syscall_call *call)
+{
+	struct socket *socket;
+	struct sock *sk;
+
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	return sk ? syscall_take_socket(call, sk) : NULL;
+}
+
+/* The socket behind a file descriptor of the current process, NULL as above. */
 static __always_inline const struct sock *syscall_socket(int fd, struct syscall_call *call)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file *file = NULL, **files;
-	struct socket *socket;
-	struct sock *sk;
 
 	if ((__u32)fd >= BPF_CORE_READ(table, max_fds))
 		return NULL;
 	files = BPF_CORE_READ(table, fd);
 	if (bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)fd) || !file)
 		return NULL;
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	return sk ? syscall_take_socket(call, sk) : NULL;
+	return syscall_file_socket(file, call);
 }
 
 /*
@@ -126,4 +137,104 @@ static __always_inline __u64 syscall_fill_socket(struct event_header *head,
 	tuple->protocol = call->protocol == IPPROTO_MPTCP ? IPPROTO_TCP : call->protocol;
 	head->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	return compat_read_socket_cookie(sk);
+}
+
+/* Stream sockets of TCP and MPTCP; datagram sockets only where @datagrams. */
+static __always_inline bool syscall_is_ours(const struct syscall_call *call, bool datagrams)
+{
+	if (call->type == SOCK_STREAM)
+		return call->protocol == IPPROTO_TCP || call->protocol == IPPROTO_MPTCP;
+	return datagrams && call->type == SOCK_DGRAM && call->protocol == IPPROTO_UDP;
+}
+
+/*
+ * Errors of connect() that a state record announces, or that end nothing. The rest is found out
+ * before a packet is made (route, source address and port, LSM), or may be either.
+ */
+static __always_inline bool syscall_connect_is_silent(long error)
+{
+	switch (error) {
+	case EINTR:
+	case EAGAIN:
+	case EPIPE:
+	case ECONNRESET:
+	case EISCONN:
+	case ETIMEDOUT:
+	case ECONNREFUSED:
+	case EALREADY:
+	case EINPROGRESS:
+		return true;
+	}
+	return error >= ERESTART_FIRST && error <= ERESTART_LAST;
+}
+
+/* Errors of accept() that say only that nobody is there yet. */
+static __always_inline bool syscall_accept_is_silent(long error)
+{
+	return error == EAGAIN || error == EINTR ||
+	       (error >= ERESTART_FIRST && error <= ERESTART_LAST);
+}
+
+static __always_inline bool syscall_is_silent(enum event_syscall call, long error)
+{
+	if (call == SYSCALL_CONNECT)
+		return syscall_connect_is_silent(error);
+	return call == SYSCALL_ACCEPT && syscall_accept_is_silent(error);
+}
+
+static __always_inline __u8 syscall_socket_options(const struct syscall_call *call)
+{
+	const struct sock *sk = call->sk;
+	__u8 flags = call->protocol == IPPROTO_MPTCP ? SOCKET_F_MPTCP : 0;
+
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only))
+		flags |= SOCKET_F_V6ONLY;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse))
+		flags |= SOCKET_F_REUSEADDR;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuseport))
+		flags |= SOCKET_F_REUSEPORT;
+	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		flags |= SOCKET_F_BOUND_PORT;
+	return flags;
+}
+
+static __always_inline int syscall_emit_error(const struct syscall_call *call)
+{
+	struct emit_cpu *cpu = emit_cpu();
+	struct syscall_record *record;
+	const struct sock *sk = call->sk;
+	struct ev_syscall *body;
+
+	if (!cpu)
+		return 0;
+	record = syscall_reserve(cpu, call);
+	if (!record)
+		return 0;
+	body = &record->body;
+	body->error = call->error;
+	body->type = call->type;
+	body->bytes = call->bytes;
+	if (sk) {
+		record->head.cookie = syscall_fill_socket(&record->head, &body->tuple, call);
+		record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_BACKLOG;
+		body->owner.cgroup_id = compat_read_socket_cgroup(sk);
+		body->mark = BPF_CORE_READ(sk, sk_mark);
+		body->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+		body->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
+		body->backlog_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
+		body->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		body->socket_flags = syscall_socket_options(call);
+		if (call->kills)
+			body->socket_flags |= SOCKET_F_SIGPIPE;
+		/* its port is given back with the end; inet_sport stays */
+		if (call->call == SYSCALL_SEND && !body->tuple.local_port)
+			body->tuple.local_port =
+				bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	} else {
+		record->head.netns = syscall_netns();
+		body->tuple.family = call->family;
+		body->tuple.protocol = IPPROTO_TCP;
+	}
+	emit_submit(cpu, &record->head);
+	return 0;
 }

@@ -17,6 +17,7 @@ from program import ROOT, SOCKWHY
 FAULT = ROOT / "build/tests/live/fault"
 DENY = ROOT / "build/tests/live/deny"
 HEALTHY = ROOT / "build/tests/live/healthy"
+URING = ROOT / "build/tests/live/uring"
 INTERNET = pathlib.Path(__file__).with_name("internet.py")
 PREFIX = "swl"
 PATIENCE_S = 30  # an upper bound only: nothing sleeps for it

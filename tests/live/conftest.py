@@ -38,7 +38,7 @@ def pytest_sessionstart(session):
         return
     if os.geteuid() != 0:
         raise pytest.UsageError("tests/live needs root: namespaces, BPF")
-    for program in (lab_module.FAULT, lab_module.DENY, lab_module.HEALTHY):
+    for program in (lab_module.FAULT, lab_module.DENY, lab_module.HEALTHY, lab_module.URING):
         build(program, pathlib.Path(__file__).with_name(f"{program.name}.c"))
     if not session.config.getoption("--lab-only"):
         assert harness.SOCKWHY.exists(), "build/sockwhy is not built: make"

@@ -43,7 +43,7 @@ static bool is_asked_for(__u32 kind, const char *name)
 	case BTF_KIND_FUNC:
 		return starts_with(name, "bpf_") || starts_with(name, FEATURES_SYSCALL);
 	case BTF_KIND_STRUCT:
-		return starts_with(name, "tcx_");
+		return starts_with(name, "tcx_") || strcmp(name, "io_cqe") == 0;
 	case BTF_KIND_ENUM:
 		return starts_with(name, "sk_rst_");
 	}

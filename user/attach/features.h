@@ -19,7 +19,7 @@ struct features {
 int features_open(struct features *features);
 void features_close(struct features *features);
 
-/* Only of the names that features.c keeps: btf_trace_*, bpf_*(), FEATURES_SYSCALL*(), BPF_FUNC_*, tcx_*, sk_rst_*. */
+/* Only of the names that features.c keeps: btf_trace_*, bpf_*(), FEATURES_SYSCALL*(), BPF_FUNC_*, tcx_*, io_cqe, sk_rst_*. */
 bool features_has_typedef(const struct features *features, const char *name);
 bool features_has_struct(const struct features *features, const char *name);
 bool features_has_enum(const struct features *features, const char *name);

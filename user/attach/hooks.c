@@ -29,6 +29,13 @@ static const char *missing_iter_tcp(const struct features *features)
 		       "the kernel has no iterator of TCP sockets (5.9)";
 }
 
+static const char *missing_results(const struct features *features)
+{
+	return features_has_struct(features, "io_cqe") ?
+		       NULL :
+		       "the kernel does not keep the results of io_uring's requests (5.19)";
+}
+
 static const char *unwanted_tc(const struct attach_options *options)
 {
 	return options->packets == PACKETS_TC ? NULL : "packets are taken elsewhere";
@@ -161,6 +168,14 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_accept", "on_accept4" },
 		.functions = { "exit_accept", "exit_accept4" },
 		.lost = "errors of accept()",
+	},
+	{
+		.name = "uring",
+		.kind = HOOK_BTF,
+		.programs = { "on_uring_complete" },
+		.lost = "errors of socket calls by io_uring: connect() before any packet, accept(), bind()",
+		.missing = missing_results,
+		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "send",
