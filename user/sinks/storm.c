@@ -13,21 +13,37 @@
 
 #define STORMS 8
 #define INTERVAL_FIRST_NS NS_PER_S
-#define INTERVAL_MOST_NS 60000000000ull
+#define INTERVAL_MOST_NS (60 * NS_PER_S)
 
 struct storms {
 	struct storm at[STORMS];
+	struct hash groups; /* of all of them */
 	__u64 waiting_untold;
 };
 
 struct storms *storms_new(void)
 {
-	return calloc(1, sizeof(struct storms)); /* what is never used is never touched */
+	struct storms *storms =
+		calloc(1, sizeof(*storms)); /* what is never used is never touched */
+
+	if (storms && hash_new(&storms->groups, STORMS * STORM_DESTINATIONS)) {
+		free(storms);
+		return NULL;
+	}
+	return storms;
 }
 
 void storms_free(struct storms *storms)
 {
+	if (storms)
+		hash_free(&storms->groups);
 	free(storms);
+}
+
+/* What a group of the storm is in the hash table. */
+static __u32 item_of(const struct storms *storms, const struct storm *storm, __u32 group)
+{
+	return (__u32)(storm - storms->at) * STORM_DESTINATIONS + group;
 }
 
 static struct storm *find(struct storms *storms, __u64 id)
@@ -59,6 +75,8 @@ static struct storm *begin(struct storms *storms, const struct finding *finding)
 	}
 	if (!storm)
 		return NULL;
+	for (__u32 i = 0; i < storm->destinations; i++)
+		hash_remove(&storms->groups, item_of(storms, storm, i));
 	*storm = (struct storm){
 		.id = finding->storm,
 		.rule = finding->rule,
@@ -72,30 +90,28 @@ static struct storm *begin(struct storms *storms, const struct finding *finding)
 	return storm;
 }
 
-/* The set is open-addressed; false: it is there already, or there is no room. */
-static bool add_group(struct storm *storm, __u64 group)
+/* Returns false if it is there already, or there is no room. */
+static bool add_group(struct storms *storms, struct storm *storm, __u64 group)
 {
-	size_t slot = hash_mix(0, group) % STORM_DESTINATIONS;
+	__u64 hash = hash_mix(storm->id, group);
+	__u32 first = item_of(storms, storm, 0), item = hash_first(&storms->groups, hash);
 
-	group = group ? group : 1;
-	if (storm->destinations >= STORM_DESTINATIONS / 4 * 3) {
-		/* so full that a search is still short */
-		for (; storm->groups[slot]; slot = (slot + 1) % STORM_DESTINATIONS)
-			if (storm->groups[slot] == group)
-				return false;
+	for (; item != HASH_END; item = hash_next(&storms->groups, item))
+		if (item - first < storm->destinations && storm->groups[item - first] == group)
+			return false;
+	if (storm->destinations == STORM_DESTINATIONS) {
 		storm->more = true;
 		return false;
 	}
-	for (; storm->groups[slot]; slot = (slot + 1) % STORM_DESTINATIONS)
-		if (storm->groups[slot] == group)
-			return false;
-	storm->groups[slot] = group;
+	hash_add(&storms->groups, hash, item_of(storms, storm, storm->destinations));
+	storm->groups[storm->destinations] = group;
 	return true;
 }
 
-static void add_destination(struct storm *storm, const struct finding *finding)
+static void add_destination(struct storms *storms, struct storm *storm,
+			    const struct finding *finding)
 {
-	if (!add_group(storm, finding->group))
+	if (!add_group(storms, storm, finding->group))
 		return;
 	if (storm->destinations < STORM_SHOWN) {
 		struct text text = text_of(storm->shown[storm->destinations]);
@@ -149,7 +165,7 @@ bool storms_take(struct storms *storms, const struct finding *finding)
 	if (!storm)
 		return false;
 	storm->last_ns = finding->time_ns;
-	add_destination(storm, finding);
+	add_destination(storms, storm, finding);
 	return storm->active;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "rules/rules.h"
+#include "util/time.h"
 
 /*
  * Findings whose owner is known are counted by what rules_storm() says. Up to STORM_FROM
@@ -15,9 +16,9 @@
  * nothing, and is rolled up for them as for people.
  */
 #define STORM_FROM 8
-#define STORM_OVER_NS 60000000000ull
+#define STORM_OVER_NS (60 * NS_PER_S)
 #define STORM_SHOWN 3 /* the first destinations that it names */
-#define STORM_DESTINATIONS 4096
+#define STORM_DESTINATIONS 3072 /* told apart */
 
 struct storm {
 	__u64 id; /* 0 a free one */
@@ -39,7 +40,7 @@ struct storm {
 	__u64 last_ns;
 	__u64 told_ns;
 	__u64 interval_ns;
-	__u64 groups[STORM_DESTINATIONS]; /* a set, by their ids */
+	__u64 groups[STORM_DESTINATIONS]; /* their ids */
 };
 
 struct storms;

@@ -19,7 +19,6 @@
 #define FOLDER "/proc/sys/net/netfilter/nf_conntrack_"
 #define ENTRIES_READ 16384 /* a dump goes by hash values: as good as drawn by lot */
 #define SOURCES 4096 /* told apart; later ones are not seen */
-#define SOURCE_LOOKS 16
 #define NEARLY_FULL(count, most) ((count)*10 >= (most)*9)
 
 /* As net/netfilter/nf_conntrack_proto_tcp.c names them. */
@@ -40,6 +39,8 @@ struct fill {
 	__u32 read;
 	__u32 by_state[ARRAY_SIZE(states)];
 	struct source sources[SOURCES];
+	__u32 sources_count;
+	struct hash by_address;
 };
 
 static long long read_number(const char *name)
@@ -54,18 +55,19 @@ static long long read_number(const char *name)
 
 static void count_source(struct fill *fill, const __u8 *address)
 {
-	__u64 hash = hash_bytes(0, address, EVENT_ADDRESS_SIZE);
+	__u64 hash = address_hash(address);
+	__u32 i = hash_first(&fill->by_address, hash);
 
-	for (size_t look = 0; look < SOURCE_LOOKS; look++) {
-		struct source *source = &fill->sources[(hash + look) % SOURCES];
-
-		if (!source->count)
-			memcpy(source->address, address, EVENT_ADDRESS_SIZE);
-		if (address_equal(source->address, address)) {
-			source->count++;
-			return;
-		}
+	while (i != HASH_END && !address_equal(fill->sources[i].address, address))
+		i = hash_next(&fill->by_address, i);
+	if (i == HASH_END && fill->sources_count == SOURCES)
+		return;
+	if (i == HASH_END) {
+		i = fill->sources_count++;
+		hash_add(&fill->by_address, hash, i);
+		memcpy(fill->sources[i].address, address, EVENT_ADDRESS_SIZE);
 	}
+	fill->sources[i].count++;
 }
 
 static bool read_source(struct nlattr *tuple, __u8 *address)
@@ -130,7 +132,7 @@ static void tell_fill(struct fetch *fetch, const struct fill *fill)
 	size_t state = 0;
 	char name[48];
 
-	for (size_t i = 1; i < SOURCES; i++)
+	for (size_t i = 1; i < fill->sources_count; i++)
 		if (fill->sources[i].count > source->count)
 			source = &fill->sources[i];
 	for (size_t i = 1; i < ARRAY_SIZE(states); i++)
@@ -151,8 +153,12 @@ static void fetch_fill(struct fetch *fetch)
 	struct netlink netlink = NETLINK_CLOSED;
 	int err;
 
-	if (!fill || netlink_open(&netlink, NETLINK_NETFILTER))
+	if (!fill || hash_new(&fill->by_address, SOURCES))
 		return;
+	if (netlink_open(&netlink, NETLINK_NETFILTER)) {
+		hash_free(&fill->by_address);
+		return;
+	}
 	err = netlink_ask(&netlink,
 			  netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
 					  NLM_F_DUMP, &head, sizeof(head)),
@@ -160,6 +166,7 @@ static void fetch_fill(struct fetch *fetch)
 	netlink_close(&netlink);
 	if (!err || err == -E2BIG)
 		tell_fill(fetch, fill);
+	hash_free(&fill->by_address);
 }
 
 /* Packets that found no entry, of all CPUs since the namespace began: hexadecimal, a line each. */

@@ -22,7 +22,7 @@ static int side_new(struct compare_side *side, __u32 room)
 	if (conns_new(&side->table, room, CONNS_STREAMS, NULL))
 		return -ENOMEM;
 	side->conns = calloc(conns, sizeof(*side->conns));
-	if (!side->conns)
+	if (!side->conns || hash_new(&side->servers_by, SERVERS_MAX))
 		return -ENOMEM;
 	return hash_new(&side->by, conns * COMPARE_KEY_COUNT);
 }
@@ -32,6 +32,7 @@ static void side_free(struct compare_side *side)
 	conns_free(side->table);
 	free(side->conns);
 	hash_free(&side->by);
+	hash_free(&side->servers_by);
 }
 
 int compare_new(struct compare **out, __u32 connections)
@@ -109,17 +110,6 @@ static void align(struct compare *compare, struct compare_conn *zero, struct com
 	compare_conn_flip(compare, guessed);
 }
 
-/* When the table is three quarters full, later servers count as unknown: that only makes unsure. */
-static void note_server(struct compare_side *side, const struct compare_conn *conn)
-{
-	__u64 *slot = compare_conn_server_slot(side, conn);
-
-	if (*slot || side->servers_count >= ARRAY_SIZE(side->servers) / 4 * 3)
-		return;
-	*slot = compare_conn_server_hash(conn);
-	side->servers_count++;
-}
-
 static void pair_make(struct compare *compare, struct compare_conn *zero, struct compare_conn *one,
 		      __u8 found)
 {
@@ -133,8 +123,8 @@ static void pair_make(struct compare *compare, struct compare_conn *zero, struct
 	zero->found = one->found = found;
 	*match = (struct match){ 0 };
 	compare->pairs++;
-	note_server(&compare->side[0], zero);
-	note_server(&compare->side[1], one);
+	compare_note_server(&compare->side[0], zero);
+	compare_note_server(&compare->side[1], one);
 	match_lists(compare, zero, one);
 }
 
@@ -236,7 +226,6 @@ static enum compare_kind kind_of(const struct packet *packet)
 	return packet->payload_bytes ? COMPARE_DATA : COMPARE_ACK;
 }
 
-/* Fowler, Noll and Vo's hash, 32 bits, of the first bytes of the payload. */
 static void held_digest(struct held *held, const struct packet *packet, const __u8 *bytes,
 			size_t captured)
 {
@@ -245,9 +234,7 @@ static void held_digest(struct held *held, const struct packet *packet, const __
 	if (!bytes || !packet->payload_at || captured < size ||
 	    packet->payload_at > captured - size)
 		return;
-	held->digest = 2166136261u;
-	for (size_t i = 0; i < size; i++)
-		held->digest = (held->digest ^ bytes[packet->payload_at + i]) * 16777619u;
+	held->digest = (__u32)hash_bytes(0, bytes + packet->payload_at, size);
 	held->digest_size = (__u8)size;
 }
 

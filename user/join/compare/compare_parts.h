@@ -128,6 +128,8 @@ struct clocks {
 	struct clock_bound bound[CLOCK_WINDOWS][2];
 };
 
+#define SERVERS_MAX 3072 /* later ones count as unknown: that only makes unsure */
+
 struct compare_side {
 	struct conns *table;
 	struct compare_conn *conns;
@@ -137,8 +139,9 @@ struct compare_side {
 	bool damaged;
 	bool lacks_some, lacks_any; /* its file says so */
 	__u64 way_packets[COMPARE_WAYS];
-	__u64 servers[4096]; /* hashes of servers whose connections were matched; 0 free */
+	__u64 servers[SERVERS_MAX]; /* hash values of those whose connections were matched */
 	__u32 servers_count;
+	struct hash servers_by;
 	struct compare_counters counters;
 };
 
@@ -221,9 +224,8 @@ void compare_untranslated_join(struct compare *compare, unsigned int side,
 
 /* ---- compare_result.c ---- */
 
-__u64 compare_conn_server_hash(const struct compare_conn *conn);
-/* Where it stands, or is to stand: 0 there. */
-__u64 *compare_conn_server_slot(struct compare_side *side, const struct compare_conn *conn);
+void compare_note_server(struct compare_side *side, const struct compare_conn *conn);
+bool compare_knows_server(const struct compare_side *side, const struct compare_conn *conn);
 
 void compare_result_add_match(struct compare_way *to, const struct match_way *from);
 /* Which side is nearer to the client. */

@@ -6,19 +6,29 @@
 
 /* ---- servers whose connections were matched ---- */
 
-__u64 compare_conn_server_hash(const struct compare_conn *conn)
+static __u64 server_hash(const struct compare_conn *conn)
 {
-	return hash_mix(address_hash(conn->end.address[1]), conn->end.port[1]) | 1;
+	return hash_mix(address_hash(conn->end.address[1]), conn->end.port[1]);
 }
 
-__u64 *compare_conn_server_slot(struct compare_side *side, const struct compare_conn *conn)
+bool compare_knows_server(const struct compare_side *side, const struct compare_conn *conn)
 {
-	__u64 hash = compare_conn_server_hash(conn);
-	size_t at = hash % ARRAY_SIZE(side->servers);
+	__u64 hash = server_hash(conn);
+	__u32 i = hash_first(&side->servers_by, hash);
 
-	while (side->servers[at] && side->servers[at] != hash)
-		at = (at + 1) % ARRAY_SIZE(side->servers);
-	return &side->servers[at];
+	while (i != HASH_END && side->servers[i] != hash)
+		i = hash_next(&side->servers_by, i);
+	return i != HASH_END;
+}
+
+void compare_note_server(struct compare_side *side, const struct compare_conn *conn)
+{
+	__u64 hash = server_hash(conn);
+
+	if (side->servers_count == SERVERS_MAX || compare_knows_server(side, conn))
+		return;
+	hash_add(&side->servers_by, hash, side->servers_count);
+	side->servers[side->servers_count++] = hash;
 }
 
 /* ---- results ---- */
@@ -199,8 +209,7 @@ const struct compare_result *compare_result_make(struct compare *compare, unsign
 			continue;
 		pair[s]->told = true;
 		result->end[s] = pair[s]->end;
-		result->server_known[s] =
-			*compare_conn_server_slot(&compare->side[s], pair[s]) != 0;
+		result->server_known[s] = compare_knows_server(&compare->side[s], pair[s]);
 		for (unsigned int way = 0; way < COMPARE_WAYS; way++)
 			result_add_way(&result->way[way], s, &pair[s]->way[way]);
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/address.h"
+#include "util/time.h"
 
 #define CHANGES_MAX 64
 #define NEIGHBORS_MAX 32
@@ -21,12 +22,11 @@
 struct interface_slot {
 	struct interface interface; /* first */
 	__u64 since_ns; /* the hooks are attached */
-	bool used;
 };
 
 struct name_slot {
 	__u64 value;
-	__u8 space; /* + 1; 0: free */
+	__u8 space;
 	char text[JOIN_NAME_SIZE];
 };
 
@@ -36,7 +36,11 @@ struct host {
 	size_t netns_count;
 	__u32 own_netns;
 	struct interface_slot interfaces[INTERFACES_MAX];
+	__u32 interfaces_count;
+	struct hash interfaces_by_index;
 	struct name_slot names[NAMES_MAX];
+	__u32 names_count;
+	struct hash names_by_value;
 	struct neighbor_failure neighbors[NEIGHBORS_MAX];
 	size_t neighbors_next;
 	struct change changes[CHANGES_MAX];
@@ -53,12 +57,25 @@ struct host {
 
 int host_new(struct host **out)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	struct host *host = calloc(1, sizeof(*host));
+
+	if (!host)
+		return -ENOMEM;
+	if (hash_new(&host->interfaces_by_index, INTERFACES_MAX) ||
+	    hash_new(&host->names_by_value, NAMES_MAX)) {
+		host_free(host);
+		return -ENOMEM;
+	}
+	*out = host;
+	return 0;
 }
 
 void host_free(struct host *host)
 {
+	if (!host)
+		return;
+	hash_free(&host->interfaces_by_index);
+	hash_free(&host->names_by_value);
 	free(host);
 }
 
@@ -83,26 +100,36 @@ static struct netns_slot *take_netns(struct join *join, __u32 netns)
 	return slot;
 }
 
-static struct interface_slot *find_interface(const struct join *join, __u32 netns, __u32 ifindex)
+static struct interface_slot *find_interface(struct host *host, __u32 netns, __u32 ifindex)
 {
-	size_t at = hash_mix(netns, ifindex) % INTERFACES_MAX;
+	const struct hash *by = &host->interfaces_by_index;
 
-	/* a slot once used stays in its place: a free one ends the search */
-	for (size_t i = 0; i < INTERFACES_MAX; i++) {
-		struct interface_slot *slot = &join->host->interfaces[(at + i) % INTERFACES_MAX];
+	for (__u32 i = hash_first(by, hash_mix(netns, ifindex)); i != HASH_END;
+	     i = hash_next(by, i)) {
+		struct interface_slot *slot = &host->interfaces[i];
 
-		if (!slot->used ||
-		    (slot->interface.netns == netns && slot->interface.ifindex == ifindex))
+		if (slot->interface.netns == netns && slot->interface.ifindex == ifindex)
 			return slot;
 	}
 	return NULL;
 }
 
+/* What no table has room for is not known. */
+static struct interface_slot *take_interface(struct host *host, __u32 netns, __u32 ifindex)
+{
+	struct interface_slot *slot = find_interface(host, netns, ifindex);
+
+	if (slot || host->interfaces_count == INTERFACES_MAX)
+		return slot;
+	hash_add(&host->interfaces_by_index, hash_mix(netns, ifindex), host->interfaces_count);
+	return &host->interfaces[host->interfaces_count++];
+}
+
 const struct interface *join_interface(const struct join *join, __u32 netns, __u32 ifindex)
 {
-	const struct interface_slot *slot = find_interface(join, netns, ifindex);
+	const struct interface_slot *slot = find_interface(join->host, netns, ifindex);
 
-	return slot && slot->used ? &slot->interface : NULL;
+	return slot ? &slot->interface : NULL;
 }
 
 static bool is_hooked(const struct interface *interface)
@@ -121,10 +148,10 @@ static void note_coverage(struct join *join, struct netns_slot *netns)
 {
 	netns->covered = false;
 	netns->covered_since_ns = 0;
-	for (size_t i = 0; i < INTERFACES_MAX; i++) {
+	for (size_t i = 0; i < join->host->interfaces_count; i++) {
 		const struct interface_slot *slot = &join->host->interfaces[i];
 
-		if (!slot->used || slot->interface.netns != netns->netns ||
+		if (slot->interface.netns != netns->netns ||
 		    (slot->interface.flags & INTERFACE_F_GONE) ||
 		    !(slot->interface.flags & INTERFACE_F_UP))
 			continue;
@@ -138,14 +165,14 @@ static void note_coverage(struct join *join, struct netns_slot *netns)
 
 static void note_interface(struct join *join, const struct event *event)
 {
-	struct interface_slot *slot = find_interface(join, event->head.netns, event->head.ifindex);
+	struct interface_slot *slot =
+		take_interface(join->host, event->head.netns, event->head.ifindex);
 	struct netns_slot *netns = take_netns(join, event->head.netns);
 	bool was_hooked;
 
 	if (!slot)
 		return;
-	was_hooked = slot->used && is_hooked(&slot->interface);
-	slot->used = true;
+	was_hooked = is_hooked(&slot->interface); /* a new one has no flags yet */
 	slot->interface = (struct interface){
 		.netns = event->head.netns,
 		.ifindex = event->head.ifindex,
@@ -196,35 +223,38 @@ __u32 join_netns_own(const struct join *join)
 
 /* ---- names ---- */
 
-static struct name_slot *find_name(const struct join *join, __u8 space, __u64 value)
+static struct name_slot *find_name(struct host *host, __u8 space, __u64 value)
 {
-	size_t at = hash_mix(space, value) % NAMES_MAX;
+	const struct hash *by = &host->names_by_value;
 
-	for (size_t i = 0; i < NAMES_MAX; i++) {
-		struct name_slot *slot = &join->host->names[(at + i) % NAMES_MAX];
-
-		if (!slot->space || (slot->space == space + 1 && slot->value == value))
-			return slot;
-	}
+	for (__u32 i = hash_first(by, hash_mix(space, value)); i != HASH_END; i = hash_next(by, i))
+		if (host->names[i].space == space && host->names[i].value == value)
+			return &host->names[i];
 	return NULL;
 }
 
 static void note_name(struct join *join, const struct event *event)
 {
-	struct name_slot *slot = find_name(join, event->name.space, event->name.value);
+	struct host *host = join->host;
+	struct name_slot *slot = find_name(host, event->name.space, event->name.value);
 
-	if (!slot)
+	if (!slot && host->names_count == NAMES_MAX)
 		return;
-	slot->space = event->name.space + 1;
+	if (!slot) {
+		hash_add(&host->names_by_value, hash_mix(event->name.space, event->name.value),
+			 host->names_count);
+		slot = &host->names[host->names_count++];
+	}
+	slot->space = event->name.space;
 	slot->value = event->name.value;
 	memcpy(slot->text, event->name.text, sizeof(slot->text));
 }
 
 const char *join_name(const struct join *join, enum event_name_space space, __u64 value)
 {
-	const struct name_slot *slot = find_name(join, space, value);
+	const struct name_slot *slot = find_name(join->host, space, value);
 
-	return slot && slot->space ? slot->text : NULL;
+	return slot ? slot->text : NULL;
 }
 
 /* ---- next hops ---- */
@@ -258,14 +288,14 @@ const struct neighbor_failure *host_neighbor_failure(const struct join *join, __
 const struct neighbor_failure *host_neighbor_failure_near(const struct join *join, __u32 netns,
 							  __u64 ts_ns)
 {
-	enum { ONE_STEP_NS = 50 * 1000 * 1000 }; /* a virtual CPU may stand still in between */
+	const __u64 one_step_ns = 50 * NS_PER_MS; /* a virtual CPU may stand still in between */
 	const struct neighbor_failure *found = NULL;
 
 	for (size_t i = 0; i < NEIGHBORS_MAX && i < join->host->neighbors_next; i++) {
 		const struct neighbor_failure *failure = &join->host->neighbors[i];
 
-		if (failure->netns != netns || failure->ts_ns > ts_ns + ONE_STEP_NS ||
-		    ts_ns > failure->ts_ns + ONE_STEP_NS)
+		if (failure->netns != netns || failure->ts_ns > ts_ns + one_step_ns ||
+		    ts_ns > failure->ts_ns + one_step_ns)
 			continue;
 		if (found && !address_equal(found->address, failure->address))
 			return NULL; /* which of them is not known */

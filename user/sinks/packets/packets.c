@@ -12,7 +12,8 @@
 
 static bool allocate(struct packets *packets)
 {
-	packets->buckets = calloc(BUCKETS, sizeof(*packets->buckets));
+	if (hash_new(&packets->by, packets->options.choose ? PACKETS_CHOSEN_MAX : PACKETS_HELD_MAX))
+		return false;
 	packets->scratch = malloc(PCAPNG_PACKET_MAX);
 	if (packets->options.choose) {
 		packets->chosen = calloc(PACKETS_CHOSEN_MAX, sizeof(*packets->chosen));
@@ -20,7 +21,7 @@ static bool allocate(struct packets *packets)
 	} else {
 		packets->texts = calloc(PACKETS_TEXTS_MAX, sizeof(*packets->texts));
 	}
-	return packets->buckets && packets->scratch &&
+	return packets->scratch &&
 	       (packets->options.choose ? packets->chosen && packets->chosen_texts :
 					  packets->texts && !packets_hold_allocate(packets));
 }
@@ -54,7 +55,7 @@ int packets_close(struct packets *packets)
 	if (!packets)
 		return 0;
 	err = pcapng_close(packets->pcapng);
-	free(packets->buckets);
+	hash_free(&packets->by);
 	free(packets->scratch);
 	free(packets->held);
 	free(packets->bytes);
@@ -91,11 +92,6 @@ void packets_secrets(struct packets *packets, const char *secrets, size_t secret
 }
 
 /* ---- what waits ---- */
-
-static __u32 *bucket_of(const struct packets *packets, __u64 hash)
-{
-	return &packets->buckets[hash & (BUCKETS - 1)];
-}
 
 static struct party_name name_of(const struct event_owner *owner)
 {
@@ -167,15 +163,12 @@ static __u64 lost_since(struct packets *packets, const struct join *join)
 static int hold(struct packets *packets, const struct join *join, const struct event *event)
 {
 	int err = 0;
-	__u32 number = packets->held_end, *bucket;
 	struct held *held =
 		packets_hold_slot(packets, join, event->bytes, packets_keep(packets, event), &err);
 
 	describe(join, event, held);
 	held->lost = lost_since(packets, join);
-	bucket = bucket_of(packets, packet_mark_hash(&held->mark));
-	held->previous = *bucket - 1;
-	*bucket = number + 1;
+	hash_add(&packets->by, packet_mark_hash(&held->mark), (__u32)(held - packets->held));
 	return err;
 }
 
@@ -246,12 +239,11 @@ static void say_verdict(char *buffer, size_t size, const struct verdict *verdict
 /* Returns how many packets that wait it speaks of; each of them has the text now. */
 static size_t mark(struct packets *packets, const struct packet_span *span, __u32 text)
 {
-	__u32 number = *bucket_of(packets, packet_span_hash(span)) - 1;
+	__u32 slot = hash_first(&packets->by, packet_span_hash(span));
 	size_t count = 0;
 
-	for (; packets_is_held(packets, number);
-	     number = packets_held_at(packets, number)->previous) {
-		struct held *held = packets_held_at(packets, number);
+	for (; slot != HASH_END; slot = hash_next(&packets->by, slot)) {
+		struct held *held = &packets->held[slot];
 
 		if (!packet_span_has(span, &held->mark))
 			continue;
@@ -314,14 +306,12 @@ static void mark_attempt(struct packets *packets, const struct join *join,
 
 static void choose(struct packets *packets, const struct packet_span *span, __u32 text)
 {
-	__u32 *bucket = bucket_of(packets, packet_span_hash(span));
-
 	if (packets->chosen_count == PACKETS_CHOSEN_MAX) {
 		packets->counts.comments_lost++;
 		return;
 	}
-	packets->chosen[packets->chosen_count++] = (struct chosen){ *span, text, *bucket - 1 };
-	*bucket = packets->chosen_count;
+	hash_add(&packets->by, packet_span_hash(span), packets->chosen_count);
+	packets->chosen[packets->chosen_count++] = (struct chosen){ *span, text };
 }
 
 static void choose_attempt(struct packets *packets, const struct attempt *attempt,
@@ -373,13 +363,13 @@ static int tell_without_packet(struct packets *packets, const struct join *join,
 	return worst;
 }
 
-/* Who speaks of the packet, of one bucket; @last: the last two of them, the later one first. */
-static void find_in_bucket(struct packets *packets, const struct packet_mark *mark, __u64 hash,
-			   __u32 last[2])
+/* Who speaks of the packet, of one hash value; @last: the last two of them, the later one first. */
+static void find_last(struct packets *packets, const struct packet_mark *mark, __u64 hash,
+		      __u32 last[2])
 {
-	__u32 index = *bucket_of(packets, hash) - 1;
+	__u32 index = hash_first(&packets->by, hash);
 
-	for (; index != NONE; index = packets->chosen[index].next) {
+	for (; index != HASH_END; index = hash_next(&packets->by, index)) {
 		__u32 text = packets->chosen[index].text;
 
 		if (!packet_span_has(&packets->chosen[index].span, mark))
@@ -401,9 +391,9 @@ static size_t find_texts(struct packets *packets, const struct packet_mark *mark
 	__u32 last[2] = { NONE, NONE };
 	size_t count = 0;
 
-	find_in_bucket(packets, mark, packet_mark_hash(mark), last);
+	find_last(packets, mark, packet_mark_hash(mark), last);
 	if (mark->frame)
-		find_in_bucket(packets, mark, packet_frame_hash(mark->frame), last);
+		find_last(packets, mark, packet_frame_hash(mark->frame), last);
 	for (int i = 1; i >= 0; i--)
 		if (last[i] != NONE)
 			texts[count++] = packets->chosen_texts[last[i]].text;
@@ -440,8 +430,9 @@ int packets_picked(struct packets *packets, const struct join *join)
 {
 	int err = tell_without_packet(packets, join, ~0ull), flushed;
 
+	for (__u32 i = 0; i < packets->chosen_count; i++)
+		hash_remove(&packets->by, i);
 	packets->chosen_count = packets->chosen_texts_count = packets->chosen_told = 0;
-	memset(packets->buckets, 0, BUCKETS * sizeof(*packets->buckets));
 	flushed = pcapng_flush(packets->pcapng);
 	return err ? err : flushed;
 }

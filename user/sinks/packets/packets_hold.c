@@ -21,13 +21,6 @@ struct held *packets_held_at(const struct packets *packets, __u32 number)
 	return &packets->held[number % PACKETS_HELD_MAX];
 }
 
-/* Is the packet of this number still here? */
-bool packets_is_held(const struct packets *packets, __u32 number)
-{
-	return number != NONE &&
-	       number - packets->held_first < packets->held_end - packets->held_first;
-}
-
 static const char *text_of_number(struct packets *packets, __u32 number)
 {
 	if (number == NONE)
@@ -45,6 +38,7 @@ int packets_write_oldest(struct packets *packets, const struct join *join)
 	const char *texts[2], *text;
 	size_t count = 0;
 
+	hash_remove(&packets->by, (__u32)(held - packets->held));
 	for (size_t i = 0; i < 2; i++) {
 		text = text_of_number(packets, held->texts[i]);
 		if (text)
@@ -89,7 +83,6 @@ struct held *packets_hold_slot(struct packets *packets, const struct join *join,
 		*err = *err ? *err : written;
 	}
 	held = packets_held_at(packets, packets->held_end++);
-	held->previous = NONE;
 	held->texts[0] = held->texts[1] = NONE;
 	held->at = at;
 	held->captured = (__u32)captured;

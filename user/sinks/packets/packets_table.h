@@ -3,8 +3,8 @@
 #pragma once
 
 #include "sinks/packets/packets.h"
+#include "util/hash.h"
 
-#define BUCKETS 16384 /* a power of two */
 #define TEXT_SIZE 640
 #define NONE 0xffffffffu
 
@@ -23,7 +23,6 @@ struct held {
 	__u32 reason; /* drop */
 	__u32 ifindex;
 	__u32 wire;
-	__u32 previous; /* in the bucket: its number, NONE the first */
 	__u32 texts[2]; /* numbers of texts, NONE */
 	__u64 at; /* where its bytes begin, as the ring of bytes counts */
 	__u32 captured; /* how many they are */
@@ -40,7 +39,6 @@ struct held {
 struct chosen {
 	struct packet_span span;
 	__u32 text; /* index */
-	__u32 next; /* in the bucket, NONE the last */
 };
 
 struct chosen_text {
@@ -57,7 +55,7 @@ struct packets {
 	struct packets_counts counts;
 	__u64 now_ns;
 
-	__u32 *buckets; /* number of the newest that is held or chosen of each, plus one; 0 none */
+	struct hash by; /* what a finding and its packets share: slots of .held, or of .chosen */
 
 	/* live: what waits */
 	struct held *held; /* ring; its number modulo PACKETS_HELD_MAX */
@@ -85,7 +83,6 @@ struct packets {
 /* packets_hold.c */
 int packets_hold_allocate(struct packets *packets);
 struct held *packets_held_at(const struct packets *packets, __u32 number);
-bool packets_is_held(const struct packets *packets, __u32 number);
 /* A slot at the end, with so many bytes; what is in the way goes out early. @err: of its write. */
 struct held *packets_hold_slot(struct packets *packets, const struct join *join, const __u8 *bytes,
 			       size_t captured, int *err);
