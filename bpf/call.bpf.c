@@ -7,7 +7,7 @@
  * because behind it there is no socket left to ask. Of calls for one of many descriptors it is told
  * which socket only where that is the one waited for, and nothing where nobody had to wait.
  */
-#define CALL_WAIT_LEAST_NS 1000000
+#define CALL_WAIT_LEAST_NS NS_PER_MS
 
 static __always_inline __u32 call_code(long number)
 {
@@ -31,9 +31,7 @@ static __always_inline bool call_is_wait(__u32 code)
 /* The socket by which it may be found before it has a cookie, and is none of the kernel's addresses. */
 static __always_inline __u64 call_socket_number(const struct sock *sk)
 {
-	__u64 mixed = ((__u64)sk ^ knobs.secret) * 0x9e3779b97f4a7c15ull;
-
-	return (mixed ^ mixed >> 32) | 1;
+	return compat_hide((__u64)sk) | 1;
 }
 
 static __always_inline bool call_is_ours(const struct syscall_call *call)

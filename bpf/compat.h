@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "maps.h"
+#include "ns.h"
 
 /* BPF_PROG() gives every program its ctx, used or not */
 #pragma clang diagnostic ignored "-Wunused-parameter"
@@ -186,17 +187,24 @@ static __always_inline bool compat_counts_timeouts(const struct tcp_sock *tp)
 	return bpf_core_field_exists(tp->total_rto);
 }
 
+/* A number for an address of the kernel's that does not tell it. */
+static __always_inline __u64 compat_hide(__u64 address)
+{
+	__u64 mixed = (address ^ knobs.secret) * 0x9e3779b97f4a7c15ull;
+
+	return mixed ^ mixed >> 32;
+}
+
 /* 5.12: cookies of sockets in tracing programs. Before, the address mixed with a secret. */
 static __always_inline __u64 compat_socket_cookie(const void *sk)
 {
-	__u64 mixed;
+	__u64 address;
 
 	if (knobs.has_cookies)
 		return bpf_get_socket_cookie((void *)sk);
 	/* the verifier forbids arithmetic with the pointer itself, not with a copy of its bytes */
-	bpf_probe_read_kernel(&mixed, sizeof(mixed), &sk);
-	mixed = (mixed ^ knobs.secret) * 0x9e3779b97f4a7c15ull;
-	return mixed ^ mixed >> 32;
+	bpf_probe_read_kernel(&address, sizeof(address), &sk);
+	return compat_hide(address);
 }
 
 /* The same of a socket that is read: then a cookie cannot be made. 0: it has none yet. */

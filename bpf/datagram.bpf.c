@@ -4,11 +4,11 @@
 
 #include <asm-generic/errno.h>
 
-#define FULL_EVERY_NS \
-	100000000 /* so often one queue is told to be full; between, drops are counted */
+/* So often one queue is told to be full; between, drops are counted. */
+#define FULL_EVERY_NS (100 * NS_PER_MS)
 #define DROP_RECORD_SIZE __builtin_offsetof(struct drop_record, body.raw.bytes)
-#define OWNER_HOLDS_NS \
-	1000000000 /* so often it is told whose a socket is that errors keep coming to */
+/* So often it is told whose a socket is that errors keep coming to. */
+#define OWNER_HOLDS_NS NS_PER_S
 
 /* Whose it is, as its connect() left a note. */
 static __always_inline void datagram_tell_owner(struct emit_cpu *cpu, const struct sock *sk,

@@ -27,7 +27,7 @@
  * a question: it is asked for where a socket leads on.
  */
 
-#define DEVICE_HOLDS_NS 1000000
+#define DEVICE_HOLDS_NS NS_PER_MS
 
 /*
  * Namespace of a device (read). The last answer holds for so short a time that no device can be

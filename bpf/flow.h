@@ -75,7 +75,7 @@ static __always_inline bool flow_is_past(__u32 stamp, __u32 most_ms)
 {
 	__u32 ticks = (__u32)bpf_jiffies64() - stamp;
 
-	return knobs.tick_ns && (__u64)ticks * knobs.tick_ns >= (__u64)most_ms * 1000000;
+	return knobs.tick_ns && (__u64)ticks * knobs.tick_ns >= most_ms * NS_PER_MS;
 }
 
 /* @stamp: in jiffies, of a segment with payload or an acknowledgment; it wraps after 49 days and more. */
@@ -117,7 +117,7 @@ static __always_inline __u32 flow_fill_rest(struct event_flow *flow, const struc
 	flow->packets_out = tp->segs_out;
 	flow->bytes_sent = tp->bytes_sent;
 	flow->bytes_again = tp->bytes_retrans;
-	flow->active_ns = tp->tcp_mstamp * 1000;
+	flow->active_ns = tp->tcp_mstamp * NS_PER_US;
 	flow->packets_in = tp->segs_in;
 	flow->segments_out = tp->data_segs_out;
 	flow->segments_in = tp->data_segs_in;

@@ -46,7 +46,7 @@
 
 #define PACKET_KEEP_MAX 128 /* most bytes of a packet in a record */
 
-#define UNPARSED_EVERY_NS 100000000 /* per CPU: they would come by the thousand */
+#define UNPARSED_EVERY_NS (100 * NS_PER_MS) /* per CPU: they would come by the thousand */
 
 /* A packet record that ends after @size bytes of the packet. */
 #define PACKET_RECORD_SIZE(size) (__builtin_offsetof(struct packet_record, body.raw.bytes) + (size))

@@ -11,7 +11,7 @@
  * Whether anybody waits for an answer this does not know: who only tells (syslog, statsd) looks the same.
  */
 
-#define QUESTION_PAUSE_NS 200000000ull
+#define QUESTION_PAUSE_NS (200 * NS_PER_MS)
 #define QUESTIONS_FIRST 3
 #define QUESTIONS_OVER 0xffffffffu /* something came, or several were asked: never told */
 
@@ -46,7 +46,7 @@ __noinline int question_emit(struct __sk_buff *skb, __u32 start, __u32 is_ipv6, 
 	record->body.owner = note->owner;
 	record->body.how = OPEN_UNANSWERED;
 	record->body.questions = note->questions;
-	record->body.questions_ms = (note->sent_ns - note->first_ns) / 1000000;
+	record->body.questions_ms = (note->sent_ns - note->first_ns) / NS_PER_MS;
 	record->body.mark = BPF_CORE_READ(sk, sk_mark);
 	record->body.bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	record->head.cookie = cookie;

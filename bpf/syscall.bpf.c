@@ -3,7 +3,6 @@
 #include "resolver.h"
 #include "syscall.h"
 
-#define PORT_DNS 53
 #define SYSCALL_PORT_END 4 /* bytes of an internet address up to and with its port */
 
 /* bind() or accept() worked: the socket's owner. */
@@ -67,7 +66,7 @@ static __always_inline bool syscall_has_socket(struct syscall_call *call, struct
 		return false;
 	/* where a name server is, is no route question: who asks it goes no other way */
 	if (call->call == SYSCALL_CONNECT)
-		datagrams = begin.sin_port == bpf_htons(PORT_DNS);
+		datagrams = begin.sin_port == bpf_htons(EVENT_PORT_DNS);
 	if (call->call == SYSCALL_ACCEPT && ret >= 0)
 		fd = ret;
 	return syscall_socket(fd, call) && syscall_is_ours(call, datagrams);

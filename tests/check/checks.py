@@ -345,6 +345,19 @@ def check_keywords(root):
     return complaints
 
 
+def check_written_once(root):
+    """What has a name is not written out: nanoseconds (include/ns.h), mixing (util/hash.h)."""
+    numbers = ((re.compile(r"_ns\b.*\b[1-9]\d*0{6}u?l*\b", re.I), "nanoseconds have names in ns.h"),
+               (re.compile(r"\b(0x100000001b3|16777619|2166136261|2654435761)u?l*\b", re.I),
+                "bytes are mixed by util/hash.h"))
+    complaints = []
+    for path in sources(root, "user/", "bpf/", "include/"):
+        for number, line in enumerate(without_comments(read(root, path)).splitlines(), 1):
+            complaints += [f"{path}:{number}: {why}" for pattern, why in numbers
+                           if pattern.search(line) and path not in ("include/ns.h", "user/util/hash.h")]
+    return complaints
+
+
 def check_rules_listed(root):
     """Every row of findings/ stands in the list of rules: what is not there is never asked."""
     catalogue_h = Path(root, "user/rules/catalogue.h")

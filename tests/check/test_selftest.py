@@ -67,6 +67,8 @@ BAD = (
     (checks.check_names, {"user/join/table.c": "int grow(struct join *join)\n"}, "grow()"),
     (checks.check_names, {"user/join/table.c": "typedef struct a a_t;\n"}, "typedef"),
     (checks.check_keywords, {"user/join/a.c": "int a(int new);\n"}, "new is a keyword"),
+    (checks.check_written_once, {"bpf/a.h": "#define PAUSE_NS 200000000ull\n"}, "ns.h"),
+    (checks.check_written_once, {"user/util/a.c": "	h *= 16777619u;\n"}, "util/hash.h"),
     (checks.check_rules_listed,
      {"user/rules/catalogue.h": SPDX + "#define RULES(X) X(a)\n",
       "user/rules/b.c": SPDX + "const struct rule rule_b = {\n"}, "rule_b"),

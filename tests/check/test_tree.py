@@ -22,6 +22,7 @@ TREE_CHECKS = (
     checks.check_format,
     checks.check_names,
     checks.check_keywords,
+    checks.check_written_once,
     checks.check_rules_listed,
     checks.check_packages_documented,
     checks.check_man_renders,

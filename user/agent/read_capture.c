@@ -8,6 +8,7 @@
 #include "agent/pipeline.h"
 #include "agent/read.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /*
  * Theory of operation
@@ -24,7 +25,7 @@
  */
 
 #define PROGRESS_EVERY 1024 /* frames: a clock costs 20 ns, and a frame 100 */
-#define TICK_NS 20000000ull /* as the ring's */
+#define TICK_NS (20 * NS_PER_MS) /* as the ring's */
 
 /* Of a longer name only so much is kept: those of other systems are no IFNAMSIZ. */
 #define INTERFACE_NAME_KEPT (sizeof(((struct ev_interface *)0)->name) - 1)

@@ -7,9 +7,10 @@
 #include "agent/options/behind.h"
 #include "agent/live/live.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* What ended just before Ctrl-C has a verdict too: the settle time of a connect, and a tick. */
-#define SETTLE_NS 300000000ull
+#define SETTLE_NS (300 * NS_PER_MS)
 
 int command_watch(const struct options *options)
 {

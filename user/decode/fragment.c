@@ -13,7 +13,7 @@
 #define UNIT 8 /* fragments begin at multiples of it */
 #define HEADER_ROOM 320 /* of the packet: before the fragment header in IPv6 */
 #define EXTENSIONS_MAX 8
-#define WAIT_NS 30000000000ull /* ip_frag_time of Linux: after that the receiver gives up */
+#define WAIT_NS (30 * NS_PER_S) /* ip_frag_time of Linux: after that the receiver gives up */
 #define AGAIN_NS NS_PER_S /* copies of a fragment come at once; identifiers return later */
 
 #define UNITS ((DATAGRAM_MAX + 1) / UNIT)

@@ -25,24 +25,13 @@ const char *decode_kind_name(unsigned int kind)
 	return LOOK_UP(names, kind);
 }
 
-/* The kernel's numbers and names, part of its binary interface (linux/tcp.h, ss(8)). */
 const char *decode_state_name(unsigned int state)
 {
 	static const char *const names[] = {
-		[TCP_STATE_ESTABLISHED] = "ESTABLISHED",
-		[TCP_STATE_SYN_SENT] = "SYN_SENT",
-		[TCP_STATE_SYN_RECV] = "SYN_RECV",
-		[TCP_STATE_FIN_WAIT1] = "FIN_WAIT1",
-		[TCP_STATE_FIN_WAIT2] = "FIN_WAIT2",
-		[TCP_STATE_TIME_WAIT] = "TIME_WAIT",
-		[TCP_STATE_CLOSE] = "CLOSE",
-		[TCP_STATE_CLOSE_WAIT] = "CLOSE_WAIT",
-		[TCP_STATE_LAST_ACK] = "LAST_ACK",
-		[TCP_STATE_LISTEN] = "LISTEN",
-		[TCP_STATE_CLOSING] = "CLOSING",
-		[TCP_STATE_NEW_SYN_RECV] = "NEW_SYN_RECV",
+#define X(name, number) [number] = #name,
+		TCP_STATES(X)
+#undef X
 	};
-	_Static_assert(ARRAY_SIZE(names) == TCP_STATE_COUNT, "a name for every state");
 
 	return LOOK_UP(names, state);
 }

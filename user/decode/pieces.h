@@ -3,6 +3,7 @@
 #pragma once
 
 #include "decode/decode.h"
+#include "util/time.h"
 
 /*
  * Theory of operation
@@ -19,7 +20,7 @@
  * there is room for. Its event then has EVENT_K_PIECES and fewer bytes than were asked for.
  */
 
-#define PIECES_COME_NS 100000000ull /* after their packet: five ticks */
+#define PIECES_COME_NS (100 * NS_PER_MS) /* after their packet: five ticks */
 #define PIECES_BYTES ((size_t)8 << 20) /* that may wait; touched only when something does */
 
 struct pieces;

@@ -17,6 +17,7 @@
 #include "join/conn/whose.h"
 #include "join/conn/conn.h"
 #include "join/conn/standing.h"
+#include "util/time.h"
 
 /*
  * Theory of operation
@@ -51,7 +52,7 @@
 #define JOIN_FACTS_MAX 48 /* of one attempt */
 #define JOIN_NAME_SIZE 60
 /* Two CPUs take times that differ by up to 0.63 ms (measured) from the order of their records. */
-#define JOIN_CLOCK_SLACK_NS 2000000ull
+#define JOIN_CLOCK_SLACK_NS (2 * NS_PER_MS)
 
 struct join;
 

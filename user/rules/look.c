@@ -285,7 +285,7 @@ bool look_slow(const struct view *view)
 		return !opening_is_captured(opening) || look_challenges(view) ||
 		       opening->established_ns - opening->started_ns >= SYN_AGAIN_LEAST_NS;
 	took_us = (opening->established_ns - opening->started_ns) / NS_PER_US;
-	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * 1000;
+	slow_us = view->thresholds->value[THRESHOLD_SLOW_HANDSHAKE] * US_PER_MS;
 	if (took_us <= slow_us)
 		return false;
 	if (opening->synack_in > 1)

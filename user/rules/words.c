@@ -7,11 +7,12 @@
 #include "rules/look.h"
 #include "rules/words.h"
 #include "util/address.h"
+#include "util/time.h"
 
 void words_duration(struct text *text, __u64 ns)
 {
 	__u64 us = ns / NS_PER_US;
-	__u64 ms = us / 1000;
+	__u64 ms = us / US_PER_MS;
 
 	if (ms < 10)
 		text_add(text, "%llu.%02llu ms", ms, us % 1000 / 10);

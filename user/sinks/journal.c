@@ -283,10 +283,10 @@ static void put_lists(struct journal *journal, const struct join *join,
 	}
 	for (size_t i = 0; i < finding->evidence_count; i++) {
 		const struct evidence *seen = &finding->evidence[i];
-		__u64 offset_us = ns_between(finding->started_ns, seen->ts_ns) / 1000;
+		__u64 offset_us = ns_between(finding->started_ns, seen->ts_ns) / NS_PER_US;
 		struct text text = text_of(buffer);
 
-		text_add(&text, "+%llu.%03llu ms %s ", offset_us / 1000, offset_us % 1000,
+		text_add(&text, "+%llu.%03llu ms %s ", offset_us / US_PER_MS, offset_us % US_PER_MS,
 			 evidence_layer(seen));
 		evidence_print(join, seen, EVIDENCE_SHORT, &text);
 		put(journal, "SOCKWHY_EVIDENCE", buffer);

@@ -229,7 +229,7 @@ static void put_evidence(struct json *json, const struct join *join, const struc
 	if (seen->ifindex)
 		interface = join_interface(join, seen->netns, seen->ifindex);
 	json_open(json, '{');
-	json_pair_unsigned(json, "offset_us", offset_ns / 1000);
+	json_pair_unsigned(json, "offset_us", offset_ns / NS_PER_US);
 	json_pair(json, "layer", evidence_layer(seen));
 	json_pair(json, "event", evidence_event(seen));
 	evidence_print(join, seen, 0, &text);
@@ -257,7 +257,7 @@ static void put_fact(struct json *json, const struct finding *finding, const str
 
 	say_fact(&text, fact);
 	json_open(json, '{');
-	json_pair_unsigned(json, "offset_us", offset_ns / 1000);
+	json_pair_unsigned(json, "offset_us", offset_ns / NS_PER_US);
 	json_pair(json, "layer", "host");
 	json_pair(json, "event", decode_fact_name(fact->what));
 	json_pair(json, "text", buffer);

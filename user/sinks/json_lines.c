@@ -5,6 +5,7 @@
 
 #include "sinks/json_parts.h"
 #include "sinks/text.h"
+#include "util/time.h"
 
 static void put_field(struct json *json, const struct field *field, const struct event *event)
 {
@@ -276,7 +277,7 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
 		json_pair_unsigned(&json, severity_name(severity), summary->findings[severity]);
 	json_close(&json, '}');
-	json_pair_unsigned(&json, "duration_us", summary->duration_ns / 1000);
+	json_pair_unsigned(&json, "duration_us", summary->duration_ns / NS_PER_US);
 	json_pair_unsigned(&json, "records", counters->records);
 	json_pair_unsigned(&json, "attempts", summary->counted.attempts);
 	json_pair_unsigned(&json, "failures", summary->counted.failures);

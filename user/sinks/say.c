@@ -121,14 +121,14 @@ bool say_rfc3339(struct text *text, __u64 real_ns)
 
 void say_duration(struct text *text, __u64 us)
 {
-	if (us < 10000)
-		text_add(text, "%llu.%02llu ms", us / 1000, us % 1000 / 10);
-	else if (us < 1000000)
-		text_add(text, "%llu ms", us / 1000);
-	else if (us < 100000000)
-		text_add(text, "%llu.%llu s", us / 1000000, us % 1000000 / 100000);
+	if (us < 10 * US_PER_MS)
+		text_add(text, "%llu.%02llu ms", us / US_PER_MS, us % US_PER_MS / 10);
+	else if (us < US_PER_S)
+		text_add(text, "%llu ms", us / US_PER_MS);
+	else if (us < 100 * US_PER_S)
+		text_add(text, "%llu.%llu s", us / US_PER_S, us / (US_PER_S / 10) % 10);
 	else
-		text_add(text, "%llu s", us / 1000000);
+		text_add(text, "%llu s", us / US_PER_S);
 }
 
 const char *say_message(const struct dns *dns)
@@ -558,7 +558,7 @@ void say_party(struct text *text, const struct join *join, const struct finding 
 void say_changed(struct text *text, const struct finding *finding, const struct change *change)
 {
 	if (finding->started_ns > change->ts_ns) {
-		say_duration(text, (finding->started_ns - change->ts_ns) / 1000);
+		say_duration(text, (finding->started_ns - change->ts_ns) / NS_PER_US);
 		text_add(text, " before: ");
 	}
 	/* the others say themselves what happened */

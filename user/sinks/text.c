@@ -140,10 +140,10 @@ void text_add_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
 	__u64 us = ns_between(started_ns, ts_ns) / NS_PER_US;
 
-	if (us < 10000000)
-		text_add(text, "+%llu.%03llu ms ", us / 1000, us % 1000);
+	if (us < 10 * US_PER_S)
+		text_add(text, "+%llu.%03llu ms ", us / US_PER_MS, us % US_PER_MS);
 	else
-		text_add(text, "+%llu.%03llu s ", us / 1000000, us / 1000 % 1000);
+		text_add(text, "+%llu.%03llu s ", us / US_PER_S, us / US_PER_MS % 1000);
 }
 
 /* One packet, seen at several interfaces. */

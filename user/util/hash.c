@@ -26,7 +26,7 @@ __u64 hash_stable(__u64 h, const void *bytes, size_t size)
 	const __u8 *b = bytes;
 
 	for (size_t i = 0; i < size; i++)
-		h = (h ^ b[i]) * 0x100000001b3ull;
+		h = hash_stable_byte(h, b[i]);
 	return h;
 }
 

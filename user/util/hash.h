@@ -33,6 +33,10 @@ __u64 hash_bytes(__u64 h, const void *bytes, size_t size);
  * slower than the others.
  */
 #define HASH_STABLE 0xcbf29ce484222325ull
+static inline __u64 hash_stable_byte(__u64 h, __u8 byte)
+{
+	return (h ^ byte) * 0x100000001b3ull;
+}
 __u64 hash_stable(__u64 h, const void *bytes, size_t size);
 
 /* ---- the table ---- */

@@ -35,7 +35,7 @@ static inline char mask_lower(char c)
 
 static inline __u64 mask_name_hash(__u64 h, char lower)
 {
-	return (h ^ (__u8)lower) * 0x100000001b3ull;
+	return hash_stable_byte(h, (__u8)lower);
 }
 
 /* The learned name of that hash value and text, in lower case. */

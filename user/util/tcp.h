@@ -3,21 +3,27 @@
 #pragma once
 
 /*
- * The kernel's numbers (include/net/tcp_states.h): part of its interface since ss(8) reads them. Not
- * its names, which <netinet/tcp.h> has, too.
+ * The kernel's numbers and names (include/net/tcp_states.h): part of its interface since ss(8) reads
+ * them. NEW_SYN_RECV is from Linux 4.4 on a SYN_RECV that has no socket yet. The prefix is another
+ * one, because <netinet/tcp.h> has the kernel's, too.
  */
+#define TCP_STATES(X)     \
+	X(ESTABLISHED, 1) \
+	X(SYN_SENT, 2)    \
+	X(SYN_RECV, 3)    \
+	X(FIN_WAIT1, 4)   \
+	X(FIN_WAIT2, 5)   \
+	X(TIME_WAIT, 6)   \
+	X(CLOSE, 7)       \
+	X(CLOSE_WAIT, 8)  \
+	X(LAST_ACK, 9)    \
+	X(LISTEN, 10)     \
+	X(CLOSING, 11)    \
+	X(NEW_SYN_RECV, 12)
+
 enum tcp_state {
-	TCP_STATE_ESTABLISHED = 1,
-	TCP_STATE_SYN_SENT,
-	TCP_STATE_SYN_RECV,
-	TCP_STATE_FIN_WAIT1,
-	TCP_STATE_FIN_WAIT2,
-	TCP_STATE_TIME_WAIT,
-	TCP_STATE_CLOSE,
-	TCP_STATE_CLOSE_WAIT,
-	TCP_STATE_LAST_ACK,
-	TCP_STATE_LISTEN,
-	TCP_STATE_CLOSING,
-	TCP_STATE_NEW_SYN_RECV, /* Linux 4.4: a SYN_RECV that has no socket yet */
-	TCP_STATE_COUNT,
+#define X(name, number) TCP_STATE_##name = (number),
+	TCP_STATES(X)
+#undef X
+		TCP_STATE_COUNT,
 };

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* time.h - nanoseconds, in which everything here counts time */
+/* time.h - how far apart two times are */
 #pragma once
 
 #include <linux/types.h>
 
-#define NS_PER_US 1000ull
-#define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#include "ns.h"
 
 /* 0 where the clock went backwards. */
 static inline __u64 ns_between(__u64 from_ns, __u64 to_ns)

@@ -16,11 +16,12 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/time.h"
 
 #define TICKS_PER_LOST 10 /* how often the kernel side's counts are read */
 #define TICKS_PER_CLOCK 500 /* records.md: every 10 s, and on steps */
 #define TICKS_PER_STEP 25
-#define CLOCK_STEP_NS 50000000ll
+#define CLOCK_STEP_NS (50 * (__s64)NS_PER_MS)
 
 __s64 live_clock_offset_ns(void)
 {

@@ -3,10 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +24,9 @@
 #include "util/drop.h"
 #include "util/log.h"
 #include "util/own.h"
-#include "util/text.h"
+#include "util/tcp.h"
 
-#define TICK_NS 20000000ull
+#define TICK_NS (20 * NS_PER_MS)
 
 /* ---- what the user asked for ---- */
 
@@ -218,7 +218,7 @@ static void complete(void *ctx, const struct event *event)
 		if (known &&
 		    (live->options->command == COMMAND_FLOWS ||
 		     (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP) ||
-		     !strcmp(decode_state_name(event->snapshot.state) ?: "", "LISTEN") ||
+		     event->snapshot.state == TCP_STATE_LISTEN ||
 		     join_took_datagram_owner(live->pipeline.join)))
 			proc_look(live->proc, &event->snapshot.owner);
 		break;

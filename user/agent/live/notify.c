@@ -14,6 +14,7 @@
 #include "agent/options/options.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/time.h"
 
 /* A path, or a name of the abstract kind behind an @. Returns a descriptor or a negative errno. */
 static int connect_to(const char *name)
@@ -46,7 +47,7 @@ static __u64 watchdog_ns(void)
 		return 0;
 	if (!usec || options_number(usec, &number, &end) || *end)
 		return 0;
-	return number < 86400000000ull ? number * 1000 / 2 : 0;
+	return number < 24 * 3600 * US_PER_S ? number * NS_PER_US / 2 : 0;
 }
 
 static void tell(struct notify *notify, const char *what)
@@ -92,7 +93,7 @@ void notify_reloading(struct notify *notify, __u64 now_ns)
 {
 	char what[64];
 
-	snprintf(what, sizeof(what), "RELOADING=1\nMONOTONIC_USEC=%llu", now_ns / 1000);
+	snprintf(what, sizeof(what), "RELOADING=1\nMONOTONIC_USEC=%llu", now_ns / NS_PER_US);
 	tell(notify, what);
 }
 

@@ -10,16 +10,16 @@
 #include "collect/host/process.h"
 #include "collect/tell.h"
 #include "util/address.h"
+#include "util/hash.h"
 #include "util/own.h"
 #include "util/tcp.h"
 
 #define DESTINATIONS_MAX 1024 /* told apart while counting; later ones are not seen */
 
-/* Of the kernel's enum tcp_state (net/tcp_states.h). */
 static const char *const state_names[] = {
-	[1] = "ESTABLISHED", [2] = "SYN_SENT",	[3] = "SYN_RECV", [4] = "FIN_WAIT1",
-	[5] = "FIN_WAIT2",   [6] = "TIME_WAIT", [7] = "bound",	  [8] = "CLOSE_WAIT",
-	[9] = "LAST_ACK",    [10] = "LISTEN",	[11] = "CLOSING", [12] = "NEW_SYN_RECV",
+#define X(name, number) [number] = #name,
+	TCP_STATES(X)
+#undef X
 };
 
 struct found_socket {
@@ -47,6 +47,8 @@ struct survey {
 	__u32 total;
 	__u32 by_state[ARRAY_SIZE(state_names)];
 	struct destination destinations[DESTINATIONS_MAX];
+	__u32 destinations_count;
+	struct hash destinations_by;
 	__u8 bound_ports[65536 / 8]; /* a bound socket may be in several processes' hands */
 };
 
@@ -123,24 +125,25 @@ static void keep(struct found_socket *list, const struct found_socket *found)
 
 /* ---- port use ---- */
 
+/* NULL: one too many. */
 static struct destination *find_destination(struct survey *survey, const __u8 *address, __u16 port)
 {
-	__u32 hash = port * 2654435761u;
+	__u64 hash = hash_mix(address_hash(address), port);
+	struct destination *at;
 
-	for (size_t i = 0; i < EVENT_ADDRESS_SIZE; i++)
-		hash = (hash ^ address[i]) * 16777619u;
-	for (size_t probe = 0; probe < 16; probe++) {
-		struct destination *at = &survey->destinations[(hash + probe) % DESTINATIONS_MAX];
-
-		if (!at->count) {
-			at->port = port;
-			memcpy(at->address, address, EVENT_ADDRESS_SIZE);
-			return at;
-		}
+	for (__u32 i = hash_first(&survey->destinations_by, hash); i != HASH_END;
+	     i = hash_next(&survey->destinations_by, i)) {
+		at = &survey->destinations[i];
 		if (at->port == port && address_equal(at->address, address))
 			return at;
 	}
-	return NULL;
+	if (survey->destinations_count == DESTINATIONS_MAX)
+		return NULL;
+	hash_add(&survey->destinations_by, hash, survey->destinations_count);
+	at = &survey->destinations[survey->destinations_count++];
+	at->port = port;
+	memcpy(at->address, address, EVENT_ADDRESS_SIZE);
+	return at;
 }
 
 static void count_use(struct survey *survey, const struct found_socket *found)
@@ -279,7 +282,7 @@ static void tell_destinations(struct survey *survey)
 	for (size_t i = 0; i < FACT_DESTINATIONS_MAX; i++) {
 		struct destination *most = &survey->destinations[0];
 
-		for (size_t k = 1; k < DESTINATIONS_MAX; k++)
+		for (size_t k = 1; k < survey->destinations_count; k++)
 			if (survey->destinations[k].count > most->count)
 				most = &survey->destinations[k];
 		if (!most->count)
@@ -305,7 +308,8 @@ static void tell_use(struct survey *survey, int error)
 		if (!survey->by_state[i] || !state_names[i])
 			continue;
 		fact = fact_make(FACT_PORT_USE);
-		tell_copy(fact.name, state_names[i], sizeof(fact.name));
+		tell_copy(fact.name, i == TCP_STATE_CLOSE ? "bound" : state_names[i],
+			  sizeof(fact.name));
 		fact.number = survey->by_state[i];
 		fact_tell(survey->fetch, &fact);
 	}
@@ -338,7 +342,7 @@ void fact_fetch_sockets(struct fetch *fetch)
 	__u32 wanted = fetch->request->wanted;
 	int owners_error, error;
 
-	if (!survey) {
+	if (!survey || hash_new(&survey->destinations_by, DESTINATIONS_MAX)) {
 		tell_nothing(fetch, -ENOMEM);
 		return;
 	}
@@ -354,4 +358,5 @@ void fact_fetch_sockets(struct fetch *fetch)
 		tell_sockets(fetch, FACT_LISTENER, survey->listeners, owners_error ?: error);
 	if (wanted & BIT(FACT_PORT_USE))
 		tell_use(survey, error);
+	hash_free(&survey->destinations_by);
 }

@@ -10,8 +10,10 @@
 #include "collect/files/capture.h"
 #include "util/hot.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define LEAP_NS 86400000000000ull /* files that are put together leap, but they do not come back */
+#define LEAP_NS \
+	(24 * 3600 * NS_PER_S) /* files that are put together leap, but they do not come back */
 
 /* A heap by the time of the front frames; of the same time the file given first. */
 struct captures {

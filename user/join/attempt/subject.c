@@ -8,6 +8,7 @@
 #include "join/lookup/lookup.h"
 #include "join/lookup/names.h"
 #include "join/lookup/veil.h"
+#include "util/time.h"
 
 void subject_key_add(struct subject_key *key, const void *bytes, size_t size)
 {
@@ -82,7 +83,7 @@ bool attempt_outcome(const struct join *join, const struct attempt *attempt,
 }
 
 /* What is sent when all is over: the last ACK, the reset after the close. */
-#define AFTERMATH_NS 250000000ull
+#define AFTERMATH_NS (250 * NS_PER_MS)
 
 bool attempt_span(const struct attempt *attempt, size_t index, struct packet_span *span)
 {

@@ -211,7 +211,7 @@ bool compare_delay(const struct compare_clock *clock, const struct compare_resul
 
 	if (!clock->known || !times->samples || result->order_by == ORDER_UNKNOWN)
 		return false;
-	mean_at = times->begin_ns + times->sum_at / times->samples * 1000;
+	mean_at = times->begin_ns + times->sum_at / times->samples * NS_PER_US;
 	least = plus(times->least, negated(offset_at(clock, times->least_at)));
 	mean = plus(plus(times->first, times->sum / (__s64)times->samples),
 		    negated(offset_at(clock, mean_at)));

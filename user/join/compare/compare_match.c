@@ -246,7 +246,7 @@ static void times_add(struct compare_times *times, __u64 at_ns, __s64 difference
 	if (__builtin_add_overflow(times->sum, difference - times->first, &sum))
 		return; /* of damaged times; the mean of the others stays */
 	times->sum = sum;
-	times->sum_at += at_ns > times->begin_ns ? (at_ns - times->begin_ns) / 1000 : 0;
+	times->sum_at += at_ns > times->begin_ns ? (at_ns - times->begin_ns) / NS_PER_US : 0;
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "join/segment/figures.h"
+#include "util/time.h"
 
 /*
  * Theory of operation
@@ -26,7 +27,7 @@
  * Figures that a later snapshot should have renewed and did not are unknown, not old.
  */
 
-#define FLOW_SETTLE_NS 100000000ull
+#define FLOW_SETTLE_NS (100 * NS_PER_MS)
 
 struct flow {
 	__u64 cookie;

@@ -123,7 +123,8 @@ static void take_begin(struct figures *figures, const struct flow *flow)
 	if (!flow->client || figures->handshake != HANDSHAKE_WHOLE || flow->syn_again)
 		return;
 	figures->known |= FIGURES_HANDSHAKE;
-	figures->handshake_us = (__u32)(ns_between(flow->opened_ns, flow->established_ns) / 1000);
+	figures->handshake_us =
+		(__u32)(ns_between(flow->opened_ns, flow->established_ns) / NS_PER_US);
 }
 
 /* A guess by port, the higher, where the role is unknown. */

@@ -6,6 +6,7 @@
 
 #include "join/segment/figures.h"
 #include "util/array.h"
+#include "util/time.h"
 
 static const char *const end_names[] = {
 	[CONN_OPEN] = "open",
@@ -82,7 +83,7 @@ static void take_end(struct figures *figures, const struct stream *stream)
 /* Of a SYN that was repeated it is not known which one was answered. */
 static void take_handshake(struct figures *figures, const struct stream *stream)
 {
-	__u64 us = stream->handshake_ns / 1000;
+	__u64 us = stream->handshake_ns / NS_PER_US;
 
 	if ((stream->side[0].state & stream->side[1].state & SIDE_SYN) && stream->handshake_ns)
 		figures->handshake = HANDSHAKE_WHOLE;

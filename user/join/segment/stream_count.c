@@ -15,7 +15,7 @@
  * Before a timer sends again, a sender has been silent for its RTO. RFC 6298 2.4 wants it to be a
  * second at least; Linux takes 200 ms (TCP_RTO_MIN), the shortest in wide use.
  */
-#define RTO_LEAST_NS 200000000
+#define RTO_LEAST_NS (200 * NS_PER_MS)
 #define PAUSE_NS NS_PER_S
 
 static const char *const flag_names[] = {
@@ -47,7 +47,7 @@ const char *stream_flag_name(unsigned int flag)
 
 static void rtt_add(struct stream_rtt *rtt, __u64 ns)
 {
-	__u64 us = ns / 1000 > UINT32_MAX ? UINT32_MAX : ns / 1000;
+	__u64 us = ns / NS_PER_US > UINT32_MAX ? UINT32_MAX : ns / NS_PER_US;
 	__u64 square = us * us;
 
 	rtt->least_us = rtt->samples && rtt->least_us < us ? rtt->least_us : (__u32)us;

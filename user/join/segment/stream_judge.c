@@ -5,12 +5,13 @@
 #include "join/segment/stream_judge.h"
 #include "util/array.h"
 #include "util/hot.h"
+#include "util/time.h"
 
 #define MARKS (TCP_F_SYN | TCP_F_FIN | TCP_F_RST)
 /* A fast retransmission follows the duplicate ACK that asks for it within this. */
-#define FAST_NS 20000000
+#define FAST_NS (20 * NS_PER_MS)
 /* Segments overtake each other within a round trip; while none is known, within this. */
-#define OVERTAKE_NS 3000000
+#define OVERTAKE_NS (3 * NS_PER_MS)
 /* So far from what was acknowledged a number is no hole of the capture, until something proves it. */
 #define FAR_BYTES (1u << 20)
 
@@ -352,7 +353,7 @@ static void settle_wait(struct stream_side *to, __u64 ts_ns)
 {
 	if (!to->waiting_ns)
 		return;
-	if (since(to->sent_ns, ts_ns) >= to->rtt.least_us * 1000ull / 2)
+	if (since(to->sent_ns, ts_ns) >= to->rtt.least_us * NS_PER_US / 2)
 		to->waits_ns += to->waiting_ns;
 	to->waiting_ns = 0;
 }

@@ -29,7 +29,8 @@ enum { TIMEOUTS_TOLD = 8, LEAST_RTO_US = 200000 };
 /* RFC 6298: the time-out is 200 ms or four deviations above the round trip, and doubles. */
 static __u64 told_after_ns(const struct event_flow *counts)
 {
-	return TIMEOUTS_TOLD * (counts->srtt_us + 4ull * counts->rttvar_us + LEAST_RTO_US) * 1000;
+	return TIMEOUTS_TOLD * (counts->srtt_us + 4ull * counts->rttvar_us + LEAST_RTO_US) *
+	       NS_PER_US;
 }
 
 /* No segment as long has ever arrived, and all that was shorter did. */

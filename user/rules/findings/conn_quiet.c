@@ -33,7 +33,7 @@ static void tell_slow(const struct view *view, struct finding *finding)
 	text_add(&what, " after its host had acknowledged the client's last word");
 	if (rtt_us) {
 		text_add(&what, "; round trips take ");
-		words_duration(&what, rtt_us * 1000ull);
+		words_duration(&what, rtt_us * NS_PER_US);
 	}
 	text_add(&why,
 		 "if that was the answer, the time is the server application's, not the network's");

@@ -150,7 +150,7 @@ static void add_delay(struct text *text, __s64 ns)
 {
 	if (ns < 0)
 		text_add(text, "-");
-	say_duration(text, (__u64)(ns < 0 ? -ns : ns) / 1000);
+	say_duration(text, (__u64)(ns < 0 ? -ns : ns) / NS_PER_US);
 }
 
 /* "2 in A only (1 SYN, 1 data; first frame 12)" */

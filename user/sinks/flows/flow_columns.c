@@ -42,7 +42,7 @@ static void set_word(struct flow_value *value, const char *word)
 
 static __u64 us_between(__u64 from_ns, __u64 to_ns)
 {
-	return ns_between(from_ns, to_ns) / 1000;
+	return ns_between(from_ns, to_ns) / NS_PER_US;
 }
 
 const char *flow_side_name(const struct figures *figures, int side)
@@ -101,12 +101,12 @@ FIGURE(duration, BEGIN, us_between(f->started_ns, f->last_ns))
 NUMBER(first_frame, f->first_frame, f->first_frame)
 NUMBER(last_frame, f->last_frame, f->last_frame)
 FIGURE(handshake_us, HANDSHAKE, f->handshake_us)
-FIGURE(idle_most, PAUSES, f->idle_most_ns / 1000)
+FIGURE(idle_most, PAUSES, f->idle_most_ns / NS_PER_US)
 NUMBER(idle_at, f->idle_most_ns, us_between(f->started_ns, f->idle_at_ns))
-FIGURE(idle, PAUSES, f->idle_ns / 1000)
+FIGURE(idle, PAUSES, f->idle_ns / NS_PER_US)
 FIGURE(closed_at_once, AT_ONCE, f->at_once)
 FIGURE(rtt, ROUND_TRIP, f->rtt_us)
-FIGURE(idle_now, IDLE_NOW, f->idle_now_ns / 1000)
+FIGURE(idle_now, IDLE_NOW, f->idle_now_ns / NS_PER_US)
 NUMBER(netns, f->netns, f->netns)
 NUMBER(cookie, f->cookie, f->cookie)
 WORD(handshake, handshake_name(f))
@@ -223,7 +223,7 @@ GETTER(side_zero_window)
 	const struct figures_side *s = &f->side[side];
 	__u64 since_ns = s->zero_since_ns ? ns_between(s->zero_since_ns, f->last_ns) : 0;
 
-	set_if(value, s->known & FIGURES_SEGMENTS, (s->zero_ns + since_ns) / 1000);
+	set_if(value, s->known & FIGURES_SEGMENTS, (s->zero_ns + since_ns) / NS_PER_US);
 }
 
 SIDE_NUMBER(port, true, s->port)

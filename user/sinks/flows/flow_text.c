@@ -125,12 +125,12 @@ static void print_times(struct text *text, const struct flow_source *source, boo
 	if (figures->known & FIGURES_BEGIN) {
 		say_time(&text[STARTED], source->join, figures->started_ns, utc);
 		say_duration(&text[DURATION],
-			     ns_between(figures->started_ns, figures->last_ns) / 1000);
+			     ns_between(figures->started_ns, figures->last_ns) / NS_PER_US);
 	} else {
 		text_add(&text[STARTED], "before");
 	}
 	if (figures->known & FIGURES_IDLE_NOW)
-		say_duration(&text[IDLE], figures->idle_now_ns / 1000);
+		say_duration(&text[IDLE], figures->idle_now_ns / NS_PER_US);
 }
 
 static void print_counts(struct text *text, const struct figures *figures)

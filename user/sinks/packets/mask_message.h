@@ -6,8 +6,6 @@
 
 #include "util/mask.h"
 
-enum { MASK_DNS_PORT = 53, MASK_MDNS_PORT = 5353, MASK_LLMNR_PORT = 5355 };
-
 /* A DNS message (RFC 1035), in place. Returns how many bytes stay: up to where it can be read. */
 size_t mask_dns(struct mask *mask, __u8 *message, size_t size);
 

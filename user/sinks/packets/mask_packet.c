@@ -7,6 +7,7 @@
 #include "sinks/packets/mask_message.h"
 #include "sinks/packets/mask_packet.h"
 #include "util/address.h"
+#include "util/port.h"
 
 #define IPV4_BYTES 20
 #define IPV6_BYTES 40
@@ -88,7 +89,7 @@ static size_t mask_tcp(struct mask *mask, __u8 *tcp, size_t size)
 	blank_options(tcp + TCP_BYTES, header - TCP_BYTES);
 	payload = tcp + header;
 	size -= header;
-	if (load_u16(tcp) == MASK_DNS_PORT || load_u16(tcp + 2) == MASK_DNS_PORT) {
+	if (load_u16(tcp) == PORT_DNS || load_u16(tcp + 2) == PORT_DNS) {
 		if (size < 2)
 			return header;
 		return header + 2 + mask_dns(mask, payload + 2, size - 2);
@@ -98,7 +99,7 @@ static size_t mask_tcp(struct mask *mask, __u8 *tcp, size_t size)
 
 static bool is_dns_port(__u16 port)
 {
-	return port == MASK_DNS_PORT || port == MASK_MDNS_PORT || port == MASK_LLMNR_PORT;
+	return port == PORT_DNS || port == PORT_MDNS || port == PORT_LLMNR;
 }
 
 static size_t mask_udp(struct mask *mask, __u8 *udp, size_t size)

@@ -8,6 +8,7 @@
 #include "sinks/packets/pcapng.h"
 #include "sinks/sinks.h"
 #include "util/mask.h"
+#include "util/time.h"
 
 /*
  * Theory of operation
@@ -28,7 +29,7 @@
  * alerts: no payload beyond what a diagnosis needs.
  */
 
-#define PACKETS_HOLD_NS 2000000000ull
+#define PACKETS_HOLD_NS (2 * NS_PER_S)
 #define PACKETS_HELD_MAX 16384
 #define PACKETS_BYTES_SHORT (PACKETS_HELD_MAX * (size_t)EVENT_PACKET_MAX) /* of those held */
 #define PACKETS_BYTES_LONG ((size_t)64 << 20) /* and with a snap length beyond a record's */

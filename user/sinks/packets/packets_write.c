@@ -8,6 +8,7 @@
 #include "sinks/packets/mask_packet.h"
 #include "sinks/packets/packets_table.h"
 #include "sinks/sink.h"
+#include "util/port.h"
 
 /* Dropped packets stand at an interface of their own: they were seen elsewhere, too. */
 #define DROPS_AT 0x80000000u
@@ -165,8 +166,8 @@ int packets_write_entry(struct packets *packets, const struct join *join, __u64 
 
 static bool is_dns(const struct packet *packet)
 {
-	return packet->source_port == MASK_DNS_PORT || packet->destination_port == MASK_DNS_PORT ||
-	       packet->source_port == MASK_MDNS_PORT || packet->destination_port == MASK_MDNS_PORT;
+	return packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS ||
+	       packet->source_port == PORT_MDNS || packet->destination_port == PORT_MDNS;
 }
 
 /* RFC 8446 5.1: alert, handshake; what follows them in a segment is kept with them */

@@ -10,6 +10,7 @@
 #include "util/log.h"
 #include "util/own.h"
 #include "util/text.h"
+#include "util/time.h"
 
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a, /* 4.1 */
@@ -456,7 +457,7 @@ int pcapng_entry(struct pcapng *pcapng, __u64 time_ns, int priority, const char 
 	}
 	text_add(&text,
 		 "__REALTIME_TIMESTAMP=%llu\nPRIORITY=%d\nSYSLOG_IDENTIFIER=sockwhy\nMESSAGE=",
-		 time_ns / 1000, priority);
+		 time_ns / NS_PER_US, priority);
 	text_add(&text, "%.*s", (int)comment_size(comment), comment);
 	/* an entry of the format is a line a field: a newline would begin another */
 	for (char *at = strstr(buffer, "MESSAGE="); *at; at++)

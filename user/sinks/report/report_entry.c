@@ -7,6 +7,7 @@
 #include "sinks/report/report.h"
 #include "util/address.h"
 #include "util/array.h"
+#include "util/time.h"
 
 _Static_assert(JOIN_EVIDENCE_MAX <= REPORT_STEPS_MAX, "without packets all evidence is shown");
 
@@ -149,7 +150,7 @@ void report_source_fill(struct report_source *source, const struct join *join,
 	}
 	say_time(&from, join, now_ns > summary->duration_ns ? now_ns - summary->duration_ns : 0,
 		 utc);
-	say_duration(&duration, summary->duration_ns / 1000);
+	say_duration(&duration, summary->duration_ns / NS_PER_US);
 	source->frames = counters->frames;
 	for (unsigned int i = UNREAD_NONE + 1; i < UNREAD_COUNT; i++)
 		source->unread += counters->unread[i];

@@ -208,14 +208,14 @@ static void put_time(FILE *file, double x, __u64 us, __u64 step)
 	fprintf(file,
 		"<path class=\"grid\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" class=\"t m\">",
 		x, TOP, BOTTOM, x, BOTTOM + 16);
-	if (step >= 1000000)
-		fprintf(file, "%llu s", us / 1000000);
-	else if (step >= 100000)
-		fprintf(file, "%llu.%llu s", us / 1000000, us / 100000 % 10);
-	else if (step >= 1000)
-		fprintf(file, "%llu ms", us / 1000);
+	if (step >= US_PER_S)
+		fprintf(file, "%llu s", us / US_PER_S);
+	else if (step >= US_PER_S / 10)
+		fprintf(file, "%llu.%llu s", us / US_PER_S, us / (US_PER_S / 10) % 10);
+	else if (step >= US_PER_MS)
+		fprintf(file, "%llu ms", us / US_PER_MS);
 	else
-		fprintf(file, "%llu.%03llu ms", us / 1000, us % 1000);
+		fprintf(file, "%llu.%03llu ms", us / US_PER_MS, us % US_PER_MS);
 	fputs("</text>\n", file);
 }
 
@@ -223,12 +223,12 @@ static void put_time(FILE *file, double x, __u64 us, __u64 step)
 static void put_times(FILE *file, const struct panel *panel, __u64 from_ns, __u64 to_ns,
 		      double *last_x)
 {
-	__u64 step = tick_step(panel->active_ns / 1000 ?: 1);
-	__u64 us = (from_ns - panel->from_ns + 999) / 1000;
+	__u64 step = tick_step(panel->active_ns / NS_PER_US ?: 1);
+	__u64 us = (from_ns - panel->from_ns + 999) / NS_PER_US;
 
-	for (us = (us + step - 1) / step * step; us <= (to_ns - panel->from_ns) / 1000;
+	for (us = (us + step - 1) / step * step; us <= (to_ns - panel->from_ns) / NS_PER_US;
 	     us += step) {
-		double x = x_of(panel, panel->from_ns + us * 1000);
+		double x = x_of(panel, panel->from_ns + us * NS_PER_US);
 
 		if (x < *last_x + TICK_WIDTH)
 			continue;
@@ -243,7 +243,7 @@ static void put_pause(FILE *file, const struct panel *panel, const struct pause 
 	char words[32];
 	struct text text = text_of(words);
 
-	say_duration(&text, (pause->to_ns - pause->from_ns) / 1000);
+	say_duration(&text, (pause->to_ns - pause->from_ns) / NS_PER_US);
 	fprintf(file,
 		"<rect class=\"pause\" x=\"%.1f\" y=\"%d\" width=\"%d\" height=\"%d\"/>"
 		"<text x=\"%.1f\" y=\"%d\" class=\"w m\">%s</text>\n",

@@ -5,6 +5,7 @@
 
 #include "sinks/report/report.h"
 #include "util/array.h"
+#include "util/time.h"
 
 /* In the picture's own units; a letter of its text is 6.3 wide. */
 enum {
@@ -20,7 +21,7 @@ enum {
 };
 
 /* A wait of at least this is drawn as one: a person sees it, and so does every timer of TCP. */
-#define PAUSE_NS 100000000ull
+#define PAUSE_NS (100 * NS_PER_MS)
 
 static const char *const mark_classes[] = {
 	[MARK_PLAIN] = "p",	 [MARK_AGAIN] = "again", [MARK_RESET] = "reset",
@@ -127,7 +128,7 @@ static void put_between(FILE *file, const struct report_entry *entry, size_t i, 
 		text_add(&text, "%u packet%s not shown%s", entry->steps[i].skipped,
 			 entry->steps[i].skipped == 1 ? "" : "s", pause_ns ? ", " : "");
 	if (pause_ns) {
-		say_duration(&text, pause_ns / 1000);
+		say_duration(&text, pause_ns / NS_PER_US);
 		text_add(&text, entry->steps[i].skipped ? "" : " later");
 	}
 	if (words[0])

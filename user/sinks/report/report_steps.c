@@ -5,6 +5,7 @@
 
 #include "sinks/report/report.h"
 #include "util/array.h"
+#include "util/time.h"
 
 /* Beside packets so many rows are for what sockets and this host said. */
 #define WORDS_MOST 16
@@ -47,9 +48,10 @@ const char *report_step_arrow(const struct report_step *step)
 static void say_offset(struct text *text, __u64 ts_ns, __u64 started_ns)
 {
 	bool before = ts_ns < started_ns;
-	__u64 us = (before ? started_ns - ts_ns : ts_ns - started_ns) / 1000;
+	__u64 us = (before ? started_ns - ts_ns : ts_ns - started_ns) / NS_PER_US;
 
-	text_add(text, "%s%llu.%03llu ms", before && us ? "-" : "+", us / 1000, us % 1000);
+	text_add(text, "%s%llu.%03llu ms", before && us ? "-" : "+", us / US_PER_MS,
+		 us % US_PER_MS);
 }
 
 static void say_tcp_flags(struct text *text, __u8 flags)
