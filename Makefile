@@ -20,7 +20,7 @@
 # make uninstall  removes those again
 # make docs       what pages say of findings and options, from the program's tables
 # make clang      what clang says of all C: the fuzzers' objects, the rest compiled for the warnings alone
-# make tidy       what clang-tidy says of user/, of what changed since it was asked last
+# make tidy       what clang-tidy says of user/, of what changed since it was asked last (tests/check asks, too)
 #
 # V=1 shows commands, CI=true turns warnings into errors.
 
@@ -265,7 +265,7 @@ check:
 test:
 	$(Q)$(MAKE) setup
 	$(Q)$(MAKE) $(JOBS) root-build
-	$(Q)tests/run.sh tests-build unit replay check fuzz cli agree tidy + bpf live faults + lab
+	$(Q)TIDY=all tests/run.sh tests-build unit replay check fuzz cli agree + bpf live faults + lab
 
 MINUTES ?= 10
 fuzz: $(FUZZERS)

@@ -18,6 +18,8 @@ pytest=("$python" -B -m pytest -p no:cacheprovider -q -rfEs --tb=short)
 fuzz_runs=${FUZZ_RUNS:-20000}
 fuzz_seconds=${FUZZ_SECONDS:-10}
 pcaps=${SOCKWHY_PCAPS:-../shared/pcaps}
+# what the suite check asks clang-tidy about: what changed, or all of user/
+export TIDY=${TIDY:-changed}
 
 # passed, failed; suites run in processes of their own
 suite_count()
@@ -164,7 +166,7 @@ suite_run()
 	unit | replay | fuzz) "suite_$1" ;;
 	cli | check | agree) suite_pytest "$1" ;;
 	bpf | lab | live | faults | package) suite_root "$1" ;;
-	tests-build | tidy) suite_make "$1" ;;
+	tests-build) suite_make "$1" ;;
 	esac
 	took=$((SECONDS - began))
 	echo "== $1: $took s"
@@ -190,7 +192,7 @@ rm -f "$log/absent"
 lane=()
 for suite in "$@" +; do
 	case $suite in
-	unit | replay | fuzz | cli | check | agree | bpf | lab | live | faults | package | tests-build | tidy) lane+=("$suite") ;;
+	unit | replay | fuzz | cli | check | agree | bpf | lab | live | faults | package | tests-build) lane+=("$suite") ;;
 	+)
 		if [[ $* != *+* ]]; then
 			for suite in "${lane[@]}"; do
