@@ -8,12 +8,14 @@ set -eu
 folder=$1
 name=$2
 licences=$folder/usr/local/share/doc/sockwhy/linked
+packages=$(dirname "$0")/packages.txt
 
 mkdir -p "$licences"
 # unpacked once more it must not lie over what its owner has changed
 mv "$folder/etc/sockwhy/sockwhy.conf" "$folder/usr/local/share/doc/sockwhy/"
 rmdir -p --ignore-fail-on-non-empty "$folder/etc/sockwhy"
-for package in libc6-dev libbpf-dev libelf-dev zlib1g-dev libzstd-dev libpcap0.8-dev libnl-3-dev libseccomp-dev; do
+# every library that the build needs is linked in
+for package in $(awk '$2 == "build" && $1 ~ /-dev$/ { print $1 }' "$packages"); do
 	cp "/usr/share/doc/$package/copyright" "$licences/$package.copyright" || {
 		echo "tarball: what is linked in has to come with its licence: $package" >&2
 		exit 1

@@ -115,13 +115,15 @@ def test_tarball(root):
     tarball, = ROOT.glob("build/static/sockwhy-*.tar.gz")
     assert said("sha256sum", "-c", f"{tarball.name}.sha256", cwd=tarball.parent) == f"{tarball.name}: OK\n"
     said("tar", "-x", "-z", "-f", tarball, "-C", root)
-    for path in root.glob("usr/lib/*/lib[benpz]*.so*"):
-        if re.match(r"lib(bpf|elf|nl|pcap|z|zstd)\b", path.name):
+    needed = re.findall(r"\(NEEDED\).*\[(lib(?!c\.)[^.\]]*)", said("readelf", "-d", ROOT / "build/sockwhy"))
+    for path in root.glob("usr/lib/*/lib*.so*"):
+        if path.name.split(".")[0] in needed:
             path.unlink()
     assert inside(root, "/usr/local/sbin/sockwhy", "--version").startswith("sockwhy ")
     assert "the defaults hold" in inside(root, "/usr/local/sbin/sockwhy", "doctor", "--config")
     doc = root / "usr/local/share/doc/sockwhy"
-    assert (doc / "sockwhy.conf").exists() and len(list(doc.glob("linked/*.copyright"))) == 7 and (doc / "GPL-2.0.txt").exists()
+    assert (doc / "sockwhy.conf").exists() and (doc / "GPL-2.0.txt").exists()
+    assert len(list(doc.glob("linked/*.copyright"))) >= len(needed) > 4
     assert "/usr/local/sbin/sockwhy watch" in (root / "usr/local/lib/systemd/system/sockwhy.service").read_text()
 
 
