@@ -64,19 +64,9 @@ struct join {
 	struct stream_look look; /* at the last record; join.c's, for join_look() */
 	const struct tls_side *tls_alert; /* likewise, for join_tls_alert() */
 	struct saids *saids;
-	struct handshakes *handshakes; /* of this host's connections */
+	struct handshakes *handshakes; /* of TLS, live and of captures */
 	struct talks *talks; /* NULL: what is said is not judged */
 	bool news; /* openings may have some */
 	bool finished;
 	bool followed; /* the records are a command's alone (run): with it ends who waits */
 };
-
-/* flow.c */
-int flow_table_new(struct flow_table **out, struct conns *conns, size_t room);
-void flow_table_free(struct flow_table *table);
-void flow_event(struct join *join, const struct event *event);
-
-/* whose.c */
-int whose_new(struct whose **out, struct owners *owners);
-void whose_free(struct whose *whose);
-void whose_event(struct whose *whose, const struct event *event);

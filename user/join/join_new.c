@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 #include "join/attempt/attempt.h"
+#include "join/conn/flow_table.h"
 #include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
 #include "join/conn/said.h"
+#include "join/conn/whose_table.h"
 #include "join/host/claims_table.h"
 #include "join/host/host.h"
 #include "join/host/listener.h"

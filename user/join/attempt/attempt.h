@@ -161,11 +161,11 @@ void attempt_go_on(struct join *join, struct attempt_slot *slot, __u64 now_ns, b
 struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 cookie,
 					 const struct event_tuple *tuple, __u64 now_ns);
 /* subject_handshake.c: its TLS handshake. */
-struct live_handshake;
+struct handshake_slot;
 /* That of the connection which this record of a socket ends; NULL none. */
-struct live_handshake *attempt_handshake_of(const struct join *join, const struct event *event);
+struct handshake_slot *attempt_handshake_of(const struct join *join, const struct event *event);
 void attempt_take_handshake(struct join *join, struct attempt_slot *slot,
-			    struct live_handshake *handshake); /* the attempt has it, once */
+			    struct handshake_slot *handshake); /* the attempt has it, once */
 void attempt_handshake(struct join *join, const struct event *event); /* a packet */
 void attempt_handshakes_late(struct join *join, __u64 now_ns); /* tells of those that wait */
 bool attempt_hurry(

@@ -73,7 +73,7 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 		      struct outcome *outcome)
 {
 	const struct standing *standing = attempt->standing;
-	const struct live_handshake *handshake = handshakes_at(join, standing->handshake);
+	const struct handshake_slot *handshake = handshakes_at(join, standing->handshake);
 	struct ends ends = ends_of_tuple(&standing->flow.tuple);
 	struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
 	const struct conn *mirror = conns_mirror(join->conns, conn, &ends);

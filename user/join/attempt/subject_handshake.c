@@ -15,14 +15,14 @@
 /* ---- whose it is ---- */
 
 /* Of two ends on this host the client's is told. */
-static bool client_is_ours(const struct join *join, const struct live_handshake *handshake)
+static bool client_is_ours(const struct join *join, const struct handshake_slot *handshake)
 {
 	const struct conn *conn = conns_by_cookie(join->conns, handshake->cookie[0]);
 
 	return conn && (conn->opened || conn->owner);
 }
 
-static void server_tuple(const struct live_handshake *handshake, struct event_tuple *tuple)
+static void server_tuple(const struct handshake_slot *handshake, struct event_tuple *tuple)
 {
 	*tuple = handshake->tuple;
 	memcpy(tuple->local, handshake->tuple.remote, sizeof(tuple->local));
@@ -31,7 +31,7 @@ static void server_tuple(const struct live_handshake *handshake, struct event_tu
 	tuple->remote_port = handshake->tuple.local_port;
 }
 
-static struct attempt_slot *attempt_for(struct join *join, const struct live_handshake *handshake)
+static struct attempt_slot *attempt_for(struct join *join, const struct handshake_slot *handshake)
 {
 	__u64 seen_ns = handshake->seen[0].ts_ns;
 	struct event_tuple tuple;
@@ -46,7 +46,7 @@ static struct attempt_slot *attempt_for(struct join *join, const struct live_han
 }
 
 static void add_evidence(struct join *join, struct attempt_slot *slot,
-			 const struct live_handshake *handshake, bool client)
+			 const struct handshake_slot *handshake, bool client)
 {
 	for (size_t i = 0; i < handshake->seen_count; i++) {
 		struct evidence evidence = handshake->seen[i];
@@ -59,7 +59,7 @@ static void add_evidence(struct join *join, struct attempt_slot *slot,
 }
 
 void attempt_take_handshake(struct join *join, struct attempt_slot *slot,
-			    struct live_handshake *handshake)
+			    struct handshake_slot *handshake)
 {
 	struct standing *standing = &attempt_extra(join, slot)->standing;
 	bool client = standing->flow.client;
@@ -69,7 +69,7 @@ void attempt_take_handshake(struct join *join, struct attempt_slot *slot,
 	standing->handshake = handshakes_ref(join, handshake);
 	if (standing->flow.seen_ns > handshake->seen[0].ts_ns)
 		standing->flow.seen_ns = handshake->seen[0].ts_ns;
-	handshakes_turn(handshake, client ? FIGURES_LOCAL : FIGURES_REMOTE);
+	handshake_turn(&handshake->handshake, client ? FIGURES_LOCAL : FIGURES_REMOTE);
 	add_evidence(join, slot, handshake, client);
 }
 
@@ -77,9 +77,10 @@ void attempt_take_handshake(struct join *join, struct attempt_slot *slot,
  * Ports are used again: of an earlier connection is what was said before this one stood. And of two
  * ends on this host it is the client's.
  */
-struct live_handshake *attempt_handshake_of(const struct join *join, const struct event *event)
+struct handshake_slot *attempt_handshake_of(const struct join *join, const struct event *event)
 {
-	struct live_handshake *handshake = handshakes_find(join, &event->socket.tuple);
+	struct ends ends = ends_of_tuple(&event->socket.tuple);
+	struct handshake_slot *handshake = handshakes_find(join, &ends);
 	const struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
 
 	if (!handshake || !handshake->seen_count)
@@ -93,14 +94,14 @@ struct live_handshake *attempt_handshake_of(const struct join *join, const struc
 /* ---- what it comes to ---- */
 
 /* A warning does not end it: what becomes of it is seen by the connection's end. */
-static bool is_fatal(const struct live_handshake *handshake)
+static bool is_fatal(const struct handshake_slot *handshake)
 {
 	const struct handshake *seen = &handshake->handshake;
 
 	return seen->side[seen->alert_from].alert_level == TLS_FATAL;
 }
 
-static void refused(struct join *join, struct live_handshake *handshake, __u64 now_ns)
+static void refused(struct join *join, struct handshake_slot *handshake, __u64 now_ns)
 {
 	struct attempt_slot *slot;
 
@@ -117,7 +118,7 @@ static void refused(struct join *join, struct live_handshake *handshake, __u64 n
 }
 
 /* What was told of while it waited has its answer. */
-static void answered(struct join *join, const struct live_handshake *handshake, __u64 now_ns)
+static void answered(struct join *join, const struct handshake_slot *handshake, __u64 now_ns)
 {
 	const struct conn *conn = conns_by_cookie(join->conns, handshake->cookie[0]);
 	struct attempt_slot *slot = conn ? conn->attempt : NULL;
@@ -132,7 +133,7 @@ static void answered(struct join *join, const struct live_handshake *handshake, 
 
 /* Whose client it is; NULL: it is not known. */
 static const struct event_owner *client_owner(const struct join *join,
-					      const struct live_handshake *handshake)
+					      const struct handshake_slot *handshake)
 {
 	const struct conn *conn = conns_by_cookie(join->conns, handshake->cookie[0]);
 	const struct attempt_slot *slot = conn && conn->opening ? conn->opening->attempt : NULL;
@@ -146,7 +147,7 @@ void attempt_handshake(struct join *join, const struct event *event)
 {
 	const struct tls_hello *hello;
 	bool alerted;
-	struct live_handshake *handshake = handshakes_packet(join, event, &alerted);
+	struct handshake_slot *handshake = handshakes_packet(join, event, &alerted);
 
 	if (!handshake)
 		return;
@@ -163,7 +164,7 @@ void attempt_handshake(struct join *join, const struct event *event)
 /* That no answer came can be said where it would have been seen, and of whom is known. */
 void attempt_handshakes_late(struct join *join, __u64 now_ns)
 {
-	struct live_handshake *handshake;
+	struct handshake_slot *handshake;
 
 	while ((handshake = handshakes_late(join, now_ns))) {
 		__u64 late_ns = handshake->handshake.hello_ns + join->limits.hello_ns;

@@ -133,7 +133,7 @@ static void note_unread(struct join *join, const struct event *event)
 static void ended(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
-	struct live_handshake *handshake = attempt_handshake_of(join, event);
+	struct handshake_slot *handshake = attempt_handshake_of(join, event);
 	struct attempt_slot *slot;
 	struct standing *standing;
 
@@ -495,7 +495,7 @@ static bool standing_packets(const struct attempt *attempt, size_t index, struct
 static void standing_released(struct join *join, const struct attempt *attempt)
 {
 	struct conn *conn = conns_by_cookie(join->conns, attempt->standing->flow.cookie);
-	struct live_handshake *handshake = handshakes_at(join, attempt->standing->handshake);
+	struct handshake_slot *handshake = handshakes_at(join, attempt->standing->handshake);
 
 	if (handshake)
 		handshake->told = attempt->state == ATTEMPT_FINAL && !attempt->worked;

@@ -20,7 +20,7 @@
  *     flow      what its socket counted, under flows: begin, owner, figures, end
  *     stream    segment by segment, while every packet comes: of captures, under run. Packets are
  *               taken where the first of them was seen, in that namespace
- *     talk      who speaks and who waits, above the segments of a capture
+ *     talk      who speaks and who waits, above the segments of a capture; and its TLS handshake
  *
  * It is found by its socket's cookie, and by its two ends: those of its own, and those that NAT of
  * this machine was seen to give it (an alias). Of several with the same ends the newest comes first.
@@ -50,6 +50,12 @@ struct owners;
 struct talk;
 struct flow_entry;
 struct conn_alias;
+
+/* Place of a TLS handshake in its table (talk/handshakes.h), and which of those that had it. Zeros: none. */
+struct handshake_ref {
+	__u32 place; /* from 1 */
+	__u32 number;
+};
 
 /* A reset of the peer as it passed: what it says beyond that the socket got one. */
 struct peer_reset {

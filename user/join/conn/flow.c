@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/conn/conn.h"
-#include "join/core.h"
+#include "join/conn/flow_table.h"
 #include "util/tcp.h"
 
 /*

@@ -4,13 +4,8 @@
 
 #include <stdbool.h>
 
+#include "join/conn/conn.h"
 #include "join/conn/flow.h"
-
-/* A TLS handshake's place and which of those that had it (talk/handshakes.h). Zeros: none. */
-struct handshake_ref {
-	__u32 place; /* from 1 */
-	__u32 number;
-};
 
 /*
  * Theory of operation

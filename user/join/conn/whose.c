@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "join/core.h"
+#include "join/conn/whose_table.h"
 #include "util/address.h"
 #include "util/time.h"
 

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* handshake.c - TLS handshakes: who got how far; those of the connections of a capture */
+/* handshake.c - a TLS handshake: who got how far, by what both sides sent */
 
-#include <string.h>
+#include "join/talk/handshake.h"
 
-#include "join/talk/talk_table.h"
-
-/* So many of the pool are looked at for a free place: then the one at hand is forgotten. */
-enum { PROBES = 64 };
 /* Finished with a hash of 48 bytes instead of 32 (TLS_FINISHED_BYTES): 4 + 48 + 1 + 16. */
 enum { FINISHED_BYTES_384 = TLS_FINISHED_BYTES + 16 };
 /* The least that X.509 takes; encrypted extensions and a Finished together stay far below. */
@@ -62,7 +58,7 @@ static bool has_finished(const struct handshake *handshake)
  * In TLS 1.3 the server speaks when it has taken the client's Finished: tickets or data. One record
  * as long as an alert says nothing yet. In TLS 1.2 it has its own Finished, before the client's if a session goes on.
  */
-static bool is_content(const struct handshake *handshake)
+bool handshake_is_content(const struct handshake *handshake)
 {
 	const struct tls_side *server = server_of(handshake);
 
@@ -74,109 +70,7 @@ static bool is_content(const struct handshake *handshake)
 	       (server->data_count && server->data_longest != TLS_ALERT_BYTES);
 }
 
-/* ---- the pool ---- */
-
-struct handshake *handshake_of(const struct join *join, const struct talk *talk)
-{
-	struct handshake *handshake;
-
-	if (!talk->handshake)
-		return NULL;
-	handshake = &join->talks->handshakes[talk->handshake - 1];
-	return handshake->used && handshake->number == talk->number ? handshake : NULL;
-}
-
-static bool is_free(const struct join *join, const struct handshake *handshake)
-{
-	return !handshake->used ||
-	       (handshake->over_record && handshake->over_record != join->counters.records);
-}
-
-static struct handshake *take_handshake(struct join *join, struct talk *talk)
-{
-	struct handshake *handshake = NULL;
-
-	for (int i = 0; i < PROBES; i++) {
-		join->talks->handshakes_next =
-			(join->talks->handshakes_next + 1) % TALK_HANDSHAKES_MAX;
-		handshake = &join->talks->handshakes[join->talks->handshakes_next];
-		if (is_free(join, handshake))
-			break;
-	}
-	*handshake = (struct handshake){ .used = true, .number = talk->number };
-	talk->handshake = (__u16)(join->talks->handshakes_next + 1);
-	talk->tls = true;
-	return handshake;
-}
-
-void handshake_over(struct join *join, const struct talk *talk)
-{
-	struct handshake *handshake = handshake_of(join, talk);
-
-	if (handshake)
-		handshake->over_record = join->counters.records;
-}
-
 /* ---- packets ---- */
-
-static __u32 payload_seq(const struct packet *packet)
-{
-	return packet->seq + !!(packet->tcp_flags & TCP_F_SYN); /* Fast Open */
-}
-
-/* How many bytes stand in front of the ClientHello that the payload holds, -1: it holds none. */
-static int hello_at(const struct event *event)
-{
-	const __u8 *payload = event->bytes + event->packet.payload_at;
-	size_t captured = packet_payload_captured(event), at = 0;
-
-	if (!captured)
-		return -1;
-	if (payload[0] != TLS_HANDSHAKE) /* nearly every packet ends here */
-		at = upgrade_header_bytes(payload, captured);
-	return tls_begins_client_hello(payload + at, captured - at) ? (int)at : -1;
-}
-
-bool handshake_turns(const struct event *event)
-{
-	return hello_at(event) >= 0;
-}
-
-/* The first byte of the side, and not what an earlier one was lost before. */
-static bool is_first_byte(const struct stream *stream, const struct packet *packet, __u8 from)
-{
-	return payload_seq(packet) == stream->side[from].isn + 1;
-}
-
-/* What the server had said by then is what the client acknowledges with its hello. */
-static void note_before(struct handshake *handshake, const struct stream *stream,
-			const struct event *event, __u8 from)
-{
-	const struct packet *packet = &event->packet;
-	const struct stream_side *server = &stream->side[!from];
-
-	handshake->before[from] =
-		payload_seq(packet) - (stream->side[from].isn + 1) + (__u32)hello_at(event);
-	if ((packet->tcp_flags & TCP_F_ACK) && (server->state & SIDE_BEGUN))
-		handshake->before[!from] = packet->ack - (server->isn + 1);
-}
-
-void handshake_begin(struct join *join, struct talk *talk, const struct stream *stream,
-		     const struct event *event, __u8 from)
-{
-	bool at_once = talk->side[from].first_word.kind == FIRST_TLS;
-	struct handshake *handshake;
-
-	if (at_once ? !is_first_byte(stream, &event->packet, from) :
-		      from != stream->ends->client || !handshake_turns(event))
-		return;
-	handshake = take_handshake(join, talk);
-	handshake->client = stream->ends->client;
-	if (!at_once)
-		note_before(handshake, stream, event, from);
-	else if (talk->side[!from].first.ts_ns)
-		handshake->side[!from].flags = TLS_SIDE_NOT_TLS;
-}
 
 /* @before: so many bytes of the side had been taken. */
 static void note_client(struct handshake *handshake, __u32 before, __u64 now_ns)
@@ -235,24 +129,20 @@ void handshake_take(struct handshake *handshake, const struct event *event, __u3
 	note_alert(handshake, from, event->head.ts_ns);
 }
 
-const struct tls_side *handshake_packet(struct join *join, struct talk *talk,
-					const struct stream *stream, const struct event *event,
-					__u8 from)
+void handshake_turn(struct handshake *handshake, __u8 client)
 {
-	struct handshake *handshake = handshake_of(join, talk);
-	struct tls_side *side;
-	__u32 offset;
-	__u8 alerts;
+	struct tls_side side = handshake->side[0];
+	struct tls_hello hello = handshake->hello[0];
+	__u32 before = handshake->before[0];
 
-	if (!handshake)
-		return NULL;
-	side = &handshake->side[from];
-	alerts = side->alerts;
-	offset = payload_seq(&event->packet) - (stream->side[from].isn + 1);
-	handshake_take(handshake, event, offset - handshake->before[from], from);
-	if (is_content(handshake)) {
-		handshake->used = false;
-		talk->handshake = 0;
-	}
-	return side->alerts != alerts ? side : NULL;
+	if (handshake->client == client)
+		return;
+	handshake->client = client;
+	handshake->alert_from = !handshake->alert_from;
+	handshake->side[0] = handshake->side[1];
+	handshake->side[1] = side;
+	handshake->hello[0] = handshake->hello[1];
+	handshake->hello[1] = hello;
+	handshake->before[0] = handshake->before[1];
+	handshake->before[1] = before;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* handshake.h - the TLS handshake of a connection of a capture: who got how far */
+/* handshake.h - the TLS handshake of a connection: who got how far */
 #pragma once
 
 #include <stdbool.h>
@@ -9,12 +9,12 @@
 /*
  * Theory of operation
  *
- * A connection whose first word, of either side, is TLS gets a struct handshake out of a pool, and
- * gives it back when both sides have proven that they are content: the client by its Finished, the
+ * A connection whose first word, of either side, is TLS has a struct handshake out of a table
+ * (handshakes.h) until both sides have proven that they are content: the client by its Finished, the
  * server by what it says after that. From then on nothing of TLS is in clear and a packet of the
  * connection costs no more than one of another protocol. What is still there when the connection is judged
- * did not come to its end. Where the pool has no room left the oldest is forgotten, and nothing is
- * said of its TLS.
+ * did not come to its end. Where the table has no room left the oldest is forgotten, and nothing is
+ * said of its TLS. Live that proof is not told: there the socket's figures stand for it.
  *
  * TLS 1.3 encrypts everything behind the ServerHello but alerts that a side sends before it has
  * keys. What remains to be seen are lengths and order (tls.h): a record that can hold a Finished,
@@ -27,8 +27,6 @@
  */
 
 struct handshake {
-	__u32 number; /* of its connection */
-	bool used;
 	__u8 client; /* index of the side that sent the ClientHello, or should have */
 	__u8 alert_from; /* index; valid with .alert_ns */
 	bool finished; /* the client's Finished was seen */
@@ -37,7 +35,6 @@ struct handshake {
 	__u16 hello_segments; /* that the ClientHello came in */
 	/* live: so much of the client's the server had when it sent the alert, the end counts as one; 0 unknown */
 	__u32 alert_acks;
-	__u64 over_record; /* judged with that record: may be taken with the next; 0 not yet */
 	__u64 hello_ns; /* the ClientHello's first byte */
 	__u64 hello_end_ns; /* .. and its last segment */
 	__u64 answer_ns; /* the ServerHello */
@@ -54,6 +51,12 @@ struct handshake {
  */
 void handshake_take(struct handshake *handshake, const struct event *event, __u32 offset,
 		    __u8 from);
+
+/* Both sides have proven that the other's part is enough for them: it came to its end. */
+bool handshake_is_content(const struct handshake *handshake);
+
+/* From now on its client has that index. */
+void handshake_turn(struct handshake *handshake, __u8 client);
 
 /* Something else was said before it. */
 static inline bool handshake_is_upgrade(const struct handshake *handshake)

@@ -29,8 +29,7 @@ int talks_new(struct talks **out, const struct conns *conns)
 	if (!talks)
 		return -ENOMEM;
 	talks->slots = calloc(conns_slots(conns), sizeof(*talks->slots));
-	talks->handshakes = calloc(TALK_HANDSHAKES_MAX, sizeof(*talks->handshakes));
-	if (!talks->slots || !talks->handshakes) {
+	if (!talks->slots) {
 		talks_free(talks);
 		return -ENOMEM;
 	}
@@ -43,7 +42,6 @@ void talks_free(struct talks *talks)
 	if (!talks)
 		return;
 	free(talks->slots);
-	free(talks->handshakes);
 	free(talks);
 }
 
@@ -413,7 +411,7 @@ static void take_marks(struct talk *talk, const struct stream *stream, const str
 APART void begin_talk(struct join *join, struct conn *conn)
 {
 	conn->talk = &join->talks->slots[conns_index(join->conns, conn)];
-	*conn->talk = (struct talk){ .number = (__u32)conn->stream->number };
+	*conn->talk = (struct talk){ 0 };
 }
 
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
@@ -468,7 +466,8 @@ static const struct tls_side *take_payload(struct join *join, struct talk *talk,
 		take_data(talk, stream, event, look->from);
 	if (!talk->tls && may_begin_tls(talk, stream, event, look->from))
 		handshake_begin(join, talk, stream, event, look->from);
-	return talk->handshake ? handshake_packet(join, talk, stream, event, look->from) : NULL;
+	return talk->handshake.place ? handshake_packet(join, talk, stream, event, look->from) :
+				       NULL;
 }
 
 const struct talk *talk_leave(struct join *join, const struct conn *conn)

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 
 #include "decode/decode.h"
-#include "join/talk/handshake.h"
+#include "join/conn/conn.h"
 #include "join/segment/stream.h"
+#include "join/talk/handshake.h"
 
 /*
  * Theory of operation
@@ -114,10 +115,9 @@ enum { TALK_GOODBYE_BYTES = 128 };
 
 struct talk {
 	const struct stream *stream;
-	__u32 number; /* .stream->number, low bits: its handshake's place is another's if it differs */
 	bool told; /* judged, or an opening's matter */
 	bool tls; /* private: it had a TLS handshake, of which there is one */
-	__u16 handshake; /* private: place of its TLS handshake in the pool, from 1; 0 none */
+	struct handshake_ref handshake; /* private */
 	__u32 bursts; /* so many in all */
 	struct talk_burst burst[TALK_BURSTS]; /* the last ones: [0] is the last */
 	struct talk_side side[2];

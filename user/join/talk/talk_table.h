@@ -6,13 +6,9 @@
 #include "join/core.h"
 #include "join/talk/talk.h"
 
-#define TALK_HANDSHAKES_MAX 4096
-
 /* Of captures alone: what every packet says is known there. */
 struct talks {
 	struct talk *slots; /* one a conn */
-	struct handshake *handshakes; /* of those that speak TLS */
-	size_t handshakes_next;
 	__u32 finished; /* at the end of the capture: so many slots were looked at */
 };
 
@@ -31,7 +27,7 @@ const struct talk *talk_packet(struct join *join, struct conn *conn, const struc
 /* The capture is over: the next one that was still open. */
 const struct talk *talk_finish_next(struct join *join);
 
-/* handshake.c */
+/* handshake_frames.c */
 /* Does its payload hold a ClientHello where a client may turn to TLS? */
 bool handshake_turns(const struct event *event);
 /*
@@ -45,6 +41,6 @@ const struct tls_side *handshake_packet(struct join *join, struct talk *talk,
 					const struct stream *stream, const struct event *event,
 					__u8 from);
 /* That of a connection which did not come to its end; NULL: it did, or there was none. */
-struct handshake *handshake_of(const struct join *join, const struct talk *talk);
+const struct handshake *handshake_of(const struct join *join, const struct talk *talk);
 /* Its connection was judged: its place is another's from the next record on. */
 void handshake_over(struct join *join, const struct talk *talk);
