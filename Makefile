@@ -240,6 +240,9 @@ $(APPS): $(BUILD)/%: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ -o $@
 
+# it measures the library
+$(BUILD)/tests/bench/held: $(BUILD)/libsockwhy.a
+
 # what takes long is built on every CPU, unless the caller said how many
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
