@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "decode/decode.h"
+#include "decode/first.h"
 
 static struct first parse(const void *bytes, size_t size, size_t wire, bool server)
 {
@@ -179,12 +180,83 @@ static void test_nothing(void **state)
 	assert_string_equal(buffer, "");
 }
 
+static bool is_goodbye(const void *bytes, size_t size)
+{
+	__u8 *exact = malloc(size ? size : 1);
+	bool is;
+
+	assert_non_null(exact);
+	memcpy(exact, bytes, size);
+	is = first_is_goodbye(exact, size);
+	free(exact);
+	return is;
+}
+
+#define GOODBYE(text) assert_true(is_goodbye(text, sizeof(text) - 1))
+#define NO_GOODBYE(text) assert_false(is_goodbye(text, sizeof(text) - 1))
+
+/* Each protocol's words, and what begins or ends as they do. */
+static void test_goodbyes(void **state)
+{
+	(void)state;
+	GOODBYE("QUIT\r\n");
+	GOODBYE("quit\n");
+	NO_GOODBYE("QUITE so\r\n");
+	NO_GOODBYE("QUIT");
+	GOODBYE("221 bye\r\n");
+	GOODBYE("221-bye\r\n221 now\r\n");
+	NO_GOODBYE("220 hello\r\n");
+	GOODBYE("* BYE later\r\n");
+	GOODBYE("a1 LOGOUT\r\n");
+	GOODBYE("0a LOGOUT\r\n"); /* begins as LDAP does */
+	GOODBYE("X1 LOGOUT\r\n"); /* .. as PostgreSQL does */
+	GOODBYE("BYE sip:a@b SIP/2.0\r\n");
+	GOODBYE("*1\r\n$4\r\nQUIT\r\n");
+	NO_GOODBYE("*1\r\n$4\r\nPING\r\n");
+	GOODBYE("</stream:stream>");
+	GOODBYE("<a/></stream:stream>");
+	NO_GOODBYE("<stream:stream>");
+	GOODBYE("\x88\x02\x03\xe8"); /* WebSocket */
+	NO_GOODBYE("\x88\x02\x03\xe8\x00");
+	NO_GOODBYE("\x89\x02\x03\xe8"); /* its ping */
+	GOODBYE("\x30\x05\x02\x01\x02\x42\x00"); /* LDAP */
+	NO_GOODBYE("\x30\x05\x02\x01\x02\x4a\x00");
+	GOODBYE("X\0\0\0\x04"); /* PostgreSQL */
+	NO_GOODBYE("X\0\0\0\x05");
+	GOODBYE("\x01\0\0\0\x01"); /* MySQL */
+	NO_GOODBYE("\x01\0\0\0\x0e");
+	GOODBYE("\xe0\x00"); /* MQTT */
+	NO_GOODBYE("\xe0\x01");
+	NO_GOODBYE("\xe0");
+	NO_GOODBYE("");
+}
+
+/* RFC 9113: a GOAWAY, also behind other frames; not with what HTTP/2 does not have. */
+static void test_goodbye_of_http2(void **state)
+{
+	(void)state;
+#define GOAWAY "\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0"
+	GOODBYE(GOAWAY);
+	GOODBYE("\0\0\x01\0\x01\0\0\0\x03x" GOAWAY); /* the last data of stream 3 */
+	GOODBYE(GOAWAY "\0\0\0\x04\x01\0\0\0\0");
+	NO_GOODBYE("\0\0\x01\0\x01\0\0\0\0x" GOAWAY); /* data of no stream */
+	NO_GOODBYE("\0\0\x08\x07\0\0\0\0\x01\0\0\0\x01\0\0\0\0");
+	NO_GOODBYE("\0\0\0\x04\x01\0\0\0\0");
+	NO_GOODBYE(GOAWAY "\0");
+	NO_GOODBYE("\0\0\0\0\0\0\0\0\0\0\0\0");
+#undef GOAWAY
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_servers), cmocka_unit_test(test_data_bases),
-		cmocka_unit_test(test_clients), cmocka_unit_test(test_plain_http_to_a_port_of_tls),
+		cmocka_unit_test(test_servers),
+		cmocka_unit_test(test_data_bases),
+		cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_plain_http_to_a_port_of_tls),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_goodbyes),
+		cmocka_unit_test(test_goodbye_of_http2),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,9 +50,9 @@ static bool is_text(const __u8 *bytes, size_t size)
 	size_t rest = size;
 	const __u8 *command;
 
-	if (ends(bytes, size, "</stream:stream>"))
-		return true;
-	if (!ends(bytes, size, "\n"))
+	if (bytes[size - 1] == '>')
+		return ends(bytes, size, "</stream:stream>");
+	if (bytes[size - 1] != '\n')
 		return false;
 	command = behind_tag(bytes, &rest);
 	return is_command(bytes, size, "QUIT") || is_command(bytes, size, "221") ||
@@ -69,19 +69,22 @@ static bool is_websocket_close(const __u8 *bytes, size_t size)
 	return bytes[0] == 0x88 && payload != 1 && payload <= 125 && size == 2 + mask + payload;
 }
 
-/* RFC 9113 4.1, 6.8: frames, of which one is a GOAWAY, of stream 0 and with eight bytes at least. */
+/*
+ * RFC 9113 4.1, 6.8: frames, of which one is a GOAWAY, of stream 0 and with eight bytes at least. A
+ * frame is shorter than 64 KiB, or it fills no packet.
+ */
 static bool is_goaway(const __u8 *bytes, size_t size)
 {
-	enum { HEADER = 9, GOAWAY = 7, GOAWAY_LEAST = 8 };
+	enum { HEADER = 9, DATA = 0, GOAWAY = 7, GOAWAY_LEAST = 8 };
 	bool found = false;
 
 	while (size >= HEADER) {
 		size_t length = (size_t)bytes[0] << 16 | (size_t)bytes[1] << 8 | bytes[2];
+		bool stream = bytes[5] | bytes[6] | bytes[7] | bytes[8];
 
-		if (length > size - HEADER || bytes[3] > 9)
-			return false;
-		if (bytes[3] == GOAWAY && length >= GOAWAY_LEAST && !bytes[4] &&
-		    !(bytes[5] | bytes[6] | bytes[7] | bytes[8]))
+		if (length > size - HEADER || bytes[3] > 9 || (bytes[3] == DATA && !stream))
+			return false; /* 6.1: data is of a stream */
+		if (bytes[3] == GOAWAY && length >= GOAWAY_LEAST && !bytes[4] && !stream)
 			found = true;
 		bytes += HEADER + length;
 		size -= HEADER + length;
@@ -110,9 +113,23 @@ static bool is_fixed(const __u8 *bytes, size_t size)
 	       (bytes[0] == 0xe0 && bytes[1] == size - 2 && size <= 4);
 }
 
+/* Every packet with payload is asked: what it begins with decides what it may be. */
 bool first_is_goodbye(const __u8 *bytes, size_t size)
 {
-	return size >= 2 &&
-	       (is_text(bytes, size) || is_websocket_close(bytes, size) || is_goaway(bytes, size) ||
-		is_ldap_unbind(bytes, size) || is_fixed(bytes, size));
+	if (size < 2)
+		return false;
+	switch (bytes[0]) {
+	case 0x00:
+		return is_goaway(bytes, size);
+	case 0x88:
+		return is_websocket_close(bytes, size);
+	case 0x30:
+		return is_ldap_unbind(bytes, size) || is_text(bytes, size);
+	case 0x01:
+	case 'X':
+	case 0xe0:
+		return is_fixed(bytes, size) || is_text(bytes, size);
+	default:
+		return is_text(bytes, size);
+	}
 }
