@@ -301,12 +301,12 @@ test-all:
 .PHONY: demo bench agree faults healthy
 # every scenario of tests/faults, and docs/accuracy.md; ONLY='dns-* refused': these, the page keeps the rest (root)
 faults:
-	$(Q)$(MAKE) setup
+	$(Q)sh packaging/setup.sh faults
 	$(Q)$(MAKE) all $(LIVE_APPS)
 	$(Q)/usr/bin/python3 -B tests/faults/faults.py $(ONLY)
 # a million of what is in order, in the same page; ONLY='tls-*': these (root)
 healthy:
-	$(Q)$(MAKE) setup
+	$(Q)sh packaging/setup.sh faults
 	$(Q)$(MAKE) all $(LIVE_APPS)
 	$(Q)/usr/bin/python3 -B tests/faults/healthy.py $(ONLY)
 agree: all

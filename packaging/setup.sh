@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# setup.sh [demo|package|bench] - install the Debian packages of packages.txt that are missing: for building
-# and tests, for the demo alone, or for the Debian package or the benchmarks as well.
+# setup.sh [demo|faults|package|bench] - install the Debian packages of packages.txt that are missing: for building
+# and tests, for the demo alone, or for the scenarios of make faults, the Debian package or the benchmarks as well.
 #
 # Asks nothing, needs root only when something is missing, touches no network when nothing is.
 set -eu
@@ -10,6 +10,7 @@ set -eu
 here=$(dirname "$0")
 case "${1:-}" in
 demo) want='^(build|demo)$' ;;
+faults) want='^(build|demo|test|faults)$' ;;
 package) want='^(build|demo|test|package)$' ;;
 bench) want='^(build|demo|test|bench)$' ;;
 *) want='^(build|demo|test)$' ;;
@@ -42,7 +43,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-# nginx is needed as a program, not as a service of this machine: keep the package from starting it
+# Servers are needed as programs, not as services of this machine: keep the packages from starting them
 # now (policy-rc.d, Debian's own switch for this) and at the next boot.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
@@ -59,10 +60,12 @@ if ! apt-get install -y -q --no-install-recommends $missing </dev/null; then
 	apt-get install -y -q --no-install-recommends $missing </dev/null
 fi
 
-case "$missing" in
-*nginx-light*)
-	if [ -d /run/systemd/system ]; then
-		systemctl disable --quiet nginx.service || true
-	fi
-	;;
-esac
+if [ -d /run/systemd/system ]; then
+	for package in $missing; do
+		case "$package" in
+		nginx-light) systemctl disable --quiet nginx.service || true ;;
+		openssh-server) systemctl disable --quiet ssh.service || true ;;
+		redis-server | haproxy | iperf3) systemctl disable --quiet "$package.service" || true ;;
+		esac
+	done
+fi
