@@ -25,7 +25,7 @@ import form
 import page
 from harness import Agent
 from lab import PATIENCE_S
-from net import Net
+from net import Far, Wired
 from play import DidNotHappen, Play, Said, findings_of
 from program import SOCKWHY
 
@@ -96,13 +96,13 @@ class Outcome:
 
 
 class Round:
-    """All that is played, in one network."""
+    """All that is played in one network: make makes it for so many plays."""
 
-    def __init__(self, variants, tell=lambda outcome: None, captures=None):
+    def __init__(self, variants, tell=lambda outcome: None, captures=None, make=Wired):
         self.captures = captures
         self.outcomes = [Outcome(v, mode) for v in variants for mode in v.modes]
         self.offline = {v: Outcome(v, "read") for v in variants if "read" in v.judges}
-        self.net = Net(len(self.outcomes) * TRIES)
+        self.net = make(len(self.outcomes) * TRIES)
         self.numbers = iter(range(len(self.outcomes) * TRIES))
         self.tell, self.began = tell, time.monotonic()
 
@@ -124,8 +124,11 @@ class Round:
     def watched(self, outcomes, *args):
         """Plays them beside one agent."""
         watch, beside = Watch(self.net.lab, *args), Beside(self.net, args)
-        with concurrent.futures.ThreadPoolExecutor(page.AT_A_TIME) as pool:
-            list(pool.map(self.play, outcomes))
+        with concurrent.futures.ThreadPoolExecutor(self.net.at_a_time) as pool:
+            list(pool.map(self.play, [o for o in outcomes if not o.variant.alone]))
+        for outcome in outcomes:
+            if outcome.variant.alone:
+                self.play(outcome)
         watch.quiesce()
         watch.stop()
         beside.stop()
@@ -148,8 +151,11 @@ class Round:
             if outcome.mode == "watch" and outcome.variant.get("args"):
                 self.watched([outcome], *outcome.variant.get("args"))
         print(f"the watch is over after {time.monotonic() - self.began:.0f} s", flush=True)
-        with concurrent.futures.ThreadPoolExecutor(page.AT_A_TIME) as pool:
-            list(pool.map(self.play, [o for o in self.outcomes if o.mode == "run"]))
+        with concurrent.futures.ThreadPoolExecutor(self.net.at_a_time) as pool:
+            list(pool.map(self.play, [o for o in self.outcomes if o.mode == "run" and not o.variant.alone]))
+        for outcome in self.outcomes:
+            if outcome.mode == "run" and outcome.variant.alone:
+                self.play(outcome)
         for outcome in self.outcomes:
             if outcome.said:
                 outcome.said.operations = outcome.play.operations
@@ -168,6 +174,20 @@ def tell(outcome):
     print(f"{outcome.verdict:6} {outcome.mode:5} {outcome.variant.name}: expected {want}, said {said}", flush=True)
 
 
+def play(variants, captures, make):
+    rounds = Round(variants, tell, captures, make)
+    try:
+        return rounds.run()
+    finally:
+        rounds.close()
+
+
+def missing(variant):
+    """Programs that it needs and that are not here."""
+    needs = [*variant.get("needs", ()), *(("qemu-system-x86_64",) if variant.get("machine") else ())]
+    return [name for name in needs if not shutil.which(name)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("globs", nargs="*", metavar="GLOB")
@@ -179,15 +199,14 @@ def main():
     chosen = [v for v in variants if (not args.short or v.get("short"))
               and (not args.globs or any(fnmatch.fnmatch(v.name, g) or fnmatch.fnmatch(v.scenario, g) for g in args.globs))]
     for variant in chosen:
-        if missing := [name for name in variant.get("needs", ()) if not shutil.which(name)]:
-            print(f"not played: {variant.name}: no {', '.join(missing)} here", flush=True)
-    chosen = [v for v in chosen if all(map(shutil.which, v.get("needs", ())))]
+        if missing(variant):
+            print(f"not played: {variant.name}: no {', '.join(missing(variant))} here", flush=True)
+    chosen = [v for v in chosen if not missing(v)]
     began = time.monotonic()
-    rounds = Round(chosen, tell, args.captures)
-    try:
-        outcomes = rounds.run()
-    finally:
-        rounds.close()
+    outcomes = []
+    for make in (Wired, Far):
+        if part := [v for v in chosen if bool(v.get("machine")) == (make is Far)]:
+            outcomes += play(part, args.captures, make)
     before = page.Page.read()
     fallen = [o for o in outcomes if o.verdict != "right" and before.verdict(o.variant.name, o.mode) == "right"]
     absent = [o for o in outcomes if o.missed]

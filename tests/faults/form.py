@@ -26,10 +26,18 @@
     wire seen 2                             waits until so many packets met such a fate (router too: of its drops)
     wire heal                               all rules of the scenario are gone, wherever they are
     '''
+    machine = true             the server is another machine, with a kernel of its own (machine.py), on a link of the client's; then
+                               there is no router and no wire, but the machine's own rules ("server rule forward …"), and
+    '''
+    behind listen              a program in the network behind the machine, to which it forwards over a link of 1280 bytes
+    machine stop               it stands still; machine go; machine reboot: its power is cut, and it comes back. Who says so is
+                               played alone
+    '''
 
 Braces: {server} {server2} {server3} its addresses, {port} {port2} its ports, {client} the client's address, {ip} "ip" or "ip6",
 {host} the server as a URL wants it, {dir} a folder of its own, {f} 4 or 6, {cert} a certificate of
-example.test with its key, {other} one of somebody else, {icmp} icmp or icmpv6, {router} its address;
+example.test with its key, {other} one of somebody else, {icmp} icmp or icmpv6, {router} its address (the machine's on the link);
+{behind} an address behind the machine, {absent} one of the link that nobody has, {hop-limit} of a socket option;
 {loopback} {any} as its family has them, {loopback-host} as a URL does; {swapped} the port with its bytes exchanged; {6} the
 figure, or nothing for IPv4;
 {ip-level} {mtu-discover} of a socket option;
@@ -42,10 +50,11 @@ import shlex
 import tomllib
 
 FOLDER = pathlib.Path(__file__).with_name("scenarios")
-KEYS = {"needs", "right", "also", "miss", "healthy", "families", "modes", "resolv", "files", "args", "short", "about", "do"}
+KEYS = {"needs", "right", "also", "miss", "healthy", "families", "modes", "resolv", "files", "args", "short", "about", "do", "machine"}
 MODES, FAMILIES = ("watch", "run"), (4, 6)
 JUDGES = (*MODES, "read")  # read plays nothing: it is given the packets of watch's play
 WHO = ("client", "server", "router", "wire")
+WHO_MACHINE = ("client", "server", "behind", "machine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +83,11 @@ class Variant:
 
     def get(self, key, default=None):
         return self.table.get(key, default)
+
+    @property
+    def alone(self):
+        """The machine is everybody's, and something happens to it."""
+        return bool(self.get("machine")) and any(line.startswith("machine ") for line in self.table["do"].splitlines())
 
     @property
     def judges(self):
@@ -109,8 +123,6 @@ def parse(line, words):
     who, verb, *rest = line.split(None, 2)
     waits = not who.endswith("&")
     who = who.rstrip("&")
-    if who not in WHO:
-        raise ValueError(f"who is {who}? {line}")
     rest = fill(rest[0], words) if rest else ""
     # what is a shell's or nft's business stays one word
     args = (rest,) if verb in ("drop", "rule", "sh") and who != "wire" else tuple(shlex.split(rest))
@@ -149,6 +161,9 @@ def check(file, name, table, seen):
         wrong("neither right, nor a miss, nor healthy")
     if "healthy" in table and table.get("right"):
         wrong("healthy, and yet something is to be said")
+    if table.get("machine") and table.get("short"):
+        wrong("make test has no other machine")
+    who = WHO_MACHINE if table.get("machine") else WHO
     for line in table["do"].splitlines():
-        if line.strip() and line.split()[0].rstrip("&") not in WHO and not line.strip().startswith("#"):
+        if line.strip() and line.split()[0].rstrip("&") not in who and not line.strip().startswith("#"):
             wrong(f"who is {line.split()[0]}?")

@@ -5,10 +5,10 @@ import collections
 import re
 
 import form
+from net import Far, Wired
 from program import ROOT
 
 PATH = ROOT / "docs/accuracy.md"
-AT_A_TIME = 10  # scenarios that are played together: most of it is waiting
 CONNECTIONS_A_DAY = 86_400  # of a simulated host: one a second
 CELLS = 3 + 2 * len(form.JUDGES)
 HEAD = "| scenario | expected | watch said | | run said | | read said | | first word |"
@@ -25,10 +25,13 @@ a mode when one of its findings is final and nothing else was said.
 |---|---|---|---|---|---|
 {modes}
 
-The client, a router and the server are network namespaces of one kernel: in none of the scenarios the other end is another
-machine, and the server's own words are those of this host, too. The wire between client and router is a program, so what is
+Not all rows are of one run: `make faults ONLY=NAME` plays some and keeps the others.
+
+Those named machine-* have another machine at the other end: an emulated one with a kernel of its own (Debian's) on a link of the
+client's, whose sockets, rules and drops nobody here sees. In the others client, router and server are network namespaces of one
+kernel, the server's own words are those of this host, too, and the wire between client and router is a program, so what is
 lost on it no kernel knows. `watch` is one agent for all of them; `run` starts the client and hears what is its own: {at_a_time}
-of them at a time, each an agent of its own. It tells of its command also what is normal but worth knowing (severity info):
+of them at a time (beside a machine {at_a_time_far}), each an agent of its own. It tells of its command also what is normal but worth knowing (severity info):
 that counts only where it is expected. `read` plays nothing: tcpdump captured the client's interface beside watch, and read
 judges that capture; where packets cannot tell what sockets can, other findings (or none) are expected of it, and
 [limits.md](limits.md) says why. The first word is the time from the scenario's first step, waits of its own included,
@@ -128,7 +131,7 @@ class Page:
         variants = {v.name: v for v in form.load()}
         rows = [self.rows[name] for name in variants if name in self.rows]
         path.write_text(TEXT.format(
-            count=len(rows), kinds=len({variants[r.name].scenario for r in rows}), kernel=kernel, head=HEAD, at_a_time=AT_A_TIME,
+            count=len(rows), kinds=len({variants[r.name].scenario for r in rows}), kernel=kernel, head=HEAD, at_a_time=Wired.at_a_time, at_a_time_far=Far.at_a_time,
             scale=Scale.read(path).text(), modes="\n".join(mode_line(mode, rows) for mode in form.JUDGES),
             findings="\n".join(finding_lines(rows, variants)), rows="\n".join(r.text() for r in rows),
             **self.healthy(rows, variants)))

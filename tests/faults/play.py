@@ -6,13 +6,11 @@ import subprocess
 import time
 
 import form
-from lab import PATIENCE_S, free_port
-from net import EACH
+from lab import free_port
 from program import SOCKWHY, Schema
 
 LOUD = ("error", "warning")
 RUN = [SOCKWHY, "run", "--json"]
-PEER_PATIENCE_S = 15
 
 
 class DidNotHappen(Exception):
@@ -53,12 +51,12 @@ class Play:
         self.dir.mkdir()
         self.dir.chmod(0o755)
         family = variant.family
-        self.addresses = [net.address(family, number * EACH + i) for i in range(EACH)]
+        named = net.words(family, number)
+        self.addresses = [address for name, address in named.items() if name != "router"]
         port, port2 = free_port(), free_port()
         self.began = None
-        self.words = {"server": self.addresses[0], "server2": self.addresses[1], "server3": self.addresses[2], "port": port,
-                      "port2": port2, "client": net.client.address(family), "ip": "ip" if family == 4 else "ip6",
-                      "host": f"[{self.addresses[0]}]" if family == 6 else self.addresses[0], "dir": self.dir,
+        self.words = {**named, "port": port, "port2": port2, "client": net.client.address(family), "ip": "ip" if family == 4 else "ip6",
+                      "host": f"[{named['server']}]" if family == 6 else named["server"], "dir": self.dir,
                       "loopback": "127.0.0.1" if family == 4 else "::1", "loopback-host": "127.0.0.1" if family == 4 else "[::1]",
                       "any": "0.0.0.0" if family == 4 else "::",
                       "swapped": port >> 8 | (port & 255) << 8, "6": "" if family == 4 else "6",
@@ -67,8 +65,7 @@ class Play:
                       "unreachable": 3 if family == 4 else 1, "port-code": 3 if family == 4 else 4,
                       "admin-code": 13 if family == 4 else 1, "too-big": 3 if family == 4 else 2,
                       "too-big-code": 4 if family == 4 else 0, "ip-level": 0 if family == 4 else 41,
-                      "mtu-discover": 10 if family == 4 else 23,
-                      "router": net.router_to_client(family)}
+                      "mtu-discover": 10 if family == 4 else 23, "hop-limit": 2 if family == 4 else 16}
         self.peers, self.owed = {}, {}
         self.pids = set()
 
@@ -81,8 +78,10 @@ class Play:
                 if self.mode == "run":
                     prefix = [*RUN, "-o", self.dir / "run.json", *self.variant.get("args", ()), "--"]
             self.peers[who] = self.net.peer(who, wrap=wrap, prefix=prefix)
-            self.pids.add(self.peers[who].pid)
-            self.tell(who, {"do": "setting", "address": self.words["server"], "port": self.words["port"]})
+            if self.peers[who].pid:
+                self.pids.add(self.peers[who].pid)
+            there = self.words["behind" if who == "behind" else "server"]
+            self.peers[who].tell({"do": "setting", "address": there, "port": self.words["port"]})
             self.hear(who, "ok")
         return self.peers[who]
 
@@ -95,12 +94,8 @@ class Play:
         binds = "".join(f"mount --bind {self.dir}/{name} /etc/{name}; " for name in ("resolv.conf", "nsswitch.conf"))
         return "unshare", "-m", "sh", "-ec", binds + 'exec "$@"', "-"
 
-    def tell(self, who, command):
-        self.peers[who].popen.stdin.write(json.dumps(command).encode() + b"\n")
-        self.peers[who].popen.stdin.flush()
-
     def hear(self, who, result, line=""):
-        told = self.peers[who].line(PEER_PATIENCE_S)
+        told = self.peers[who].line(self.net.patience_s)
         self.operations += told.get("operations", 0)
         if result != "any" and told["result"] != result:
             raise DidNotHappen(f"{line or who}: {told}")
@@ -124,21 +119,32 @@ class Play:
             self.net.rule(step.who, self.table, chain, text + (" counter drop" if step.verb == "drop" else ""))
             self.rules += 1
         elif step.verb == "sh":
-            {"client": self.net.client, "server": self.net.server, "router": self.net.router}[step.who].run(step.words[0])
+            self.net.named(step.who).run(step.words[0])
+        elif step.who == "machine":
+            self.machine(step.verb, *step.words)
         else:
             self.peer(step.who)
             self.settle(step.who)
-            self.tell(step.who, {"do": step.verb, "words": step.words})
+            self.peers[step.who].tell({"do": step.verb, "words": step.words})
             line = f"{step.who} {step.verb} {' '.join(step.words)}"
             if step.waits:
                 self.hear(step.who, step.result, line)
             else:
                 self.owed[step.who] = (step.result, line)
 
+    def machine(self, verb, *words):
+        getattr(self.net.machine, verb)(*words)
+        if verb == "reboot":  # nobody there is left
+            for who in set(self.peers) - {"client"}:
+                del self.peers[who]
+
     def play(self):
         """All steps; afterwards the programs have ended. Raises DidNotHappen."""
         for name, text in self.variant.get("files", {}).items():
-            (self.dir / name).write_text(form.fill(text, self.words))
+            text = form.fill(text, self.words)
+            (self.dir / name).write_text(text)
+            if self.variant.get("machine"):
+                self.net.machine.run(f"mkdir -p {self.dir}; cat > {self.dir}/{name} <<'END'\n{text}\nEND")
         try:
             steps = self.variant.steps(self.words)
             if self.mode == "run":
@@ -151,20 +157,12 @@ class Play:
         except (AssertionError, BrokenPipeError, subprocess.SubprocessError) as fault:
             raise DidNotHappen(str(fault)) from fault
         finally:
-            for who in ("client", "server"):
-                if who in self.peers:
-                    self.leave(self.peers[who])
+            if self.variant.alone:
+                self.net.machine.go()
+            for proc in self.peers.values():
+                self.net.leave(proc)
             if self.rules:
                 self.net.heal(self.table)
-
-    def leave(self, proc):
-        try:
-            proc.popen.stdin.close()
-            proc.popen.wait(PATIENCE_S)
-        except (BrokenPipeError, subprocess.TimeoutExpired):
-            pass
-        proc.close()
-        self.net.lab.processes.remove(proc)
 
     def run_findings(self):
         """What run wrote of it."""

@@ -111,9 +111,12 @@ class Process:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return json.loads(line)
 
-    def ask(self, **command):
+    def tell(self, command):
         self.popen.stdin.write(json.dumps(command).encode() + b"\n")
         self.popen.stdin.flush()
+
+    def ask(self, **command):
+        self.tell(command)
         return self.line()
 
     def kill(self, signal):
