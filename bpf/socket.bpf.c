@@ -245,9 +245,9 @@ static __always_inline bool socket_is_told(const struct sock *sk, const struct t
 {
 	if (old_state == TCP_SYN_SENT)
 		return true;
-	if (knobs.flows)
-		return new_state == TCP_CLOSE ||
-		       (old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED);
+	if (knobs.flows &&
+	    (new_state == TCP_CLOSE || (old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED)))
+		return true;
 	if (new_state == TCP_CLOSE)
 		return old_state == TCP_LISTEN || sk->sk_err ||
 		       (old_state != TCP_SYN_RECV && socket_is_end_notable(tp, old_state));

@@ -30,7 +30,7 @@ struct knobs {
 	__u8 all_packets; /* every packet of followed connections */
 	__u8 accepts; /* a record for every accepted connection */
 	__u8 fins; /* packet records of FINs too */
-	__u8 flows; /* begin, end and figures of every connection */
+	__u8 flows; /* begin, end and figures of every connection, too */
 	/*
 	 * A retransmission once the connection stands is told from the how manieth in a row on; 0:
 	 * each one. A filter: what it means is for the rules.

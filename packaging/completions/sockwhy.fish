@@ -85,7 +85,7 @@ complete -c sockwhy -n '__sockwhy_takes watch flows' -l duration -x -d 'end afte
 complete -c sockwhy -n '__sockwhy_takes watch run read compare' -l fail-on -x -a 'info warning error' -d 'exit with status 3 if such a finding, or a worse one, was made'
 complete -c sockwhy -n '__sockwhy_takes run' -s u -x -a '(__fish_complete_users)' -d 'start the command as this user, with its environment as su(1) makes it'
 complete -c sockwhy -n '__sockwhy_takes watch read' -s r -r -F -d 'as read FILE'
-complete -c sockwhy -n '__sockwhy_takes watch run doctor' -l packets -x -a 'tc cgroup none' -d 'where packets are watched (tc)'
+complete -c sockwhy -n '__sockwhy_takes watch run flows doctor' -l packets -x -a 'tc cgroup none' -d 'where packets are watched (tc)'
 complete -c sockwhy -n '__sockwhy_takes watch run flows doctor' -l without -x -d 'leave hooks out, as if the kernel lacked them; doctor lists them'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows compare' -l no-fence -x -d 'leave fences out behind which it works; doctor lists them'
 complete -c sockwhy -n '__sockwhy_takes watch run flows' -l ring-size -x -d 'the buffer between kernel and program (4M)'

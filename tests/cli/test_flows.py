@@ -109,6 +109,23 @@ def test_text(tmp_path):
     assert done.out.isascii() and "(begin not seen)" in done.out
 
 
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_its_verdict(tmp_path, schema, ipv6):
+    """The row of a connection that read has a finding of names that; of one that is in order nothing."""
+    refused = [frame(0, 0, "S", 1000, 0, port=41000, ipv6=ipv6), frame(300, 1, "RA", 0, 1001, port=41000, ipv6=ipv6)]
+    gave_nothing = [step for step in connection(10000, 100, 42000, ipv6)[:4]]
+    gave_nothing += [frame(40000 + n * 400000 * 2 ** n, 0, "PA", 1001, 5001, 100, port=42000, ipv6=ipv6) for n in range(6)]
+    path = pcap(tmp_path, *sorted(refused + gave_nothing + connection(5000, ipv6=ipv6), key=lambda at: struct.unpack("<II", at[:8])))
+    found = {line["connection"]["local"]["port"]: line for line in map(json.loads, sockwhy("read", "--json", "--all", path).out.splitlines())
+             if line["type"] == "finding" and line["state"] == "final"}
+    rows = {row["client"]["port"]: row for row in flows(schema, path)}
+    assert found.keys() == {41000, 42000} and rows.keys() == {40000, 41000, 42000}
+    for port, row in rows.items():
+        assert [row.get(key) for key in ("finding", "severity", "confidence", "attempt")] == [
+            found.get(port, {}).get(key) for key in ("finding", "severity", "confidence", "attempt")]
+    assert rows[41000]["finding"] == "connect-refused" and rows[42000]["finding"].startswith("conn-")
+
+
 def test_sort_and_count(tmp_path, schema):
     frames = [step for i, size in enumerate((30, 500, 7, 500)) for step in connection(i * 100000, size, 40000 + i)]
     path = pcap(tmp_path, *frames)

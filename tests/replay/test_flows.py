@@ -216,3 +216,52 @@ def test_no_formula_in_csv(tmp_path, begin):
     assert f"'{begin}1\\x1b\\xe2\\x80\\xae" in [cell for row in csv.reader(io.StringIO(table)) for cell in row]
     for words in (table, flows(recording).stdout, flows("--json", recording).stdout):
         assert f"{begin}1" in words and "\x1b" not in words and "\u202e" not in words
+
+
+WIRE = "set ifindex=2\n0 hook name=drop state=attached\n" + "".join(f"0 hook name={name} state=attached\n" for name in (
+    "reset-received", "retransmit", "tcx")) + "0 interface ifindex=2 name=eth0 mtu=1500 type=ether flags=up,carrier,tc-in,tc-out\n"
+REFUSED = (f"100 open cookie=7 tuple={{0}}>{{1}}:80 owner=curl[4121]\n"
+           '100.1 packet cookie=7 out packet="{2}:45678 > {3}:80 SYN seq 1000 win 64240"\n'
+           '100.3 packet in packet="{3}:80 > {2}:45678 RST,ACK seq 0 ack 1001 win 0"\n'
+           "100.4 state cookie=7 tuple={2}:45678>{3}:80 state=SYN_SENT>CLOSE isn=1000 error=ECONNREFUSED how=2\n")
+FAMILIES = pytest.mark.parametrize("here, there, bare", [
+    ("10.0.0.1", "10.0.0.2", ("10.0.0.1", "10.0.0.2")), ("[fd00::1]", "[fd00::2]", ("fd00::1", "[fd00::2]"))], ids=["v4", "v6"])
+
+
+def findings(recording):
+    done = subprocess.run([SOCKWHY, "read", "--json", "--all", recording], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          check=True)
+    return [line for line in map(json.loads, done.stdout.splitlines()) if line["type"] == "finding"]
+
+
+@FAMILIES
+def test_its_verdict(tmp_path, here, there, bare):
+    """A row names what its connection came to, in every form, as read tells of the same records; the next one names nothing."""
+    healthy = (OPENING + end(350, "FIN_WAIT2")).replace("cookie=7", "cookie=8").replace("10.0.0.1", here).replace("10.0.0.2", there)
+    path = record(tmp_path, WIRE + REFUSED.format(*bare, here, there) + healthy + "tick 400\ntick 2500\n")
+    told, = [line for line in findings(path) if line["state"] == "final"]
+    refused, worked = rows(path)
+    assert {key: refused[key] for key in ("finding", "severity", "confidence", "attempt")} == {
+        key: told[key] for key in ("finding", "severity", "confidence", "attempt")}
+    assert (refused["finding"], refused["finding_state"], refused["ended"]) == ("connect-refused", "final", "refused")
+    assert not {"finding", "finding_state", "severity", "confidence", "attempt"} & worked.keys(), worked
+    table = list(csv.DictReader(io.StringIO(flows("--csv", path).stdout)))
+    assert [(row["finding"], row["attempt"]) for row in table] == [("connect-refused", told["attempt"]), ("", "")]
+    assert [line.endswith(f"{there}:80  connect-refused") for line in flows(path).stdout.splitlines()[1:]] == [True, False]
+    assert {row.get("finding") for row in rows(path, "--sort", "bytes")} == {"connect-refused", None}
+
+
+def test_the_verdict_of_each_generation(tmp_path):
+    """connect() again on the same socket is another row; what the first came to is not said of the second, nor the other way round."""
+    again = REFUSED.format("10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2")
+    worked = OPENING.replace("100 ", "900 ").replace("100.4 ", "900.4 ") + end(950, "FIN_WAIT2")
+    assert [row.get("finding") for row in rows(record(tmp_path, WIRE + again + "tick 800\n" + worked + "tick 2500\n"))] == [
+        "connect-refused", None]
+
+
+def test_what_hangs_is_pending(tmp_path):
+    """Still connecting at the end: what was said of it so far."""
+    text = WIRE + "".join(REFUSED.format("10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2").splitlines(keepends=True)[:2])
+    text += f"1100 retransmit cookie=7 tuple=10.0.0.1:45678>10.0.0.2:80 state=SYN_SENT isn=1000\n"
+    row, = rows(record(tmp_path, text + "tick 1200\ntick 1500\n1501 " + SNAPSHOT.replace("ESTABLISHED", "SYN_SENT") + "\ntick 1502\n"))
+    assert (row.get("finding"), row.get("finding_state")) == ("connect-no-answer", "pending"), row

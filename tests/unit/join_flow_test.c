@@ -52,6 +52,14 @@ static const struct flow *last(struct join *join)
 	return join_flow_due(join, true);
 }
 
+static void judge(struct join *join)
+{
+	struct attempt *attempt;
+
+	while ((attempt = join_due(join)))
+		join_told(join, attempt, NULL);
+}
+
 static void told_once_when_it_has_settled(void **state)
 {
 	struct join *join = *state;
@@ -64,7 +72,12 @@ static void told_once_when_it_has_settled(void **state)
 	feed(join, closing(20, 1, 9, 77));
 	tick(join, 20 + FLOW_SETTLE_NS / MS - 1);
 	assert_null(due(join));
+	/* whether its connect is worth a word is judged when it has proven itself */
 	tick(join, 20 + FLOW_SETTLE_NS / MS);
+	assert_null(due(join));
+	tick(join, 1011);
+	judge(join);
+	tick(join, 1011 + FLOW_SETTLE_NS / MS);
 	flow = due(join);
 	assert_non_null(flow);
 	assert_int_equal(flow->cookie, 1);

@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/flows.h"
+#include "agent/flows_judged.h"
 #include "agent/output/output.h"
 #include "agent/read.h"
 #include "util/log.h"
@@ -16,9 +17,9 @@
 #include "util/text.h"
 
 static void add(struct pipeline *pipeline, const struct figures *figures,
-		const struct event_owner *owner)
+		const struct event_owner *owner, const struct flow_verdict *verdict)
 {
-	const struct flow_source source = { pipeline->join, figures, owner };
+	const struct flow_source source = { pipeline->join, figures, owner, verdict };
 	const struct figures_side *side = figures->side;
 	struct event_tuple tuple = {
 		.local_port = side[0].port,
@@ -37,7 +38,7 @@ static void add_stream(struct pipeline *pipeline, const struct stream *stream)
 	struct figures figures;
 
 	figures_take_stream(&figures, stream);
-	add(pipeline, &figures, NULL);
+	add(pipeline, &figures, NULL, flows_judged_stream(pipeline->judged, stream->number));
 }
 
 static void add_flows(struct pipeline *pipeline, bool all)
@@ -49,7 +50,9 @@ static void add_flows(struct pipeline *pipeline, bool all)
 		if (flows_full(pipeline->flows))
 			continue;
 		figures_take_flow(&figures, flow, join_now_ns(pipeline->join));
-		add(pipeline, &figures, flow->owner);
+		add(pipeline, &figures, flow->owner,
+		    flows_judged_socket(pipeline->judged, flow->cookie, flow->opened_ns,
+					flow->ended_ns));
 	}
 }
 

@@ -12,7 +12,7 @@
 /*
  * Connections that are open already come with the snapshot of the start, those that begin with their
  * openings; both are told when they end, the rest at the end with the figures of a last snapshot.
- * No packet is looked at.
+ * Packets tell nothing but what verdicts need, as under watch.
  */
 
 static int check(const struct options *options)

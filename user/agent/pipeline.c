@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/flows.h"
+#include "agent/flows_judged.h"
 #include "agent/options/limits.h"
 #include "agent/output/mask_told.h"
 #include "agent/pipeline.h"
@@ -45,7 +46,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	limits.connections = (__u32)options->connections_max;
 	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
 		limits.segments = true;
-	limits.established = options->command == COMMAND_READ;
+	limits.established = options->command == COMMAND_READ || options->command == COMMAND_FLOWS;
 	limits.parties = options->write;
 	if (options->command == COMMAND_FLOWS)
 		limits.flows = (__u32)options->connections_max;
@@ -56,6 +57,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	err = pipeline->finding ? join_new(&pipeline->join, &limits) : -ENOMEM;
 	if (!err)
 		err = groups_new(&pipeline->groups, GROUPS_MAX);
+	if (!err && limits.flows)
+		err = flows_judged_new(&pipeline->judged, limits.flows);
 	if (!err)
 		err = pieces_new(&pipeline->pieces);
 	if (err) {
@@ -75,6 +78,7 @@ void pipeline_close(struct pipeline *pipeline)
 	for (size_t i = 0; i < pipeline->pending_count; i++)
 		free(pipeline->pending[i]);
 	pieces_free(pipeline->pieces);
+	flows_judged_free(pipeline->judged);
 	filter_free(pipeline->filter);
 	free(pipeline->finding);
 	*pipeline = (struct pipeline){ 0 };
@@ -305,7 +309,11 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 	pending = verdict.rule && verdict.state == FINDING_PENDING;
 	if (filter_chooses(pipeline->filter) && attempt->state == ATTEMPT_FINAL)
 		count_chosen(pipeline, attempt);
-	if (verdict.rule && !is_over(pipeline) &&
+	/* what still hangs at the end of our time is told so */
+	if (pipeline->flows && verdict.rule &&
+	    !(verdict.state == FINDING_CLEARED && attempt->unknown))
+		flows_judged_note(pipeline->judged, pipeline->join, attempt, &verdict);
+	if (!pipeline->flows && verdict.rule && !is_over(pipeline) &&
 	    filter_verdict(pipeline->filter, pipeline->join, attempt, &verdict))
 		count_verdict(pipeline, attempt, &verdict, fetched);
 	else if (!verdict.rule && attempt->worked && pipeline->hold_pending)
@@ -386,13 +394,10 @@ static int pick_event(struct pipeline *pipeline, const struct event *event)
 	return ++pipeline->taken >= pipeline->taken_last ? -ECANCELED : 0;
 }
 
-/* Nobody judges: an attempt is let go as soon as it is due. */
+/* Verdicts are words of rows. */
 static int take_flows(struct pipeline *pipeline, const struct event *event)
 {
-	struct attempt *attempt;
-
-	while ((attempt = join_due(pipeline->join)))
-		join_told(pipeline->join, attempt, NULL);
+	judge_due(pipeline);
 	if (flows_take(pipeline, event))
 		pipeline->stop = true;
 	if (event->head.kind == EVENT_TICK)
@@ -442,7 +447,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (pipeline->mask) /* before anything is said of it */
 		mask_learn_event(pipeline->mask, event);
 	if (pipeline->flows)
-		return take_flows(pipeline, event);
+		return pipeline->depth ? 0 : take_flows(pipeline, event);
 	if (pipeline->outlets.want_records)
 		tell_record(pipeline, event);
 	if (!frame || pipeline->options->verbose)
@@ -531,13 +536,13 @@ void pipeline_finish(struct pipeline *pipeline, bool early)
 	/* a replay has no record left that could answer, so nobody asks here */
 	pipeline->facts.fetch = NULL;
 	take_rest(pipeline);
+	join_finish(pipeline->join);
+	judge_due(pipeline);
 	if (pipeline->flows) {
 		outlets_note(&pipeline->outlets, flows_tell(pipeline));
 		outlets_flush(&pipeline->outlets);
 		return;
 	}
-	join_finish(pipeline->join);
-	judge_due(pipeline);
 	tell_idle(pipeline, true);
 	tell_pending(pipeline);
 	memcpy(summary.findings, pipeline->found, sizeof(summary.findings));

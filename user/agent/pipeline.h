@@ -25,6 +25,7 @@ struct pipeline {
 	struct pieces *pieces;
 	struct outlets outlets; /* where all of that is told */
 	struct flows *flows; /* not NULL: rows of it are all that is told */
+	struct flows_judged *judged; /* .. and what was judged of their connections; NULL of others */
 	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */
 	struct mask *mask; /* learns the host's name; NULL none */

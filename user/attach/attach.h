@@ -34,7 +34,7 @@ struct attach_options {
 	bool fins; /* packet records of FINs, too (all_packets has them) */
 	bool retransmits; /* every one, not only the third in a row and later ones */
 	bool sockets_only; /* the iterators of open sockets, and no hook */
-	bool flows; /* begin, end and figures of every connection, and nothing else */
+	bool flows; /* begin, end and figures of every connection, too */
 	__u32 snap_bytes; /* of a packet, with all_packets of followed connections; 0: headers */
 	__u32 look_closed_ms; /* one side has closed and nothing came since: told by ITERATOR_LOOK */
 	__u32 look_window_ms; /* a window is closed for so long: the same */

@@ -46,12 +46,6 @@ static const char *unwanted_cgroup(const struct attach_options *options)
 	return options->packets == PACKETS_CGROUP ? NULL : "packets are taken elsewhere";
 }
 
-/* Connections are told by their sockets' states, and by who accepts them. */
-static const char *unwanted_flows(const struct attach_options *options)
-{
-	return options->flows ? "not needed for flows" : NULL;
-}
-
 static const char *unwanted_process(const struct attach_options *options)
 {
 	return options->follow ? NULL : "no process is followed";
@@ -74,21 +68,18 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_BTF,
 		.programs = { "on_error" },
 		.lost = "ICMP errors that a connecting socket survives",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "retransmit",
 		.kind = HOOK_BTF,
 		.programs = { "on_retransmit" },
 		.lost = "retransmitted segments",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "synack-retransmit",
 		.kind = HOOK_BTF,
 		.programs = { "on_synack_retransmit" },
 		.lost = "SYN/ACKs sent again; full accept queues before 6.16",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "reset-sent",
@@ -107,28 +98,24 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_BTF,
 		.programs = { "on_drop" },
 		.lost = "packets that this host drops, and why",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "icmp-sent",
 		.kind = HOOK_BTF,
 		.programs = { "on_icmp_sent" },
 		.lost = "ICMP errors of this host (IPv4)",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "neighbor",
 		.kind = HOOK_BTF,
 		.programs = { "on_neighbor_timer" },
 		.lost = "next hops that do not answer",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "neighbor-update",
 		.kind = HOOK_BTF,
 		.programs = { "on_neighbor_update" },
 		.lost = "next hops that are declared failed",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-socket",
@@ -136,7 +123,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_socket" },
 		.functions = { "exit_socket" },
 		.lost = "errors of socket()",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-bind",
@@ -144,7 +130,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_bind" },
 		.functions = { "exit_bind" },
 		.lost = "errors of bind()",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-listen",
@@ -152,7 +137,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_listen" },
 		.functions = { "exit_listen" },
 		.lost = "errors of listen()",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-connect",
@@ -160,7 +144,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_connect" },
 		.functions = { "exit_connect" },
 		.lost = "errors of connect() before any packet: no route, port or address",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-accept",
@@ -175,14 +158,12 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_uring_complete" },
 		.lost = "errors of socket calls by io_uring: connect() before any packet, accept(), bind()",
 		.missing = missing_results,
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "send",
 		.kind = HOOK_BTF,
 		.programs = { "on_send" },
 		.lost = "writes to connections that the peer has reset; datagrams that could not be sent, unless syscall-send stands in",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "syscall-send",
@@ -190,21 +171,18 @@ const struct hook_row HOOKS[] = {
 		.programs = { "on_sendto", "on_sendmsg", "on_sendmmsg" },
 		.functions = { "exit_sendto", "exit_sendmsg", "exit_sendmmsg" },
 		.lost = "datagrams that could not be sent, on kernels without sock_send_length (6.3)",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "datagram-error",
 		.kind = HOOK_BTF,
 		.programs = { "on_datagram_error" },
 		.lost = "ICMP errors that UDP sockets are told of, and whose those are",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "datagram-full",
 		.kind = HOOK_BTF,
 		.programs = { "on_receive_full" },
 		.lost = "datagrams that find no room at a socket",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "process",
@@ -225,7 +203,6 @@ const struct hook_row HOOKS[] = {
 		.kind = HOOK_CGROUP,
 		.programs = { "listen_full" },
 		.lost = "SYNs that meet a full accept queue",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "lookup",
@@ -233,7 +210,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "lookup_connect4", "lookup_connect6", "lookup_send4",
 			      "lookup_send6" },
 		.lost = "whose a lookup is: then none is judged",
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "cgroup",
@@ -279,7 +255,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "look_sockets" },
 		.lost = "what processes leave undone: connections not closed, not read",
 		.missing = missing_owners,
-		.unwanted = unwanted_flows,
 	},
 	{
 		.name = "datagram-owners",
@@ -287,7 +262,6 @@ const struct hook_row HOOKS[] = {
 		.programs = { "datagram_owners" },
 		.lost = "owners of UDP sockets that were not connected, or before the start",
 		.missing = missing_owners,
-		.unwanted = unwanted_flows,
 	},
 };
 

@@ -166,18 +166,10 @@ static void handle_tick(struct join *join, const struct event *event)
 	end_openings(join, expire, join->now_ns);
 }
 
-/* Where sockets are told as flows nobody asks why one failed: an opening of each would be kept in vain. */
-static bool judges(const struct join *join)
-{
-	return !join_flow_counters(join);
-}
-
 static void handle_open(struct join *join, const struct event *event)
 {
 	if (event->open.how == OPEN_LISTEN)
 		listener_open(join, event);
-	if (!judges(join))
-		return;
 	veil_open(join, event);
 	if (veil_is_socket(event->open.how))
 		return;
@@ -207,7 +199,7 @@ static void handle_state(struct join *join, const struct event *event)
 {
 	if (event->socket.old_state == TCP_STATE_LISTEN)
 		listener_close(join, event);
-	else if (judges(join))
+	else
 		handle_socket(join, event);
 }
 
@@ -256,12 +248,12 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		datagram_owner(join, event);
 	} else if (event->snapshot.state == TCP_STATE_LISTEN) {
 		listener_snapshot(join, event);
-	} else if (event->snapshot.state == TCP_STATE_SYN_SENT && judges(join)) {
+	} else if (event->snapshot.state == TCP_STATE_SYN_SENT) {
 		opening_snapshot(join, event);
-	} else if (judges(join)) {
+	} else {
 		standing_snapshot(join, event);
 	}
-	if (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP && judges(join))
+	if (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP)
 		attempt_look(join, event);
 }
 
@@ -326,8 +318,7 @@ static void handle_act(struct join *join, const struct event *event)
 	if (event->head.kind == EVENT_DROP && datagram_drop(join, event))
 		return;
 	handle_wire(join, event);
-	if (judges(join))
-		attempt_standing_act(join, event);
+	attempt_standing_act(join, event);
 }
 
 static void handle_listener(struct join *join, const struct event *event)
@@ -354,14 +345,12 @@ static void handle_packet(struct join *join, const struct event *event)
 
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
 		followed = follow(join, event);
-	if (judges(join) && lookup_packet(join, event)) {
+	if (lookup_packet(join, event)) {
 		tell_lookups(join);
 		return;
 	}
-	if (judges(join)) {
-		attempt_handshake(join, event);
-		said_packet(join, event);
-	}
+	attempt_handshake(join, event);
+	said_packet(join, event);
 	if (!is_talk(event) && !is_nobodys(followed, &event->packet))
 		handle_wire(join, event);
 }

@@ -362,6 +362,9 @@ struct attempt {
 /* How many openings it has, at most JOIN_OPENINGS_MAX. */
 size_t attempt_openings(const struct attempt *attempt);
 
+/* The number of the stream whose packets are those of @opening's connection; false: none is followed. */
+bool opening_stream(const struct opening *opening, __u64 *number);
+
 /* The opening that decides: the last to fail, or the one that worked. NULL: it is not about openings. */
 const struct opening *attempt_decider(const struct attempt *attempt);
 

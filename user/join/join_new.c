@@ -49,7 +49,8 @@ const struct join_limits join_limits_default = {
 static int new_parties(struct join *join)
 {
 	const struct join_limits *limits = &join->limits;
-	size_t room = 2 * ((size_t)limits->connections + limits->listeners) + OWNERS_OF_LOOKUPS;
+	size_t room = 2 * ((size_t)limits->connections + limits->listeners) + limits->flows +
+		      OWNERS_OF_LOOKUPS;
 	int err = owners_new(&join->owners, room);
 
 	return err || !join->limits.parties ? err : whose_new(&join->whose, join->owners);
@@ -72,7 +73,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 		join_free(join);
 		return -ENOMEM;
 	}
-	if (limits->flows && flow_table_new(&join->flows, join->conns, limits->flows))
+	if (limits->flows && flow_table_new(&join->flows, join->owners, limits->flows))
 		join->flows = NULL;
 	if (limits->segments && limits->established && talks_new(&join->talks, join->conns))
 		join->talks = NULL;

@@ -132,11 +132,21 @@ int sink_close(struct sink *sink); /* writes a report, frees; the file stays the
 
 enum flows_format { FLOWS_TEXT, FLOWS_JSON, FLOWS_CSV };
 
+/* What was judged of a connection. */
+struct flow_verdict {
+	const struct rule *rule;
+	__u64 attempt;
+	__u8 state; /* FINDING_FINAL, or FINDING_PENDING while it hangs */
+	__u8 severity;
+	__u8 confidence;
+};
+
 /* What a row is of. */
 struct flow_source {
 	const struct join *join;
 	const struct figures *figures;
 	const struct event_owner *owner; /* of its socket; NULL unknown */
+	const struct flow_verdict *verdict; /* NULL: nothing is wrong with it, as far as is known */
 };
 
 struct flows_options {

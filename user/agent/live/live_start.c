@@ -429,16 +429,13 @@ static int open_attach(struct live *live)
 	bool states = options->command == COMMAND_STATES;
 	struct attach_options attach = {
 		.ring_bytes = 4096,
-		.packets = options->command == COMMAND_FLOWS || states ?
-				   PACKETS_NONE :
-				   (enum attach_packets)options->packets,
+		.packets = states ? PACKETS_NONE : (enum attach_packets)options->packets,
 		.left_out = options->without.count ? options->without.at : NULL,
 		.follow = options->command == COMMAND_RUN || options->pids.count,
 		.flows = options->command == COMMAND_FLOWS || states,
 		.sockets_only = states,
-		.retransmits = options->command == COMMAND_RUN ||
-			       options->command == COMMAND_FLOWS || options->verbose ||
-			       options->record,
+		.retransmits =
+			options->command == COMMAND_RUN || options->verbose || options->record,
 		.all_packets = options->command == COMMAND_RUN,
 		.timeline = options->command == COMMAND_RUN && options->verbose,
 		.accepts = options->command == COMMAND_RUN || options->command == COMMAND_FLOWS,

@@ -146,7 +146,7 @@ const struct option_row option_rows[] = {
 	  .what = "start the command as this user, with its environment as su(1) makes it" },
 	{ NULL, 'r', .group = GROUP_HOW, .commands = W | O, TEXT(file, "FILE"),
 	  .what = "as read FILE" },
-	{ "packets", 0, .group = GROUP_HOW, .commands = LIVE | D,
+	{ "packets", 0, .group = GROUP_HOW, .commands = LIVE | F | D,
 	  CHOICE(packets, "tc|cgroup|none", packets_names, PACKETS_TC),
 	  .what = "where packets are watched (tc)" },
 	{ "without", 0, .group = GROUP_HOW, .commands = LIVE | F | D, LIST(without, "HOOK[,HOOK...]"),

@@ -17,7 +17,8 @@
  *
  *     opening   what becomes of connect(); from its SYN until that is told. A conn with one
  *               stands in the queue of openings and never has to make room
- *     flow      what its socket counted, under flows: begin, owner, figures, end
+ *     flow      what its socket counted, under flows: begin, owner, figures, end. Those have a table of
+ *               conns of their own: nobody is pushed out before his row was told
  *     stream    segment by segment, while every packet comes: of captures, under run. Packets are
  *               taken where the first of them was seen, in that namespace
  *     talk      who speaks and who waits, above the segments of a capture; and its TLS handshake

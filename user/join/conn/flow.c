@@ -2,10 +2,12 @@
 /* flow.c - TCP connections as their sockets tell of them */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "join/conn/flow_table.h"
+#include "join/conn/opening.h"
 #include "util/tcp.h"
 
 /*
@@ -17,6 +19,7 @@
 struct flow_entry {
 	struct flow flow; /* first */
 	struct conn *conn;
+	__u64 due_ns; /* of one that ended: when it is told */
 	__u64 counted_ns;
 	bool before; /* counted in .before */
 };
@@ -25,7 +28,8 @@ struct flow_table {
 	bool enabled; /* the start record says that sockets are told as flows */
 	size_t room;
 	size_t used;
-	struct conns *conns;
+	struct conns
+		*conns; /* of its own: those leave when they were told, the judged ones by load */
 	struct flow_entry *entries; /* one a conn */
 	struct flow_entry *given; /* by flow_due(), freed at the next call */
 	__u64 snapshot_ns; /* when the last snapshot began */
@@ -33,15 +37,15 @@ struct flow_table {
 	struct flow_counters counters;
 };
 
-int flow_table_new(struct flow_table **out, struct conns *conns, size_t room)
+int flow_table_new(struct flow_table **out, struct owners *owners, __u32 room)
 {
 	struct flow_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return -ENOMEM;
-	table->conns = conns;
 	table->room = room;
-	table->entries = calloc(conns_slots(conns), sizeof(*table->entries));
+	if (!conns_new(&table->conns, room, 0, owners))
+		table->entries = calloc(conns_slots(table->conns), sizeof(*table->entries));
 	if (!table->entries) {
 		flow_table_free(table);
 		return -ENOMEM;
@@ -55,6 +59,7 @@ void flow_table_free(struct flow_table *table)
 	if (!table)
 		return;
 	free(table->entries);
+	conns_free(table->conns);
 	free(table);
 }
 
@@ -109,6 +114,7 @@ static struct flow_entry *make(struct flow_table *table, const struct event *eve
 static void end(struct flow_table *table, struct flow_entry *entry, __u64 now_ns)
 {
 	entry->flow.ended_ns = now_ns;
+	entry->due_ns = now_ns + FLOW_SETTLE_NS;
 	conns_move(table->conns, entry->conn, CONN_SETTLING);
 }
 
@@ -294,6 +300,9 @@ static void take_snapshot(struct join *join, const struct event *event)
 	struct flow_table *table = join->flows;
 	struct flow_entry *entry;
 
+	/* what a look at some sockets found, and who holds a datagram's */
+	if (snapshot->look || snapshot->tuple.protocol == IPPROTO_UDP)
+		return;
 	if (table->snapshot_ticks || !table->snapshot_ns) {
 		table->snapshot_ns = event->head.ts_ns;
 		table->snapshot_ticks = 0;
@@ -361,9 +370,45 @@ void flow_event(struct join *join, const struct event *event)
 
 /* ---- telling ---- */
 
+static struct flow_entry *first(const struct flow_table *table, enum conn_queue queue)
+{
+	const struct conn *conn = conns_first(table->conns, queue);
+
+	return conn ? conn->flow : NULL;
+}
+
 static bool is_due(const struct flow_table *table, const struct flow_entry *entry, __u64 now_ns)
 {
-	return entry->flow.ended_ns + FLOW_SETTLE_NS <= now_ns || table->used >= table->room;
+	return entry->due_ns <= now_ns || table->used >= table->room;
+}
+
+/* What became of it is not judged yet: other tries of its attempt go on, or it settles. */
+static bool is_undecided(const struct join *join, const struct flow_entry *entry)
+{
+	const struct flow *flow = &entry->flow;
+	const struct conn *conn = conns_by_cookie(join->conns, flow->cookie);
+	__u64 opened_ns = conn && conn->opening ? conn->opening->opening.started_ns : 0;
+
+	if (!conn || flow->ended_ns + FLOW_JUDGED_NS <= join->now_ns)
+		return false;
+	if (opened_ns && flow->opened_ns && opened_ns != flow->opened_ns)
+		return false; /* a later connect() of the same socket */
+	return conn->opening || conn->attempt;
+}
+
+/* One that is not judged yet waits once more, behind the others. */
+static struct flow_entry *next_due(const struct join *join, struct flow_entry *entry)
+{
+	struct flow_table *table = join->flows;
+
+	while (entry && is_due(table, entry, join->now_ns)) {
+		if (table->used >= table->room || !is_undecided(join, entry))
+			return entry;
+		entry->due_ns = join->now_ns + FLOW_SETTLE_NS;
+		conns_move(table->conns, entry->conn, CONN_SETTLING);
+		entry = first(table, CONN_SETTLING);
+	}
+	return NULL;
 }
 
 /* Figures that the last snapshot should have renewed: nobody knows what they are now. */
@@ -374,13 +419,6 @@ static void forget_stale(const struct flow_table *table, struct flow_entry *entr
 
 	if (!renewed && !entry->flow.ended_ns)
 		entry->flow.known = 0;
-}
-
-static struct flow_entry *first(const struct flow_table *table, enum conn_queue queue)
-{
-	const struct conn *conn = conns_first(table->conns, queue);
-
-	return conn ? conn->flow : NULL;
 }
 
 const struct flow *join_flow_due(struct join *join, bool all)
@@ -394,12 +432,15 @@ const struct flow *join_flow_due(struct join *join, bool all)
 		remove_entry(table, table->given);
 	table->given = NULL;
 	entry = first(table, CONN_SETTLING);
-	if (!entry || !(all || is_due(table, entry, join->now_ns))) {
-		entry = all ? first(table, CONN_LIVING) : NULL;
-		if (!entry)
-			return NULL;
-		forget_stale(table, entry);
+	if (!all)
+		entry = next_due(join, entry);
+	if (!entry && all) {
+		entry = first(table, CONN_LIVING);
+		if (entry)
+			forget_stale(table, entry);
 	}
+	if (!entry)
+		return NULL;
 	/* its place is free at the next call; until then no line holds it */
 	conns_move(table->conns, entry->conn, CONN_NOWHERE);
 	table->given = entry;

@@ -19,15 +19,16 @@
  * is lost of a connection that was open long before.
  *
  * It is kept by its socket's cookie. One that ended waits for FLOW_SETTLE_NS, because the reset it
- * was answered with and the accept() that takes it come later; then flow_due() gives it once, and
- * its place is free. When no place is left, those that ended leave at once, and an opening that
+ * was answered with, the accept() that takes it and its verdict come later; while its attempt is not
+ * judged it waits again, for FLOW_JUDGED_NS at most; then flow_due() gives it once, and its place is free. When no place is left, those that ended leave at once, and an opening that
  * finds none is not kept, which is counted: its end is told all the same, with the kernel's figures
  * and without owner or begin.
  *
  * Figures that a later snapshot should have renewed and did not are unknown, not old.
  */
 
-#define FLOW_SETTLE_NS (100 * NS_PER_MS)
+#define FLOW_SETTLE_NS (300 * NS_PER_MS) /* join.settle, and a tick */
+#define FLOW_JUDGED_NS (130 * NS_PER_S) /* another try of its attempt may hang for so long */
 
 struct flow {
 	__u64 cookie;

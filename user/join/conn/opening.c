@@ -497,3 +497,14 @@ void opening_see_whole(struct join *join, struct opening_slot *slot)
 		memcpy(opening->neighbor, failure->address, sizeof(opening->neighbor));
 	}
 }
+
+bool opening_stream(const struct opening *opening, __u64 *number)
+{
+	const struct opening_slot *slot = (const struct opening_slot *)opening;
+	const struct conn *conn = slot->conn;
+
+	if (conn->opening != slot || !conn->stream)
+		return false;
+	*number = conn->stream->number;
+	return true;
+}

@@ -153,6 +153,26 @@ GETTER(unit)
 	value->size = sizeof(process->unit);
 }
 
+GETTER(attempt)
+{
+	(void)side;
+	set_if(value, source->verdict, source->verdict ? source->verdict->attempt : 0);
+}
+
+#define VERDICT(name, expression)                               \
+	GETTER(name)                                            \
+	{                                                       \
+		const struct flow_verdict *v = source->verdict; \
+                                                                \
+		(void)side;                                     \
+		set_word(value, v ? (expression) : NULL);       \
+	}
+
+VERDICT(finding, rule_id(v->rule))
+VERDICT(finding_state, finding_state_name(v->state))
+VERDICT(severity, severity_name(v->severity))
+VERDICT(confidence, confidence_name(v->confidence))
+
 /* clang-format off */
 const struct flow_column flow_columns[] = {
 	{ "stream", FLOW_NUMBER, true, get_stream },
@@ -184,6 +204,11 @@ const struct flow_column flow_columns[] = {
 	{ "comm", FLOW_TEXT, false, get_comm },
 	{ "uid", FLOW_NUMBER, true, get_uid },
 	{ "unit", FLOW_TEXT, false, get_unit },
+	{ "finding", FLOW_WORD, false, get_finding },
+	{ "finding_state", FLOW_WORD, false, get_finding_state },
+	{ "severity", FLOW_WORD, false, get_severity },
+	{ "confidence", FLOW_WORD, false, get_confidence },
+	{ "attempt", FLOW_ID, false, get_attempt },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -6,6 +6,7 @@
 
 enum flow_type {
 	FLOW_NUMBER,
+	FLOW_ID, /* 16 digits, as findings have it */
 	FLOW_TIME, /* of a record */
 	FLOW_WORD,
 	FLOW_TEXT, /* of foreign origin: a process's name */
@@ -16,7 +17,7 @@ enum flow_type {
 /* What a column holds for one connection. */
 struct flow_value {
 	bool known;
-	__u64 number; /* FLOW_NUMBER, FLOW_TIME, FLOW_TRUTH */
+	__u64 number; /* FLOW_NUMBER, FLOW_ID, FLOW_TIME, FLOW_TRUTH */
 	const char *word;
 	size_t size; /* FLOW_TEXT: most bytes of .word */
 	const __u8 *address;

@@ -106,6 +106,13 @@ static void print_process(struct text *text, const struct flow_source *source)
 	text_add(text, "[%u]", owner->tgid);
 }
 
+/* Behind the ends, whose length nobody knows: most have none. */
+static void print_verdict(struct text *text, const struct flow_verdict *verdict)
+{
+	text_add(text, "  %s%s", rule_id(verdict->rule),
+		 verdict->state == FINDING_PENDING ? " pending" : "");
+}
+
 static void print_ends(struct text *text, const struct figures *figures, bool ascii, bool sockets)
 {
 	const struct figures_side *client = &figures->side[figures->client];
@@ -151,7 +158,8 @@ static void print_counts(struct text *text, const struct figures *figures)
 
 void flow_text_head(const struct flows_options *options, bool sockets)
 {
-	const char *ends = options->ascii ? "client -> server" : "client → server";
+	const char *ends =
+		options->ascii ? "client -> server  finding" : "client → server  finding";
 
 	for (const struct layout *row = layout_of(sockets); row->cell < CELLS; row++)
 		fprintf(options->file, "%*s%*s", row->gap, "", row->width, row->head ?: ends);
@@ -161,7 +169,7 @@ void flow_text_head(const struct flows_options *options, bool sockets)
 void flow_text_row(const struct flows_options *options, const struct flow_source *source,
 		   bool sockets)
 {
-	char cells[CELLS][140];
+	char cells[CELLS][180];
 	struct text text[CELLS];
 
 	for (size_t i = 0; i < CELLS; i++)
@@ -171,6 +179,8 @@ void flow_text_row(const struct flows_options *options, const struct flow_source
 	print_end(&text[ENDED], source->figures);
 	print_process(&text[PROCESS], source);
 	print_ends(&text[ENDS], source->figures, options->ascii, sockets);
+	if (source->verdict)
+		print_verdict(&text[ENDS], source->verdict);
 	for (size_t i = 0; i < CELLS; i++)
 		if (!text[i].length)
 			text_add(&text[i], "-");

@@ -15,6 +15,7 @@ struct flow_row {
 	struct figures figures;
 	struct event_owner owner;
 	bool owner_known;
+	struct flow_verdict verdict; /* .rule NULL: none */
 	__u64 key; /* what it is sorted by: the greatest first */
 	__u64 order; /* of equal keys the first that came */
 };
@@ -73,6 +74,9 @@ static void put_value(struct json *json, const struct join *join, const struct f
 	switch ((enum flow_type)column->type) {
 	case FLOW_NUMBER:
 		json_pair_unsigned(json, column->name, value->number);
+		return;
+	case FLOW_ID:
+		json_put_hex(json, column->name, value->number);
 		return;
 	case FLOW_TIME:
 		json_put_time(json, column->name, join, value->number);
@@ -149,6 +153,9 @@ static void print_value(struct text *text, const struct join *join,
 	switch ((enum flow_type)column->type) {
 	case FLOW_NUMBER:
 		text_add(text, "%llu", value->number);
+		return;
+	case FLOW_ID:
+		text_add(text, "%016llx", value->number);
 		return;
 	case FLOW_TIME:
 		say_rfc3339(text, join_realtime_ns(join, value->number));
@@ -336,6 +343,7 @@ void flows_add(struct flows *flows, const struct flow_source *source)
 	if (flows->count == flows->options.room && row_behind(&row, &flows->rows[0]))
 		return; /* the most, of a capture that holds more than there is room for */
 	row.figures = *source->figures;
+	row.verdict = source->verdict ? *source->verdict : (struct flow_verdict){ 0 };
 	row.owner_known = source->owner;
 	if (source->owner)
 		row.owner = *source->owner;
@@ -352,7 +360,8 @@ void flows_finish(struct flows *flows, const struct join *join)
 	for (size_t i = 0; i < flows->count; i++) {
 		const struct flow_row *row = &flows->rows[i];
 		const struct flow_source source = { join, &row->figures,
-						    row->owner_known ? &row->owner : NULL };
+						    row->owner_known ? &row->owner : NULL,
+						    row->verdict.rule ? &row->verdict : NULL };
 
 		write_row(flows, &source);
 	}
