@@ -84,6 +84,8 @@ __u32 look_connection_holes(const struct view *view)
 
 	if (standing) {
 		holes = view->outcome->unseen ? BLIND_LOST_RECORDS : 0;
+		if (!join_hook_attached(view->join, "drop")) /* this host may have done it */
+			holes |= BLIND_HOOK_MISSING;
 		return standing->before ? holes | BLIND_STARTED_LATE : holes;
 	}
 

@@ -180,7 +180,7 @@ static void weigh(struct verdict *verdict, const struct guess *guess)
 	verdict->confidence = at_most(guess->confidence, verdict->rule->cap);
 	if ((holes | guess->blind) & BLIND_LOST_RECORDS)
 		verdict->confidence = CONFIDENCE_POSSIBLE;
-	if (holes)
+	if (holes || guess->blind & (BLIND_HOOK_MISSING | BLIND_PACKETS_OUT_OF_SIGHT))
 		verdict->confidence = at_most(verdict->confidence, CONFIDENCE_LIKELY);
 	if (guess->absence && (holes | guess->blind))
 		verdict->confidence = CONFIDENCE_POSSIBLE;

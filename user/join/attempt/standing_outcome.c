@@ -6,6 +6,7 @@
 #include "join/conn/said.h"
 #include "join/host/loss.h"
 #include "join/talk/handshakes.h"
+#include "util/time.h"
 
 /*
  * Of two ends on this host the client's tells what both met with; but where a process does not read,
@@ -69,6 +70,19 @@ static void take_words(const struct join *join, const struct conn *conn, struct 
 	}
 }
 
+/* From when on what was lost may have been of it: it was not heard any more, or its first records. */
+static __u64 trouble_ns(const struct flow *flow)
+{
+	enum { THIRD_IN_A_ROW_S = 3 }; /* RFC 6298: 0.2, 0.4 and 0.8 s, where the path is short */
+	__u64 from_ns = ns_between(THIRD_IN_A_ROW_S * NS_PER_S, flow->seen_ns);
+
+	if (!(flow->known & EVENT_K_TIMES) || !flow->counts.heard_ns)
+		return flow->seen_ns;
+	return flow->counts.heard_ns > from_ns && flow->counts.heard_ns < flow->seen_ns ?
+		       flow->counts.heard_ns :
+		       from_ns;
+}
+
 void standing_outcome(const struct join *join, const struct attempt *attempt,
 		      struct outcome *outcome)
 {
@@ -88,7 +102,7 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 	outcome->known |= OUTCOME_SOCKET;
 	outcome->standing = standing;
 	outcome->mirrored = is_claimed(standing, mirror);
-	outcome->unseen = loss_since(join, standing->flow.seen_ns);
+	outcome->unseen = loss_since(join, trouble_ns(&standing->flow));
 	take_reset(conn, outcome);
 	take_words(join, conn, outcome);
 	take_unread(mirror, outcome);

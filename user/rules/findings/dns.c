@@ -88,6 +88,10 @@ static void guess_of(const struct view *view, struct guess *guess)
 		guess->blind |= BLIND_LOST_RECORDS;
 	if (lookup->blind_late)
 		guess->blind |= BLIND_STARTED_LATE;
+	/* of what is not answered this host may have dropped the query, or its answer */
+	if (!lookup_is_captured(lookup) && !lookup->answer_ns &&
+	    !join_hook_attached(view->join, "drop"))
+		guess->blind |= BLIND_HOOK_MISSING;
 }
 
 /* What its server asks others for, and hears, may be out of sight. */
