@@ -65,7 +65,7 @@ if [ -d /run/systemd/system ]; then
 		case "$package" in
 		nginx-light) systemctl disable --quiet nginx.service || true ;;
 		openssh-server) systemctl disable --quiet ssh.service || true ;;
-		redis-server | haproxy | iperf3) systemctl disable --quiet "$package.service" || true ;;
+		redis-server | haproxy | iperf3 | unbound) systemctl disable --quiet "$package.service" || true ;;
 		esac
 	done
 fi

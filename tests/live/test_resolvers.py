@@ -8,8 +8,10 @@ import pytest
 
 from harness import describe
 from lab import PATIENCE_S
-from test_names import GLIBC, Names, told
-from test_quiet import private_etc
+from program import ROOT
+from test_flows import PEER
+from test_names import FINAL_S, GLIBC, Names, told
+from test_quiet import Program, private_etc
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
 
@@ -52,3 +54,99 @@ def test_redirected_forwarder(lab, watch, family, to):
     found = told(agent, "dns-no-answer")
     assert "dnsmasq[" in found["cause"] and upstream in found["cause"], describe([found])
     assert found["connection"]["netns"] == net.container.inode, describe([found])
+
+
+# ---- unbound ----
+
+UNBOUND = """server:
+  interface: {here}
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{dir}"
+  pidfile: ""
+  use-syslog: no
+  module-config: "iterator"
+  access-control: 0.0.0.0/0 allow
+  access-control: ::0/0 allow
+  do-not-query-localhost: no
+  local-zone: "test." nodefault
+forward-zone:
+  name: "."
+  forward-addr: {there}
+remote-control:
+  control-enable: no
+"""
+
+
+def serve_names(lab, ns, address, tcp=True):
+    """A name server of ours; what it answers is in the name."""
+    lab.start(PEER, exe=sys.executable, ns=ns).ask(do="names", address=address, tcp=tcp)
+
+
+@pytest.mark.parametrize("name, finding, severity", [("silent.test", "dns-no-answer", "error"), ("servfail.test", "dns-servfail", "error"),
+                                                     ("nx.test", "dns-nxdomain", "warning"), ("ok.test", None, None)])
+def test_unbound(lab, watch, family, name, finding, severity):
+    """A resolver that asks elsewhere for its client, as systemd-resolved's stub does: what ails it is told with the client's lookup."""
+    here, far = "::1" if family == 6 else "127.0.0.53", lab.link()
+    serve_names(lab, far, far.address(family))
+    config = lab.dir / "unbound.conf"
+    config.write_text(UNBOUND.format(here=here, dir=lab.dir, there=far.address(family)))
+    Program(lab, lab.host, ["unbound", "-d", "-c", config], 53)
+    agent = watch()
+    etc = private_etc(lab, resolv_conf=f"nameserver {here}\noptions timeout:2 attempts:1\n", nsswitch_conf="hosts: dns\n")
+    done = subprocess.run(lab.host.command(*etc, sys.executable, "-c", GLIBC, name), stdout=subprocess.PIPE, text=True, check=True,
+                          timeout=PATIENCE_S)
+    assert done.stdout == ("0\n" if finding else "1\n")
+    if not finding:
+        agent.silent()
+        return
+    found = told(agent, finding, severity=severity)
+    assert found["connection"]["remote"]["address"] == here, describe([found])
+    if finding != "dns-nxdomain":  # who does not exist is not looked for elsewhere
+        assert "unbound[" in found["cause"] and far.address(family) in found["cause"], describe([found])
+
+
+# ---- resolvers that are not the C library's ----
+
+STYLES = ("go", "musl", "cares")
+# what the name server does, and what its client is told
+WISHES = {"nx": "dns-nxdomain", "servfail": "dns-servfail", "refused": "dns-servfail", "silent": "dns-no-answer", "tc": "dns-truncated",
+          "down": "dns-server-down", "ok": None}
+
+
+@pytest.fixture(scope="module")
+def resolver(tmp_path_factory):
+    """tests/helpers/resolver.c"""
+    path = tmp_path_factory.mktemp("resolver") / "resolver"
+    subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", path,
+                    ROOT / "tests/helpers/resolver.c"], check=True, timeout=60)
+    return path
+
+
+def test_of_their_own(lab, watch, family, resolver):
+    """As Go, musl and c-ares ask: each of their wishes that fails has the one right verdict, and the one that does not has none."""
+    far = lab.link()
+    there = far.address(family)
+    for limit in ("net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit"):  # every query to the shut port is answered
+        far.sysctl(limit, 0)
+    serve_names(lab, far, there, tcp=False)
+    shut = there.replace("::2", "::3") if family == 6 else there[:-1] + "3"
+    far.ip(f"addr add {shut}/{64 if family == 6 else 24} dev {far.device} {'nodad' if family == 6 else ''}")
+    agent = watch()
+    asked = {}
+    for style in STYLES:
+        for wish in WISHES:
+            proc = lab.start(style, f"{wish}-{style}.test", shut if wish == "down" else there, 500, 2, exe=resolver)
+            asked[proc.pid] = (style, wish, proc)
+    for style, wish, proc in asked.values():
+        line, = proc.release()
+        assert (line["addresses"] > 0) == (wish == "ok") and (line["rcode"] == 3) == (wish == "nx"), (style, wish, line)
+    wanted = {pid: WISHES[wish] for pid, (_, wish, _) in asked.items() if WISHES[wish]}
+    for pid in wanted:
+        agent.wait_for(FINAL_S, pid=pid, state="final")
+    agent.quiesce(slow=False)
+    told_of = sorted((f["process"]["pid"], f["finding"]) for f in agent.loud_finals())
+    assert told_of == sorted(wanted.items()), [(asked.get(pid, "?")[:2], finding) for pid, finding in told_of
+                                               if (pid, finding) not in wanted.items()] + [
+        asked[pid][:2] for pid in wanted if pid not in dict(told_of)]
