@@ -150,3 +150,34 @@ def test_of_their_own(lab, watch, family, resolver):
     assert told_of == sorted(wanted.items()), [(asked.get(pid, "?")[:2], finding) for pid, finding in told_of
                                                if (pid, finding) not in wanted.items()] + [
         asked[pid][:2] for pid in wanted if pid not in dict(told_of)]
+
+
+# ---- whose wish it is ----
+
+def test_a_connect_whose_lookup_failed(lab, watch, family):
+    """curl's wish to talk to a name that does not exist has the lookup's verdict, and no other."""
+    far = lab.link()
+    there = far.address(family)
+    serve_names(lab, far, there)
+    agent = watch()
+    etc = private_etc(lab, resolv_conf=f"nameserver {there}\n", nsswitch_conf="hosts: dns\n")
+    done = subprocess.run(lab.host.command(*etc, "curl", "-s", "--max-time", "9", "http://nx.test:8080/"), check=False, timeout=PATIENCE_S)
+    assert done.returncode == 6
+    found = agent.assert_only("dns-nxdomain", comm="curl", severity="warning")
+    assert found["stage"] == "lookup" and "nx.test" in found["summary"], describe([found])
+
+
+def test_chosen_by_name(lab, watch, family):
+    """--name: of two wishes that fail only that one is told; the other is known to the agent beside."""
+    far = lab.link()
+    there = far.address(family)
+    serve_names(lab, far, there)
+    chosen, beside = watch("--name", "NX*.test"), watch()
+    etc = private_etc(lab, resolv_conf=f"nameserver {there}\noptions attempts:1\n", nsswitch_conf="hosts: dns\n")
+    subprocess.run(lab.host.command(*etc, sys.executable, "-c", GLIBC, "servfail.test", "nx.test"), check=True, timeout=PATIENCE_S,
+                   stdout=subprocess.DEVNULL)
+    for finding in ("dns-servfail", "dns-nxdomain"):
+        beside.wait_for(finding=finding, state="final")
+    chosen.wait_for(finding="dns-nxdomain", state="final")
+    chosen.stop()
+    assert {f["finding"] for f in chosen.findings()} == {"dns-nxdomain"}, describe(chosen.findings())
