@@ -137,10 +137,19 @@ static __always_inline __u32 flow_fill_rest(struct event_flow *flow, const struc
 	if (peer_fin && tp->rcv_nxt != tp->copied_seq)
 		flow->how |= FLOW_F_END_UNREAD;
 	flow_fill_options(flow, tp, state);
-	__builtin_memset(flow->pad2, 0, sizeof(flow->pad2));
+	flow->answer_how = 0;
+	flow->answer_status = 0;
+	flow->answer_bytes = 0;
+	flow->answer_came = 0;
 	if (compat_counts_timeouts(tp))
 		known |= EVENT_K_TIMEOUTS;
 	return known | flow_fill_times(flow, tp);
+}
+
+/* The peer's FIN has come, with all that stands before it. */
+static __always_inline bool flow_peer_fin(const struct sock *sk)
+{
+	return sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
 }
 
 /*
@@ -153,8 +162,7 @@ static __always_inline __u32 flow_fill(struct event_flow *flow, const struct tcp
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	bool has_syn = state == TCP_SYN_SENT || state == TCP_SYN_RECV;
 	bool has_fin = state == TCP_FIN_WAIT1 || state == TCP_CLOSING || state == TCP_LAST_ACK;
-	bool peer_fin =
-		sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
+	bool peer_fin = flow_peer_fin(sk);
 	__u32 queued = tp->write_seq - tp->snd_una;
 	__u32 unread = tp->rcv_nxt - tp->copied_seq;
 	__u64 received = tp->bytes_received; /* counts the FIN, as sequence numbers do */

@@ -31,6 +31,9 @@ enum hello_what {
 	HELLO_OTHER, /* of the server; an alert; a header by itself */
 	HELLO_REFUSAL,
 	HELLO_REQUEST,
+	HELLO_ANSWER, /* of HTTP/1: see answer.h */
+	HELLO_HEAD, /* a client's HEAD, */
+	HELLO_TUNNEL, /* and CONNECT: what answers it has no body */
 	HELLO_PLAIN, /* of a client: HTTP/2 in clear, which a server of TLS ends without a word */
 };
 
@@ -101,6 +104,24 @@ static __always_inline bool hello_is_plain(const __u8 *bytes)
 	       bytes[4] == '*' && bytes[5] == ' ' && bytes[6] == 'H';
 }
 
+static __always_inline bool hello_is_answer(const __u8 *bytes)
+{
+	return bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' && bytes[3] == 'P' &&
+	       bytes[4] == '/' && bytes[5] == '1' && bytes[6] == '.';
+}
+
+static __always_inline bool hello_is_head(const __u8 *bytes)
+{
+	return bytes[0] == 'H' && bytes[1] == 'E' && bytes[2] == 'A' && bytes[3] == 'D' &&
+	       bytes[4] == ' ';
+}
+
+static __always_inline bool hello_is_tunnel(const __u8 *bytes)
+{
+	return bytes[0] == 'C' && bytes[1] == 'O' && bytes[2] == 'N' && bytes[3] == 'N' &&
+	       bytes[4] == 'E' && bytes[5] == 'C' && bytes[6] == 'T';
+}
+
 /* @bytes: HELLO_BYTES of them. @size: of the payload; what stands behind it is zero. */
 static __always_inline bool hello_is(const __u8 *bytes, __u32 size)
 {
@@ -133,6 +154,12 @@ static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 s
 			       HELLO_OTHER;
 	if (hello_is_refusal(bytes))
 		return HELLO_REFUSAL;
+	if (hello_is_answer(bytes))
+		return HELLO_ANSWER;
+	if (hello_is_head(bytes))
+		return HELLO_HEAD;
+	if (hello_is_tunnel(bytes))
+		return HELLO_TUNNEL;
 	if (hello_is_plain(bytes))
 		return HELLO_PLAIN;
 	return hello_is_request(bytes) ? HELLO_REQUEST : HELLO_NOTHING;

@@ -15,3 +15,5 @@ struct followed_flows_map followed_flows SEC(".maps");
 struct datagram_notes_map datagram_notes SEC(".maps");
 struct call_notes_map call_notes SEC(".maps");
 struct hello_notes_map hello_notes SEC(".maps");
+struct answer_notes_map answer_notes SEC(".maps");
+struct answer_looks_map answer_looks SEC(".maps");

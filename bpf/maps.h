@@ -131,6 +131,44 @@ struct hello_notes_map {
 	__type(value, __u64);
 };
 
+/* How long an answer of HTTP/1 is going to be, and where it has come to: see answer.h. */
+struct answer_note {
+	__u32 mark; /* 0: none */
+	__u32 begin; /* sequence numbers: of its first byte, */
+	__u32 body; /* of its body's, */
+	__u32 end; /* and behind its last. In chunks: behind the last segment that was seen */
+	__u16 status;
+	__u8 how; /* ANSWER_F_* */
+	__u8 pad;
+};
+
+#define ANSWER_NOTES (1 << 13)
+struct answer_notes_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ANSWER_NOTES);
+	__type(key, __u32);
+	__type(value, struct answer_note);
+};
+
+/* An answer's header while it is looked at. */
+#define ANSWER_LOOK_BYTES 1024 /* a power of two */
+struct answer_look {
+	__u8 bytes[ANSWER_LOOK_BYTES + sizeof(__u64)];
+	__u32 size; /* of them that are there */
+	__u32 header; /* bytes up to and with the empty line; 0: its end is not there */
+	__u32 length; /* of the body, as it says */
+	__u16 status;
+	__u8 how; /* ANSWER_F_* */
+	__u8 pad;
+};
+
+struct answer_looks_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct answer_look);
+};
+
 #ifndef MAPS_DEFINE
 extern struct ring_map ring SEC(".maps");
 extern struct emit_cpus_map emit_cpus SEC(".maps");
@@ -140,4 +178,6 @@ extern struct followed_flows_map followed_flows SEC(".maps");
 extern struct datagram_notes_map datagram_notes SEC(".maps");
 extern struct call_notes_map call_notes SEC(".maps");
 extern struct hello_notes_map hello_notes SEC(".maps");
+extern struct answer_notes_map answer_notes SEC(".maps");
+extern struct answer_looks_map answer_looks SEC(".maps");
 #endif

@@ -2,6 +2,7 @@
 /* packet_words.h - a packet as its hook has read it, and what its first words make of it */
 #pragma once
 
+#include "answer.h"
 #include "hello.h"
 #include "hello_note.h"
 
@@ -43,6 +44,35 @@ static __always_inline __u32 packet_segments_sent(struct __sk_buff *skb)
 	return tp ? tp->data_segs_out : 0;
 }
 
+static __always_inline __u32 packet_be32(const __u8 *bytes)
+{
+	__u32 number_be;
+
+	__builtin_memcpy(&number_be, bytes, sizeof(number_be));
+	return bpf_ntohl(number_be);
+}
+
+/* Of HTTP/1 nothing is told: what it comes to is noted. @headers: in front of the payload of @size bytes. */
+static __always_inline void packet_note_answer(struct __sk_buff *skb,
+					       const struct packet_view *view, enum hello_what what,
+					       __u32 headers, __u32 size)
+{
+	__u16 source_port_be, destination_port_be;
+	__u32 seq = packet_be32(view->transport + 4), mark = packet_mark(view);
+
+	__builtin_memcpy(&source_port_be, view->transport, 2);
+	__builtin_memcpy(&destination_port_be, view->transport + 2, 2);
+	if (what == HELLO_ANSWER)
+		answer_see(skb, view->start + headers, size, seq,
+			   answer_mark(mark, source_port_be));
+	else if (what == HELLO_NOTHING)
+		answer_go_on(skb, view->start + headers, size, seq,
+			     answer_mark(mark, source_port_be));
+	else
+		answer_ask(answer_mark(mark, destination_port_be), packet_be32(view->transport + 8),
+			   what == HELLO_HEAD ? ANSWER_F_HEAD : ANSWER_F_TUNNEL);
+}
+
 /* A segment longer than its IP header can say (BIG TCP) is no hello. */
 static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packet_view *view)
 {
@@ -52,8 +82,10 @@ static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packe
 	if (view->protocol != IPPROTO_TCP || view->is_message || view->wire_bytes <= headers)
 		return;
 	what = hello_look(skb, view->start, headers, view->wire_bytes - headers);
-	if (what == HELLO_NOTHING)
+	if (what == HELLO_NOTHING || (what >= HELLO_ANSWER && what <= HELLO_TUNNEL)) {
+		packet_note_answer(skb, view, what, headers, view->wire_bytes - headers);
 		return;
+	}
 	view->is_message = true;
 	view->keep_bytes = what == HELLO_OF_CLIENT ? HELLO_KEEP_MAX :
 			   what == HELLO_OTHER	   ? EVENT_PACKET_MAX :

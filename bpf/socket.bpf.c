@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* socket.bpf.c - what happens to TCP sockets: states, errors, retransmits, resets */
+#include "answer_note.h"
 #include "flow.h"
 #include "hello_note.h"
 
@@ -94,6 +95,31 @@ static __always_inline bool socket_take_reset(struct emit_cpu *cpu, const struct
 	return bpf_jiffies64() - cpu->reset_jiffies < RESET_STEP_JIFFIES;
 }
 
+/* Of both ends, as of their packets: see hello_note.h. */
+static __always_inline __u32 socket_mark(const struct tcp_sock *tp)
+{
+	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	const struct sock_common *common = &inet->sk.__sk_common;
+	__u32 fold = common->skc_daddr ^ common->skc_rcv_saddr;
+
+	if (common->skc_family == AF_INET6)
+		fold = hello_fold_ipv6(common->skc_v6_daddr.in6_u.u6_addr32,
+				       common->skc_v6_rcv_saddr.in6_u.u6_addr32);
+	return hello_mark(fold, inet->inet_sport, common->skc_dport);
+}
+
+/* What its last answer of HTTP/1 came to: see answer_tell(). */
+static __always_inline bool socket_tell_answer(const struct tcp_sock *tp, int old_state,
+					       struct event_flow *told, __u32 *known)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	bool peer_first = old_state == TCP_LAST_ACK || old_state == TCP_CLOSE_WAIT ||
+			  old_state == TCP_ESTABLISHED;
+
+	return answer_tell(tp, told, answer_mark(socket_mark(tp), sk->__sk_common.skc_dport),
+			   peer_first, flow_peer_fin(sk), known);
+}
+
 /*
  * Everything but the signal. @tp: trusted. @whole: there is room for all of its figures. Returns what
  * is known.
@@ -157,6 +183,8 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 	if (!record)
 		return;
 	known |= socket_fill(&record->body, sk, tp, old_state, new_state, whole);
+	if (whole && new_state == TCP_CLOSE)
+		socket_tell_answer(tp, old_state, &record->body.flow, &known);
 	if (knobs.has_reset_hook)
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
@@ -196,14 +224,9 @@ static __always_inline bool socket_is_lossy(const struct tcp_sock *tp)
  */
 static __always_inline bool socket_shook_in_vain(const struct tcp_sock *tp)
 {
-	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
-	const struct sock_common *common = &inet->sk.__sk_common;
-	__u32 fold = common->skc_daddr ^ common->skc_rcv_saddr, segments;
+	__u32 segments;
 
-	if (common->skc_family == AF_INET6)
-		fold = hello_fold_ipv6(common->skc_v6_daddr.in6_u.u6_addr32,
-				       common->skc_v6_rcv_saddr.in6_u.u6_addr32);
-	if (!hello_is_noted(hello_mark(fold, inet->inet_sport, common->skc_dport), &segments))
+	if (!hello_is_noted(socket_mark(tp), &segments))
 		return false;
 	return tp->data_segs_in <= HELLO_SEGMENTS_MAX ||
 	       (segments && tp->data_segs_out - segments < HELLO_SEGMENTS_MAX);
@@ -224,7 +247,8 @@ static __always_inline bool socket_is_end_notable(const struct tcp_sock *tp, int
 	if (old_state == TCP_LAST_ACK && !tp->data_segs_in)
 		return true;
 	return tp->inet_conn.icsk_probes_out || tp->write_seq - tp->snd_una > own_fin ||
-	       socket_is_lossy(tp) || socket_shook_in_vain(tp);
+	       socket_is_lossy(tp) || socket_shook_in_vain(tp) ||
+	       socket_tell_answer(tp, old_state, NULL, NULL);
 }
 
 /* The process closes, all that it has said has arrived, if anything, and nobody ever said a word to it. */

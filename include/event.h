@@ -172,6 +172,7 @@ enum {
 	EVENT_K_FLOW = 1 << 14,
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
+	EVENT_K_ANSWER = 1 << 17, /* event_flow.answer_* */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
 	/*
@@ -555,7 +556,7 @@ EVENT_ASSERT_SIZE(event_header, 40);
 EVENT_ASSERT_SIZE(event_tuple, 40);
 EVENT_ASSERT_SIZE(event_owner, 96);
 EVENT_ASSERT_SIZE(ev_open, 176);
-EVENT_ASSERT_SIZE(ev_socket, 208);
+EVENT_ASSERT_SIZE(ev_socket, 216);
 EVENT_ASSERT_SIZE(ev_listener, 56);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
@@ -574,7 +575,7 @@ EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
 EVENT_ASSERT_SIZE(ev_process, 528);
-EVENT_ASSERT_SIZE(ev_snapshot, 304);
+EVENT_ASSERT_SIZE(ev_snapshot, 312);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);
 EVENT_ASSERT_SIZE(ev_lost, 512);

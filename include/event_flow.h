@@ -16,6 +16,19 @@ enum {
 	FLOW_F_END_UNREAD = 1 << 6, /* the peer's FIN, or data before it, waits to be read */
 	FLOW_F_SACKED = 1 << 7, /* the peer has got something behind what it has not */
 };
+/* Of the last answer of HTTP/1 that the socket of a client got. */
+enum {
+	ANSWER_F_CUT = 1 << 0, /* it did not come to its end */
+	ANSWER_F_CHUNKED = 1 << 1, /* how long it is, its end tells (RFC 9112 7.1) */
+	ANSWER_F_FIRST = 1 << 2, /* nothing came before it */
+	ANSWER_F_WANTS_TLS = 1 << 3, /* 400: and its text says that plain HTTP met a port of TLS */
+	ANSWER_F_HEAD = 1 << 4, /* it has no body, whatever it says */
+	ANSWER_F_TUNNEL = 1 << 5, /* nor has this one: it answers CONNECT */
+	/* of the kernel side alone: */
+	ANSWER_F_LENGTH = 1 << 6, /* it says how long it is */
+	ANSWER_F_OVER = 1 << 7, /* what was seen of the chunks may be all */
+};
+
 /* What a look at the sockets that processes hold finds: nothing happens there, for some time. */
 enum {
 	SNAPSHOT_LOOK_CLOSED =
@@ -69,17 +82,20 @@ struct event_flow {
 	__u8 wscale_local; /* FLOW_F_WSCALE */
 	__u8 wscale_remote;
 	__u8 how; /* FLOW_F_* */
-	__u8 pad2[3];
+	__u8 answer_how; /* EVENT_K_ANSWER: ANSWER_F_*, */
+	__u16 answer_status; /* and its three digits */
 	/* EVENT_K_TIMES: CLOCK_MONOTONIC, to a tick of the kernel; 0: never */
 	__u64 sent_ns; /* payload went last, also what was sent again */
 	__u64 received_ns; /* payload came last */
 	__u64 heard_ns; /* the peer acknowledged something last */
+	__u32 answer_bytes; /* of its body, as its header says; 0: in chunks, or it does not say */
+	__u32 answer_came; /* of the body, with what chunks have around them */
 };
 
 #pragma GCC diagnostic pop
 
 #define EVENT_FLOW_COUNTERS 44 /* bytes of its first part */
 
-_Static_assert(sizeof(struct event_flow) == 152, "struct event_flow is in recordings");
+_Static_assert(sizeof(struct event_flow) == 160, "struct event_flow is in recordings");
 _Static_assert(__builtin_offsetof(struct event_flow, packets_out) == EVENT_FLOW_COUNTERS,
 	       "the rest begins behind the first part");

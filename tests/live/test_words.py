@@ -9,19 +9,24 @@ from harness import describe
 from lab import PATIENCE_S, free_port
 from test_quiet import Program
 
-# plays steps on connections: "say" bytes, "hear" up to some bytes, "end" waits for the other's end
+# plays steps on connections: "say" bytes, "hear" up to some bytes, "end" waits for the other's end, "reset" instead of a close
 PLAY = r'''
-import json, socket, sys
+import json, socket, struct, sys
 who, address, port, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
 def play(sock):
     sock.settimeout(10)
     for step, word in steps:
         if step == "say":
             sock.sendall(bytes.fromhex(word))
-        while step != "say":
-            heard = sock.recv(4096)
+        while step in ("hear", "end"):
+            try:
+                heard = sock.recv(4096)
+            except ConnectionResetError:
+                break
             if not heard or (step == "hear" and bytes.fromhex(word) in heard):
                 break
+    if steps[-1][0] == "reset":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 if who == "client":
@@ -131,3 +136,55 @@ def test_http2_in_clear(lab, watch, place, family):
     if hasattr(agent, "pid"):
         agent.only_allowed(("tls-not-tls",))
         assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == {secure}, describe(agent.loud_finals())
+
+
+REQUEST, HEAD = b"GET / HTTP/1.1\r\nHost: db.internal\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: db.internal\r\n\r\n"
+CONNECT = b"CONNECT db.internal:443 HTTP/1.1\r\nHost: db.internal:443\r\n\r\n"
+LENGTH, CHUNKS = b"Content-Length: 5000\r\n", b"Transfer-Encoding: chunked\r\n"
+PLAIN = b"<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n</html>\r\n"
+IN_THE_MIDDLE = "the connection in the middle of its HTTP answer: "
+
+
+def http(status, field, body=b""):
+    return b"HTTP/1.1 %s\r\nServer: db\r\nSet-Cookie: secret=1\r\n%s\r\n%s" % (status, field, body)
+
+
+# what the client asks, what the server says and does then, and what is told of that; None: nothing
+ANSWERS = {
+    "length": (REQUEST, [http(b"200 OK", LENGTH, b"half")], "conn-closed-early", f"closed {IN_THE_MIDDLE}4 of 5000 bytes"),
+    "reset": (REQUEST, [http(b"200 OK", LENGTH, b"half"), None], "conn-closed-early", f"reset {IN_THE_MIDDLE}4 of 5000 bytes"),
+    "chunks": (REQUEST, [http(b"200 OK", CHUNKS, b"4\r\nhalf\r\n")], "conn-closed-early", f"closed {IN_THE_MIDDLE}9 bytes of chunks"),
+    "continued": (REQUEST, [b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"200 OK", LENGTH, b"half")], None, ""),
+    "unavailable": (REQUEST, [http(b"502 Bad Gateway", b"Content-Length: 3\r\n", b"bad")], "conn-closed-early", "with HTTP 502"),
+    "plain": (REQUEST, [http(b"400 Bad Request", b"Content-Length: %d\r\n" % len(PLAIN), PLAIN)], "tls-not-tls", "saying that it wants TLS"),
+    "no-tunnel": (CONNECT, [http(b"407 Who are you", b"Content-Length: 3\r\n", b"bad")], "conn-closed-early", "answers CONNECT with HTTP 407"),
+    # near: what is whole, has no body, or does not say how long it is
+    "whole": (REQUEST, [http(b"200 OK", b"content-length:4\r\n", b"half")], None, ""),
+    "all-chunks": (REQUEST, [http(b"200 OK", CHUNKS, b"4\r\nhalf\r\n0\r\n\r\n")], None, ""),
+    "split-chunks": (REQUEST, [http(b"200 OK", CHUNKS, b"4\r\nhalf\r\n0\r"), b"\n\r\n"], None, ""),
+    "head": (HEAD, [http(b"200 OK", LENGTH)], None, ""),
+    "unmodified": (REQUEST, [http(b"304 Not Modified", LENGTH)], None, ""),
+    "until-the-end": (REQUEST, [http(b"200 OK", b"", b"all of it")], None, ""),
+    "not-there": (REQUEST, [http(b"404 Not Found", b"Content-Length: 3\r\n", b"bad")], None, ""),
+    "bad": (REQUEST, [http(b"400 Bad Request", b"Content-Length: 3\r\n", b"bad")], None, ""),
+    "tunnel": (CONNECT, [http(b"200 OK", LENGTH), b"what goes through it"], None, ""),
+}
+
+
+def test_http_answers(lab, watch, place, family):
+    """Near, beside those that are told of nothing: a client that leaves in the middle of an answer."""
+    pair = Pair(lab, place, family)
+    ports = {name: pair.serve(("hear", b"\r\n\r\n"), *([("say", word) if word else ("reset", b"") for word in answer]))
+             for name, (_, answer, *_) in ANSWERS.items()}
+    goes_on = pair.serve(("hear", b"\r\n\r\n"), ("say", http(b"200 OK", LENGTH, b"half")), ("end", b""))
+    agent = watch()
+    for name, (asked, *_) in ANSWERS.items():
+        pair.client(ports[name], ("say", asked), ("end", b""))
+    pair.client(goes_on, ("say", REQUEST), ("hear", b"half"))
+    wrong = {name: row for name, row in ANSWERS.items() if row[2]}
+    for name, (_, _, finding, words) in wrong.items():
+        pair.told(agent, finding, ports[name], "likely", words)
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("conn-closed-early", "tls-not-tls"))
+        told = {f["connection"]["remote"]["port"] for f in agent.loud_finals()}
+        assert told == {ports[name] for name in wrong}, describe(agent.loud_finals())

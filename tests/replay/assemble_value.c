@@ -179,6 +179,7 @@ static const struct flag_name known_flags[] = {
 	{ "flow", EVENT_K_FLOW },
 	{ "timeouts", EVENT_K_TIMEOUTS },
 	{ "times", EVENT_K_TIMES },
+	{ "answer", EVENT_K_ANSWER },
 	{ "none", 0 },
 	{ 0 },
 };

@@ -73,31 +73,35 @@ static const struct field open_fields[] = {
 	}
 
 /* What stands behind the first part of struct event_flow. */
-#define FLOW_REST(body)                                                      \
-	ROW(body, flow.bytes_sent, FIELD_U64, EVENT_K_FLOW, NULL),           \
-		ROW(body, flow.bytes_again, FIELD_U64, EVENT_K_FLOW, NULL),  \
-		ROW(body, flow.active_ns, FIELD_U64, EVENT_K_FLOW, NULL),    \
-		ROW(body, flow.packets_out, FIELD_U32, EVENT_K_FLOW, NULL),  \
-		ROW(body, flow.packets_in, FIELD_U32, EVENT_K_FLOW, NULL),   \
-		ROW(body, flow.segments_out, FIELD_U32, EVENT_K_FLOW, NULL), \
-		ROW(body, flow.segments_in, FIELD_U32, EVENT_K_FLOW, NULL),  \
-		ROW(body, flow.timeouts, FIELD_U32, EVENT_K_TIMEOUTS, NULL), \
-		ROW(body, flow.dsacks, FIELD_U32, EVENT_K_FLOW, NULL),       \
-		ROW(body, flow.out_of_order, FIELD_U32, EVENT_K_FLOW, NULL), \
-		ROW(body, flow.reorderings, FIELD_U32, EVENT_K_FLOW, NULL),  \
-		ROW(body, flow.rttvar_us, FIELD_U32, EVENT_K_FLOW, NULL),    \
-		ROW(body, flow.rtt_least_us, FIELD_U32, EVENT_K_FLOW, NULL), \
-		ROW(body, flow.rcv_wnd, FIELD_U32, EVENT_K_FLOW, NULL),      \
-		ROW(body, flow.cwnd, FIELD_U32, EVENT_K_FLOW, NULL),         \
-		ROW(body, flow.mss, FIELD_U16, EVENT_K_FLOW, NULL),          \
-		ROW(body, flow.mss_local, FIELD_U16, EVENT_K_FLOW, NULL),    \
-		ROW(body, flow.mss_remote, FIELD_U16, EVENT_K_FLOW, NULL),   \
-		ROW(body, flow.wscale_local, FIELD_U8, EVENT_K_FLOW, NULL),  \
-		ROW(body, flow.wscale_remote, FIELD_U8, EVENT_K_FLOW, NULL), \
-		ROW(body, flow.how, FIELD_FLAGS, EVENT_K_FLOW, NULL),        \
-		ROW(body, flow.sent_ns, FIELD_U64, EVENT_K_TIMES, NULL),     \
-		ROW(body, flow.received_ns, FIELD_U64, EVENT_K_TIMES, NULL), \
-		ROW(body, flow.heard_ns, FIELD_U64, EVENT_K_TIMES, NULL)
+#define FLOW_REST(body)                                                         \
+	ROW(body, flow.bytes_sent, FIELD_U64, EVENT_K_FLOW, NULL),              \
+		ROW(body, flow.bytes_again, FIELD_U64, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.active_ns, FIELD_U64, EVENT_K_FLOW, NULL),       \
+		ROW(body, flow.packets_out, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.packets_in, FIELD_U32, EVENT_K_FLOW, NULL),      \
+		ROW(body, flow.segments_out, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.segments_in, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.timeouts, FIELD_U32, EVENT_K_TIMEOUTS, NULL),    \
+		ROW(body, flow.dsacks, FIELD_U32, EVENT_K_FLOW, NULL),          \
+		ROW(body, flow.out_of_order, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.reorderings, FIELD_U32, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.rttvar_us, FIELD_U32, EVENT_K_FLOW, NULL),       \
+		ROW(body, flow.rtt_least_us, FIELD_U32, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.rcv_wnd, FIELD_U32, EVENT_K_FLOW, NULL),         \
+		ROW(body, flow.cwnd, FIELD_U32, EVENT_K_FLOW, NULL),            \
+		ROW(body, flow.mss, FIELD_U16, EVENT_K_FLOW, NULL),             \
+		ROW(body, flow.mss_local, FIELD_U16, EVENT_K_FLOW, NULL),       \
+		ROW(body, flow.mss_remote, FIELD_U16, EVENT_K_FLOW, NULL),      \
+		ROW(body, flow.wscale_local, FIELD_U8, EVENT_K_FLOW, NULL),     \
+		ROW(body, flow.wscale_remote, FIELD_U8, EVENT_K_FLOW, NULL),    \
+		ROW(body, flow.how, FIELD_FLAGS, EVENT_K_FLOW, NULL),           \
+		ROW(body, flow.sent_ns, FIELD_U64, EVENT_K_TIMES, NULL),        \
+		ROW(body, flow.received_ns, FIELD_U64, EVENT_K_TIMES, NULL),    \
+		ROW(body, flow.heard_ns, FIELD_U64, EVENT_K_TIMES, NULL),       \
+		ROW(body, flow.answer_status, FIELD_U16, EVENT_K_ANSWER, NULL), \
+		ROW(body, flow.answer_how, FIELD_FLAGS, EVENT_K_ANSWER, NULL),  \
+		ROW(body, flow.answer_bytes, FIELD_U32, EVENT_K_ANSWER, NULL),  \
+		ROW(body, flow.answer_came, FIELD_U32, EVENT_K_ANSWER, NULL)
 
 /* All of it, of a snapshot. */
 #define FLOW(body)                                                                 \

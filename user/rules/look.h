@@ -117,6 +117,8 @@ enum stage look_stage(const struct view *view, bool closing);
 /* The server closed first and never said a word; it did so within threshold closed-at-once. */
 bool look_closed_speechless(const struct view *view);
 bool look_closed_at_once(const struct view *view);
+/* A proxy that opens no tunnel has done all it will, whoever closes. */
+bool look_refused_tunnel(const struct view *view);
 /* The server closed or reset it, and the client had not ended it before. */
 bool look_ended_unprovoked(const struct view *view);
 /*

@@ -140,6 +140,11 @@ bool look_unavailable(__u16 status)
 	return status == 408 || status == 429 || (status >= 502 && status <= 504);
 }
 
+bool look_refused_tunnel(const struct view *view)
+{
+	return view->outcome->refused == UPGRADE_CONNECT;
+}
+
 bool look_ended_unprovoked(const struct view *view)
 {
 	const struct outcome_side *client = look_side(view, look_client(view));
@@ -176,6 +181,67 @@ void words_check_server(const struct view *view, struct finding *finding, const 
 	text_add(&check.run, "ss -tnpi 'sport = :%u'",
 		 look_figures(view, !look_client(view))->port);
 	words_check_end(&check, "%s", why);
+}
+
+void words_cut_answer(const struct view *view, struct finding *finding, const char *how)
+{
+	const struct outcome *outcome = view->outcome;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_side(&what, view, !look_client(view));
+	text_add(&what, " %s the connection in the middle of its HTTP answer: ", how);
+	if (outcome->announced_bytes)
+		text_add(&what, "%u of %u bytes had come", outcome->body_bytes,
+			 outcome->announced_bytes);
+	else
+		text_add(&what, "%u bytes of chunks had come, and not the last one",
+			 outcome->body_bytes);
+	text_add(&why, "the server's application, or a proxy's backend, broke off: it crashed, was "
+		       "restarted, or came to a time-out or limit of its own");
+	words_check_server(view, finding,
+			   "what serves that port; its own log says why it broke off");
+}
+
+void words_refused_tunnel(const struct view *view, struct finding *finding)
+{
+	const struct outcome *outcome = view->outcome;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	words_side(&what, view, !look_client(view));
+	text_add(&what, " answers CONNECT with ");
+	upgrade_print_refusal(&what, outcome->refused, &outcome->refusal);
+	text_add(&what, ", and the client leaves");
+	if (outcome->refusal.number == 407)
+		text_add(&why, "the proxy wants to know who asks, and got no name and password "
+			       "that it takes");
+	else if (look_unavailable(outcome->refusal.number))
+		text_add(&why, "the proxy could not reach the host that it was asked for: its own "
+			       "lookup or connect failed");
+	else
+		text_add(&why, "the proxy does not let this client through to that host or port");
+	words_check_server(view, finding,
+			   "what serves that port; its own log says what it was asked for");
+}
+
+void words_turned_away(struct text *why, const struct first *error)
+{
+	enum { HTTP_REQUEST_TIMEOUT = 408 };
+
+	if (error->kind != FIRST_HTTP)
+		text_add(why,
+			 "the server turns clients away and says so: a limit of connections or "
+			 "clients, an access list, or it is about to stop");
+	else if (error->number == HTTP_REQUEST_TIMEOUT)
+		text_add(
+			why,
+			"the server waited for the client's request, and the client did not send it "
+			"(whole), or it never arrived: large packets lost on the way, for one");
+	else
+		text_add(
+			why,
+			"a proxy without a backend that answers in time, or a limit of the server");
 }
 
 bool look_never_heard(const struct view *view, int side)

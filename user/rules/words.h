@@ -132,6 +132,13 @@ void words_side(struct text *text, const struct view *view, int side);
 /* Adds a check on the server: its connections and what their processes left unread. */
 void words_check_server(const struct view *view, struct finding *finding, const char *why);
 
+/* All of a finding: an answer of HTTP that was cut short, a proxy that opens no tunnel. @how: "closed", "reset" */
+void words_cut_answer(const struct view *view, struct finding *finding, const char *how);
+void words_refused_tunnel(const struct view *view, struct finding *finding);
+
+/* Why a server may begin with @error. */
+void words_turned_away(struct text *why, const struct first *error);
+
 /* ---- look_tls.c: of its TLS handshake ---- */
 
 void words_client(struct text *text, const struct view *view); /* "10.0.0.1:45678" */

@@ -83,6 +83,33 @@ static __u64 trouble_ns(const struct flow *flow)
 		       from_ns;
 }
 
+/* What the last answer of HTTP/1 to this client came to. */
+static void take_answer(struct outcome *outcome)
+{
+	const struct flow *flow = &outcome->standing->flow;
+	const struct event_flow *counts = &flow->counts;
+	struct first *first_word = &outcome->side[FIGURES_REMOTE].first_word;
+
+	if (!flow->ended_ns || !(flow->known & EVENT_K_ANSWER))
+		return;
+	outcome->cut_short = counts->answer_how & ANSWER_F_CUT;
+	if (outcome->cut_short) {
+		outcome->announced_bytes = counts->answer_bytes;
+		outcome->body_bytes = counts->answer_came;
+	}
+	if (counts->answer_how & ANSWER_F_TUNNEL && counts->answer_status >= 300) {
+		outcome->refused = UPGRADE_CONNECT;
+		outcome->refusal = (struct upgrade_refusal){ .number = counts->answer_status };
+	}
+	if (counts->answer_how & ANSWER_F_FIRST)
+		*first_word = (struct first){
+			.kind = FIRST_HTTP,
+			.error = counts->answer_status >= 400,
+			.wants_tls = counts->answer_how & ANSWER_F_WANTS_TLS,
+			.number = counts->answer_status,
+		};
+}
+
 void standing_outcome(const struct join *join, const struct attempt *attempt,
 		      struct outcome *outcome)
 {
@@ -105,5 +132,6 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 	outcome->unseen = loss_since(join, trouble_ns(&standing->flow));
 	take_reset(conn, outcome);
 	take_words(join, conn, outcome);
+	take_answer(outcome);
 	take_unread(mirror, outcome);
 }

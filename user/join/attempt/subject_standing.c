@@ -103,7 +103,8 @@ static void note(struct join *join, struct attempt_slot *slot, const struct even
 /* @counts: of a record that knows @known. */
 static void count(struct flow *flow, const struct event_flow *counts, __u32 known)
 {
-	const __u32 all = EVENT_K_FLOW | EVENT_K_COUNTERS | EVENT_K_TIMEOUTS | EVENT_K_TIMES;
+	const __u32 all =
+		EVENT_K_FLOW | EVENT_K_COUNTERS | EVENT_K_TIMEOUTS | EVENT_K_TIMES | EVENT_K_ANSWER;
 
 	if (!(known & EVENT_K_COUNTERS))
 		return;

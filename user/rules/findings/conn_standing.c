@@ -346,11 +346,24 @@ static bool asks_for_nothing(const struct event_flow *counts)
 /* The server's first words say that it turns the client away, and then it ends the connection. */
 static bool turned_away(const struct view *view)
 {
+	const struct first *first_word = &look_side(view, FIGURES_REMOTE)->first_word;
 	const struct flow *flow = &look_standing(view)->flow;
 
-	return look_side(view, FIGURES_REMOTE)->first_word.error &&
-	       flow->counts.segments_in <= TURNED_AWAY_SEGMENTS &&
+	if (first_word->kind == FIRST_HTTP && !look_unavailable(first_word->number))
+		return false;
+	return first_word->error && flow->counts.segments_in <= TURNED_AWAY_SEGMENTS &&
 	       (flow->state == TCP_STATE_LAST_ACK || view->outcome->reset_by == FIGURES_REMOTE);
+}
+
+/* The server ended the connection in the middle of an answer; who had closed before did not want it. */
+static bool cut_answer(const struct view *view)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+
+	return view->outcome->cut_short &&
+	       (flow->state == TCP_STATE_LAST_ACK || flow->state == TCP_STATE_CLOSE_WAIT ||
+		(flow->state == TCP_STATE_ESTABLISHED &&
+		 view->outcome->reset_by == FIGURES_REMOTE));
 }
 
 /*
@@ -363,10 +376,21 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess)
 	__u64 lived_ns = ns_between(flow->established_ns, flow->ended_ns);
 	const __u64 *value = view->thresholds->value;
 
-	if (!flow->client || !flow->role_known || !flow->established_ns || !is_counted(view))
+	if (!flow->client || !flow->role_known || !is_counted(view))
 		return false;
-	if (turned_away(view))
+	if (cut_answer(view))
 		return true;
+	if (look_refused_tunnel(view)) {
+		guess->severity = SEVERITY_WARNING;
+		return true;
+	}
+	if (!flow->established_ns)
+		return false;
+	if (turned_away(view)) {
+		if (look_side(view, FIGURES_REMOTE)->first_word.kind == FIRST_HTTP)
+			guess->severity = SEVERITY_WARNING;
+		return true;
+	}
 	if (flow->error || flow->state != TCP_STATE_LAST_ACK || flow->counts.segments_in ||
 	    asks_for_nothing(&flow->counts))
 		return false;
@@ -382,7 +406,7 @@ bool standing_match_closed_early(const struct view *view, struct guess *guess)
 	       lived_ns < value[THRESHOLD_LONG_IDLE] * NS_PER_S;
 }
 
-void standing_tell_closed_early(const struct view *view, struct finding *finding)
+static void tell_early(const struct view *view, struct finding *finding)
 {
 	const struct flow *flow = &look_standing(view)->flow;
 	struct text what = text_of(finding->summary);
@@ -402,14 +426,24 @@ void standing_tell_closed_early(const struct view *view, struct finding *finding
 	text_add(&what, "; it lasted ");
 	words_duration(&what, ns_between(flow->established_ns, flow->ended_ns));
 	if (turned_away(view))
-		text_add(&why, "the server turns clients away and says so: a limit of connections "
-			       "or clients, an access list, or it is about to stop");
+		words_turned_away(&why, &look_side(view, FIGURES_REMOTE)->first_word);
 	else
 		text_add(&why,
 			 "the server's application did not want it: a limit of connections or "
 			 "clients, an access list, another protocol, or a proxy without a "
 			 "backend");
 	words_check_server(view, finding, "what serves that port; its own log says why it closes");
+}
+
+void standing_tell_closed_early(const struct view *view, struct finding *finding)
+{
+	if (cut_answer(view))
+		words_cut_answer(view, finding,
+				 view->outcome->reset_by == FIGURES_REMOTE ? "reset" : "closed");
+	else if (look_refused_tunnel(view))
+		words_refused_tunnel(view, finding);
+	else
+		tell_early(view, finding);
 }
 
 /* ---- conn-loss ---- */

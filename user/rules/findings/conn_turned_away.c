@@ -24,13 +24,7 @@ static bool is_one_way(const struct view *view)
 
 /* ---- conn-closed-early ---- */
 
-enum { CANCEL_REQUEST_BYTES = 16, HTTP_REQUEST_TIMEOUT = 408 };
-
-/* A proxy that opens no tunnel has done all it will, whoever closes. */
-static bool refused_tunnel(const struct view *view)
-{
-	return view->outcome->refused == UPGRADE_CONNECT;
-}
+enum { CANCEL_REQUEST_BYTES = 16 };
 
 /* In the middle of an answer that said how long it would be. */
 static bool cut_answer(const struct view *view)
@@ -52,7 +46,7 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 
 	if (cut_answer(view))
 		return true;
-	if (refused_tunnel(view)) {
+	if (look_refused_tunnel(view)) {
 		guess->severity = SEVERITY_WARNING;
 		return true;
 	}
@@ -72,70 +66,6 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 	return outcome->words || look_closed_at_once(view);
 }
 
-static void add_why(struct text *why, const struct first *error)
-{
-	if (!error)
-		text_add(why,
-			 "the server's application did not want it: a limit of connections or "
-			 "clients, an access list, another protocol, or a proxy without a backend");
-	else if (error->kind == FIRST_HTTP && error->number == HTTP_REQUEST_TIMEOUT)
-		text_add(
-			why,
-			"the server waited for the client's request, and the client did not send it "
-			"(whole), or it never arrived: large packets lost on the way, for one");
-	else if (error->kind == FIRST_HTTP)
-		text_add(
-			why,
-			"a proxy without a backend that answers in time, or a limit of the server");
-	else
-		text_add(why,
-			 "the server turns clients away and says so: a limit of connections or "
-			 "clients, an access list, or it is about to stop");
-}
-
-static void tell_cut_answer(const struct view *view, struct finding *finding)
-{
-	const struct outcome *outcome = view->outcome;
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-
-	words_side(&what, view, !look_client(view));
-	text_add(&what, " %s the connection in the middle of its HTTP answer: ",
-		 look_side(view, !look_client(view))->fin_ns ? "closed" : "reset");
-	if (outcome->announced_bytes)
-		text_add(&what, "%u of %u bytes had come", outcome->body_bytes,
-			 outcome->announced_bytes);
-	else
-		text_add(&what, "%u bytes of chunks had come, and not the last one",
-			 outcome->body_bytes);
-	text_add(&why, "the server's application, or a proxy's backend, broke off: it crashed, was "
-		       "restarted, or came to a time-out or limit of its own");
-	words_check_server(view, finding,
-			   "what serves that port; its own log says why it broke off");
-}
-
-static void tell_refused_tunnel(const struct view *view, struct finding *finding)
-{
-	const struct outcome *outcome = view->outcome;
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-
-	words_side(&what, view, !look_client(view));
-	text_add(&what, " answers CONNECT with ");
-	upgrade_print_refusal(&what, outcome->refused, &outcome->refusal);
-	text_add(&what, ", and the client leaves");
-	if (outcome->refusal.number == 407)
-		text_add(&why, "the proxy wants to know who asks, and got no name and password "
-			       "that it takes");
-	else if (look_unavailable(outcome->refusal.number))
-		text_add(&why, "the proxy could not reach the host that it was asked for: its own "
-			       "lookup or connect failed");
-	else
-		text_add(&why, "the proxy does not let this client through to that host or port");
-	words_check_server(view, finding,
-			   "what serves that port; its own log says what it was asked for");
-}
-
 static void tell_closed_early(const struct view *view, struct finding *finding)
 {
 	const struct outcome *outcome = view->outcome;
@@ -146,11 +76,11 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 
 	if (cut_answer(view)) {
-		tell_cut_answer(view, finding);
+		words_cut_answer(view, finding, server->fin_ns ? "closed" : "reset");
 		return;
 	}
-	if (refused_tunnel(view)) {
-		tell_refused_tunnel(view, finding);
+	if (look_refused_tunnel(view)) {
+		words_refused_tunnel(view, finding);
 		return;
 	}
 	words_side(&what, view, !look_client(view));
@@ -167,7 +97,12 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 		words_duration(&what, ns_between(client->first_ns, server->closed_ns));
 		text_add(&what, " after the client's first %u bytes", client->first_bytes);
 	}
-	add_why(&why, look_turned_away(view) ? first_word : NULL);
+	if (look_turned_away(view))
+		words_turned_away(&why, first_word);
+	else
+		text_add(&why,
+			 "the server's application did not want it: a limit of connections or "
+			 "clients, an access list, another protocol, or a proxy without a backend");
 	words_check_server(view, finding, "what serves that port; its own log says why it closes");
 }
 
@@ -185,7 +120,7 @@ const struct rule rule_conn_closed_early = {
 	.means =
 		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away (not of HTTP)",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database; or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away; and of HTTP/1 the same, where the header of an answer stands in its first segment, within 1,024 bytes",
 	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word may be one-way, and is one; what it never got, sent again threshold stuck times, it did not refuse",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",

@@ -134,6 +134,8 @@ bool standing_match_not_tls(const struct view *view, struct guess *guess)
 			guess->confidence = CONFIDENCE_POSSIBLE;
 		return true;
 	}
+	if (is_client(view) && look_side(view, FIGURES_REMOTE)->first_word.wants_tls)
+		return true;
 	guess->absence = true;
 	if (!handshake_of(view) && server_wants_tls(view))
 		return true;
@@ -155,6 +157,15 @@ static void tell_wants_tls(const struct view *view, struct text *what, struct te
 		" read %u of them, as many as the header of a TLS record has, and reset the connection",
 		view->outcome->peer_read_bytes);
 	words_tls_not_asked(why, "with HTTP: http:// for https://");
+}
+
+static void tell_answer(const struct view *view, struct text *what, struct text *why)
+{
+	words_client(what, view);
+	text_add(what, " begins without TLS, ");
+	words_server(what, view);
+	text_add(what, " answers HTTP 400, saying that it wants TLS");
+	words_tls_not_asked(why, "http:// for https://");
 }
 
 static void tell_plain_http2(const struct view *view, struct text *what, struct text *why)
@@ -185,7 +196,9 @@ void standing_tell_not_tls(const struct view *view, struct finding *finding)
 		return;
 	}
 	if (!handshake_of(view)) {
-		if (server_wants_tls(view))
+		if (look_side(view, FIGURES_REMOTE)->first_word.wants_tls)
+			tell_answer(view, &what, &why);
+		else if (server_wants_tls(view))
 			tell_wants_tls(view, &what, &why);
 		else
 			tell_plain_http2(view, &what, &why);
