@@ -234,6 +234,7 @@ struct finding {
 	struct ev_process process; /* exe, unit, container; empty when unknown */
 
 	const char *role; /* "client", "listener" */
+	const char *checks_on; /* of its subject (subject.h) */
 	__u64 cookie;
 	__u32 netns;
 	struct event_tuple tuple;

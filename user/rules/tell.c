@@ -79,6 +79,7 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 	const struct ev_process *process;
 
 	finding->role = attempt->subject->role;
+	finding->checks_on = attempt->subject->checks_on;
 	finding->owner_known = attempt->owner_known;
 	finding->owner = *attempt->owner;
 	finding->netns = attempt->netns;

@@ -255,9 +255,8 @@ static void print_checks(struct sink *sink, const struct finding *finding)
 		struct text text = text_of(buffer);
 		size_t command;
 
-		if (finding->role &&
-		    !strcmp(finding->role, "neighbor")) { /* not where the address is */
-			text_add(&text, "on its network: ");
+		if (finding->checks_on) {
+			text_add(&text, "on %s: ", finding->checks_on);
 		} else if (strcmp(check->on, "local") != 0) {
 			text_add(&text, "on ");
 			if (!strcmp(check->on, "remote"))

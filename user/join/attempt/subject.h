@@ -60,6 +60,8 @@ struct subject {
 	const char *name; /* "connect" */
 	const char *failed; /* "could not connect to": of a headline; NULL: what was seen says it */
 	const char *role; /* of whom it is told of: "client", "listener", "neighbor" */
+	/* Where to check, whatever its rules name: "its network"; NULL: there. */
+	const char *checks_on;
 	/* Goes into the ids of groups, which stand in output: never again another's. */
 	__u8 number;
 	__u16 wakes; /* WAKE_*: what it may come to */

@@ -193,6 +193,7 @@ static bool claims_packets(const struct attempt *attempt, size_t index, struct p
 const struct subject subject_claims = {
 	.name = "claims",
 	.role = "neighbor",
+	.checks_on = "its network", /* not where the address is */
 	.number = 6,
 	.wakes = WAKE_CLAIMS,
 	.uncounted = true,
