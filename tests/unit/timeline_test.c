@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "join_fixture.h"
-#include "sinks/timeline.h"
+#include "join/timeline/timeline.h"
 #include "util/tcp.h"
 
 #define OWN_PORT 4000

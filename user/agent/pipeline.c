@@ -10,6 +10,7 @@
 #include "agent/options/limits.h"
 #include "agent/output/mask_told.h"
 #include "agent/pipeline.h"
+#include "join/timeline/timeline.h"
 #include "util/array.h"
 #include "util/hot.h"
 #include "util/log.h"
@@ -359,6 +360,8 @@ static void tell_record(struct pipeline *pipeline, const struct event *event)
 	bool spoken = has_bytes(event) || (event->head.known & EVENT_K_TIMELINE);
 	bool wanted = spoken && filter_event(pipeline->filter, event);
 
+	if (pipeline->timelines)
+		timelines_take(pipeline->timelines, event, wanted);
 	outlets_record(&pipeline->outlets, pipeline->join, event, wanted);
 }
 
@@ -448,7 +451,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		mask_learn_event(pipeline->mask, event);
 	if (pipeline->flows)
 		return pipeline->depth ? 0 : take_flows(pipeline, event);
-	if (pipeline->outlets.want_records)
+	if (pipeline->outlets.want_records || pipeline->timelines)
 		tell_record(pipeline, event);
 	if (!frame || pipeline->options->verbose)
 		tell_event(pipeline, event);

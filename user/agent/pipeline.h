@@ -29,6 +29,7 @@ struct pipeline {
 	FILE *flows_file;
 	struct record_writer *writer; /* NULL: no recording */
 	struct mask *mask; /* learns the host's name; NULL none */
+	struct timelines *timelines; /* of whom everything is kept until the end; NULL none */
 	bool picking; /* the stream comes a second time, for its packets alone */
 	bool again_failed; /* it could not: told */
 	struct facts facts; /* .fetch NULL: none to be had */

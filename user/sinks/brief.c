@@ -157,10 +157,8 @@ static int brief_end(struct sink *sink, const struct join *join)
 }
 
 const struct sink_ops sink_brief_ops = {
-	.open = text_open,
-	.close = text_close,
-	.record = text_record,
-	.wants_records = text_wants_records,
+	.open = text_open_storms,
+	.close = text_close_storms,
 	.event = text_event,
 	.lost = text_lost,
 	.finding = brief_finding,

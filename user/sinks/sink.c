@@ -85,7 +85,7 @@ int sink_event(struct sink *sink, const struct join *join, const struct event *e
 
 bool sink_wants_records(const struct sink *sink)
 {
-	return sink->ops->record && (!sink->ops->wants_records || sink->ops->wants_records(sink));
+	return sink->ops->record;
 }
 
 int sink_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted)

@@ -15,7 +15,6 @@ struct sink {
 	__u64 suppressed;
 	char day[12]; /* of the last line of a text, "2026-11-20" */
 	void *state; /* of a format that has one: what .open made, else the options' */
-	struct timelines *timelines; /* of a text, run -v; else NULL */
 };
 
 /* A format's functions write to options.file; sink.c looks at the file's errors. NULL: says nothing. */
@@ -25,7 +24,6 @@ struct sink_ops {
 	/* every record; @wanted: with a packet that no filter leaves out. 0 or the error of a write */
 	int (*record)(struct sink *sink, const struct join *join, const struct event *event,
 		      bool wanted);
-	bool (*wants_records)(const struct sink *sink); /* NULL: where .record is not NULL */
 	/* all of them once more; NULL where .wants_again is not */
 	bool (*wants_again)(const struct sink *sink);
 	int (*again)(struct sink *sink, const struct join *join, const struct event *event,

@@ -32,6 +32,7 @@
  */
 
 struct sink_ops;
+struct timelines;
 
 extern const struct sink_ops sink_text_ops;
 extern const struct sink_ops sink_brief_ops;
@@ -53,7 +54,9 @@ struct sink_options {
 	bool utc;
 	bool events; /* -v */
 	bool unhurried; /* read: what was found is written at the next tick, not at once */
-	bool timeline; /* run: every packet and state of a failed connection; with .details a list of each */
+	bool timeline; /* run: every packet and state of a failed connection */
+	const struct timelines
+		*timelines; /* run -v, of a text: what every socket went through; else NULL */
 	/*
 	 * What .file masks by itself are addresses and names in text; with this also numbers that
 	 * were made of addresses become others. NULL: nothing is masked.

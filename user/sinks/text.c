@@ -435,10 +435,8 @@ static int text_end(struct sink *sink, const struct join *join)
 }
 
 const struct sink_ops sink_text_ops = {
-	.open = text_open,
-	.close = text_close,
-	.record = text_record,
-	.wants_records = text_wants_records,
+	.open = text_open_storms,
+	.close = text_close_storms,
 	.event = text_event,
 	.look = text_look,
 	.message = text_message,

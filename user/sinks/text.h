@@ -29,11 +29,6 @@ void text_message(struct sink *sink, const struct join *join, const struct event
 void text_lost(struct sink *sink, const struct join *join, const struct event *event, __u64 total);
 /* ---- what every socket of the command went through (run -v) ---- */
 
-/* .open, .close, .record and .wants_records of a text: storms, and timelines where they are asked for */
-int text_open(struct sink *sink);
-int text_close(struct sink *sink);
-int text_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted);
-bool text_wants_records(const struct sink *sink);
 void text_tell_timelines(struct sink *sink, const struct join *join); /* at the end, a block each */
 
 /* "+0.331 ms ", from the begin of what is told */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "join/timeline/timeline.h"
 #include "sinks/text.h"
-#include "sinks/timeline.h"
 #include "sinks/wrap.h"
 #include "util/address.h"
 #include "util/own.h"
@@ -13,36 +13,6 @@
 
 /* A call that came back sooner did not wait. */
 #define WAITED_NS (100 * NS_PER_US)
-
-int text_open(struct sink *sink)
-{
-	int err = text_open_storms(sink);
-
-	if (err || !sink->options.timeline || !sink->options.details)
-		return err;
-	err = timelines_new(&sink->timelines);
-	if (err)
-		text_close_storms(sink);
-	return err;
-}
-
-int text_close(struct sink *sink)
-{
-	timelines_free(sink->timelines);
-	return text_close_storms(sink);
-}
-
-bool text_wants_records(const struct sink *sink)
-{
-	return sink->timelines;
-}
-
-int text_record(struct sink *sink, const struct join *join, const struct event *event, bool wanted)
-{
-	(void)join;
-	timelines_take(sink->timelines, event, wanted);
-	return 0;
-}
 
 /* ---- calls in words ---- */
 
@@ -184,7 +154,7 @@ static void print_timeline(struct sink *sink, const struct join *join,
 {
 	_cleanup_free_ struct moment *moments = NULL;
 	__u64 omitted = 0;
-	size_t count = timeline_moments(sink->timelines, timeline, &moments, &omitted);
+	size_t count = timeline_moments(sink->options.timelines, timeline, &moments, &omitted);
 
 	if (!count)
 		return;
@@ -199,14 +169,15 @@ static void print_timeline(struct sink *sink, const struct join *join,
 
 void text_tell_timelines(struct sink *sink, const struct join *join)
 {
+	const struct timelines *timelines = sink->options.timelines;
 	const struct timeline *timeline;
 	size_t at = 0;
 
-	if (!sink->timelines)
+	if (!timelines)
 		return;
-	while ((timeline = timelines_next(sink->timelines, &at)))
+	while ((timeline = timelines_next(timelines, &at)))
 		print_timeline(sink, join, timeline);
-	if (timelines_untold(sink->timelines))
+	if (timelines_untold(timelines))
 		fprintf(sink->options.file, "%llu further sockets are not shown\n",
-			timelines_untold(sink->timelines));
+			timelines_untold(timelines));
 }

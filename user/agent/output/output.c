@@ -10,6 +10,7 @@
 
 #include "agent/options/form.h"
 #include "agent/output/output.h"
+#include "join/timeline/timeline.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -79,12 +80,16 @@ int output_open(struct output *output, const struct options *options, bool hold)
 
 	*output = (struct output){ .options = options };
 	err = open_file(output, options, hold);
+	if (!err && sink.ops == &sink_text_ops && sink.timeline && sink.details &&
+	    timelines_new(&output->timelines))
+		err = log_error_r(-ENOMEM, "output");
 	err = err ? err : write_open(&output->write, options, output->mask);
 	err = err ? err : to_journal_open(&output->journal, options);
 	if (err)
 		return err;
 	sink.file = output->file;
 	sink.mask = output->mask;
+	sink.timelines = output->timelines;
 	sink.take_error = output->lines ? lines_take_error : NULL;
 	sink.ctx = output->lines;
 	sink.color = wants_color(options, hold);
@@ -113,6 +118,7 @@ void output_attach(struct output *output, struct pipeline *pipeline)
 	for (size_t i = 0; i < ARRAY_SIZE(outlets); i++)
 		outlets_add(&pipeline->outlets, outlets[i]);
 	pipeline->mask = output->mask;
+	pipeline->timelines = output->timelines;
 	pipeline->flows = output->flows;
 	pipeline->flows_file = output->file;
 }
@@ -144,6 +150,7 @@ int output_close(struct output *output)
 	err = err ? err : closed;
 	to_journal_close(&output->journal);
 	mask_free(output->mask);
+	timelines_free(output->timelines);
 	*output = (struct output){ 0 };
 	return err;
 }

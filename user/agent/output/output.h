@@ -20,6 +20,7 @@ struct output {
 	struct lines *lines; /* -o FILE, --mask: whose file that is; NULL: it is as it is */
 	struct outfile *outfile; /* -o FILE */
 	struct mask *mask; /* --mask, NULL none */
+	struct timelines *timelines; /* run -v: what its text is made of; else NULL */
 	char *held; /* run: what is said at the end */
 	size_t held_size;
 	struct write write; /* -w FILE */

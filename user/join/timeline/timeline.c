@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* timeline.c - what every socket of a command went through, kept until it is told */
 
-#include "sinks/timeline.h"
+#include "join/timeline/timeline.h"
 
 #include <errno.h>
 #include <stdint.h>
