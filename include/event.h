@@ -445,9 +445,14 @@ struct ev_process {
 	__u32 uid;
 	char exe[128];
 	char unit[64];
-	char container[64]; /* id */
+	char container[64]; /* id; of LXC and systemd-nspawn the name */
 	char cgroup[128];
 	char command[128]; /* line, words after a blank; what follows a secret's name is left out */
+	/* by the files of the engine that runs it; the body may end before them */
+	char container_name[64];
+	char pod[96];
+	char pod_namespace[64];
+	char pod_uid[40];
 };
 
 struct ev_snapshot { /* header: cookie, netns */
@@ -574,7 +579,7 @@ EVENT_ASSERT_SIZE(ev_tick, 16);
 EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
-EVENT_ASSERT_SIZE(ev_process, 528);
+EVENT_ASSERT_SIZE(ev_process, 792);
 EVENT_ASSERT_SIZE(ev_snapshot, 312);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);

@@ -8,10 +8,11 @@ import pytest
 from program import sockwhy
 
 ODD = r"=\x1b[31m\xe2\x80\xaegnp\xc2\x9b\x07<b>&"  # a colour, U+202E, a C1 control, a bell, a tag
+NAMES = " ".join(f'{key}="{ODD}"' for key in ("container_name", "pod", "pod_namespace", "pod_uid"))
 RECORDING = f"""
 80 interface ifindex=7 netns=4026532999 name="=\\x1b[1m\\xe2\\x80\\xae" type="=\\x1b[1m\\xe2\\x80\\xae" mtu=1500 flags=up
 90 netns netns=4026532999 name="{ODD}"
-91 process tgid=4121 start_ns=0 uid=1000 exe="/{ODD}" unit="{ODD}" container="{ODD}" cgroup="/{ODD}"
+91 process tgid=4121 start_ns=4121000000 uid=1000 exe="/{ODD}" unit="{ODD}" container="{ODD}" cgroup="/{ODD}" {NAMES}
 set netns=4026532999
 100    open cookie=7 tuple=10.0.0.1>10.0.0.2:8080 owner=curl[4121] owner.comm="=\\x1b[1m\\xe2\\x80\\xae" owner.exe="{ODD}"
 100.02 $syn

@@ -80,7 +80,7 @@ def test_no_names_of_this_host(record):
     """A recording holds what a capture never has: paths, units, cgroups, namespaces."""
     recording = record('''
 90 netns netns=4026532999 name=zzsecret-space
-91 process tgid=4121 start_ns=0 uid=1000 exe=/srv/zzsecret/bin/curl unit=zzsecret.service cgroup=/system.slice/zzsecret.service
+91 process tgid=4121 start_ns=4121000000 uid=1000 exe=/srv/zzsecret/bin/curl unit=zzsecret.service cgroup=/system.slice/zzsecret.service
 set netns=4026532999
 100    $begin
 100.02 $syn

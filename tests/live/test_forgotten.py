@@ -180,7 +180,7 @@ def test_answer_comes_too_late(watch, visitor):
     visitor.here.ask(do="send", name="c", bytes=300)
     assert visitor.error() == "EPIPE"
     found = agent.assert_only("conn-client-gave-up", comm=None, severity="warning", confidence="likely")
-    assert "answered the 100 bytes of" in found["summary"] and "had closed before: 300 bytes are lost" in found["summary"], found
+    assert "answered the 100 bytes of" in found["summary"] and "the client had closed by then: 300 bytes are lost" in found["summary"], found
 
 
 def test_client_resets_soon(watch, visitor):

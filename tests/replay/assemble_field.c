@@ -72,8 +72,11 @@ static bool value_learned(const struct context *context, unsigned int kind, cons
 static int set_text(const struct context *context, const struct field *field, char *at,
 		    const char *value)
 {
-	if (strlen(value) >= field->size)
-		return mistake(context, "%s: at most %u bytes", field->name, field->size - 1);
+	/* an id fills its place, and no zero ends it */
+	unsigned int most = field->size - (strcmp(field->name, "container") ? 1 : 0);
+
+	if (strlen(value) > most)
+		return mistake(context, "%s: at most %u bytes", field->name, most);
 	memset(at, 0, field->size);
 	memcpy(at, value, strlen(value));
 	return 0;

@@ -76,6 +76,18 @@ static void unit_and_container(void **state)
 		/* systemd inside a container, a container inside a service */
 		{ "/docker/" ID "/system.slice/nginx.service", "nginx.service", ID },
 		{ "/system.slice/docker.service/docker/" ID, "", ID },
+		/* LXC and systemd-nspawn: the name; the monitor and virtual machines are this host's */
+		{ "/lxc.payload.db/system.slice/nginx.service", "nginx.service", "db" },
+		{ "/lxc.monitor.db", "", "" },
+		{ "/lxc/db/init.scope", "init.scope", "db" },
+		{ "/machine.slice/systemd-nspawn@my\\x2dbox.service/payload/system.slice/a.service",
+		  "a.service", "my-box" },
+		{ "/machine.slice/machine-box.scope/payload", "", "box" },
+		{ "/machine.slice/systemd-nspawn@box.service/supervisor",
+		  "systemd-nspawn@box.service", "" },
+		{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator",
+		  "machine-qemu\\x2d1\\x2dvm.scope", "" },
+		{ "/machine.slice/machine-box.scope/payloads", "machine-box.scope", "" },
 		/* 63 and 65 digits are something else */
 		{ "/docker/" ID "0", "", "" },
 		{ "/x/9f2c7e1a4b5d6c8e0f1a2b3c4d5e6f708192a3b4c5d6e7f80123456789abcde", "", "" },
@@ -91,11 +103,38 @@ static void unit_and_container(void **state)
 	}
 }
 
+static void pod(void **state)
+{
+	static const char hyphens[] = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
+	static const struct {
+		const char *path, *uid;
+	} cases[] = {
+		{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1b4e28ba_2fa1_11d2_883f_"
+		  "0016d3cca427.slice/cri-containerd-" ID ".scope",
+		  hyphens },
+		{ "/kubepods/besteffort/pod1b4e28ba-2fa1-11d2-883f-0016d3cca427/" ID, hyphens },
+		{ "/kubelet.slice/kubelet-kubepods.slice/x", "" },
+		{ "/kubepods/pod0123456789abcdef0123456789abcdef/" ID,
+		  "0123456789abcdef0123456789abcdef" },
+		{ "/kubepods/podx/" ID, "" },
+		{ "/machine.slice/pod1b4e28ba-2fa1-11d2-883f-0016d3cca427", "" },
+		{ "", "" },
+	};
+	char uid[40];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cgroup_find_pod(cases[i].path, uid, sizeof(uid));
+		assert_string_equal(uid, cases[i].uid);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_of_a_process),
 		cmocka_unit_test(unit_and_container),
+		cmocka_unit_test(pod),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@
 #include "decode/decode.h"
 #include "util/array.h"
 
-#define TEXTS_MAX 6
+#define TEXTS_MAX 9
 #define ERRNO_MAX 4095 /* MAX_ERRNO of the kernel */
 
 /* What must be checked or ended in a body; offsets are of the body. */
@@ -27,12 +27,17 @@ struct layout {
 	struct { /* its char arrays */
 		__u16 at;
 		__u16 size;
+		bool full; /* it may fill its place: no zero ends it then */
 	} text[TEXTS_MAX];
 };
 
-#define TEXT(body, member)                                                        \
-	{                                                                         \
-		offsetof(struct body, member), sizeof(((struct body *)0)->member) \
+#define TEXT(body, member)                                                               \
+	{                                                                                \
+		offsetof(struct body, member), sizeof(((struct body *)0)->member), false \
+	}
+#define TEXT_FULL(body, member)                                                         \
+	{                                                                               \
+		offsetof(struct body, member), sizeof(((struct body *)0)->member), true \
 	}
 #define OWNER_TEXTS(body) TEXT(body, owner.comm), TEXT(body, owner.leader), TEXT(body, owner.exe)
 #define CHOICE(body, member, first, count)                                        \
@@ -86,10 +91,12 @@ static const struct layout layouts[EVENT_KIND_COUNT] = {
 	[EVENT_NAME] = { .texts = 1,
 			 .text = { TEXT(ev_name, text) },
 			 CHOICE(ev_name, space, 0, NAME_SPACE_COUNT) },
-	[EVENT_PROCESS] = { .texts = 5,
+	[EVENT_PROCESS] = { .texts = 9,
 			    .text = { TEXT(ev_process, exe), TEXT(ev_process, unit),
-				      TEXT(ev_process, container), TEXT(ev_process, cgroup),
-				      TEXT(ev_process, command) } },
+				      TEXT_FULL(ev_process, container), TEXT(ev_process, cgroup),
+				      TEXT(ev_process, command), TEXT(ev_process, container_name),
+				      TEXT(ev_process, pod), TEXT(ev_process, pod_namespace),
+				      TEXT(ev_process, pod_uid) } },
 	[EVENT_SOCKET] = { FLOW_AT(ev_snapshot), .texts = 3, .text = { OWNER_TEXTS(ev_snapshot) } },
 	[EVENT_FACT] = { .texts = 2,
 			 .text = { TEXT(ev_fact, name), TEXT(ev_fact, text) },
@@ -217,12 +224,12 @@ static int decode_raw(const struct layout *layout, const __u8 *bytes, size_t len
 }
 
 /*
- * Ends a text within its @size bytes and clears what stands behind it: of a record from the ring that
- * is what was there before, and equal owners are equal bytes.
+ * Ends a text within its @size bytes, or @full behind them, and clears what stands behind it: of a
+ * record from the ring that is what was there before, and equal owners are equal bytes.
  */
-static void end_text(char *text, size_t size)
+static void end_text(char *text, size_t size, bool full)
 {
-	size_t length = strnlen(text, size - 1);
+	size_t length = strnlen(text, full ? size : size - 1);
 
 	memset(text + length, 0, size - length);
 }
@@ -290,7 +297,8 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 	if (!choice_is_known(layout, body) || !errnos_are_known(layout, body))
 		return -EBADMSG;
 	for (unsigned int i = 0; i < layout->texts; i++)
-		end_text((char *)body + layout->text[i].at, layout->text[i].size);
+		end_text((char *)body + layout->text[i].at, layout->text[i].size,
+			 layout->text[i].full);
 	return 0;
 }
 

@@ -172,7 +172,7 @@ static const struct {
 	int error;
 	const char *meaning;
 } meanings[] = {
-	{ EPERM, "a rule of this host (packet filter, cgroup or security policy) forbids it" },
+	{ EPERM, "a rule of this host forbids it: packet filter, cgroup or security policy" },
 	{ ENOENT, "no socket file has that path" },
 	{ EINTR, "a signal interrupted the call before it was done" },
 	{ EBADF, "the file descriptor is not open" },

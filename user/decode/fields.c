@@ -306,6 +306,10 @@ static const struct field process_fields[] = {
 	ROW(ev_process, container, FIELD_TEXT, 0, NULL),
 	ROW(ev_process, cgroup, FIELD_TEXT, 0, NULL),
 	ROW(ev_process, command, FIELD_TEXT, 0, NULL),
+	ROW(ev_process, container_name, FIELD_TEXT, 0, NULL),
+	ROW(ev_process, pod, FIELD_TEXT, 0, NULL),
+	ROW(ev_process, pod_namespace, FIELD_TEXT, 0, NULL),
+	ROW(ev_process, pod_uid, FIELD_TEXT, 0, NULL),
 	{ 0 },
 };
 

@@ -35,7 +35,7 @@ struct guess {
 
 struct rule {
 	const char *id;
-	const char *did; /* "gave up connecting to": where the subject's own words are wrong */
+	const char *did; /* "did not wait for": where the subject's own words are wrong */
 	__u8 stage; /* enum stage */
 	__u8 severity;
 	__u8 cap; /* the most confidence it may claim */

@@ -248,6 +248,11 @@ static void put_owner(struct journal *journal, const struct finding *finding)
 	put_foreign(journal, "SOCKWHY_UNIT", process->unit, sizeof(process->unit));
 	put_foreign(journal, "SOCKWHY_CONTAINER_ID", process->container,
 		    sizeof(process->container));
+	put_foreign(journal, "SOCKWHY_CONTAINER_NAME", process->container_name,
+		    sizeof(process->container_name));
+	put_foreign(journal, "SOCKWHY_POD", process->pod, sizeof(process->pod));
+	put_foreign(journal, "SOCKWHY_POD_NAMESPACE", process->pod_namespace,
+		    sizeof(process->pod_namespace));
 }
 
 static void put_connection(struct journal *journal, const struct join *join,

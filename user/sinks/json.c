@@ -315,6 +315,18 @@ static void put_entries(struct json *json, const struct entries *entries, size_t
 
 /* ---- the line of a finding ---- */
 
+static void put_pod(struct json *json, const struct ev_process *process)
+{
+	if (!process->pod[0] && !process->pod_uid[0])
+		return;
+	json_key(json, "pod");
+	json_open(json, '{');
+	json_pair_of(json, "namespace", process->pod_namespace, sizeof(process->pod_namespace));
+	json_pair_of(json, "name", process->pod, sizeof(process->pod));
+	json_pair_of(json, "uid", process->pod_uid, sizeof(process->pod_uid));
+	json_close(json, '}');
+}
+
 static void put_head(struct json *json, const struct join *join, const struct finding *finding,
 		     bool checks)
 {
@@ -351,8 +363,11 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 		json_open(json, '{');
 		json_pair_of(json, "id", finding->process.container,
 			     sizeof(finding->process.container));
+		json_pair_of(json, "name", finding->process.container_name,
+			     sizeof(finding->process.container_name));
 		json_close(json, '}');
 	}
+	put_pod(json, &finding->process);
 	put_connection(json, join, finding->role, finding->netns, finding->cookie, &finding->tuple,
 		       finding);
 }

@@ -211,6 +211,25 @@ static size_t find_script(const struct ev_process *process, const char **script)
 	return length - (*script - word);
 }
 
+/* " in pod shop/web-7d9f container app", " in container db": what engines call them, else its id */
+static void add_container(struct text *text, const struct ev_process *process)
+{
+	if (!process->container[0])
+		return;
+	text_add(text, " in");
+	if (process->pod[0]) {
+		text_add(text, " pod ");
+		text_add_foreign(text, process->pod_namespace, sizeof(process->pod_namespace));
+		text_add(text, process->pod_namespace[0] ? "/" : "");
+		text_add_foreign(text, process->pod, sizeof(process->pod));
+	}
+	text_add(text, " container ");
+	if (process->container_name[0])
+		text_add_foreign(text, process->container_name, sizeof(process->container_name));
+	else
+		text_add_foreign(text, process->container, 12);
+}
+
 static void add_place(struct text *text, const struct ev_process *process)
 {
 	const char *script;
@@ -219,9 +238,11 @@ static void add_place(struct text *text, const struct ev_process *process)
 	if (process->unit[0]) {
 		text_add(text, " ");
 		text_add_foreign(text, process->unit, sizeof(process->unit));
-	} else if (process->container[0]) {
-		text_add(text, " container ");
-		text_add_foreign(text, process->container, 12);
+	}
+	if (process->container[0]) {
+		add_container(text, process);
+	} else if (process->unit[0]) {
+		return;
 	} else if ((length = find_script(process, &script))) {
 		text_add(text, " ");
 		text_add_foreign(text, script, length);
@@ -255,6 +276,7 @@ void say_owner_name(struct text *text, const struct finding *finding)
 		text_add(text, " ");
 		text_add_foreign(text, finding->process.unit, sizeof(finding->process.unit));
 	}
+	add_container(text, &finding->process);
 }
 
 void say_owner(struct text *text, const struct finding *finding)
@@ -445,67 +467,6 @@ void say_path(struct text *text, const struct finding *finding)
 		text_add(text, " mtu %lld", route->number);
 }
 
-/* The text of a fact as ip(8), sysctl(8) or ss(8) would say it; layer `host` of the evidence. */
-void say_fact(struct text *text, const struct ev_fact *fact)
-{
-	const char *state = decode_state_name((unsigned int)fact->number);
-	bool absent = fact->flags & FACT_F_ABSENT;
-	size_t before;
-
-	if (fact->what == FACT_SYSCTL) {
-		text_add_foreign(text, fact->name, sizeof(fact->name));
-		text_add(text, "=");
-		text_add_foreign(text, absent ? "(absent)" : fact->text, sizeof(fact->text));
-		return;
-	}
-	if (fact->what == FACT_COUNTER || fact->what == FACT_CAPABILITY) {
-		text_add_foreign(text, fact->name, sizeof(fact->name));
-		text_add(text, "=%lld", fact->number);
-		if (fact->limit)
-			text_add(text, " of %lld", fact->limit);
-		if (is_set(fact->address)) {
-			text_add(text, " (");
-			address_print(text, fact->address);
-			text_add(text, ")");
-		}
-		if (fact->what == FACT_CAPABILITY && fact->pid)
-			text_add(text, " of pid %u", fact->pid);
-		return;
-	}
-	text_add(text, "%s", decode_fact_name(fact->what));
-	if (absent) {
-		text_add(text, ": none found");
-		return;
-	}
-	before = text->length;
-	if (fact->name[0]) {
-		text_add(text, " ");
-		text_add_foreign(text, fact->name, sizeof(fact->name));
-	}
-	if (fact->pid)
-		text_add(text, "%s%u%s", text->length > before ? "[" : " pid ", fact->pid,
-			 text->length > before ? "]" : "");
-	if (fact->what == FACT_ADDRESS || fact->what == FACT_HOLDER ||
-	    fact->what == FACT_LISTENER || is_set(fact->address)) {
-		text_add(text, " ");
-		address_print_port(
-			text, fact->address,
-			fact->what == FACT_ADDRESS || fact->what == FACT_NEIGHBOR ? 0 : fact->port);
-	}
-	if (fact->what == FACT_ADDRESS)
-		text_add(text, "/%lld", fact->number);
-	else if ((fact->what == FACT_HOLDER || fact->what == FACT_LISTENER) && state)
-		text_add(text, " %s", state);
-	else if (fact->what == FACT_OPEN_FILES && fact->limit)
-		text_add(text, ": %lld of %lld", fact->number, fact->limit);
-	else if (fact->what == FACT_PORT_USE || fact->what == FACT_OPEN_FILES)
-		text_add(text, ": %lld sockets", fact->number);
-	if (fact->text[0]) {
-		text_add(text, " ");
-		text_add_foreign(text, fact->text, sizeof(fact->text));
-	}
-}
-
 const char *say_change(const struct change *change)
 {
 	static const char *const names[] = {
@@ -527,16 +488,6 @@ const char *say_reason(const struct join *join, const struct evidence *evidence)
 	if (evidence->kind == EVENT_RESET_SENT)
 		return join_name(join, NAME_RESET_REASON, evidence->reason);
 	return NULL;
-}
-
-bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *fact)
-{
-	bool party = fact->what == FACT_HOLDER || fact->what == FACT_LISTENER;
-
-	/* that nothing was found says nothing, but of a sysctl that this kernel lacks */
-	if ((fact->flags & FACT_F_ABSENT) && fact->what != FACT_SYSCTL)
-		return true;
-	return finding->related_count && party;
 }
 
 void say_party(struct text *text, const struct join *join, const struct finding *finding,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* text.c - findings for people: one block each, and one line each (brief) */
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "sinks/text.h"
@@ -100,15 +101,37 @@ static void add_id(const struct sink *sink, struct text *text, const struct rule
 		 text_color(sink, TEXT_PLAIN));
 }
 
+/* What "curl does not read …" or "curl[4121] keeps …" goes on with behind "curl[4121]"; NULL: another begins. */
+static const char *behind_name(const struct finding *finding)
+{
+	const struct event_owner *owner = &finding->owner;
+	char buffer[100];
+	struct text text = text_of(buffer);
+	size_t length;
+
+	if (finding->captured || !finding->owner_known)
+		return NULL;
+	say_process(&text, owner);
+	length = text.length;
+	if (strncmp(finding->summary, buffer, length) != 0)
+		length = strrchr(buffer, '[') - buffer;
+	if (!length || strncmp(finding->summary, buffer, length) != 0 ||
+	    finding->summary[length] != ' ')
+		return NULL;
+	return finding->summary + length;
+}
+
 void text_headline(struct text *text, const struct join *join, const struct finding *finding)
 {
+	const char *rest = behind_name(finding);
 	char buffer[200];
 	struct text part = text_of(buffer);
 	bool begins;
 
 	say_who(text, join, finding);
 	if (!finding->did) {
-		text_add(text, "%s%s", text->length ? ": " : "", finding->summary);
+		text_add(text, "%s%s", text->length && !rest ? ": " : "",
+			 rest ? rest : finding->summary);
 		return;
 	}
 	text_add(text, " %s ", finding->did);
@@ -289,19 +312,28 @@ static void print_scope(struct sink *sink, const struct join *join, const struct
 /* Between whom, where the first line does not say so; else the way there. */
 static void print_path(struct sink *sink, const struct finding *finding)
 {
+	const struct event_tuple *tuple = &finding->tuple;
+	bool both = tuple->local_port && tuple->remote_port;
 	char buffer[700];
 	struct text text = text_of(buffer);
 
 	if (!finding->did) {
 		say_connection(&text, finding, sink->options.ascii);
+		if (!both && strstr(finding->summary, buffer))
+			text = text_of(buffer);
 		if (text.length && finding->duration_known && !finding->error) {
-			text_add(&text, ", open for ");
+			text_add(&text, tuple->protocol == IPPROTO_UDP ? ", for " : ", open for ");
 			say_duration(&text, finding->duration_us);
 		}
-		line(sink, "between", buffer);
+		line(sink, both ? "between" : "at", buffer);
 		text = text_of(buffer);
 	}
 	say_path(&text, finding);
+	/* "unreachable", "no route: ENETUNREACH" */
+	if (!strncmp(buffer, "no route", 8) ?
+		    !strncmp(finding->cause, buffer, 8) :
+		    !strchr(buffer, ' ') && strstr(finding->cause, buffer))
+		text = text_of(buffer);
 	if (finding->did && finding->owner_known && finding->tuple.local_port &&
 	    finding->tuple.remote_port)
 		text_add(&text, "%sfrom port %u", text.length ? ", " : "",

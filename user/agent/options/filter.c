@@ -341,6 +341,14 @@ static bool unit_matches(const struct words *units, const char *unit)
 	return false;
 }
 
+/* By the name that its engine gave it, or the begin of its id. */
+static bool container_matches(const struct words *containers, const struct ev_process *process)
+{
+	return words_begin(containers, process->container, sizeof(process->container)) ||
+	       (process->container_name[0] &&
+		words_match(containers, process->container_name, sizeof(process->container_name)));
+}
+
 static bool process_matches(const struct filter *filter, const struct ev_process *process)
 {
 	const struct options *o = filter->options;
@@ -348,7 +356,7 @@ static bool process_matches(const struct filter *filter, const struct ev_process
 	if (!o->units.count && !o->containers.count && !o->cgroups.count)
 		return true;
 	return process && unit_matches(&o->units, process->unit) &&
-	       words_begin(&o->containers, process->container, sizeof(process->container)) &&
+	       container_matches(&o->containers, process) &&
 	       words_begin(&o->cgroups, process->cgroup, sizeof(process->cgroup));
 }
 

@@ -27,6 +27,10 @@ static void mask_process(const struct mask *mask, struct ev_process *process)
 	mask_unit(mask, process->unit, sizeof(process->unit));
 	mask_unit(mask, process->container, sizeof(process->container));
 	mask_unit(mask, process->cgroup, sizeof(process->cgroup));
+	mask_unit(mask, process->container_name, sizeof(process->container_name));
+	mask_unit(mask, process->pod, sizeof(process->pod));
+	mask_unit(mask, process->pod_namespace, sizeof(process->pod_namespace));
+	mask_unit(mask, process->pod_uid, sizeof(process->pod_uid));
 	memset(process->command, 0, sizeof(process->command)); /* words of any kind */
 }
 

@@ -9,7 +9,6 @@
 #include "collect/host/cgroup.h"
 #include "util/array.h"
 
-#define CONTAINER_DIGITS 64
 #define SYSTEMD_V1 ":name=systemd:" /* in "1:name=systemd:/path" */
 
 static void copy_part(char *to, size_t size, const char *from, size_t length)
@@ -78,7 +77,7 @@ static int find_id(const char *part, size_t length)
 			run++;
 			continue;
 		}
-		if (run == CONTAINER_DIGITS)
+		if (run == CGROUP_CONTAINER_DIGITS)
 			return i - run;
 		run = 0;
 	}
@@ -89,7 +88,7 @@ static int find_id(const char *part, size_t length)
  * "/docker/ID", "/kubepods/burstable/podUID/ID" bare, or "docker-ID.scope", "cri-containerd-ID.scope",
  * "libpod-ID.scope", "crio-ID.scope", and "libpod-conmon-ID.scope", which is the monitor outside.
  */
-static bool holds_container(const char *part, size_t length, const char **id)
+static bool holds_id(const char *part, size_t length, char *id, size_t size)
 {
 	int at = find_id(part, length);
 
@@ -98,16 +97,80 @@ static bool holds_container(const char *part, size_t length, const char **id)
 	for (int i = 0; i + 7 <= at; i++)
 		if (!strncmp(part + i, "conmon-", 7))
 			return false;
-	*id = part + at;
+	copy_part(id, size, part + at, CGROUP_CONTAINER_DIGITS);
 	return true;
+}
+
+/* What stands between @head and @tail of a part; false: it is another part. */
+static bool holds_between(const char *part, size_t length, const char *head, const char *tail,
+			  char *name, size_t size)
+{
+	size_t before = strlen(head), behind = strlen(tail);
+
+	if (length <= before + behind || strncmp(part, head, before) != 0 ||
+	    strncmp(part + length - behind, tail, behind) != 0)
+		return false;
+	copy_part(name, size, part + before, length - before - behind);
+	return true;
+}
+
+/* systemd.unit(5): "\\x2d" in the name of a unit is a hyphen of the machine's. */
+static void unescape_unit(char *name)
+{
+	char *to = name;
+	unsigned int byte;
+
+	for (; *name; name++) {
+		if (!strncmp(name, "\\x", 2) && sscanf(name + 2, "%2x", &byte) == 1 && byte) {
+			*to++ = (char)byte;
+			name += 3;
+		} else {
+			*to++ = *name;
+		}
+	}
+	*to = '\0';
+}
+
+/*
+ * lxc.container.conf(5) "lxc.cgroup.dir", and LXC before 4.0; systemd-nspawn(1): what runs inside is in
+ * "payload", its monitor beside it. A virtual machine of libvirt has a scope as well, and no payload.
+ */
+static bool holds_name(const char *part, size_t length, const char *above, char *name, size_t size)
+{
+	static const char payload[] = "/payload";
+	const char *inside = part + length;
+
+	if (holds_between(part, length, "lxc.payload.", "", name, size))
+		return true;
+	if (!strncmp(above, "lxc/", 4)) {
+		copy_part(name, size, part, length);
+		return true;
+	}
+	if (strncmp(inside, payload, strlen(payload)) != 0 ||
+	    (inside[strlen(payload)] && inside[strlen(payload)] != '/'))
+		return false;
+	if (!holds_between(part, length, "systemd-nspawn@", ".service", name, size) &&
+	    !holds_between(part, length, "machine-", ".scope", name, size))
+		return false;
+	unescape_unit(name);
+	return true;
+}
+
+/* @above: the part before it, with what follows, empty: it is the first. */
+static bool holds_container(const char *part, size_t length, const char *above, char *id,
+			    size_t size)
+{
+	return holds_id(part, length, id, size) || holds_name(part, length, above, id, size);
 }
 
 void cgroup_find_unit(const char *path, char *unit, size_t size)
 {
+	char id[CGROUP_CONTAINER_SIZE];
+	const char *above = "";
+
 	unit[0] = '\0';
 	while (*path) {
 		size_t length;
-		const char *id;
 
 		path += strspn(path, "/");
 		length = strcspn(path, "/");
@@ -117,23 +180,47 @@ void cgroup_find_unit(const char *path, char *unit, size_t size)
 
 			copy_part(unit, size, path + escape, length - escape);
 		}
-		if (holds_container(path, length, &id))
+		if (holds_container(path, length, above, id, sizeof(id)))
 			unit[0] = '\0'; /* units further in are the container's own */
+		above = path;
 		path += length;
 	}
 }
 
 void cgroup_find_container(const char *path, char *id, size_t size)
 {
+	char found[CGROUP_CONTAINER_SIZE];
+	const char *above = "";
+
 	id[0] = '\0';
 	while (*path) {
 		size_t length;
-		const char *found;
 
 		path += strspn(path, "/");
 		length = strcspn(path, "/");
-		if (holds_container(path, length, &found))
-			copy_part(id, size, found, CONTAINER_DIGITS);
+		if (holds_container(path, length, above, found, sizeof(found)))
+			copy_part(id, size, found, strlen(found));
+		above = path;
 		path += length;
 	}
+}
+
+/*
+ * "/kubepods/burstable/podUID/…", or "kubepods-burstable-podUID.slice", with "_" for what systemd would
+ * take for another slice. Of a pod that a file defines the uid is a hash of 32 digits.
+ */
+void cgroup_find_pod(const char *path, char *uid, size_t size)
+{
+	const char *at = strstr(path, "/kubepods");
+
+	uid[0] = '\0';
+	for (; at && (at = strstr(at, "pod")); at += 3) {
+		size_t length = strspn(at + 3, "0123456789abcdef-_");
+
+		if (length == 32 || length == 36)
+			copy_part(uid, size, at + 3, length);
+	}
+	for (; *uid; uid++)
+		if (*uid == '_')
+			*uid = '-';
 }

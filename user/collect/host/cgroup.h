@@ -16,5 +16,14 @@ void cgroup_find_path(const char *proc_text, char *path, size_t size);
  */
 void cgroup_find_unit(const char *path, char *unit, size_t size);
 
-/* The innermost container's id: the 64 hexadecimal digits that the engines put into the path. */
+#define CGROUP_CONTAINER_DIGITS 64
+#define CGROUP_CONTAINER_SIZE (CGROUP_CONTAINER_DIGITS + 1)
+
+/*
+ * The innermost container: the id of 64 hexadecimal digits that engines put into the path, or the
+ * name of one of LXC or systemd-nspawn.
+ */
 void cgroup_find_container(const char *path, char *id, size_t size);
+
+/* The uid of the Kubernetes pod, with hyphens; empty if it is in none. */
+void cgroup_find_pod(const char *path, char *uid, size_t size);

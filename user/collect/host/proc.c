@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collect/host/cgroup.h"
+#include "collect/host/container.h"
 #include "collect/collect.h"
 #include "collect/host/process.h"
 #include "collect/tell.h"
@@ -34,6 +35,7 @@ struct told {
 
 struct proc {
 	const struct record_sink *sink;
+	struct containers *containers;
 	__u64 second; /* since which .looks counts */
 	__u32 looks;
 	__u32 clock;
@@ -47,12 +49,19 @@ int proc_open(struct proc **out, const struct record_sink *sink)
 	if (!proc)
 		return -ENOMEM;
 	proc->sink = sink;
+	proc->containers = containers_new("/");
+	if (!proc->containers) {
+		free(proc);
+		return -ENOMEM;
+	}
 	*out = proc;
 	return 0;
 }
 
 void proc_close(struct proc *proc)
 {
+	if (proc)
+		containers_free(proc->containers);
 	free(proc);
 }
 
@@ -190,7 +199,18 @@ static bool may_look(struct proc *proc)
 	return proc->looks++ < LOOKS_PER_SECOND;
 }
 
-static int tell_process(const struct record_sink *sink, const struct event_owner *owner, int dir)
+static void name_container(struct containers *containers, const char *id, struct ev_process *body)
+{
+	const struct container_names *names = containers_find(containers, id);
+
+	memcpy(body->container_name, names->name, sizeof(body->container_name));
+	memcpy(body->pod, names->pod, sizeof(body->pod));
+	memcpy(body->pod_namespace, names->pod_namespace, sizeof(body->pod_namespace));
+	if (!body->pod_uid[0])
+		memcpy(body->pod_uid, names->pod_uid, sizeof(body->pod_uid));
+}
+
+static int tell_process(struct proc *proc, const struct event_owner *owner, int dir)
 {
 	struct ev_process body = {
 		.start_ns = owner->start_ns,
@@ -211,8 +231,11 @@ static int tell_process(const struct record_sink *sink, const struct event_owner
 		tell_copy(body.unit, part, sizeof(body.unit));
 		cgroup_find_container(path, part, sizeof(part));
 		memcpy(body.container, part, strnlen(part, sizeof(body.container)));
+		cgroup_find_pod(path, body.pod_uid, sizeof(body.pod_uid));
+		if (part[0])
+			name_container(proc->containers, part, &body);
 	}
-	return tell(sink, EVENT_PROCESS, &where, &body, sizeof(body));
+	return tell(proc->sink, EVENT_PROCESS, &where, &body, sizeof(body));
 }
 
 int proc_look(struct proc *proc, const struct event_owner *owner)
@@ -239,5 +262,5 @@ int proc_look(struct proc *proc, const struct event_owner *owner)
 		return -ESRCH;
 	*told = (struct told){ owner->start_ns, owner->tgid, ++proc->clock, "" };
 	memcpy(told->leader, owner->leader, sizeof(told->leader));
-	return tell_process(proc->sink, owner, dir);
+	return tell_process(proc, owner, dir);
 }

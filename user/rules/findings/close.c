@@ -42,9 +42,8 @@ static void add_ages(struct text *text, const struct view *view)
 	address_print(text, kept->tuple.remote);
 	text_add(text, " since ");
 	words_duration(text, ns_between(kept->oldest_ns, kept->seen_ns));
-	text_add(text, "; they become more and more, for ");
+	text_add(text, "; their number has grown for ");
 	words_duration(text, ns_between(kept->since_ns, kept->seen_ns));
-	text_add(text, " so far");
 }
 
 static void check_sockets(const struct view *view, struct finding *finding, const char *state,

@@ -213,7 +213,7 @@ void standing_tell_gave_up(const struct view *view, struct finding *finding)
 		words_side(&what, view, FIGURES_REMOTE);
 		text_add(&what, " after ");
 		words_duration(&what, client_waited_ns(view));
-		text_add(&what, ", and that had closed before: %u bytes are lost",
+		text_add(&what, "; the client had closed by then: %u bytes are lost",
 			 counts->unacked_bytes);
 	} else {
 		words_side(&what, view, FIGURES_REMOTE);

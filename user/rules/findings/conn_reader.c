@@ -46,7 +46,7 @@ static void tell_reader(const struct view *view, struct finding *finding)
 		text_add(&why, "; its main thread is ");
 		text_add_foreign(&why, state->text, sizeof(state->text));
 	}
-	text_add(&why, "; the sender has to wait, and what it sends after this as well");
+	text_add(&why, "; until it reads, the sender cannot go on");
 	text_add(&check.run, "ss -tnpm '( sport = :%u and dport = :%u )'",
 		 look_figures(view, FIGURES_LOCAL)->port, look_figures(view, FIGURES_REMOTE)->port);
 	words_check_end(&check, "Recv-Q is what it has not read; its receive buffer");

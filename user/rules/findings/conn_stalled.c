@@ -236,8 +236,8 @@ static void tell_keepalive(const struct view *view, struct finding *finding)
 	text_add(&what, " for ");
 	words_duration(&what,
 		       ns_between(look_figures(view, !side)->last_ns, view->outcome->ended_ns));
-	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
-		       "connection and drops its packets");
+	text_add(&why, "the other host is off or cut off, or a NAT or firewall on the way "
+		       "forgot the connection and drops its packets");
 	text_add(&check.run, "ping -c 3 ");
 	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "whether that host answers at all");
@@ -296,9 +296,10 @@ static void tell_unheard(const struct view *view, struct finding *finding, int s
 	words_duration(&what, ns_between(own->stuck_ns, own->again_ns));
 	text_add(&what, " and nothing new after it; this capture holds no packet of ");
 	words_side(&what, view, !side);
-	text_add(&why,
-		 "that host is off or cut off, or the way to it or back from it is broken: what it "
-		 "sent did not pass here, so it is not known");
+	text_add(
+		&why,
+		"the other host is off or cut off, or the way to it or back from it is broken: what "
+		"it sent did not pass here, so it is not known");
 	text_add(&check.run, "ping -c 3 ");
 	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "whether that host answers at all");
@@ -332,8 +333,8 @@ static void tell_timed_out(const struct view *view, struct finding *finding)
 				 " before the last of them");
 	text_add(&why,
 		 fin_ns ? "the way there was broken, or something on it dropped this connection" :
-			  "that host is off or cut off, the way to it is broken, or something on "
-			  "it drops this connection");
+			  "the other host is off or cut off, the way to it is broken, or "
+			  "something on it drops this connection");
 	text_add(&check.run, "ping -c 3 ");
 	address_print(&check.run, look_figures(view, !side)->address);
 	words_check_end(&check, "whether that host answers at all");

@@ -214,8 +214,8 @@ void standing_tell_keepalive(const struct view *view, struct finding *finding)
 	add_local(&what, view);
 	text_add(&what, " in a row got no answer, and the kernel ended the connection");
 	add_heard(&what, view);
-	text_add(&why, "that host is off or cut off, or a NAT or firewall on the way forgot the "
-		       "connection and drops its packets");
+	text_add(&why, "the other host is off or cut off, or a NAT or firewall on the way "
+		       "forgot the connection and drops its packets");
 	check_reachable(view, finding);
 }
 
@@ -326,8 +326,8 @@ void standing_tell_timed_out(const struct view *view, struct finding *finding)
 	else
 		text_add(&what, " were never acknowledged");
 	add_heard(&what, view);
-	text_add(&why, "that host is off or cut off, the way to it is broken, or something on it "
-		       "drops this connection");
+	text_add(&why, "the other host is off or cut off, the way to it is broken, or "
+		       "something on it drops this connection");
 	if (flow->ended_ns && was_left(view))
 		text_add(&why, "; the application had closed the socket and was told of nothing");
 	check_reachable(view, finding);
@@ -478,8 +478,13 @@ void standing_tell_loss(const struct view *view, struct finding *finding)
 		 lost(view) * 1000 / counts->segments_out % 10);
 	add_remote(&what, view);
 	text_add(&what, " were sent again");
-	if (look_standing(view)->flow.known & EVENT_K_TIMEOUTS)
-		text_add(&what, ", %u times after a time-out", counts->timeouts);
+	if (look_standing(view)->flow.known & EVENT_K_TIMEOUTS) {
+		text_add(&what, ", with ");
+		if (counts->timeouts)
+			words_count(&what, counts->timeouts, "time-out", "time-outs");
+		else
+			text_add(&what, "no time-out");
+	}
 	if (counts->dsacks)
 		text_add(&what, "; %u more without need", counts->dsacks);
 	text_add(&why, "packets are lost on the way to ");

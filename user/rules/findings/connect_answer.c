@@ -370,7 +370,7 @@ static void tell_canceled(const struct view *view, struct finding *finding)
 	if (opening->end == WAIT_CANCELED)
 		text_add(
 			&why,
-			"its time-out for connecting is shorter than one retransmission of the SYN (1 s, RFC 6298)");
+			"the application's time-out for connecting is shorter than one retransmission of the SYN (1 s, RFC 6298)");
 	else
 		text_add(&why,
 			 "it ended before the SYN could be sent a second time (1 s, RFC 6298)");
@@ -380,7 +380,7 @@ static void tell_canceled(const struct view *view, struct finding *finding)
 const struct rule rule_connect_canceled = {
 	.id = "connect-canceled",
 	.stage = STAGE_CONNECT,
-	.did = "gave up connecting to",
+	.did = "did not wait for",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
 	.wakes = WAKE_FAILED,

@@ -208,21 +208,21 @@ static bool match_fallback(const struct view *view, struct guess *guess)
 	return true;
 }
 
-/* "10.0.0.2 ETIMEDOUT (3.1 s)" */
+/* "10.0.0.2:80 (ETIMEDOUT after 3.1 s)" */
 static void add_opening(struct text *text, const struct opening *opening)
 {
 	const char *name = decode_errno_name(opening->error);
 
 	address_print_port(text, opening->tuple.remote, opening->tuple.remote_port);
 	if (opening->end == WAIT_ANSWERED)
-		text_add(text, " refused");
+		text_add(text, " (refused");
 	else
-		text_add(text, " %s", opening->end == WAIT_ERRNO && name ? name : "given up");
+		text_add(text, " (%s", opening->end == WAIT_ERRNO && name ? name : "given up");
 	if (opening->ended_ns > opening->started_ns) {
-		text_add(text, " (");
+		text_add(text, " after ");
 		words_duration(text, opening->ended_ns - opening->started_ns);
-		text_add(text, ")");
 	}
+	text_add(text, ")");
 }
 
 static void tell_fallback(const struct view *view, struct finding *finding)
@@ -268,7 +268,7 @@ static void tell_fallback(const struct view *view, struct finding *finding)
 const struct rule rule_connect_fallback = {
 	.id = "connect-fallback",
 	.stage = STAGE_CONNECT,
-	.did = "was late, for an address failed before it connected to",
+	.did = "lost time at another address, then connected to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_CERTAIN,
 	.wakes = WAKE_WORKED,

@@ -400,10 +400,10 @@ static void tell_client_rejects(const struct view *view, struct finding *finding
 	words_client(what, view);
 	text_add(what, " closed ");
 	words_duration(what, ns_between(handshake->answer_ns, look_standing(view)->flow.ended_ns));
-	text_add(what, " after the ServerHello, %llu bytes behind it, and never sent its Finished",
+	text_add(what, " after the ServerHello and %llu bytes more, and never sent its Finished",
 		 sent_after_hello(view, !client));
 	if (rest)
-		text_add(what, ", but %llu bytes, as short as an alert", rest);
+		text_add(what, ", only %llu bytes, as short as an alert", rest);
 	text_add(what, "; %s", tls_version_name(handshake_version(handshake)));
 	words_hello_name(what, &handshake->hello[client]);
 	words_client_rejects(why, view, finding);
