@@ -32,8 +32,7 @@ static bool is_nothing(const char *value)
 static void print_owner(struct text *text, const struct event_owner *owner)
 {
 	text_add(text, "  ");
-	text_add_foreign(text, owner->leader, sizeof(owner->leader));
-	text_add(text, "[%u]", owner->tgid);
+	say_process(text, owner);
 }
 
 static void print_tuple(const struct sink *sink, struct text *text, const struct event_tuple *tuple)

@@ -2,6 +2,7 @@
 /* flow_text.c - a connection as a line of a table for people */
 
 #include "sinks/flows/flow_columns.h"
+#include "sinks/sink.h"
 #include "util/address.h"
 #include "util/time.h"
 
@@ -95,15 +96,13 @@ static void print_end(struct text *text, const struct figures *figures)
 static void print_process(struct text *text, const struct flow_source *source)
 {
 	const char *role = flow_role(source->figures);
-	const struct event_owner *owner = source->owner;
 
 	if (role)
 		text_add(text, "%s", role);
-	if (!owner)
+	if (!source->owner)
 		return;
 	text_add(text, "%s", role ? " " : "");
-	text_add_foreign(text, owner->leader, sizeof(owner->leader));
-	text_add(text, "[%u]", owner->tgid);
+	say_process(text, source->owner);
 }
 
 /* Behind the ends, whose length nobody knows: most have none. */

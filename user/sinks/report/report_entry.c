@@ -71,11 +71,7 @@ static void take_ends(struct report_entry *entry, const struct finding *finding)
 	address_print_port(&left, tuple->local, tuple->local_port);
 	if (finding->owner_known) {
 		text_add(&left, "  ");
-		text_add_foreign(&left,
-				 finding->owner.leader[0] ? finding->owner.leader :
-							    finding->owner.comm,
-				 sizeof(finding->owner.leader));
-		text_add(&left, "[%u]", finding->owner.tgid);
+		say_process(&left, &finding->owner);
 	}
 	if (tuple->remote_port || !address_is_any(tuple->remote))
 		address_print_port(&right, tuple->remote, tuple->remote_port);
