@@ -165,6 +165,8 @@ def test_storm(record, schema, there, prefix):
     assert "1000 failed" in said.err and "found 1000 errors" in said.err
     assert len(sockwhy("read", "--brief", storm).out.splitlines()) < 15
     assert "1000 destinations" in sockwhy("read", "--brief", storm).out
+    assert " 3072 destinations" in sockwhy("read", "--brief", path(3072, "full")).out
+    assert "more than 3072 destinations" in sockwhy("read", "--brief", path(3073, "over")).out
     found = [line for line in lines_of(sockwhy("read", "--json", storm), schema) if line["type"] == "finding"]
     assert len({line["connection"]["remote"]["address"] for line in found}) == 1000
     assert sum(line["count"] for line in found if line["state"] == "final") == 1000
