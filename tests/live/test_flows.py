@@ -455,6 +455,16 @@ def test_its_verdict(lab, pair):
                                                          if row["client"]["port"] == ports["1"])
 
 
+def test_its_verdict_without_packets(lab, pair):
+    """--packets=none: sockets alone decide, with less certainty where packets are wanted."""
+    agent = Flows(lab, "--packets", "none")
+    refused = lab.fault("connect", pair.address, free_port())["pid"]
+    agent.wait_row(lab.host, role="client", pid=refused)
+    agent.stop()
+    row = agent.row(lab.host, role="client", pid=refused)
+    assert row["finding"] == "connect-refused-local" and row["confidence"] != "certain", row
+
+
 @pytest.mark.parametrize("args", [("--since", "1s"), ("--until", "1s"), ("-i", "lo"), ("--sort", "nonsense"),
                                   ("--finding", "x"), ("-w", "x.pcapng"), ("--packets", "some")])
 def test_usage(args):
