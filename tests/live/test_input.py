@@ -17,8 +17,8 @@ from program import SOCKWHY
 pytestmark = pytest.mark.usefixtures("needs_agent")
 
 
-def run(lab, *args, wrap=(), **kwargs):
-    return subprocess.run(lab.host.command(*wrap, SOCKWHY, *args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+def run(lab, *args, wrap=(), exe=SOCKWHY, **kwargs):
+    return subprocess.run(lab.host.command(*wrap, exe, *args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False, **kwargs)
 
 
@@ -96,7 +96,7 @@ def test_file_is_private(lab, option):
 
 def test_not_root(lab):
     done = run(lab, wrap=("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"))
-    one_line(done, 1, "CAP_", "hint:")
+    one_line(done, 1, "CAP_", "hint:", "chgrp GROUP", "chmod 750", "setcap")  # not for everybody
 
 
 def test_not_root_may_explain(lab):
@@ -191,6 +191,26 @@ def test_capabilities_of_the_file_open_no_capture(lab):
         done = subprocess.run([*nobody, exe, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=PATIENCE_S, check=False)
         assert done.returncode == 1 and "Permission denied" in done.stderr, done
+
+
+def test_capabilities_of_the_file_open_no_input_of_a_live_command(lab):
+    """Nor does a live command read a configuration or secrets of TLS that its user may not. Nearest miss: he may."""
+    exe, conf, keys = lab.dir / "sockwhy", lab.dir / "root.conf", lab.dir / "root.keys"
+    lab.dir.chmod(0o777)
+    shutil.copy(SOCKWHY, exe)
+    exe.chmod(0o755)
+    low, high = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 21, 1 << 34 - 32 | 1 << 38 - 32 | 1 << 39 - 32  # those of doctor's hint
+    os.setxattr(exe, "security.capability", struct.pack("<5I", 0x02000001, low, 0, high, 0))
+    conf.write_text("zzsecret\n")
+    keys.write_text("CLIENT_RANDOM " + "5a" * 32 + " " + "a5" * 48 + "\n")
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    for mode in (0o600, 0o644):
+        for path, args in ((conf, ["watch", "--config", conf]),
+                           (keys, ["run", "-w", lab.dir / f"{mode}.pcapng", "--snaplen", "262144", "--keylog", keys, "--", "true"])):
+            path.chmod(mode)
+            done = run(lab, *args, wrap=nobody, exe=exe)
+            assert (f"{path}: Permission denied" in done.stderr) == (mode == 0o600), (args, done.stderr)
+            assert ("zzsecret" in done.stderr) == (path == conf and mode == 0o644), done.stderr
 
 
 def test_output_full(lab):

@@ -85,6 +85,8 @@ static const char *const makes[] = {
 /* The ring and the host: /proc of others, their namespaces, netlink; the journal, the service manager. */
 static const char *const live[] = {
 	"bind",
+	"capget", /* privilege_open() */
+	"capset",
 	"connect",
 	"epoll_ctl",
 	"epoll_pwait",

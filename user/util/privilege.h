@@ -7,3 +7,9 @@
  * read. Root, and capabilities that a service gave, stay as they are.
  */
 void privilege_drop(void);
+
+/*
+ * Opens a file that the user named as far as he may do so himself: capabilities of the program's file
+ * let him watch, not read what is another's. As open(2): a file descriptor, or -1 and errno.
+ */
+int privilege_open(const char *path, int flags);

@@ -15,6 +15,9 @@
 #include "agent/options/config_file.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/privilege.h"
+
+#define OPEN_FLAGS (O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
 
 static int refuse(const char *path, const char *what, const char *hint)
 {
@@ -51,11 +54,11 @@ static int read_bytes(int fd, struct config_text *text)
 	return 0;
 }
 
-/* @absent: is it fine that there is none? */
-static int read_file(struct config_files *files, const char *path, bool absent)
+/* @opened: of it, or -1 and errno says why. @absent: is it fine that there is none? */
+static int read_file(struct config_files *files, const char *path, int opened, bool absent)
 {
 	struct config_text *text = &files->at[files->count];
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_close_ int fd = opened;
 	struct stat status;
 	int err;
 
@@ -76,7 +79,7 @@ static int read_file(struct config_files *files, const char *path, bool absent)
 
 int config_files_read(struct config_files *files, const char *path)
 {
-	return read_file(files, path, false);
+	return read_file(files, path, privilege_open(path, OPEN_FLAGS), false);
 }
 
 static int is_configuration(const struct dirent *entry)
@@ -97,7 +100,7 @@ int config_files_usual(struct config_files *files)
 	char path[PATH_MAX];
 	int count, err;
 
-	err = read_file(files, CONFIG_FILE, true);
+	err = read_file(files, CONFIG_FILE, open(CONFIG_FILE, OPEN_FLAGS), true);
 	if (err)
 		return err;
 	count = scandir(CONFIG_FOLDER, &entries, is_configuration, by_name);
@@ -105,7 +108,7 @@ int config_files_usual(struct config_files *files)
 		return errno == ENOENT ? 0 : log_error_r(-errno, "%s", CONFIG_FOLDER);
 	for (int i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", CONFIG_FOLDER, entries[i]->d_name);
-		err = err ? err : read_file(files, path, false);
+		err = err ? err : read_file(files, path, open(path, OPEN_FLAGS), false);
 		free(entries[i]);
 	}
 	free(entries);

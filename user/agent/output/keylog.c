@@ -9,6 +9,7 @@
 #include "sinks/packets/pcapng.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/privilege.h"
 
 #define LABEL_MAX 40
 #define RANDOM_DIGITS 64 /* RFC 8446 4.1.2: 32 bytes */
@@ -96,7 +97,7 @@ static int sift(const char *path, char *text, size_t *size, size_t *lines)
 
 int keylog_read(const char *path, char **text, size_t *size, size_t *lines)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = privilege_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	_cleanup_free_ char *loaded = NULL;
 	int err;
 

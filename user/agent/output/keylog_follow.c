@@ -12,6 +12,7 @@
 #include "sinks/packets/pcapng.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/privilege.h"
 
 #define CHUNK_BYTES 65536
 #define READS_MAX 16 /* of a poll: a writer without end does not hold up the rest */
@@ -54,7 +55,7 @@ static int open_file(struct keylog *keylog)
 	keylog->length = 0;
 	keylog->too_long = false;
 	/* not blocked by what somebody else may put in its place */
-	keylog->fd = open(keylog->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	keylog->fd = privilege_open(keylog->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (keylog->fd < 0)
 		return errno == ENOENT ? 0 : refuse_file(keylog, -errno);
 	if (fstat(keylog->fd, &status))
