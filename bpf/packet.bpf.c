@@ -456,10 +456,12 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 	packet_see_hello(skb, &view);
 	if (flags & EVENT_F_OUT)
 		packet_see_question(skb, &view);
-	if (knobs.all_packets && packet_is_followed(skb, &view))
+	if (knobs.all_packets && packet_is_followed(skb, &view)) {
 		flags |= EVENT_F_FOLLOWED;
-	else if (!packet_is_notable(&view))
+		packet_see_error(skb, &view);
+	} else if (!packet_is_notable(&view)) {
 		return;
+	}
 	if (view.is_ipv6)
 		flags |= EVENT_F_IPV6;
 	if (knobs.snap_bytes && view.keep_bytes < knobs.snap_bytes &&

@@ -73,6 +73,34 @@ static __always_inline void packet_note_answer(struct __sk_buff *skb,
 			   what == HELLO_HEAD ? ANSWER_F_HEAD : ANSWER_F_TUNNEL);
 }
 
+#define PACKET_ERROR_BYTES 10 /* of the payload that tells one */
+#define PACKET_ERROR_KEEP_BYTES 24 /* the status of HTTP, the word or number of an error */
+
+/* HTTP 4xx and 5xx; an error of Redis or POP3; one of MySQL, wherever in a conversation it stands. */
+static __always_inline bool packet_is_error(const __u8 *bytes)
+{
+	if (bytes[0] == 'H')
+		return bytes[1] == 'T' && bytes[2] == 'T' && bytes[3] == 'P' && bytes[4] == '/' &&
+		       bytes[5] == '1' && bytes[8] == ' ' && (bytes[9] == '4' || bytes[9] == '5');
+	if (bytes[0] == '-')
+		return bytes[1] >= 'A' && bytes[1] <= 'Z' && bytes[2] >= 'A' && bytes[2] <= 'Z';
+	return bytes[4] == 0xff && !bytes[1] && !bytes[2];
+}
+
+/* Of a connection that is followed: an answer that says an error, though the connection works. */
+static __always_inline void packet_see_error(struct __sk_buff *skb, struct packet_view *view)
+{
+	__u32 headers = view->keep_bytes;
+	__u8 bytes[PACKET_ERROR_BYTES] = {};
+
+	if (view->protocol != IPPROTO_TCP || view->is_message ||
+	    view->wire_bytes < headers + PACKET_ERROR_BYTES)
+		return;
+	if (!packet_load(skb, view->start + headers, bytes, PACKET_ERROR_BYTES) &&
+	    packet_is_error(bytes))
+		view->keep_bytes = headers + PACKET_ERROR_KEEP_BYTES;
+}
+
 /* A segment longer than its IP header can say (BIG TCP) is no hello. */
 static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packet_view *view)
 {

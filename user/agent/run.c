@@ -10,6 +10,8 @@
 #include "agent/options/behind.h"
 #include "agent/live/child.h"
 #include "agent/live/live.h"
+#include "sinks/sink.h"
+#include "util/address.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/time.h"
@@ -62,40 +64,81 @@ static void settle(struct live *live)
 		  (gone_ns < PENDING_MOST_NS && join_connecting(pipeline->join))));
 }
 
-/* The command failed, and no connection of it: what else may have been the cause is not known. */
+/* "HTTP 404 from 127.0.0.1:8080 to curl[4121], 3 times"; of --mask not whose it is. */
+static void say_answer(const struct answer *answer, bool masked)
+{
+	char line[200];
+	struct text text = text_of(line);
+
+	first_print(&text, &answer->first);
+	if (!masked) {
+		text_add(&text, " from ");
+		address_print_port(&text, answer->address, answer->port);
+	}
+	if (answer->owner.tgid) {
+		text_add(&text, " to ");
+		say_process(&text, &answer->owner);
+	}
+	if (answer->count > 1)
+		text_add(&text, ", %llu times", answer->count);
+	log_info("an answer says that something failed: %s", line);
+}
+
+/* No connection of the command failed, and yet it did: what else may have been the cause. */
 static void say_not_looked_at(const struct live *live, bool tried, int status)
 {
 	__u64 veiled = join_counters(live->pipeline.join)->veiled;
+	const struct answer *answer;
 
+	for (size_t i = 0; (answer = join_answer(live->pipeline.join, i)); i++)
+		say_answer(answer, live->options->mask);
 	if (veiled)
 		log_info(
 			"the command asked for names %llu time%s out of sight (of a socket of this host, "
 			"over TLS, HTTPS or another lo): what came of that is not known",
 			veiled, veiled == 1 ? "" : "s");
 	log_info("the command ended with status %d all the same; %s", status,
-		 tried ? "what was said on connections that worked (TLS, requests, answers) was "
-			 "not looked at" :
+		 tried ? "of what was said on connections that worked only the hellos and alerts "
+			 "of TLS and answers that begin with an error were looked at" :
 			 "Unix sockets, and datagrams other than lookups, were not looked at");
 	if (tried && !live->options->write)
-		log_hint("sockwhy run -w FILE.pcapng -- ..., then sockwhy read FILE.pcapng judges "
-			 "every packet of them");
+		log_hint("sockwhy run -w FILE.pcapng --snaplen 2048 -- ..., then sockwhy read "
+			 "FILE.pcapng judges what was said on them");
 }
 
-static void say_end(const struct live *live, int status)
-{
-	const struct join_counters *counters = join_counters(live->pipeline.join);
-	char left[200];
-	size_t count = child_print_left(left, sizeof(left));
-	__u64 seen = live->pipeline.chosen.attempts;
-	size_t open = live->pipeline.opened ? join_connecting(live->pipeline.join) : 0;
+/* What was left open or unsaid when the command ended. */
+struct rest {
+	char running[200]; /* descendants, empty none */
+	size_t connecting;
+	bool pending; /* something is told of as such */
+};
 
-	if (count)
-		log_info("still running, no longer watched: %s", left);
-	if (!live->pipeline.told && !live->pipeline.pending_count)
-		log_info("no connection failed; %llu connection attempt%s seen%s", seen + open,
-			 seen + open == 1 ? "" : "s", open ? ", not all of them ended" : "");
-	if (!live->pipeline.told && !live->pipeline.pending_count && status)
-		say_not_looked_at(live, seen + open, status);
+static struct rest look_at_rest(const struct live *live)
+{
+	struct rest rest = { .pending = live->pipeline.pending_count };
+
+	if (live->pipeline.opened)
+		rest.connecting = join_connecting(live->pipeline.join);
+	child_print_left(rest.running, sizeof(rest.running));
+	return rest;
+}
+
+/* Every finding has been told. An info is no failure: it does not say why the command failed. */
+static void say_last(const struct live *live, const struct rest *rest, int status)
+{
+	const struct pipeline *pipeline = &live->pipeline;
+	const struct join_counters *counters = join_counters(pipeline->join);
+	bool failed = rest->pending || pipeline->found[SEVERITY_ERROR] ||
+		      pipeline->found[SEVERITY_WARNING];
+	__u64 seen = pipeline->chosen.attempts + rest->connecting;
+
+	if (rest->running[0])
+		log_info("still running, no longer watched: %s", rest->running);
+	if (!failed && (status || !pipeline->told))
+		log_info("no connection failed; %llu connection attempt%s seen%s", seen,
+			 seen == 1 ? "" : "s", rest->connecting ? ", not all of them ended" : "");
+	if (!failed && status)
+		say_not_looked_at(live, seen, status);
 	if (counters->lost || counters->suppressed)
 		log_info("%llu records lost, %llu shed", counters->lost, counters->suppressed);
 }
@@ -105,8 +148,13 @@ static int finish(struct live *live, struct child *child)
 	const struct options *options = live->options;
 	int status = child_exit_status(child, options->rest[0]), own;
 
+	struct rest rest = look_at_rest(live);
+
+	live_end(live);
+	/* what is found, also by the end of all, stands above what is said of it; it is closed below */
+	output_show_held(&live->output);
 	if (!child->not_started)
-		say_end(live, status);
+		say_last(live, &rest, status);
 	child_cancel(child);
 	own = live_finish(live);
 	if (own == EXIT_FAILED && !status)

@@ -17,6 +17,7 @@ struct attempt_slot;
 struct attempt_table;
 struct claims;
 struct conn;
+struct answers;
 struct conns;
 struct datagrams;
 struct full_queue;
@@ -64,6 +65,7 @@ struct join {
 	struct stream_look look; /* at the last record; join.c's, for join_look() */
 	const struct tls_side *tls_alert; /* likewise, for join_tls_alert() */
 	struct saids *saids;
+	struct answers *answers; /* of a command that is followed */
 	struct handshakes *handshakes; /* of TLS, live and of captures */
 	struct talks *talks; /* NULL: what is said is not judged */
 	bool news; /* openings may have some */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "join/attempt/answers.h"
 #include "join/attempt/attempt.h"
 #include "join/conn/flow_table.h"
 #include "join/conn/kept_table.h"
@@ -351,6 +352,8 @@ static void handle_packet(struct join *join, const struct event *event)
 	}
 	attempt_handshake(join, event);
 	said_packet(join, event);
+	if (event->head.flags & EVENT_F_FOLLOWED)
+		answers_packet(join, event);
 	if (!is_talk(event) && !is_nobodys(followed, &event->packet))
 		handle_wire(join, event);
 }

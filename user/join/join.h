@@ -7,6 +7,7 @@
 
 #include "decode/decode.h"
 #include "event.h"
+#include "join/answer.h"
 #include "join/attempt/subject.h"
 #include "join/conn/kept.h"
 #include "join/host/claims.h"

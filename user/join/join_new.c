@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "join/attempt/answers.h"
 #include "join/attempt/attempt.h"
 #include "join/conn/flow_table.h"
 #include "join/conn/kept_table.h"
@@ -83,6 +84,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
 	    datagrams_new(&join->datagrams) || kept_new(&join->kept, join->owners) ||
 	    handshakes_new(&join->handshakes) || saids_new(&join->saids) ||
+	    answers_new(&join->answers) ||
 	    (limits->segments && limits->established && !join->talks) ||
 	    (limits->flows && !join->flows)) {
 		join_free(join);
@@ -110,6 +112,7 @@ void join_free(struct join *join)
 	kept_free(join->kept);
 	handshakes_free(join->handshakes);
 	saids_free(join->saids);
+	answers_free(join->answers);
 	attempt_table_free(join->attempts);
 	evidence_pool_free(join->evidence);
 	flow_table_free(join->flows);

@@ -196,10 +196,11 @@ void live_settle(struct live *live, __u64 most_ns)
 
 /* ---- end ---- */
 
-int live_finish(struct live *live)
+void live_end(struct live *live)
 {
-	int err, status;
-
+	if (live->ended)
+		return;
+	live->ended = true;
 	notify_stopping(&live->notify);
 	progress_clear(&live->status);
 	live->status.on = false;
@@ -209,6 +210,14 @@ int live_finish(struct live *live)
 		tell_lost(live);
 	}
 	pipeline_finish(&live->pipeline, false);
+	outlets_flush(&live->pipeline.outlets);
+}
+
+int live_finish(struct live *live)
+{
+	int err, status;
+
+	live_end(live);
 	if (live->writer && record_writer_close(take_ptr(live->writer)) &&
 	    !live->pipeline.record_error)
 		live->pipeline.record_error = -EIO;

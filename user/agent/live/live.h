@@ -45,6 +45,7 @@ struct live {
 	int epoll_fd, timer_fd, signal_fd;
 	__u64 interfaces; /* with packet hooks */
 	__u64 sockets; /* open before the start */
+	bool ended; /* live_end() */
 	bool has_terminal; /* at the start: when it hangs up, that is the end */
 	bool said_descriptors; /* that they do not suffice for all packet hooks */
 	bool counting_foreign; /* count sockets of other namespaces only */
@@ -98,6 +99,9 @@ void live_look_again(struct live *live);
 
 /* Steps until what ended just now has settled; another signal cuts it short. */
 void live_settle(struct live *live, __u64 most_ns);
+
+/* No record comes any more: tells the rest and the summary. Once; live_finish() does it where nobody has. */
+void live_end(struct live *live);
 
 /* Tells the rest and the summary, takes everything out again. Returns an exit status. */
 int live_finish(struct live *live);

@@ -130,6 +130,18 @@ void output_reopen(struct output *output)
 		packets_reopen(output->write.packets);
 }
 
+int output_show_held(struct output *output)
+{
+	if (!output->hold)
+		return 0;
+	if (fflush(output->hold))
+		return -errno;
+	fwrite(output->held + output->held_shown, 1, output->held_size - output->held_shown,
+	       stderr);
+	output->held_shown = output->held_size;
+	return fflush(stderr) ? -errno : 0;
+}
+
 int output_close(struct output *output)
 {
 	int err = output->sink ? sink_close(output->sink) : 0, closed;
@@ -138,14 +150,11 @@ int output_close(struct output *output)
 	err = err ? err : closed;
 	closed = outfile_close(output->outfile);
 	err = err ? err : closed;
+	closed = output_show_held(output);
+	err = err ? err : closed;
 	if (output->hold && fclose(output->hold) && !err)
 		err = errno ? -errno : -EIO;
-	if (output->held) {
-		fwrite(output->held, 1, output->held_size, stderr);
-		if (fflush(stderr) && !err)
-			err = -errno;
-		free(output->held);
-	}
+	free(output->held);
 	closed = write_close(&output->write, output->options);
 	err = err ? err : closed;
 	to_journal_close(&output->journal);

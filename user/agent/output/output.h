@@ -22,15 +22,15 @@ struct output {
 	struct mask *mask; /* --mask, NULL none */
 	struct timelines *timelines; /* run -v: what its text is made of; else NULL */
 	char *held; /* run: what is said at the end */
-	size_t held_size;
+	size_t held_size, held_shown;
 	struct write write; /* -w FILE */
 	const struct options *options;
 	FILE *hold; /* the text that is held */
 };
 
 /*
- * Opens -o FILE, else standard output, else (@hold) a text that output_close() writes to standard
- * error; and the file of -w. Logs what is wrong. Returns 0 or a negative errno.
+ * Opens -o FILE, else standard output, else (@hold) a text that output_show_held() and output_close()
+ * write to standard error; and the file of -w. Logs what is wrong. Returns 0 or a negative errno.
  */
 int output_open(struct output *output, const struct options *options, bool hold);
 
@@ -39,6 +39,9 @@ void output_attach(struct output *output, struct pipeline *pipeline);
 
 /* Files that were moved away: what comes goes into new ones of their names. */
 void output_reopen(struct output *output);
+
+/* What was held until now goes to standard error. Returns 0 or a negative errno, not yet told. */
+int output_show_held(struct output *output);
 
 /* Returns 0 or the error of the last write, not yet told. */
 int output_close(struct output *output);

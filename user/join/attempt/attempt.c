@@ -430,6 +430,15 @@ void join_told(struct join *join, struct attempt *attempt, const void *rule)
 		finish_next(join);
 }
 
+const struct event_owner *attempt_conn_owner(const struct join *join, const struct conn *conn)
+{
+	const struct attempt_slot *opened = conn->opening ? conn->opening->attempt : NULL;
+
+	if (opened && opened->attempt.owner_known)
+		return opened->attempt.owner;
+	return conns_owner(join->conns, conn);
+}
+
 bool join_settling(const struct join *join)
 {
 	for (int timer = TIMER_NONE + 1; timer < TIMER_COUNT; timer++)

@@ -142,6 +142,8 @@ bool attempt_claims(struct join *join, const struct address_claims *claims);
 void wish_wait(struct join *join, struct attempt_slot *slot);
 void wish_begin(struct join *join, struct attempt_slot *slot, const struct opening *opening);
 void wish_end(struct join *join, struct attempt_slot *slot);
+/* Whose connection it is, as its opening or what is left of that says; NULL: nobody knows. */
+const struct event_owner *attempt_conn_owner(const struct join *join, const struct conn *conn);
 /* subject_standing.c: a record of the socket of a connection that stands; a reset it sent, a drop. */
 void attempt_standing(struct join *join, const struct event *event);
 void attempt_standing_act(struct join *join, const struct event *event);

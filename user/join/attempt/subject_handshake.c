@@ -136,11 +136,8 @@ static const struct event_owner *client_owner(const struct join *join,
 					      const struct handshake_slot *handshake)
 {
 	const struct conn *conn = conns_by_cookie(join->conns, handshake->cookie[0]);
-	const struct attempt_slot *slot = conn && conn->opening ? conn->opening->attempt : NULL;
 
-	if (slot)
-		return slot->attempt.owner_known ? slot->attempt.owner : NULL;
-	return conn ? conns_owner(join->conns, conn) : NULL;
+	return conn ? attempt_conn_owner(join, conn) : NULL;
 }
 
 void attempt_handshake(struct join *join, const struct event *event)

@@ -29,12 +29,10 @@ static const struct listener *listener_of(const struct join *join, __u32 netns,
 static const struct event_owner *owner_of(const struct join *join, const struct conn *conn,
 					  const struct listener *listener)
 {
-	const struct attempt_slot *opened = conn->opening ? conn->opening->attempt : NULL;
+	const struct event_owner *owner = attempt_conn_owner(join, conn);
 
-	if (opened && opened->attempt.owner_known)
-		return opened->attempt.owner;
-	if (conn->owner)
-		return conns_owner(join->conns, conn);
+	if (owner)
+		return owner;
 	return listener ? listener->owner : NULL;
 }
 
