@@ -52,7 +52,7 @@ endif
 CPPFLAGS := -D_GNU_SOURCE -DSOCKWHY_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD) -isystem /usr/include/libnl3
 CFLAGS ?= -O2 -g -fstack-protector-strong
 override CFLAGS += -std=gnu11 $(WARNINGS)
-LDLIBS := -lbpf -lelf -lz -lzstd -lpcap -lnl-3 -lseccomp
+LDLIBS := -lbpf -lelf -lz -lzstd -lpcap -lnl-3 -lseccomp -lncursesw -ltinfo
 
 BPF_CFLAGS := -O2 -g -target bpf $(WARNINGS) -Iinclude
 TIDY_BOUND := -Xclang -analyzer-config -Xclang max-nodes=20000
@@ -83,7 +83,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 # What no fuzzer links clang only looks at, for its warnings: the linker says where one needs it.
 FUZZED_AGENT := user/agent/options/% user/agent/output/keylog.c
 UNFUZZED := $(filter-out $(FUZZED_AGENT),$(filter user/agent/%,$(LIB_SRC))) user/collect/facts/% user/collect/host/% \
-	user/collect/ring.c user/sinks/compare/% user/sinks/flows/% user/sinks/packets/p%
+	user/collect/ring.c user/sinks/compare/% user/sinks/flows/% user/sinks/packets/p% user/sinks/top/%
 FUZZ_LIB_SRC := $(filter-out $(UNFUZZED),$(LIB_SRC))
 BPF_TEST_SRC := $(sort $(wildcard tests/bpf/*_test.c))
 TOOL_SRC := $(sort $(wildcard tests/replay/*.c))

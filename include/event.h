@@ -176,8 +176,8 @@ enum {
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
 	/*
-	 * Told for the timeline of a followed process alone (run -v): a state that nothing is judged by, or
-	 * a call, whether it failed or not, with ev_syscall.socket and what follows it
+	 * Told to be shown alone, nothing is judged by it. run -v: a state, or a call, whether it failed or
+	 * not, with ev_syscall.socket and what follows it. top: a socket, for its figures
 	 */
 	EVENT_K_TIMELINE = 1 << 22,
 };

@@ -96,6 +96,7 @@ _sockwhy()
 	read) options='-f --filter -p --comm --name --uid --unit --container --cgroup -i --interface --since --until --finding --severity --mute --all --set --text --brief --json -v --verbose -q --quiet -o --output -w --write --snaplen --keylog --mask --rotate --files --report --force --utc --color -c --fail-on -r --no-fence --max-connections --config -h --help --version' ;;
 	states) options='-f --filter -p --comm --uid --unit --container --cgroup --netns --set --text --json -v --verbose -o --output --force --color -h --help --version' ;;
 	flows) options='-f --filter -p --comm --uid --unit --container --cgroup --netns -i --interface --since --until --text --json --csv --sort -q --quiet -o --output --record --force --utc -c --duration --packets --without --no-fence --ring-size --max-connections -h --help --version' ;;
+	top) options='-f --filter -p --comm --name --uid --unit --container --cgroup --netns -i --interface --finding --severity --mute --all --set --text --record --force --utc --color --duration -r --packets --without --no-fence --ring-size --max-connections -h --help --version' ;;
 	compare) options='-f --filter --severity --all --text --brief --json -q --quiet -o --output --force --utc --color --fail-on --no-fence --max-connections -h --help --version' ;;
 	explain) options='--text --json -h --help --version' ;;
 	doctor) options='--text --json --packets --without --config -h --help --version --clean --dry-run' ;;
@@ -105,7 +106,7 @@ _sockwhy()
 	-*) COMPREPLY=($(compgen -W "$options" -- "$cur")) ;;
 	*)
 		case $command in
-		'') COMPREPLY=($(compgen -W 'watch run read states flows compare explain doctor' -- "$cur")) ;;
+		'') COMPREPLY=($(compgen -W 'watch run read states flows top compare explain doctor' -- "$cur")) ;;
 		read | flows | compare) compopt -o filenames && COMPREPLY=($(compgen -f -- "$cur")) ;;
 		explain) COMPREPLY=($(compgen -W "$findings" -- "$cur")) ;;
 		esac

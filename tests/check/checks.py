@@ -18,7 +18,7 @@ ROOMS = {"join": ("evidence", "host", "lookup", "segment", "conn", "talk", "atte
          "agent": ("options", "input", "output", "live")}
 # A product of its own has a folder of its name in each stage, with a public header of that name. No
 # room sees it; it sees the rooms that stand here.
-PRODUCTS = {"compare": ("segment", "conn"), "states": (), "timeline": ()}
+PRODUCTS = {"compare": ("segment", "conn"), "states": (), "timeline": (), "top": ()}
 
 # "Must never know" (beyond what lies to the right): header or call, and why.
 FORBIDDEN = {

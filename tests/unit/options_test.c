@@ -26,6 +26,7 @@ static const struct command_row commands[COMMAND_COUNT] = {
 	[COMMAND_READ] = { "read", "", "", NULL },
 	[COMMAND_STATES] = { "states", "", "", NULL },
 	[COMMAND_FLOWS] = { "flows", "", "", NULL },
+	[COMMAND_TOP] = { "top", "", "", NULL },
 	[COMMAND_COMPARE] = { "compare", "", "", NULL },
 	[COMMAND_EXPLAIN] = { "explain", "", "", NULL },
 	[COMMAND_DOCTOR] = { "doctor", "", "", NULL },

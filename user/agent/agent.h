@@ -9,6 +9,7 @@ int command_run(const struct options *options);
 int command_read(const struct options *options);
 int command_states(const struct options *options);
 int command_flows(const struct options *options);
+int command_top(const struct options *options);
 int command_compare(const struct options *options);
 int command_explain(const struct options *options);
 int command_doctor(const struct options *options);

@@ -45,11 +45,12 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	limits.slow_lookup_ns = pipeline->thresholds.value[THRESHOLD_DNS_SLOW] * NS_PER_MS;
 	limits.kept_ns = pipeline->thresholds.value[THRESHOLD_CLOSED_HALF] * NS_PER_S;
 	limits.connections = (__u32)options->connections_max;
-	if (options->command != COMMAND_WATCH) /* of its connections few packets are seen */
+	/* of connections of the whole host few packets are seen */
+	if (options->command != COMMAND_WATCH && (options->command != COMMAND_TOP || options->file))
 		limits.segments = true;
 	limits.established = options->command == COMMAND_READ || options->command == COMMAND_FLOWS;
 	limits.parties = options->write;
-	if (options->command == COMMAND_FLOWS)
+	if (options->command == COMMAND_FLOWS || options->command == COMMAND_TOP)
 		limits.flows = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);
 	if (err)
@@ -58,7 +59,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	err = pipeline->finding ? join_new(&pipeline->join, &limits) : -ENOMEM;
 	if (!err)
 		err = groups_new(&pipeline->groups, GROUPS_MAX);
-	if (!err && limits.flows)
+	if (!err && options->command == COMMAND_FLOWS)
 		err = flows_judged_new(&pipeline->judged, limits.flows);
 	if (!err)
 		err = pieces_new(&pipeline->pieces);
@@ -310,6 +311,9 @@ static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 	pending = verdict.rule && verdict.state == FINDING_PENDING;
 	if (filter_chooses(pipeline->filter) && attempt->state == ATTEMPT_FINAL)
 		count_chosen(pipeline, attempt);
+	if (pipeline->outlets.want_attempts && attempt->state == ATTEMPT_FINAL &&
+	    filter_attempt(pipeline->filter, pipeline->join, attempt))
+		outlets_attempt(&pipeline->outlets, pipeline->join, attempt);
 	/* what still hangs at the end of our time is told so */
 	if (pipeline->flows && verdict.rule &&
 	    !(verdict.state == FINDING_CLEARED && attempt->unknown))
@@ -447,6 +451,8 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 		pipeline->first_ns = event->head.ts_ns;
 	if (!frame)
 		learn(pipeline, event);
+	if (pipeline->beside && !frame)
+		pipeline->beside(pipeline->beside_ctx, event);
 	if (pipeline->mask) /* before anything is said of it */
 		mask_learn_event(pipeline->mask, event);
 	if (pipeline->flows)

@@ -24,6 +24,9 @@ struct pipeline {
 	struct groups *groups;
 	struct pieces *pieces;
 	struct outlets outlets; /* where all of that is told */
+	/* top: hears of what is no frame, behind the join that judges; NULL nobody does */
+	void (*beside)(void *ctx, const struct event *event);
+	void *beside_ctx;
 	struct flows *flows; /* not NULL: rows of it are all that is told */
 	struct flows_judged *judged; /* .. and what was judged of their connections; NULL of others */
 	FILE *flows_file;

@@ -38,6 +38,7 @@ struct fence_plan {
 	__u32 without; /* BIT(FENCE_*) that are not wanted */
 	bool live; /* the kernel side is attached: else files are read */
 	bool signals; /* live: it may send some */
+	bool terminal; /* it has one, whose modes it sets */
 	__u64 capabilities; /* kept, as far as they are there: bits of their numbers */
 	const char *folders[FENCE_FOLDERS_MAX]; /* files are made and removed in them; NULL none */
 	const char *reads[FENCE_READS_MAX]; /* files that are opened later; NULL none */

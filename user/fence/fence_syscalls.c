@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "fence/fence.h"
 #include "util/array.h"
@@ -129,6 +130,11 @@ static const unsigned long ioctls[] = {
 	SIOCGIFINDEX, SIOCGIFMTU, NS_GET_NSTYPE, PERF_EVENT_IOC_DISABLE,
 };
 
+/* How a terminal takes keys and shows letters: set at a stop, after it, and given back at the end. */
+static const unsigned long terminal_ioctls[] = {
+	TCSETS, TCSETSW, TCSETSF, TCFLSH, TCSBRK, TIOCGPGRP
+};
+
 bool fence_syscalls_known(void)
 {
 	/* -EFAULT: it looked for the filter at NULL (seccomp(2)) */
@@ -167,13 +173,22 @@ static int allow_memory(scmp_filter_ctx filter)
 	return err ? err : allow_if(filter, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
 }
 
-static int allow_ioctls(scmp_filter_ctx filter)
+static int allow_ioctls(scmp_filter_ctx filter, const struct fence_plan *plan)
 {
+	size_t of_terminal = plan->terminal ? ARRAY_SIZE(terminal_ioctls) : 0;
 	int err = 0;
 
 	/* the kernel looks at 32 bits of it */
 	for (size_t i = 0; i < ARRAY_SIZE(ioctls) && !err; i++)
 		err = allow_if(filter, SCMP_SYS(ioctl), 1, 0xffffffff, ioctls[i]);
+	for (size_t i = 0; i < of_terminal && !err; i++)
+		err = allow_if(filter, SCMP_SYS(ioctl), 1, 0xffffffff, terminal_ioctls[i]);
+	/* Ctrl-Z: it gives its terminal back, and stops itself */
+	if (!err && plan->terminal)
+		err = allow(filter, "getpgrp");
+	if (!err && plan->terminal && !plan->signals)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 	return err;
 }
 
@@ -217,7 +232,7 @@ int fence_syscalls_up(const struct fence_plan *plan)
 	int err = filter ? allow_all(filter, common, ARRAY_SIZE(common)) : -ENOMEM;
 
 	err = err ? err : allow_memory(filter);
-	err = err ? err : allow_ioctls(filter);
+	err = err ? err : allow_ioctls(filter, plan);
 	err = err ? err : plan->live ? allow_live(filter, plan) : allow_reading(filter, plan);
 	err = err ? err : seccomp_load(filter);
 	if (filter)

@@ -480,6 +480,9 @@ struct parties join_parties(const struct join *join, const struct event *event);
  */
 const struct flow *join_flow_due(struct join *join, bool all);
 
+/* Walks the flows that are open to the end, NULL; @at from 0. .looked: what the walk before saw. */
+const struct flow *join_flow_look(const struct join *join, __u32 *at);
+
 /* NULL: the records tell of no flows (a capture, a recording of watch or run). */
 const struct flow_counters *join_flow_counters(const struct join *join);
 

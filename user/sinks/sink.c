@@ -149,6 +149,18 @@ int sink_finding(struct sink *sink, const struct join *join, const struct findin
 	return sink->options.unhurried ? 0 : sink_flush(sink);
 }
 
+bool sink_wants_attempts(const struct sink *sink)
+{
+	return sink->ops->attempt;
+}
+
+int sink_attempt(struct sink *sink, const struct join *join, const struct attempt *attempt)
+{
+	if (sink->ops->attempt)
+		sink->ops->attempt(sink, join, attempt);
+	return 0;
+}
+
 int sink_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict, const struct finding *finding)
 {

@@ -30,6 +30,8 @@ struct sink_ops {
 		     bool wanted);
 	int (*again_end)(struct sink *sink, const struct join *join);
 	int (*end)(struct sink *sink, const struct join *join); /* no record is left */
+	/* one that is over, whether there is something to tell of it or not */
+	void (*attempt)(struct sink *sink, const struct join *join, const struct attempt *attempt);
 	void (*verdict)(struct sink *sink, const struct join *join, const struct attempt *attempt,
 			const struct verdict *verdict, const struct finding *finding);
 	void (*event)(struct sink *sink, const struct join *join, const struct event *event);

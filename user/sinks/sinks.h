@@ -113,6 +113,9 @@ int sink_look(struct sink *sink, const struct join *join, const struct event *ev
 /* A frame that holds a DNS message (UDP, port 53) or an ICMP error: one line (-v); nothing of others. */
 int sink_message(struct sink *sink, const struct join *join, const struct event *event);
 int sink_finding(struct sink *sink, const struct join *join, const struct finding *finding);
+/* An attempt that is over, before its verdict, whatever that is; no filter leaves it out. */
+int sink_attempt(struct sink *sink, const struct join *join, const struct attempt *attempt);
+bool sink_wants_attempts(const struct sink *sink);
 /* Behind the finding: the verdict that it told; @finding NULL: it was only counted in its group. */
 int sink_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict, const struct finding *finding);

@@ -400,7 +400,7 @@ static void print_again(struct sink *sink, const struct join *join, const struct
 	print_head(sink, &text);
 }
 
-static void print_block(struct sink *sink, const struct join *join, const struct finding *finding)
+void text_tell_block(struct sink *sink, const struct join *join, const struct finding *finding)
 {
 	char buffer[1600];
 	struct text text = text_of(buffer);
@@ -436,7 +436,7 @@ static void text_finding(struct sink *sink, const struct join *join, const struc
 	else if (finding->total > 1)
 		print_again(sink, join, finding);
 	else
-		print_block(sink, join, finding);
+		text_tell_block(sink, join, finding);
 }
 
 /* ---- storms ---- */

@@ -21,6 +21,9 @@ void text_clock(struct sink *sink, struct text *text, const struct join *join, _
 /* "curl[4121] could not connect to 10.0.0.2:8080: ECONNREFUSED after 0.33 ms" */
 void text_headline(struct text *text, const struct join *join, const struct finding *finding);
 
+/* All of a finding, whatever was told before of its group or its storm. */
+void text_tell_block(struct sink *sink, const struct join *join, const struct finding *finding);
+
 void text_event(struct sink *sink, const struct join *join, const struct event *event);
 void text_look(struct sink *sink, const struct join *join, const struct event *event,
 	       unsigned int flag);

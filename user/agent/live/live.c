@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* live.c - the kernel side and the host as sources of one pipeline */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "agent/options/config.h"
 #include "agent/live/live.h"
+#include "agent/live/process.h"
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -130,7 +134,7 @@ int live_step(struct live *live, struct live_signal *signal)
 		} else if (fd == ring_fd(live->ring)) {
 			err = ring_drain(live->ring);
 			err = err < 0 ? err : 0;
-		} else {
+		} else if (fd != STDIN_FILENO) { /* keys of top: who waits asks for them */
 			err = host_poll(live->host);
 			err = err < 0 ? err : 0;
 		}
@@ -194,6 +198,33 @@ void live_settle(struct live *live, __u64 most_ns)
 			break;
 }
 
+/* ---- following ---- */
+
+int live_follow(struct live *live, __u32 pid)
+{
+	struct dirent *entry;
+	DIR *proc;
+	int err;
+
+	/* before the walk: what is forked meanwhile joins by itself */
+	err = attach_follow(live->attach, pid);
+	if (err)
+		return log_error_r(err, "process %u: cannot be followed", pid);
+	filter_follow(live->pipeline.filter, pid);
+	proc = opendir("/proc");
+	while (proc && (entry = readdir(proc))) {
+		__u32 other = (__u32)strtoul(entry->d_name, NULL, 10);
+
+		if (!other || other == pid || !process_descends_from(other, pid))
+			continue;
+		attach_follow(live->attach, other);
+		filter_follow(live->pipeline.filter, other);
+	}
+	if (proc)
+		closedir(proc);
+	return 0;
+}
+
 /* ---- end ---- */
 
 void live_end(struct live *live)
@@ -222,7 +253,8 @@ int live_finish(struct live *live)
 	    !live->pipeline.record_error)
 		live->pipeline.record_error = -EIO;
 	status = pipeline_status(&live->pipeline);
-	if ((live->options->command == COMMAND_WATCH || live->options->command == COMMAND_FLOWS) &&
+	if ((live->options->command == COMMAND_WATCH || live->options->command == COMMAND_FLOWS ||
+	     live->options->command == COMMAND_TOP) &&
 	    !outlets_unread(&live->pipeline.outlets))
 		output_log_summary(&live->pipeline, false);
 	metrics_file_poll(&live->metrics, &live->pipeline, 0);

@@ -117,5 +117,11 @@ void live_look_begin(struct live *live, bool can); /* from now on at intervals *
 /* Looks at all sockets when it is time to. Returns 0 or -ECANCELED: nothing more is wanted. */
 int live_look(struct live *live);
 
+/*
+ * Delivers what has happened, then every socket that is open, for its figures alone. Returns 0 or
+ * a negative errno: -ECANCELED when nothing more is wanted.
+ */
+int live_look_figures(struct live *live);
+
 bool live_has_terminal(void); /* one that controls this process */
 __s64 live_clock_offset_ns(void); /* realtime less monotonic */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* live_start.c - what the user asked for, then the kernel side and the host brought in */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +16,6 @@
 
 #include "agent/live/leftovers.h"
 #include "agent/live/live.h"
-#include "agent/live/process.h"
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/descriptors.h"
@@ -217,6 +215,7 @@ static void complete(void *ctx, const struct event *event)
 		/* of the sockets that were open before, listeners are named as holders and peers */
 		if (known &&
 		    (live->options->command == COMMAND_FLOWS ||
+		     live->options->command == COMMAND_TOP ||
 		     (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP) ||
 		     event->snapshot.state == TCP_STATE_LISTEN ||
 		     join_took_datagram_owner(live->pipeline.join)))
@@ -432,7 +431,8 @@ static int open_attach(struct live *live)
 		.packets = states ? PACKETS_NONE : (enum attach_packets)options->packets,
 		.left_out = options->without.count ? options->without.at : NULL,
 		.follow = options->command == COMMAND_RUN || options->pids.count,
-		.flows = options->command == COMMAND_FLOWS || states,
+		.flows = options->command == COMMAND_FLOWS || options->command == COMMAND_TOP ||
+			 states,
 		.sockets_only = states,
 		.retransmits =
 			options->command == COMMAND_RUN || options->verbose || options->record,
@@ -476,7 +476,7 @@ static int take_start(void *ctx, const void *record, size_t size)
 	memcpy(&start, record, sizeof(start));
 	if (live->options->command == COMMAND_RUN)
 		start.head.flags |= EVENT_F_FOLLOWED;
-	if (live->options->command == COMMAND_FLOWS)
+	if (live->options->command == COMMAND_FLOWS || live->options->command == COMMAND_TOP)
 		start.head.known |= EVENT_K_FLOW;
 	return live->sink.take(live, &start, sizeof(start));
 }
@@ -567,31 +567,4 @@ int live_start(struct live *live)
 	if (!err && live->options->command == COMMAND_FLOWS)
 		say_flows_start(live, missing);
 	return err;
-}
-
-/* ---- following ---- */
-
-int live_follow(struct live *live, __u32 pid)
-{
-	struct dirent *entry;
-	DIR *proc;
-	int err;
-
-	/* before the walk: what is forked meanwhile joins by itself */
-	err = attach_follow(live->attach, pid);
-	if (err)
-		return log_error_r(err, "process %u: cannot be followed", pid);
-	filter_follow(live->pipeline.filter, pid);
-	proc = opendir("/proc");
-	while (proc && (entry = readdir(proc))) {
-		__u32 other = (__u32)strtoul(entry->d_name, NULL, 10);
-
-		if (!other || other == pid || !process_descends_from(other, pid))
-			continue;
-		attach_follow(live->attach, other);
-		filter_follow(live->pipeline.filter, other);
-	}
-	if (proc)
-		closedir(proc);
-	return 0;
 }

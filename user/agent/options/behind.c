@@ -69,6 +69,7 @@ int behind_fences(const struct options *options, bool live)
 	struct fence_plan plan = {
 		.live = live,
 		.signals = options->command == COMMAND_RUN,
+		.terminal = options->command == COMMAND_TOP,
 		.capabilities = live ? CAPABILITIES_LIVE : 0,
 	};
 	char rooms[2][PATH_MAX];

@@ -72,7 +72,8 @@ bool filter_is_words(const struct options *options)
 {
 	if (!options->rest_count)
 		return false;
-	if (options->command == COMMAND_WATCH || options->command == COMMAND_STATES)
+	if (options->command == COMMAND_WATCH || options->command == COMMAND_STATES ||
+	    options->command == COMMAND_TOP)
 		return true;
 	/* the words of flows are files, unless there is none of that name */
 	return options->command == COMMAND_FLOWS && begins_filter(options->rest[0]) &&

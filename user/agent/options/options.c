@@ -454,7 +454,7 @@ static void help_row(FILE *file, const struct option_row *row)
 
 void options_help(FILE *file, const struct command_row *commands, enum command command)
 {
-	__u8 wanted = command == COMMAND_COUNT ? 0xff : BIT(command);
+	__u16 wanted = command == COMMAND_COUNT ? 0xffff : BIT(command);
 
 	fputs("sockwhy tells why a connection failed.\n\n", file);
 	for (int i = 0; i < COMMAND_COUNT; i++) {

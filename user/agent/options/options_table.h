@@ -31,7 +31,7 @@ struct option_row {
 	char letter; /* 0: none */
 	__u8 type; /* enum option_type */
 	__u8 group; /* enum option_group */
-	__u8 commands; /* BIT(COMMAND_*) that take it */
+	__u16 commands; /* BIT(COMMAND_*) that take it */
 	size_t offset; /* in struct options */
 	const char *value; /* how --help calls the value */
 	const char *const *names; /* OPTION_CHOICE */

@@ -16,6 +16,7 @@ void outlets_add(struct outlets *outlets, struct outlet outlet)
 		return;
 	outlets->at[outlets->count++] = outlet;
 	outlets->want_records |= sink_wants_records(outlet.sink);
+	outlets->want_attempts |= sink_wants_attempts(outlet.sink);
 }
 
 /* ---- errors ---- */
@@ -108,6 +109,13 @@ void outlets_finding(struct outlets *outlets, const struct join *join,
 {
 	for_each_outlet(outlet, outlets)
 		note(outlets, outlet, sink_finding(outlet->sink, join, finding));
+}
+
+void outlets_attempt(struct outlets *outlets, const struct join *join,
+		     const struct attempt *attempt)
+{
+	for_each_outlet(outlet, outlets)
+		note(outlets, outlet, sink_attempt(outlet->sink, join, attempt));
 }
 
 void outlets_verdict(struct outlets *outlets, const struct join *join,

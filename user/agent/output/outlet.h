@@ -20,6 +20,7 @@ struct outlets {
 	__u64 failed; /* writes to the main one */
 	bool closed; /* its pipe is: nothing more need be told */
 	bool want_records; /* one of them does: outlets_record() */
+	bool want_attempts; /* likewise: outlets_attempt() */
 };
 
 /* @outlet.sink may be NULL: there is no such file. */
@@ -33,6 +34,8 @@ void outlets_look(struct outlets *outlets, const struct join *join, const struct
 void outlets_message(struct outlets *outlets, const struct join *join, const struct event *event);
 void outlets_finding(struct outlets *outlets, const struct join *join,
 		     const struct finding *finding);
+void outlets_attempt(struct outlets *outlets, const struct join *join,
+		     const struct attempt *attempt);
 void outlets_verdict(struct outlets *outlets, const struct join *join,
 		     const struct attempt *attempt, const struct verdict *verdict,
 		     const struct finding *finding);

@@ -16,7 +16,7 @@
 #include "util/text.h"
 #include "util/time.h"
 
-static bool wants_color(const struct options *options, bool hold)
+bool output_wants_color(const struct options *options, bool hold)
 {
 	const char *no_color = getenv("NO_COLOR");
 
@@ -92,7 +92,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 	sink.timelines = output->timelines;
 	sink.take_error = output->lines ? lines_take_error : NULL;
 	sink.ctx = output->lines;
-	sink.color = wants_color(options, hold);
+	sink.color = output_wants_color(options, hold);
 	output->color = sink.color;
 	err = sink_open(&output->sink, &sink);
 	if (err)

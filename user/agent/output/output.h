@@ -34,6 +34,9 @@ struct output {
  */
 int output_open(struct output *output, const struct options *options, bool hold);
 
+/* On the terminal to which findings go. @hold: as above. */
+bool output_wants_color(const struct options *options, bool hold);
+
 /* What @pipeline tells goes here. */
 void output_attach(struct output *output, struct pipeline *pipeline);
 

@@ -421,6 +421,19 @@ static void forget_stale(const struct flow_table *table, struct flow_entry *entr
 		entry->flow.known = 0;
 }
 
+/* What was told by the walk is what the next one tells as before. */
+static void note_looked(const struct conn *conn)
+{
+	struct flow *flow = &conn->flow->flow;
+
+	if (!(flow->known & EVENT_K_FLOW))
+		return;
+	flow->looked_known = true;
+	flow->looked.sent_bytes = flow->counts.bytes_delivered;
+	flow->looked.received_bytes = flow->counts.bytes_received;
+	flow->looked.again = flow->counts.retransmits;
+}
+
 const struct flow *join_flow_due(struct join *join, bool all)
 {
 	struct flow_table *table = join->flows;
@@ -445,6 +458,23 @@ const struct flow *join_flow_due(struct join *join, bool all)
 	conns_move(table->conns, entry->conn, CONN_NOWHERE);
 	table->given = entry;
 	return &entry->flow;
+}
+
+const struct flow *join_flow_look(const struct join *join, __u32 *at)
+{
+	struct flow_table *table = join->flows;
+	const struct conn *conn;
+
+	if (!table)
+		return NULL;
+	if (*at)
+		note_looked(conns_at(table->conns, *at - 1));
+	while ((conn = conns_at(table->conns, *at))) {
+		++*at;
+		if (conn->queue && conn->flow && !conn->flow->flow.ended_ns)
+			return &conn->flow->flow;
+	}
+	return NULL;
 }
 
 const struct flow_counters *join_flow_counters(const struct join *join)

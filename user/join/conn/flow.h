@@ -25,10 +25,20 @@
  * and without owner or begin.
  *
  * Figures that a later snapshot should have renewed and did not are unknown, not old.
+ *
+ * Who shows connections while they are open walks them by join_flow_look(), again and again: each comes
+ * with what it had counted at the walk before.
  */
 
 #define FLOW_SETTLE_NS (300 * NS_PER_MS) /* join.settle, and a tick */
 #define FLOW_JUDGED_NS (130 * NS_PER_S) /* another try of its attempt may hang for so long */
+
+/* What a socket had counted at some time. */
+struct flow_counted {
+	__u64 sent_bytes; /* payload that the peer acknowledged */
+	__u64 received_bytes;
+	__u32 again; /* segments sent again */
+};
 
 struct flow {
 	__u64 cookie;
@@ -40,9 +50,11 @@ struct flow {
 	struct event_tuple tuple;
 	const struct event_owner *owner; /* NULL: not known */
 	struct event_flow counts; /* valid with EVENT_K_FLOW in .known */
+	struct flow_counted looked; /* at the last join_flow_look(), valid with .looked_known */
 	__u32 known; /* EVENT_K_FLOW, EVENT_K_COUNTERS, EVENT_K_TIMEOUTS, EVENT_K_STATE */
 	__u32 netns;
 	__s32 error; /* it ended with, positive errno, 0 none */
+	bool looked_known; /* also of one that began since: zeros */
 	bool owner_listens; /* it is the listener's: nobody was seen to accept() */
 	bool role_known;
 	bool client; /* the local side opened it */
