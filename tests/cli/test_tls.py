@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TLS handshakes of real programs that fail, each told for what it is, and those that work, of which nothing is said."""
 
+import contextlib
 import http.server
 import socket
 import socketserver
@@ -32,13 +33,13 @@ def client(folder, tap, *args, say=None, hear=None):
     """s_client until the server ends it, or (hear) until it has heard that and closes, or (say alone) closes at once."""
     command = ["openssl", "s_client", "-connect", f"{tap.address[0]}:{tap.address[1]}", "-quiet", "-no_ign_eof",
                "-servername", "db.internal", *map(str, args)]
-    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    with subprocess.Popen(command, cwd=folder, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL) as process:
         timer = threading.Timer(20, process.kill)
         timer.start()
         if say is not None:
-            process.stdin.write(say)
-            process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # it may be gone: a server that refuses it ends it
+                process.stdin.write(say)
         if hear:
             for line in process.stdout:
                 if hear in line:
