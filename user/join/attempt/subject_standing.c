@@ -8,6 +8,7 @@
 #include "join/attempt/attempt.h"
 #include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
+#include "join/conn/said.h"
 #include "join/host/host.h"
 #include "join/host/loss.h"
 #include "join/talk/handshakes.h"
@@ -194,6 +195,25 @@ static void sent_again(struct join *join, const struct event *event)
 	hangs(join, slot, event->head.ts_ns, true);
 }
 
+/*
+ * Under flows the kernel side tells of every end, elsewhere only of those where something was notable: of
+ * one that went as it should nothing is judged there either, nor is its other end told with it.
+ */
+static bool is_in_order(const struct join *join, const struct conn *conn, const struct event *event)
+{
+	const struct ev_socket *socket = &event->socket;
+	const struct event_flow *counts = &socket->flow;
+
+	if (!join_flow_counters(join) || socket->new_state != TCP_STATE_CLOSE || socket->error ||
+	    (socket->how & SOCKET_F_RESET) || socket->old_state == TCP_STATE_ESTABLISHED ||
+	    socket->old_state == TCP_STATE_CLOSE_WAIT)
+		return false;
+	return counts->segments_in && !counts->retransmits && !counts->probes &&
+	       !counts->unacked_bytes && !counts->unread_bytes &&
+	       !attempt_handshake_of(join, event) &&
+	       !(conn && (conn->attempt || said_of(join, conn)));
+}
+
 void attempt_standing(struct join *join, const struct event *event)
 {
 	const struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
@@ -203,6 +223,8 @@ void attempt_standing(struct join *join, const struct event *event)
 	if (conn && conn->opening && conn->opening->opening.state != OPENING_ESTABLISHED &&
 	    conn->opening->opening.state != OPENING_WORKED)
 		return; /* the end of the opening, which tells it */
+	if (event->head.kind == EVENT_STATE && is_in_order(join, conn, event))
+		return;
 	if (event->head.kind == EVENT_RETRANSMIT)
 		sent_again(join, event);
 	else if (event->head.kind == EVENT_STATE &&
