@@ -77,10 +77,33 @@ static __always_inline bool hello_is_refusal(const __u8 *bytes)
 	}
 }
 
-/* STARTTLS of SMTP, STLS of POP3, AUTH TLS of FTP, SSLRequest of PostgreSQL. IMAP's has a tag before. */
-static __always_inline bool hello_is_request(const __u8 *bytes)
+/* "STARTTLS" and the line's end behind a tag of up to five bytes, or the begin of that. */
+static __always_inline bool hello_is_tagged_request(const __u8 *bytes, __u32 size)
 {
+	__u32 i;
+
+#pragma unroll
+	for (i = 1; i < 6; i++)
+		if (bytes[i] == ' ' && (bytes[i + 1] | 0x20) == 's' && size == i + 11)
+			return bytes[0] != '*';
+	return false;
+}
+
+/*
+ * STARTTLS of SMTP, STLS of POP3, AUTH TLS of FTP, SSLRequest of PostgreSQL, StartTLS of LDAP (RFC 4511 4.14), <starttls> of
+ * XMPP. IMAP's has a tag before.
+ */
+static __always_inline bool hello_is_request(const __u8 *bytes, __u32 size)
+{
+	if (hello_is_tagged_request(bytes, size))
+		return true;
 	switch (bytes[0]) {
+	case '<':
+		return bytes[1] == 's' && bytes[2] == 't' && bytes[3] == 'a' && bytes[4] == 'r' &&
+		       bytes[5] == 't' && bytes[6] == 't';
+	case 0x30:
+		return size == 31 && bytes[1] == 29 && bytes[2] == 2 && bytes[3] == 1 &&
+		       bytes[5] == 0x77;
 	case 'S':
 		return bytes[1] == 'T' &&
 		       ((bytes[2] == 'A' && bytes[3] == 'R' && bytes[4] == 'T' &&
@@ -102,6 +125,21 @@ static __always_inline bool hello_is_plain(const __u8 *bytes)
 {
 	return bytes[0] == 'P' && bytes[1] == 'R' && bytes[2] == 'I' && bytes[3] == ' ' &&
 	       bytes[4] == '*' && bytes[5] == ' ' && bytes[6] == 'H';
+}
+
+/* What answers such a request and agrees: 220, 234; +OK; OK behind a tag; <proceed/>. */
+static __always_inline bool hello_agrees(const __u8 *bytes)
+{
+	__u32 i;
+
+	if (bytes[0] == '2' || bytes[0] == '+' ||
+	    (bytes[0] == '<' && bytes[1] == 'p' && bytes[2] == 'r' && bytes[3] == 'o'))
+		return true;
+#pragma unroll
+	for (i = 1; i < 6; i++)
+		if (bytes[i] == ' ' && bytes[i + 1] == 'O')
+			return bytes[0] != '*';
+	return false;
 }
 
 static __always_inline bool hello_is_answer(const __u8 *bytes)
@@ -135,13 +173,11 @@ static __always_inline bool hello_is(const __u8 *bytes, __u32 size)
 
 /*
  * What the segment begins with. @start: of the IP header. @headers: so many bytes of the packet stand in
- * front of its payload of @size bytes.
+ * front of its payload of @size bytes. @bytes: room for HELLO_BYTES and one of it.
  */
 static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 start, __u32 headers,
-						  __u32 size)
+						  __u32 size, __u8 *bytes)
 {
-	__u8 bytes[HELLO_BYTES + 1] = {};
-
 	/* a byte for a byte is answered without a look */
 	if (size < HELLO_HEADER_BYTES)
 		return HELLO_NOTHING;
@@ -162,5 +198,5 @@ static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 s
 		return HELLO_TUNNEL;
 	if (hello_is_plain(bytes))
 		return HELLO_PLAIN;
-	return hello_is_request(bytes) ? HELLO_REQUEST : HELLO_NOTHING;
+	return hello_is_request(bytes, size) ? HELLO_REQUEST : HELLO_NOTHING;
 }

@@ -14,6 +14,12 @@
  * (hello.h) leave the same mark.
  */
 
+#define HELLO_NOTE_ASKED \
+	(1ull << 63) /* the next segment of the other side is the answer to a request */
+#define HELLO_NOTE_UPWARD \
+	(1ull << 62) /* .. which came from the lower of both ports, as it stands in the packet */
+#define HELLO_NOTE_SEGMENTS 0x3fffffff
+
 #define HELLO_NOTE_SHIFT 18 /* of the hash, for HELLO_NOTES places */
 
 /* The same for both directions, and of a mapped IPv4 address as of the address itself. */
@@ -37,7 +43,31 @@ static __always_inline void hello_note(__u32 mark, __u32 segments)
 	__u64 *note = bpf_map_lookup_elem(&hello_notes, &place);
 
 	if (note)
-		*note = (__u64)segments << 32 | mark;
+		*note = (__u64)(segments & HELLO_NOTE_SEGMENTS) << 32 | mark;
+}
+
+/* .. and it asks to turn to TLS, from a port to another one. */
+static __always_inline void hello_note_asked(__u32 mark, __u32 segments, __u16 from_be, __u16 to_be)
+{
+	__u32 place = mark >> HELLO_NOTE_SHIFT;
+	__u64 *note = bpf_map_lookup_elem(&hello_notes, &place);
+
+	if (note)
+		*note = (__u64)(segments & HELLO_NOTE_SEGMENTS) << 32 | mark | HELLO_NOTE_ASKED |
+			(from_be < to_be ? HELLO_NOTE_UPWARD : 0);
+}
+
+/* Is that segment the answer? Asked once. */
+static __always_inline bool hello_take_answer(__u32 mark, __u16 from_be, __u16 to_be)
+{
+	__u32 place = mark >> HELLO_NOTE_SHIFT;
+	__u64 *note = bpf_map_lookup_elem(&hello_notes, &place);
+
+	if (!note || (__u32)*note != mark || !(*note & HELLO_NOTE_ASKED) ||
+	    !(*note & HELLO_NOTE_UPWARD) != (from_be < to_be))
+		return false;
+	*note &= ~HELLO_NOTE_ASKED;
+	return true;
 }
 
 static __always_inline bool hello_is_noted(__u32 mark, __u32 *segments)
@@ -47,6 +77,6 @@ static __always_inline bool hello_is_noted(__u32 mark, __u32 *segments)
 
 	if (!note || (__u32)*note != mark)
 		return false;
-	*segments = *note >> 32;
+	*segments = *note >> 32 & HELLO_NOTE_SEGMENTS;
 	return true;
 }

@@ -105,11 +105,19 @@ static __always_inline void packet_see_error(struct __sk_buff *skb, struct packe
 static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packet_view *view)
 {
 	__u32 headers = view->keep_bytes, mark, segments;
+	__u16 source_port_be, destination_port_be;
+	__u8 bytes[HELLO_BYTES + 1] = {};
 	enum hello_what what;
 
 	if (view->protocol != IPPROTO_TCP || view->is_message || view->wire_bytes <= headers)
 		return;
-	what = hello_look(skb, view->start, headers, view->wire_bytes - headers);
+	what = hello_look(skb, view->start, headers, view->wire_bytes - headers, bytes);
+	mark = packet_mark(view);
+	__builtin_memcpy(&source_port_be, view->transport, 2);
+	__builtin_memcpy(&destination_port_be, view->transport + 2, 2);
+	if (what == HELLO_NOTHING && hello_take_answer(mark, source_port_be, destination_port_be) &&
+	    !hello_agrees(bytes))
+		what = HELLO_REFUSAL;
 	if (what == HELLO_NOTHING || (what >= HELLO_ANSWER && what <= HELLO_TUNNEL)) {
 		packet_note_answer(skb, view, what, headers, view->wire_bytes - headers);
 		return;
@@ -119,9 +127,11 @@ static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packe
 			   what == HELLO_OTHER	   ? EVENT_PACKET_MAX :
 			   what == HELLO_PLAIN	   ? headers + HELLO_PLAIN_BYTES :
 						     HELLO_KEEP_WORDS;
-	mark = packet_mark(view);
-	if (what == HELLO_OF_CLIENT || what == HELLO_REQUEST)
+	if (what == HELLO_OF_CLIENT)
 		hello_note(mark, packet_segments_sent(skb));
+	else if (what == HELLO_REQUEST)
+		hello_note_asked(mark, packet_segments_sent(skb), source_port_be,
+				 destination_port_be);
 	else if (what == HELLO_REFUSAL && !hello_is_noted(mark, &segments))
 		hello_note(mark, 0);
 }

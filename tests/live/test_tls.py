@@ -76,6 +76,21 @@ def test_no_common_version(watch, secure):
     secure.told(agent, "tls-alert", "curl", "alert protocol_version (70, fatal); the client offers at most TLS 1.2")
 
 
+def test_client_without_a_certificate_before_1_3(watch, secure):
+    """The server says so in clear, behind a flight that was told of in part."""
+    secure.serve("-Verify", "1", "-CAfile", secure.cert, "-tls1_2")
+    agent = watch()
+    assert secure.curl("--cacert", secure.cert) == 35
+    secure.told(agent, "tls-alert", "curl", "alert handshake_failure (40, fatal)")
+
+
+def test_client_with_a_certificate_before_1_3(watch, secure):
+    secure.serve("-Verify", "1", "-CAfile", secure.cert, "-tls1_2")
+    agent = watch()
+    assert secure.curl("--cacert", secure.cert, "--cert", secure.cert, "--key", secure.key) == 0
+    agent.silent()
+
+
 # ---- tls-rejected ----
 
 def test_alert_that_nobody_can_read(watch, secure):

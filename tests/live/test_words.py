@@ -121,6 +121,54 @@ def test_no_tls_there(lab, watch, place, family):
         assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == {smtp, postgresql}, describe(agent.loud_finals())
 
 
+LDAP = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
+XMPP = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+# what asks for TLS, what refuses that, how the client leaves, how it goes on without, and what is told
+UPGRADES = {
+    "imap": (b"a1 STARTTLS\r\n", b"a1 NO not here\r\n", b"a2 LOGOUT\r\n", b"a2 LOGIN me x\r\n", "answers STARTTLS (IMAP) with NO"),
+    "imap-bad": (b"HEKF0 STARTTLS\r\n", b"HEKF0 BAD what\r\n", b"", b"HEKF1 LOGIN me x\r\n", "answers STARTTLS (IMAP) with BAD"),
+    "ldap": (LDAP, bytes.fromhex("300c02010178070a010204000400"), bytes.fromhex("30050201024200"),
+             bytes.fromhex("300c020102600702010304008000"), "answers StartTLS (LDAP) with result 2"),
+    "xmpp": (XMPP, b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", b"</stream:stream>",
+             b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>", "answers starttls (XMPP) with a failure"),
+}
+
+
+def test_no_upgrade(lab, watch, place, family):
+    """Near: who goes on without, and a server that agrees to a client which then leaves."""
+    pair = Pair(lab, place, family)
+    ports = {name: pair.serve(("say", b"hello\r\n"), ("hear", asked), ("say", refused), ("end", b""))
+             for name, (asked, refused, *_) in UPGRADES.items()}
+    agreed = pair.serve(("say", b"hello\r\n"), ("hear", b"STARTTLS"), ("say", b"a1 OK begin\r\n"), ("end", b""))
+    agent = watch()
+    for name, (asked, refused, leaves, goes_on, _) in UPGRADES.items():
+        begin = ("hear", b"hello\r\n"), ("say", asked), ("hear", refused)
+        pair.client(ports[name], *begin, *([("say", leaves)] if leaves else []))
+    for name, (_, _, _, _, words) in UPGRADES.items():
+        pair.told(agent, "tls-not-tls", ports[name], "likely", words, "and the client leaves")
+    before = len(agent.loud_finals()) if hasattr(agent, "pid") else 0
+    for name, (asked, refused, leaves, goes_on, _) in UPGRADES.items():
+        pair.client(ports[name], ("hear", b"hello\r\n"), ("say", asked), ("hear", refused), ("say", goes_on))
+    pair.client(agreed, ("hear", b"hello\r\n"), ("say", b"a1 STARTTLS\r\n"), ("hear", b"OK"))
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("tls-not-tls",))
+        assert len(agent.loud_finals()) == before == len(UPGRADES), describe(agent.loud_finals())
+
+
+def test_left_unread(lab, watch, place, family):
+    """The server answers and closes, and most of the request stands unread, so that it resets. Near: it has read all of it."""
+    pair = Pair(lab, place, family)
+    early = pair.serve(("hear", b"x"), ("say", b"no\r\n"))
+    whole = pair.serve(("hear", b"end"), ("say", b"no\r\n"))
+    agent = watch()
+    for port in early, whole:
+        pair.client(port, ("say", b"x" * 30000 + b"end"), ("end", b""))
+    pair.told(agent, "conn-reset-by-peer", early, "likely", "its process had read", "unread")
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("conn-reset-by-peer",))
+        assert {f["connection"]["remote"]["port"] for f in agent.loud_finals()} == {early}, describe(agent.loud_finals())
+
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 
 

@@ -411,6 +411,24 @@ static void test_resume(void **state)
 	assert_int_equal(sides.side.next, 5007);
 }
 
+/* A flight of several records of which the begin was captured, and an alert right behind it. */
+static void test_resume_behind_a_part(void **state)
+{
+	struct sides sides = { 0 };
+	struct tls_bytes flight = { 0 }, alert = { 0 };
+
+	(void)state;
+	tls_put_record(&flight, TLS_HANDSHAKE, 90);
+	flight.at[5] = TLS_SERVER_HELLO;
+	tls_put_alert(&alert, TLS_FATAL, TLS_HANDSHAKE_FAILURE);
+	take(&sides, &flight, 0, 60, 700);
+	assert_true(sides.side.flags & TLS_SIDE_LOST);
+	tls_side_resume(&sides.side, 700);
+	tls_side_take(&sides.side, 700, alert.at, alert.size, alert.size, &sides.hello);
+	assert_int_equal(sides.side.alert, TLS_HANDSHAKE_FAILURE);
+	assert_int_equal(sides.side.next, 707);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -444,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_tls),
 		cmocka_unit_test(test_what_begins_in_clear),
 		cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_resume_behind_a_part),
 		cmocka_unit_test(test_names),
 	};
 

@@ -328,7 +328,9 @@ void tls_side_take(struct tls_side *side, __u32 offset, const __u8 *bytes, size_
 
 void tls_side_resume(struct tls_side *side, __u32 offset)
 {
-	if (seq_distance(side->next, offset) <= 0)
+	__s32 ahead = seq_distance(side->next, offset);
+
+	if (ahead < 0 || (!ahead && !(side->flags & TLS_SIDE_LOST)))
 		return;
 	side->next = offset;
 	side->body_left = 0;

@@ -44,8 +44,23 @@ static void take_reset(const struct conn *conn, struct outcome *outcome)
 			       conn->reset.ack - (conn->isn + 1) == (__u32)counts->bytes_delivered);
 }
 
-/* A goodbye behind a refusal: QUIT and its line's end, or PostgreSQL's Terminate. */
-enum { LEAVES_BYTES = 6 };
+/*
+ * The longest goodbye behind a refusal: who goes on without TLS says more. QUIT and its line's end, PostgreSQL's Terminate; of
+ * IMAP LOGOUT is shorter than STARTTLS was, with its tag, and LOGIN longer; an unbind; </stream:stream>.
+ */
+static __u32 leaves_bytes(const struct said *said)
+{
+	switch (said->asked) {
+	case UPGRADE_STARTTLS_IMAP:
+		return said->asked_bytes;
+	case UPGRADE_LDAP:
+		return 7;
+	case UPGRADE_XMPP:
+		return 16;
+	default:
+		return 6;
+	}
+}
 
 static void take_words(const struct join *join, const struct conn *conn, struct outcome *outcome)
 {
@@ -61,7 +76,7 @@ static void take_words(const struct join *join, const struct conn *conn, struct 
 	outcome->side[FIGURES_REMOTE].first_word = said->refusal;
 	outcome->asked = said->asked;
 	/* of PostgreSQL's answer of one byte no packet tells: yes is followed by a ClientHello */
-	if (said->asked && sent - said->asked_seq <= LEAVES_BYTES &&
+	if (said->asked && sent - said->asked_seq <= leaves_bytes(said) &&
 	    (said->refused || (said->asked == UPGRADE_POSTGRESQL && heard - said->asked_ack == 1 &&
 			       sent == said->asked_seq))) {
 		outcome->refused = said->asked;

@@ -80,6 +80,7 @@ static void take_request(struct join *join, struct conn *conn, const struct even
 	said = take(join, conn);
 	said->asked = asked;
 	said->refused = false;
+	said->asked_bytes = (__u16)packet->payload_bytes;
 	said->asked_seq = packet->seq + packet->payload_bytes;
 	said->asked_ack = packet->ack;
 }

@@ -26,6 +26,7 @@ struct said {
 	__u8 asked; /* enum upgrade_kind: the client's last request */
 	bool refused; /* .. and the answer said no */
 	struct upgrade_refusal upgrade;
+	__u16 asked_bytes; /* it had so many */
 	__u32 asked_seq; /* behind the request */
 	__u32 asked_ack; /* what the client had heard then */
 };

@@ -78,6 +78,12 @@ static bool owes_answer(const struct view *view)
 
 /* ---- conn-reset-by-peer ---- */
 
+/* A process of this host closed and left more of its client's than a goodbye unread. */
+static bool left_unread(const struct view *view)
+{
+	return view->outcome->peer_unread_bytes > GOODBYE_BYTES;
+}
+
 bool standing_match_reset(const struct view *view, struct guess *guess)
 {
 	__u32 lost = flow_of(view)->counts.unacked_bytes;
@@ -90,7 +96,7 @@ bool standing_match_reset(const struct view *view, struct guess *guess)
 		return false;
 	if (client && was_open(view) && (lost || owes_answer(view)))
 		return true;
-	guess->severity = lost ? SEVERITY_WARNING : SEVERITY_INFO;
+	guess->severity = lost || (client && left_unread(view)) ? SEVERITY_WARNING : SEVERITY_INFO;
 	return true;
 }
 
@@ -133,7 +139,15 @@ void standing_tell_reset(const struct view *view, struct finding *finding)
 	}
 	if (lost)
 		text_add(&what, "; %u bytes to it were never acknowledged", lost);
-	if (client)
+	if (left_unread(view))
+		text_add(&what, "; its process had read %u bytes and left %u unread",
+			 view->outcome->peer_read_bytes, view->outcome->peer_unread_bytes);
+	if (client && left_unread(view))
+		text_add(&why,
+			 "its process closed without reading everything, and a close does "
+			 "not end in order then (RFC 9293 3.6.1): what it had answered may not "
+			 "arrive");
+	else if (client)
 		text_add(&why,
 			 "its application closed without reading everything, crashed, or was told "
 			 "to reset; or something on the way reset in its name");
