@@ -127,6 +127,20 @@ def test_pending_is_one_line(case):
     for line in sockwhy("read", "--brief", path).out.splitlines():
         assert len(line) <= 120
         assert re.match(r"\S+ \S+ error connect-no-answer curl\[4121\] → 10\.0\.0\.2:8080( \(pending\))?: the SYN or ", line), line
+    wide, narrow = (on_terminal(columns, "read", "--brief", path).splitlines() for columns in (240, 80))
+    assert any(line.endswith("does not answer on port 8080") and 120 < len(line) <= 240 for line in wide), wide
+    assert all(len(line) <= 120 for line in narrow), narrow
+
+
+@pytest.mark.parametrize("name, words", [
+    ("udp-receive-buffer-full", "drop a packet  dropped: SOCKET_RCVBUFF  7 times, for 5.00 ms"),
+    ("conn-local-drop", "drop → PSH,ACK  len 200  ttl 64  dropped: NETFILTER_DROP  4 times, for 1.4 s")])
+def test_lines_without_news_are_one(case, name, words):
+    """The same evidence again and again is one line with how often and for how long; -v shows each. Nearest miss: what differs."""
+    path = case(name)
+    assert words in sockwhy("read", path).out
+    assert "times, for" not in sockwhy("read", "-v", path).out
+    assert "times, for" not in sockwhy("read", case("local-firewall")).out
 
 
 def unanswered(at_ms, number, port=8080, address="10.0.0.2", here="10.0.0.1"):

@@ -7,7 +7,7 @@
 #include "sinks/text.h"
 #include "util/array.h"
 
-#define BRIEF_COLUMNS 120
+#define BRIEF_COLUMNS 120 /* a wider terminal has room for more */
 #define WHO_COLUMNS 40 /* a namespace's or unit's long name leaves room for the cause */
 
 /* ---- storms ---- */
@@ -125,7 +125,8 @@ static void add_whereto(const struct sink *sink, struct text *text, const struct
 
 static void brief_finding(struct sink *sink, const struct join *join, const struct finding *finding)
 {
-	char begin[120], buffer[1200], line[600];
+	size_t width = sink->options.width, columns = width > BRIEF_COLUMNS ? width : BRIEF_COLUMNS;
+	char begin[120], buffer[1200], line[1200];
 	struct text text = text_of(begin);
 	size_t taken;
 
@@ -139,7 +140,7 @@ static void brief_finding(struct sink *sink, const struct join *join, const stru
 	add_whereto(sink, &text, join, finding);
 	text_add(&text, "%s", finding->cause[0] ? finding->cause : finding->summary);
 	text = text_of(line);
-	add_cut(sink, &text, buffer, BRIEF_COLUMNS - taken);
+	add_cut(sink, &text, buffer, columns - taken);
 	fprintf(sink->options.file, "%s\n", line);
 }
 

@@ -180,6 +180,27 @@ static bool is_same_packet(const struct evidence *a, const struct evidence *b)
 	       b->ts_ns - a->ts_ns < NS_PER_MS;
 }
 
+#define ALIKE_FROM 3 /* as many lines without news are one */
+
+/* How many, from the first on, are the same line again, but for when: of a queue that drops, say. */
+static size_t count_alike(const struct join *join, const struct evidence *evidence, size_t left,
+			  unsigned int how, const char *words)
+{
+	size_t alike = 1;
+	char buffer[320];
+
+	if (!(how & EVIDENCE_SHORT) || evidence->kind == EVENT_PACKET)
+		return 1;
+	for (; alike < left && evidence[alike].kind == evidence->kind; alike++) {
+		struct text text = text_of(buffer);
+
+		evidence_print(join, &evidence[alike], how, &text);
+		if (strcmp(buffer, words) != 0)
+			break;
+	}
+	return alike < ALIKE_FROM ? 1 : alike;
+}
+
 /* Returns how many of @evidence are told by this line. */
 static size_t print_seen(struct sink *sink, const struct join *join,
 			 const struct evidence *evidence, size_t left, __u64 started_ns, bool first)
@@ -197,6 +218,12 @@ static size_t print_seen(struct sink *sink, const struct join *join,
 		text_add(&text, TEXT_LABEL_REST);
 	text_add_offset(&text, evidence->ts_ns, started_ns);
 	text_add(&text, "%s %s", evidence_layer(evidence), words);
+	same = count_alike(join, evidence, left, how, words);
+	if (same > 1) {
+		text_add(&text, "  %zu times, for ", same);
+		say_duration(&text,
+			     ns_between(evidence->ts_ns, evidence[same - 1].ts_ns) / NS_PER_US);
+	}
 	if ((how & EVIDENCE_SHORT) && evidence->kind == EVENT_PACKET) {
 		while (same < left && is_same_packet(evidence, &evidence[same]))
 			same++;
