@@ -2,6 +2,7 @@
 """read -w, --mask, --rotate, --keylog: what is written from recordings and captures, and what is refused."""
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -11,31 +12,10 @@ import subprocess
 
 import pytest
 
-from program import sockwhy
+from program import ROOT, sockwhy
+from written import blocks, missing, packets
 
 SECRET = "CLIENT_RANDOM " + "ab" * 32 + " " + "cd" * 48 + "\n"
-
-
-def blocks(path):
-    """(type, body) of every block; the structure must be right to the last byte."""
-    data, at, found = path.read_bytes(), 0, []
-    while at < len(data):
-        kind, size = struct.unpack_from("=II", data, at)
-        assert size % 4 == 0 and size >= 12 and struct.unpack_from("=I", data, at + size - 4)[0] == size
-        found.append((kind, data[at + 8:at + size - 4]))
-        at += size
-    assert at == len(data) and found[0][0] == 0x0A0D0D0A
-    return found
-
-
-def packets(path):
-    """(bytes, wire length, options) of every packet."""
-    found = []
-    for kind, body in blocks(path):
-        if kind == 6:
-            captured, wire = struct.unpack_from("=II", body, 12)
-            found.append((body[20:20 + captured], wire, body[20 + (captured + 3) // 4 * 4:]))
-    return found
 
 
 def pcap(path, *frames, link=101):
@@ -84,6 +64,27 @@ def test_packets_of_what_captures_tell(case, tmp_path, name, finding, count, all
     assert all(f" {finding} (".encode() in options for *_, options in packets(path))
     assert sum(b" (" in options for *_, options in packets(whole)) == count
     assert not [body for kind, body in blocks(path) if kind == 9], "packets and an entry say the same"
+
+
+def named_after_their_finding():
+    """Replays that are named after the finding they make, of records and of captures."""
+    done = sockwhy("explain", "--json")
+    ids = [line["name"] for line in map(json.loads, done.out.splitlines()) if line.get("of") == "finding"]
+    names = [name for finding in ids for name in (finding, f"capture-{finding}")]
+    return [name for name in names if (ROOT / f"tests/replay/cases/{name}.events").exists()]
+
+
+def test_every_finding_is_written(case, schema, tmp_path):
+    """A packet of each where one was seen, else an entry."""
+    names, absent = named_after_their_finding(), []
+    for name in names:
+        path = tmp_path / f"{name}.pcapng"
+        done = sockwhy("read", "--all", "--json", "-w", path, case(name))
+        found = [schema.check(line) for line in done.out.splitlines()]
+        finals = [line for line in found if line["type"] == "finding" and line["state"] == "final"]
+        assert done.returncode == 0 and finals, name
+        absent += [(name, finding["finding"]) for finding in missing(path, finals)]
+    assert len(names) > 90 and not absent
 
 
 def claim(mac, opcode=2):

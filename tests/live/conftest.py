@@ -111,11 +111,14 @@ class NoAgent:
 
 @pytest.fixture
 def watch(lab, request):
-    """Starts the agent in a namespace of the lab: watch(*args, ns=…)."""
+    """Starts the agent in a namespace of the lab: watch(*args, ns=…). Of tests of IPv6 it writes a file of packets, too."""
     kind = NoAgent if request.config.getoption("--lab-only") else harness.Agent
     agents = []
 
     def start(*args, **kwargs):
+        params = getattr(request.node, "callspec", None)
+        if params and params.params.get("family") == 6 and "command" not in kwargs and "-w" not in args:
+            kwargs["write"] = lab.dir / f"findings{len(agents)}.pcapng"
         agents.append(kind(lab, *args, **kwargs))
         return agents[-1]
 

@@ -12,6 +12,7 @@ import time
 
 from lab import FAULT, PATIENCE_S, _worker
 from program import SOCKWHY, Schema
+from written import missing
 
 START_LINE = re.compile(r"^sockwhy: (\d+) interfaces?, (\d+) sockets?\b.*; Ctrl-C ends$")
 MARKER = "swlmarker"
@@ -27,14 +28,15 @@ class Agent:
     run side by side on one kernel) is left out of findings().
     """
 
-    def __init__(self, lab, *args, ns=None, command=None, wrap=(), stdout=subprocess.PIPE, env=None, start_line=True):
+    def __init__(self, lab, *args, ns=None, command=None, wrap=(), stdout=subprocess.PIPE, env=None, start_line=True, write=None):
         self.lab = lab
         self.ns = ns or lab.host
         self.lines, self.stderr = [], []
+        self.written = write  # a file of -w: every finding that is told must stand in it
         self.judged = None  # the finding assert_only() was content with
         self.changed = threading.Condition()
         self.schema, self.parsed = Schema(), []
-        argv = self.ns.command(*wrap, SOCKWHY, *(command or ["--json", *args]))
+        argv = self.ns.command(*wrap, SOCKWHY, *(command or ["--json", *args, *("-w", write) * bool(write)]))
         self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True,
                                       env={**os.environ, **(env or {})})
         self.pid = self.popen.pid
@@ -188,6 +190,9 @@ class Agent:
         """At the end of a test: the agent ends in order, and still nothing else is said than what was expected."""
         if self.popen.poll() is None:
             self.stop()
+        if self.written:
+            absent = missing(self.written, self.loud_finals())
+            assert not absent, f"not in {self.written}: {describe(absent)}"
         if self.judged:
             finals = self.loud_finals()
             assert {f["finding"] for f in finals} == {self.judged} and sum(f["count"] for f in finals) == 1, describe(finals)
