@@ -340,10 +340,19 @@ static bool is_talk(const struct event *event)
 	       !(packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST));
 }
 
+/* Packets of a connection were lost because they are too big: what is sent of that again tells nothing of the network. */
+static void note_narrowed(struct join *join, const struct event *event)
+{
+	if (event->packet.inner.protocol == IPPROTO_TCP && datagram_is_too_big(&event->packet))
+		conns_narrowed(join->conns, &event->packet, event->head.netns);
+}
+
 static void handle_packet(struct join *join, const struct event *event)
 {
 	const struct conn *followed = NULL;
 
+	if (event->packet.what == PACKET_ICMP && (event->packet.flags & PACKET_F_INNER))
+		note_narrowed(join, event);
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
 		followed = follow(join, event);
 	if (lookup_packet(join, event)) {
@@ -419,6 +428,7 @@ static void handle_segment(struct join *join, const struct event *event)
 /* An ICMP error is the matter of what it quotes. */
 static void handle_quoted(struct join *join, const struct event *event)
 {
+	note_narrowed(join, event);
 	if (event->packet.inner.protocol == IPPROTO_TCP)
 		capture_quoted(join, event);
 	else

@@ -106,6 +106,13 @@ const struct outcome_side *look_side(const struct view *view, int side);
 /* NULL: no socket of this host tells of it. Else side FIGURES_LOCAL is that socket. */
 const struct standing *look_standing(const struct view *view);
 const struct figures_side *look_figures(const struct view *view, int side);
+/* Payload of a segment that every path carries. */
+__u32 look_carried_bytes(const struct view *view);
+/*
+ * Segments that may be sent again while a sender finds out how much the path carries (RFC 1191 3), and are no
+ * loss of the network's: what it sent before anything was said of it (ten, RFC 6928 2), each in two pieces.
+ */
+enum { LOOK_FIRST_WINDOW = 20 };
 /* Of a mirror that shows packets twice: it doubles acknowledgments, which then look like duplicates. */
 bool look_mirrored(const struct view *view);
 

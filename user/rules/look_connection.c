@@ -252,6 +252,14 @@ bool look_never_heard(const struct view *view, int side)
 	       (own->stuck_silent || own->stuck_till_fin);
 }
 
+/* RFC 9293 3.7.1; RFC 8200 5: 1280 bytes of IPv6, here less the headers and time stamps. */
+__u32 look_carried_bytes(const struct view *view)
+{
+	enum { IPV4 = 536, IPV6 = 1280 - 40 - 20 - 12 };
+
+	return address_is_ipv4(look_figures(view, 0)->address) ? IPV4 : IPV6;
+}
+
 bool look_mirrored(const struct view *view)
 {
 	return look_figures(view, 0)->copies + look_figures(view, 1)->copies > 2;

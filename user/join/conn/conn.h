@@ -186,6 +186,9 @@ struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u3
 
 /* ---- segments ---- */
 
+/* An ICMP error that says of a segment, quoted in it, that it is too big for the way on. */
+void conns_narrowed(struct conns *conns, const struct packet *packet, __u32 netns);
+
 /*
  * The one whose segments a packet with these ends belongs to in @netns. A SYN that begins another
  * connection makes the one before unfound: @look->replaced, and @look->flags says so. @look: zeros;

@@ -466,6 +466,16 @@ struct conn *conns_find(const struct conns *conns, const struct ends *ends, __u3
 	return find(conns, ends, netns);
 }
 
+void conns_narrowed(struct conns *conns, const struct packet *packet, __u32 netns)
+{
+	struct ends ends = ends_of(packet->inner.source, packet->inner.source_port,
+				   packet->inner.destination, packet->inner.destination_port);
+	struct conn *conn = find(conns, &ends, netns);
+
+	if (conn && conn->stream)
+		conn->stream->narrowed[ends.from] = true;
+}
+
 struct conn *conns_of_packet(struct conns *conns, const struct packet *packet,
 			     const struct ends *ends, __u32 netns, struct stream_look *look)
 {

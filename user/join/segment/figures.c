@@ -179,5 +179,6 @@ void figures_take_stream(struct figures *figures, const struct stream *stream)
 		memcpy(figures->side[i].address, stream->ends->address[i], EVENT_ADDRESS_SIZE);
 		figures->side[i].port = stream->ends->port[i];
 		take_side(&figures->side[i], &stream->side[i]);
+		figures->side[i].narrowed = stream->narrowed[i];
 	}
 }

@@ -107,6 +107,7 @@ struct figures_side {
 	__u8 wscale;
 	bool sack;
 	bool timestamps;
+	bool narrowed; /* a router said that a segment of it is too big for the way on */
 
 	__u32 window; /* that it offers now */
 	__u32 srtt_us; /* RFC 6298, by the kernel */

@@ -156,6 +156,7 @@ struct stream {
 
 	bool crossed; /* the second FIN was sent before the first had arrived */
 	__u8 reset_by; /* index of the side that sent the reset of .reset_ns */
+	bool narrowed[2]; /* a router said that a segment of that side is too big for the way on */
 	__u64 reset_ns; /* the first reset that ends it */
 	__u64 number; /* from 0, in the order of first packets */
 	__u64 first_frame;

@@ -21,8 +21,6 @@ static bool is_timed(const struct view *view)
 
 /* ---- conn-mtu-blackhole ---- */
 
-enum { SMALLEST_MTU_PAYLOAD = 536 }; /* RFC 9293 3.7.1: what every IPv4 path carries */
-
 /* The time from the first transmission of a segment to its third repetition, in time-outs, and one to spare. */
 enum { TIMEOUTS_TOLD = 8, LEAST_RTO_US = 200000 };
 
@@ -39,7 +37,7 @@ static bool large_ones_vanish(const struct view *view)
 	const struct standing *standing = look_standing(view);
 	const struct event_flow *counts = &standing->flow.counts;
 
-	return is_timed(view) && standing->again_bytes > SMALLEST_MTU_PAYLOAD &&
+	return is_timed(view) && standing->again_bytes > look_carried_bytes(view) &&
 	       standing->again_bytes >= counts->mss &&
 	       counts->again_in_row >= view->thresholds->value[THRESHOLD_STUCK] &&
 	       (view->wake == WAKE_STALLED || standing->flow.error);

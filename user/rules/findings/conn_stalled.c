@@ -31,14 +31,12 @@ static struct words_check check_on(const struct view *view, struct finding *find
 
 /* ---- conn-mtu-blackhole ---- */
 
-enum { SMALLEST_MTU_PAYLOAD = 536 }; /* RFC 9293 3.7.1: what every IPv4 path carries */
-
 /* What was lost is larger than anything that arrived, and the other host is there. */
 static bool large_ones_vanish(const struct view *view, int side)
 {
 	const struct outcome_side *own = look_side(view, side);
 
-	return is_stuck(view, side) && own->stuck_bytes > SMALLEST_MTU_PAYLOAD &&
+	return is_stuck(view, side) && own->stuck_bytes > look_carried_bytes(view) &&
 	       own->stuck_longest;
 }
 
@@ -74,8 +72,8 @@ static bool has_large_hole(const struct view *view, int side)
 {
 	enum { OPTIONS_BYTES = 40 }; /* RFC 9293 3.1: at most */
 	__u32 mss = look_figures(view, !side)->mss;
-	__u32 least = mss > SMALLEST_MTU_PAYLOAD + OPTIONS_BYTES ? mss - OPTIONS_BYTES :
-								   SMALLEST_MTU_PAYLOAD + 1;
+	__u32 carried = look_carried_bytes(view);
+	__u32 least = mss > carried + OPTIONS_BYTES ? mss - OPTIONS_BYTES : carried + 1;
 
 	return has_hole(view, side) && look_side(view, side)->hole_bytes >= least &&
 	       look_figures(view, side)->longest < least;
@@ -440,6 +438,8 @@ static __u32 sent_again(const struct view *view, int side)
 	if (!look_mirrored(view))
 		count += wire->flagged[STREAM_FAST_RETRANSMISSION] + wire->again_soon;
 	last += without_need(view, side);
+	if (look_figures(view, side)->narrowed)
+		last += LOOK_FIRST_WINDOW;
 	return count > last ? count - last : 0;
 }
 
@@ -533,7 +533,7 @@ const struct rule rule_conn_loss = {
 	.tell_socket = standing_tell_loss,
 	.means = "many segments had to be sent again",
 	.evidence =
-		"the share of segments that were sent again, and after what, or the time that went by in time-outs before; needless (spurious) ones, copies, and what was never answered to the end do not count; or, at the receiver, a hole that was never filled; live: the socket's own counts, less what the peer tells it got twice, at the end",
+		"the share of segments that were sent again, and after what, or the time that went by in time-outs before; needless (spurious) ones, copies, and what was never answered to the end do not count; or, at the receiver, a hole that was never filled; live: the socket's own counts, less what the peer tells it got twice, at the end; where the path's MTU was found out, less the segments of one window",
 	.gate = "thresholds loss-percent and loss-segments, or loss-time; a segment that others overtake by 3 ms, or by so many that they are asked for again, looks as if it were sent again; in a capture that shows packets twice, what was sent again after duplicate ACKs or within a round trip does not count",
 	.general_check = "ip -s link; sockwhy compare of captures at both ends",
 	.kernels = "every kernel tells it; 5.10 to 6.6 do not count time-outs",
@@ -551,8 +551,8 @@ static __u32 overtaken(const struct view *view, int side)
 
 static bool disordered(const struct view *view, int side)
 {
-	return !look_mirrored(view) && overtaken(view, side) >= PERSISTENT &&
-	       is_notable(view, side, overtaken(view, side));
+	return !look_mirrored(view) && !look_figures(view, side)->narrowed &&
+	       overtaken(view, side) >= PERSISTENT && is_notable(view, side, overtaken(view, side));
 }
 
 static bool match_reordered(const struct view *view, struct guess *guess)

@@ -448,12 +448,23 @@ void standing_tell_closed_early(const struct view *view, struct finding *finding
 
 /* ---- conn-loss ---- */
 
-/* What the peer tells that it has got twice was not lost. */
+/* It sends less at once than both ends' links carry: it has found out what the path does. */
+static bool is_narrow(const struct event_flow *counts)
+{
+	enum { OPTIONS_BYTES = 40 }; /* RFC 9293 3.1: at most, and no part of the MSS of a SYN */
+	__u16 offered =
+		counts->mss_remote < counts->mss_local ? counts->mss_remote : counts->mss_local;
+
+	return counts->mss && counts->mss + OPTIONS_BYTES < offered;
+}
+
+/* What the peer tells that it has got twice was not lost, nor what a narrow path was found out by. */
 static __u64 lost(const struct view *view)
 {
 	const struct event_flow *counts = counts_of(view);
+	__u64 none = counts->dsacks + (is_narrow(counts) ? LOOK_FIRST_WINDOW : 0ull);
 
-	return counts->retransmits > counts->dsacks ? counts->retransmits - counts->dsacks : 0;
+	return counts->retransmits > none ? counts->retransmits - none : 0;
 }
 
 bool standing_match_loss(const struct view *view, struct guess *guess)
@@ -487,6 +498,9 @@ void standing_tell_loss(const struct view *view, struct finding *finding)
 	}
 	if (counts->dsacks)
 		text_add(&what, "; %u more without need", counts->dsacks);
+	if (is_narrow(counts))
+		text_add(&what, "; %u more, as long as the MTU of the path was not known",
+			 LOOK_FIRST_WINDOW);
 	text_add(&why, "packets are lost on the way to ");
 	add_remote(&why, view);
 	text_add(&why, ", or its acknowledgments on the way back");

@@ -9,6 +9,12 @@
 
 enum refusal { REFUSAL_NONE, REFUSAL_REJECTED, REFUSAL_UNREACHABLE };
 
+/* RFC 792, RFC 1812 4.3.3.4; RFC 4443 3.3: a router threw it away, for it had passed as many as it may */
+static bool is_exceeded(const struct icmp_seen *icmp)
+{
+	return icmp->type == (icmp->ipv6 ? 3 : 11) && icmp->code == 0;
+}
+
 /* RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1; RFC 4443 3.1 */
 static enum refusal refusal_of(const struct icmp_seen *icmp)
 {
@@ -26,6 +32,8 @@ static enum refusal refusal_of(const struct icmp_seen *icmp)
 
 	if (!icmp->count)
 		return REFUSAL_NONE;
+	if (is_exceeded(icmp))
+		return REFUSAL_UNREACHABLE;
 	if (icmp->ipv6)
 		return icmp->type == 1 && icmp->code < ARRAY_SIZE(ipv6) ? ipv6[icmp->code] :
 									  REFUSAL_NONE;
@@ -135,6 +143,16 @@ static void tell_unreachable(const struct view *view, struct finding *finding)
 	bool host = icmp->ipv6 ? icmp->code == 3 : icmp->code == 1 || icmp->code == 7;
 
 	add_icmp(&what, view->opening, icmp);
+	if (is_exceeded(icmp)) {
+		text_add(&why, "routers send packets for ");
+		address_print(&why, view->opening->tuple.remote);
+		text_add(&why, " in a circle, or this connection's TTL or hop limit is too small");
+		check = words_check(view, finding, view->opening->netns);
+		text_add(&check.run, "tracepath -n ");
+		address_print(&check.run, view->opening->tuple.remote);
+		words_check_end(&check, "which routers, and whether the same ones again and again");
+		return;
+	}
 	address_print(&why, icmp->sender);
 	if (host) {
 		text_add(&why, " gets no answer from ");
@@ -160,9 +178,9 @@ const struct rule rule_connect_unreachable = {
 	.match = match_unreachable,
 	.tell = tell_unreachable,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
-	.means = "a router says that there is no way there",
+	.means = "a router says that there is no way there, or that the way is too long",
 	.evidence =
-		"ICMP 3/0, 3/1, 3/5, 3/6, 3/7, 3/8, 3/11, 3/12 or ICMPv6 1/0, 1/3 about our SYN; its sender is named",
+		"ICMP 3/0, 3/1, 3/5, 3/6, 3/7, 3/8, 3/11, 3/12, 11/0 or ICMPv6 1/0, 1/3, 3/0 about our SYN; its sender is named",
 	.gate = "host unreachable sent by this machine itself: local-neighbor-failed or local-forward-dropped",
 	.general_check =
 		"the routes of the router that sent the ICMP error; for host unreachable, whether the host is on its link",
