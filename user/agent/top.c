@@ -181,8 +181,7 @@ static int wait_for_keys(const struct live *live)
 
 static int watch(struct live *live, struct top_run *run)
 {
-	__u64 now_ns = clock_read_ns(CLOCK_MONOTONIC), begun_ns = now_ns, looks_ns = now_ns,
-	      draws_ns = 0;
+	__u64 now_ns = clock_read_ns(CLOCK_MONOTONIC), begun_ns, looks_ns = now_ns, draws_ns = 0;
 	__u64 until_ns = live->options->duration_ns ? now_ns + live->options->duration_ns : 0;
 	struct top_told told = { .file = NULL };
 	struct live_signal signal = { 0 };
