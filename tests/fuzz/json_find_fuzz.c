@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "collect/host/json_find.h"
+#include "util/json_find.h"
 #include "fuzz.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

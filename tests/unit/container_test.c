@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "collect/host/container.h"
-#include "collect/host/json_find.h"
+#include "util/json_find.h"
 #include "util/array.h"
 
 #define ID "9f2c7e1a4b5d6c8e0f1a2b3c4d5e6f708192a3b4c5d6e7f80123456789abcdef"

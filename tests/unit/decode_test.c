@@ -96,7 +96,8 @@ static void every_kind_whole(void **state)
 			const __u8 *body = (const __u8 *)&event.open + field->offset;
 			size_t same = field->size;
 
-			if (field->type == FIELD_TEXT) {
+			/* a container's id fills its place, and no zero ends it */
+			if (field->type == FIELD_TEXT && strcmp(field->name, "container") != 0) {
 				same--;
 				assert_int_equal(body[same], 0);
 			}

@@ -12,7 +12,7 @@
 
 #include "collect/host/cgroup.h"
 #include "collect/host/container.h"
-#include "collect/host/json_find.h"
+#include "util/json_find.h"
 #include "util/array.h"
 #include "util/own.h"
 

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "collect/host/json_find.h"
+#include "util/json_find.h"
 
 static const struct json_at none;
 
