@@ -40,7 +40,7 @@ def test_refused(lab, family):
 
 def test_healthy_is_quiet(lab):
     port = free_port()
-    lab.serve("127.0.0.1", port, "hello")
+    lab.serve("127.0.0.1", port)
     done = run(lab, "--", FAULT, "connect", "127.0.0.1", port)
     assert done.returncode == 0 and "SYN_SENT" not in done.stderr and "error" not in done.stderr
     done = run(lab, "-v", "--", FAULT, "connect", "127.0.0.1", port)
