@@ -118,21 +118,39 @@ static __always_inline __u32 answer_lowest(__u64 marks)
 	return ((marks & -marks) >> 7) * 0x0001020304050607ull >> 56;
 }
 
-/* The whole header, eight bytes at a time: the lines that begin behind a line feed. */
-static __always_inline void answer_header(struct answer_look *look)
+/* Eight bytes of the header: the lines that begin behind a line feed. 1: that was the last. */
+static long answer_word(__u32 number, void *unused)
 {
+	__u32 at = number * sizeof(__u64), zero = 0, i;
+	struct answer_look *look = bpf_map_lookup_elem(&answer_looks, &zero);
 	__u64 word, feeds;
-	__u32 at, i;
 
-	for (at = 0; at < ANSWER_LOOK_BYTES && at < look->size; at += sizeof(word)) {
-		word = *(__u64 *)(look->bytes + at) ^ 0x0a0a0a0a0a0a0a0aull;
-		feeds = (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
-		for (i = 0; i < 2 && feeds; i++) { /* a line is hardly ever shorter than that */
-			if (answer_line(at + answer_lowest(feeds) + 1))
-				return;
-			feeds &= feeds - 1;
-		}
+	(void)unused;
+	if (!look || at >= look->size)
+		return 1;
+	word = answer_load(look, at) ^ 0x0a0a0a0a0a0a0a0aull;
+	feeds = (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
+	for (i = 0; i < 2 && feeds; i++) { /* a line is hardly ever shorter than that */
+		if (answer_line(at + answer_lowest(feeds) + 1))
+			return 1;
+		feeds &= feeds - 1;
 	}
+	return 0;
+}
+
+/* The whole header. */
+static __always_inline void answer_header(void)
+{
+	const __u32 words = ANSWER_LOOK_BYTES / sizeof(__u64);
+	__u32 i;
+
+	if (compat_has_loop()) {
+		bpf_loop(words, answer_word, NULL, 0);
+		return;
+	}
+	for (i = 0; i < words; i++)
+		if (answer_word(i, NULL))
+			return;
 }
 
 /* ---- what it says of TLS ---- */
@@ -247,7 +265,7 @@ __noinline int answer_see(struct __sk_buff *skb, __u32 at, __u32 size, __u32 seq
 	    (note->mark == mark && answer_is_none(note, look->status, seq, size)) ||
 	    look->status < 200)
 		return 0;
-	answer_header(look);
+	answer_header();
 	if (look->header > look->size)
 		look->header = 0;
 	if (look->status == 400 && look->header && answer_wants_tls(look))
