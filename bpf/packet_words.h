@@ -52,24 +52,23 @@ static __always_inline __u32 packet_be32(const __u8 *bytes)
 	return bpf_ntohl(number_be);
 }
 
-/* Of HTTP/1 nothing is told: what it comes to is noted. @headers: in front of the payload of @size bytes. */
+/*
+ * Of HTTP/1 nothing is told: what it comes to is noted. @headers: in front of the payload of @size bytes. @answer: the
+ * mark of what the sender answers, @question: of what it is answered.
+ */
 static __always_inline void packet_note_answer(struct __sk_buff *skb,
 					       const struct packet_view *view, enum hello_what what,
-					       __u32 headers, __u32 size)
+					       __u32 headers, __u32 size, __u32 answer,
+					       __u32 question)
 {
-	__u16 source_port_be, destination_port_be;
-	__u32 seq = packet_be32(view->transport + 4), mark = packet_mark(view);
+	__u32 seq = packet_be32(view->transport + 4);
 
-	__builtin_memcpy(&source_port_be, view->transport, 2);
-	__builtin_memcpy(&destination_port_be, view->transport + 2, 2);
 	if (what == HELLO_ANSWER)
-		answer_see(skb, view->start + headers, size, seq,
-			   answer_mark(mark, source_port_be));
+		answer_see(skb, view->start + headers, size, seq, answer);
 	else if (what == HELLO_NOTHING)
-		answer_go_on(skb, view->start + headers, size, seq,
-			     answer_mark(mark, source_port_be));
+		answer_go_on(skb, view->start + headers, size, seq, answer);
 	else
-		answer_ask(answer_mark(mark, destination_port_be), packet_be32(view->transport + 8),
+		answer_ask(question, packet_be32(view->transport + 8),
 			   what == HELLO_HEAD ? ANSWER_F_HEAD : ANSWER_F_TUNNEL);
 }
 
@@ -119,7 +118,9 @@ static __always_inline void packet_see_hello(struct __sk_buff *skb, struct packe
 	    !hello_agrees(bytes))
 		what = HELLO_REFUSAL;
 	if (what == HELLO_NOTHING || (what >= HELLO_ANSWER && what <= HELLO_TUNNEL)) {
-		packet_note_answer(skb, view, what, headers, view->wire_bytes - headers);
+		packet_note_answer(skb, view, what, headers, view->wire_bytes - headers,
+				   answer_mark(mark, source_port_be),
+				   answer_mark(mark, destination_port_be));
 		return;
 	}
 	view->is_message = true;

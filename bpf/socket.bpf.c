@@ -109,15 +109,15 @@ static __always_inline __u32 socket_mark(const struct tcp_sock *tp)
 }
 
 /* What its last answer of HTTP/1 came to: see answer_tell(). */
-static __always_inline bool socket_tell_answer(const struct tcp_sock *tp, int old_state,
+static __always_inline bool socket_tell_answer(const struct tcp_sock *tp, __u32 mark, int old_state,
 					       struct event_flow *told, __u32 *known)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	bool peer_first = old_state == TCP_LAST_ACK || old_state == TCP_CLOSE_WAIT ||
 			  old_state == TCP_ESTABLISHED;
 
-	return answer_tell(tp, told, answer_mark(socket_mark(tp), sk->__sk_common.skc_dport),
-			   peer_first, flow_peer_fin(sk), known);
+	return answer_tell(tp, told, answer_mark(mark, sk->__sk_common.skc_dport), peer_first,
+			   flow_peer_fin(sk), known);
 }
 
 /*
@@ -184,7 +184,7 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 		return;
 	known |= socket_fill(&record->body, sk, tp, old_state, new_state, whole);
 	if (whole && new_state == TCP_CLOSE)
-		socket_tell_answer(tp, old_state, &record->body.flow, &known);
+		socket_tell_answer(tp, socket_mark(tp), old_state, &record->body.flow, &known);
 	if (knobs.has_reset_hook)
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
@@ -222,11 +222,11 @@ static __always_inline bool socket_is_lossy(const struct tcp_sock *tp)
  * It turned to TLS, or asked for it, and so little went afterwards that this may have failed: the client
  * sends its Finished, and then what it wants. Or the server's first words turned it away.
  */
-static __always_inline bool socket_shook_in_vain(const struct tcp_sock *tp)
+static __always_inline bool socket_shook_in_vain(const struct tcp_sock *tp, __u32 mark)
 {
 	__u32 segments;
 
-	if (!hello_is_noted(socket_mark(tp), &segments))
+	if (!hello_is_noted(mark, &segments))
 		return false;
 	return tp->data_segs_in <= HELLO_SEGMENTS_MAX ||
 	       (segments && tp->data_segs_out - segments < HELLO_SEGMENTS_MAX);
@@ -241,14 +241,18 @@ static __always_inline bool socket_is_end_notable(const struct tcp_sock *tp, int
 {
 	bool own_fin =
 		old_state == TCP_FIN_WAIT1 || old_state == TCP_CLOSING || old_state == TCP_LAST_ACK;
+	__u32 mark;
 
 	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT)
 		return true;
 	if (old_state == TCP_LAST_ACK && !tp->data_segs_in)
 		return true;
-	return tp->inet_conn.icsk_probes_out || tp->write_seq - tp->snd_una > own_fin ||
-	       socket_is_lossy(tp) || socket_shook_in_vain(tp) ||
-	       socket_tell_answer(tp, old_state, NULL, NULL);
+	if (tp->inet_conn.icsk_probes_out || tp->write_seq - tp->snd_una > own_fin ||
+	    socket_is_lossy(tp))
+		return true;
+	mark = socket_mark(tp);
+	return socket_shook_in_vain(tp, mark) ||
+	       socket_tell_answer(tp, mark, old_state, NULL, NULL);
 }
 
 /* The process closes, all that it has said has arrived, if anything, and nobody ever said a word to it. */
