@@ -140,12 +140,12 @@ static void say_attempts(struct top_run *run, struct top_told *told)
 {
 	const struct pipeline *pipeline = run->pipeline;
 	const struct join_counters *counters = join_counters(pipeline->join);
-	bool chosen = filter_chooses(pipeline->filter);
+	const struct counted counted = pipeline_counted(pipeline);
 	char buffer[40];
 	struct text time = text_of(buffer), text = text_of(told->time);
 
-	told->attempts = chosen ? pipeline->chosen.attempts : counters->attempts;
-	told->failed = chosen ? pipeline->chosen.failures : counters->failures;
+	told->attempts = counted.attempts;
+	told->failed = counted.failures;
 	told->lost = counters->lost + counters->suppressed;
 	say_since(&time, pipeline->join, join_now_ns(pipeline->join), run->options->utc);
 	text_add(&text, "%s", buffer);

@@ -230,23 +230,28 @@ static void add_container(struct text *text, const struct ev_process *process)
 		text_add_foreign(text, process->container, 12);
 }
 
-static void add_place(struct text *text, const struct ev_process *process)
+void say_place(struct text *text, const struct ev_process *process)
 {
-	const char *script;
-	size_t length;
-
 	if (process->unit[0]) {
 		text_add(text, " ");
 		text_add_foreign(text, process->unit, sizeof(process->unit));
 	}
-	if (process->container[0]) {
-		add_container(text, process);
-	} else if (process->unit[0]) {
+	add_container(text, process);
+}
+
+/* Who has no place is told apart by what it runs. */
+static void add_script(struct text *text, const struct ev_process *process)
+{
+	const char *script;
+	size_t length;
+
+	if (process->unit[0] || process->container[0])
 		return;
-	} else if ((length = find_script(process, &script))) {
-		text_add(text, " ");
-		text_add_foreign(text, script, length);
-	}
+	length = find_script(process, &script);
+	if (!length)
+		return;
+	text_add(text, " ");
+	text_add_foreign(text, script, length);
 }
 
 void say_process(struct text *text, const struct event_owner *owner)
@@ -272,11 +277,7 @@ void say_owner_name(struct text *text, const struct finding *finding)
 
 	text_add_foreign(text, owner->leader[0] ? owner->leader : owner->comm,
 			 sizeof(owner->leader));
-	if (finding->process.unit[0]) {
-		text_add(text, " ");
-		text_add_foreign(text, finding->process.unit, sizeof(finding->process.unit));
-	}
-	add_container(text, &finding->process);
+	say_place(text, &finding->process);
 }
 
 void say_owner(struct text *text, const struct finding *finding)
@@ -290,7 +291,8 @@ void say_owner(struct text *text, const struct finding *finding)
 		return;
 	}
 	say_process(text, owner);
-	add_place(text, &finding->process);
+	say_place(text, &finding->process);
+	add_script(text, &finding->process);
 }
 
 /* Neither zeros nor 0.0.0.0 or :: */
@@ -330,15 +332,15 @@ static void add_asked(struct text *text, const struct finding *finding)
 	text_add(text, ")");
 }
 
-bool say_is_of_client(const struct finding *finding)
+bool say_is_of_client(const char *role)
 {
-	return !finding->role || !strcmp(finding->role, "client");
+	return !role || !strcmp(role, "client");
 }
 
 void say_connection(struct text *text, const struct finding *finding, bool ascii)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	bool client = say_is_of_client(finding);
+	bool client = say_is_of_client(finding->role);
 	const char *arrow = ascii ? (client ? " -> " : " <- ") : (client ? " → " : " ← ");
 	bool local = is_set(tuple->local) || tuple->local_port;
 	bool remote = is_set(tuple->remote) || tuple->remote_port;
@@ -371,7 +373,7 @@ void say_who(struct text *text, const struct join *join, const struct finding *f
 void say_target(struct text *text, const struct finding *finding)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	if (say_is_of_client(finding))
+	if (say_is_of_client(finding->role))
 		add_remote(text, finding);
 	else
 		address_print_port(text, tuple->local, tuple->local_port);

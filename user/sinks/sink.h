@@ -86,6 +86,9 @@ void say_process(struct text *text, const struct event_owner *owner);
 /* "web", or the number of one without a name */
 void say_namespace(struct text *text, const struct join *join, __u32 netns);
 
+/* " web.service in container db": where a process runs; nothing of one that is in neither */
+void say_place(struct text *text, const struct ev_process *process);
+
 /* "curl[4121] web.service" */
 void say_owner(struct text *text, const struct finding *finding);
 
@@ -104,8 +107,8 @@ void say_scope(struct text *text, const struct join *join, const struct finding 
 /* A party that the cause has named. */
 bool say_party_stands_above(const struct finding *finding, const struct party *party);
 
-/* Does its subject ask, and its remote side is where? Else it stands where others come to. */
-bool say_is_of_client(const struct finding *finding);
+/* Does who has that role ask, and the remote side is where? Else it stands where others come to. */
+bool say_is_of_client(const char *role);
 
 /* "10.0.0.1:45678 → 10.0.0.2:8080" */
 void say_connection(struct text *text, const struct finding *finding, bool ascii);

@@ -50,11 +50,6 @@ void top_free(struct top *top)
 
 /* ---- keys ---- */
 
-static bool is_client(const char *role)
-{
-	return !role || !strcmp(role, "client");
-}
-
 struct top_whose top_whose_of(const struct event_owner *owner, const struct event_tuple *tuple,
 			      bool client, __u32 netns)
 {
@@ -146,13 +141,8 @@ static void name_process(struct top_row *row, const struct join *join,
 	else
 		say_process(&text, owner);
 	row->placed = process && (process->unit[0] || process->container[0]);
-	if (!row->placed)
-		return;
-	text_add(&text, " ");
-	if (process->unit[0])
-		text_add_foreign(&text, process->unit, sizeof(process->unit));
-	else
-		text_add_foreign(&text, process->container, 12); /* as docker ps shows it */
+	if (row->placed)
+		say_place(&text, process);
 }
 
 static void touch_process(struct top_row *row, const struct join *join,
@@ -222,7 +212,7 @@ struct top_whose top_whose_of_attempt(const struct join *join, const struct atte
 
 	subject_tuple(attempt, tuple);
 	whose = top_whose_of(attempt->owner_known ? attempt->owner : NULL, tuple,
-			     is_client(attempt->subject->role), attempt->netns);
+			     say_is_of_client(attempt->subject->role), attempt->netns);
 	if (whose.client)
 		whose.name = attempt_remote_name(join, attempt, attempt_decider(attempt));
 	return whose;
@@ -276,7 +266,7 @@ static void take_finding(struct sink *sink, const struct join *join, const struc
 {
 	struct top_whose whose =
 		top_whose_of(finding->owner_known ? &finding->owner : NULL, &finding->tuple,
-			     is_client(finding->role), finding->netns);
+			     say_is_of_client(finding->role), finding->netns);
 	__u64 keys[TOP_TABLE_COUNT];
 
 	for (int i = 0; i < TOP_TABLE_COUNT; i++)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* top_view.c - what somebody looks at: a copy, sorted and filtered; keys move in it */
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,23 +50,6 @@ void top_view_say(struct top_view *view, const char *words)
 	text_add(&text, "%s", words);
 }
 
-/* Of ASCII alone: names of others have no case that this program knows. */
-bool top_view_matches(const char *text, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (; length && *text; text++) {
-		size_t i = 0;
-
-		while (i < length &&
-		       tolower((unsigned char)text[i]) == tolower((unsigned char)word[i]))
-			i++;
-		if (i == length)
-			return true;
-	}
-	return !length;
-}
-
 /* ---- the copy ---- */
 
 struct order {
@@ -91,7 +73,7 @@ static void sort_rows(struct top_view *view)
 
 	view->rows_count = 0;
 	for (size_t i = 0; i < view->rows_all; i++)
-		if (top_view_matches(view->rows[i].name, view->filter))
+		if (strcasestr(view->rows[i].name, view->filter))
 			view->order[view->rows_count++] = &view->rows[i];
 	qsort_r(view->order, view->rows_count, sizeof(struct top_row *), compare_rows, &order);
 	for (size_t i = 0; cursor->key && i < view->rows_count; i++)
@@ -126,8 +108,8 @@ static void copy_findings(struct top_view *view, const struct top *top)
 
 	view->findings_count = 0;
 	while ((finding = top_finding_next(top, &at))) {
-		if (!top_view_matches(finding->headline, view->filter) &&
-		    !top_view_matches(rule_id(finding->rule), view->filter))
+		if (!strcasestr(finding->headline, view->filter) &&
+		    !strcasestr(rule_id(finding->rule), view->filter))
 			continue;
 		view->findings[view->findings_count] = *finding;
 		view->findings[view->findings_count++].text = NULL;
@@ -366,7 +348,7 @@ static void find(struct top_view *view, size_t from)
 		const char *text =
 			view->in_findings ? view->findings[at].headline : view->order[at]->name;
 
-		if (top_view_matches(text, view->search)) {
+		if (strcasestr(text, view->search)) {
 			place(view, at);
 			return;
 		}

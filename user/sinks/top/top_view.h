@@ -84,7 +84,6 @@ struct top_view {
 
 /* Keeps @cursor within @count lines, @shown of which are drawn. */
 void top_view_scroll(struct top_cursor *cursor, size_t count, size_t shown);
-bool top_view_matches(const char *text, const char *word); /* in any case; of "" all do */
 
 /* ---- top_cells.c: figures as cells of a table ---- */
 
