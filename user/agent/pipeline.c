@@ -50,7 +50,7 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 		limits.segments = true;
 	limits.established = options->command == COMMAND_READ || options->command == COMMAND_FLOWS;
 	limits.parties = options->write;
-	if (options->command == COMMAND_FLOWS || options->command == COMMAND_TOP)
+	if (options_count_flows(options))
 		limits.flows = (__u32)options->connections_max;
 	err = filter_new(&pipeline->filter, options);
 	if (err)

@@ -147,7 +147,6 @@ static int finish(struct live *live, struct child *child)
 {
 	const struct options *options = live->options;
 	int status = child_exit_status(child, options->rest[0]), own;
-
 	struct rest rest = look_at_rest(live);
 
 	live_end(live);

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/input/opened.h"
+#include "agent/live/live.h"
 #include "agent/options/behind.h"
 #include "agent/output/output.h"
 #include "agent/top.h"
@@ -164,19 +164,6 @@ static void draw(struct play *play)
 
 /* ---- playing ---- */
 
-static int open_signals(struct play *play)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	play->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return play->signal_fd < 0 ? log_error_r(-errno, "signals") : 0;
-}
-
 /* A key, a signal or some time. True: a signal asks for the end. */
 static bool wait_for_keys(const struct play *play, int ms)
 {
@@ -220,7 +207,10 @@ static int play_all(struct play *play)
 
 static int start(struct play *play)
 {
-	if (top_run_open(&play->run, play->options) || open_stream(play) || open_signals(play) ||
+	if (top_run_open(&play->run, play->options) || open_stream(play))
+		return -EINVAL;
+	play->signal_fd = live_signals_open(false);
+	if (play->signal_fd < 0 ||
 	    screen_open(&play->run.screen, output_wants_color(play->options, false)) ||
 	    behind_fences(play->options, false))
 		return -EINVAL;

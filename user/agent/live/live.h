@@ -61,6 +61,12 @@ struct live {
 	size_t symbols_count;
 };
 
+/*
+ * From now on these signals are read instead of delivered: those that ask for the end or for new files, and of who
+ * runs a @command all that concern that. Returns a descriptor or a negative errno, logged.
+ */
+int live_signals_open(bool command);
+
 struct live_signal {
 	int number; /* 0: none */
 	int code; /* SI_USER …: who sent it */

@@ -214,8 +214,7 @@ static void complete(void *ctx, const struct event *event)
 	case EVENT_SOCKET:
 		/* of the sockets that were open before, listeners are named as holders and peers */
 		if (known &&
-		    (live->options->command == COMMAND_FLOWS ||
-		     live->options->command == COMMAND_TOP ||
+		    (options_count_flows(live->options) ||
 		     (event->snapshot.look && event->snapshot.tuple.protocol != IPPROTO_UDP) ||
 		     event->snapshot.state == TCP_STATE_LISTEN ||
 		     join_took_datagram_owner(live->pipeline.join)))
@@ -379,24 +378,24 @@ void live_look_again(struct live *live)
 		tell_sockets(live);
 }
 
-/* First of all: a signal that comes while hooks are being attached must not leave half of them. */
-static int open_signals(struct live *live)
+int live_signals_open(bool command)
 {
 	sigset_t signals;
+	int fd;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
-	if (live->options->command == COMMAND_RUN) {
+	if (command) {
 		sigaddset(&signals, SIGQUIT);
 		sigaddset(&signals, SIGUSR1);
 		sigaddset(&signals, SIGUSR2);
 		sigaddset(&signals, SIGCHLD);
 	}
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	live->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return live->signal_fd < 0 ? log_error_r(-errno, "signals") : 0;
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? log_error_r(-errno, "signals") : fd;
 }
 
 static int open_waits(struct live *live)
@@ -431,8 +430,7 @@ static int open_attach(struct live *live)
 		.packets = states ? PACKETS_NONE : (enum attach_packets)options->packets,
 		.left_out = options->without.count ? options->without.at : NULL,
 		.follow = options->command == COMMAND_RUN || options->pids.count,
-		.flows = options->command == COMMAND_FLOWS || options->command == COMMAND_TOP ||
-			 states,
+		.flows = options_count_flows(options) || states,
 		.sockets_only = states,
 		.retransmits =
 			options->command == COMMAND_RUN || options->verbose || options->record,
@@ -476,7 +474,7 @@ static int take_start(void *ctx, const void *record, size_t size)
 	memcpy(&start, record, sizeof(start));
 	if (live->options->command == COMMAND_RUN)
 		start.head.flags |= EVENT_F_FOLLOWED;
-	if (live->options->command == COMMAND_FLOWS || live->options->command == COMMAND_TOP)
+	if (options_count_flows(live->options))
 		start.head.known |= EVENT_K_FLOW;
 	return live->sink.take(live, &start, sizeof(start));
 }
@@ -548,7 +546,9 @@ int live_start(struct live *live)
 
 	live->has_terminal = live_has_terminal();
 	descriptors_raise();
-	err = open_signals(live);
+	/* first of all: a signal that comes while hooks are being attached must not leave half of them */
+	live->signal_fd = live_signals_open(live->options->command == COMMAND_RUN);
+	err = live->signal_fd < 0 ? live->signal_fd : 0;
 	err = err ? err : open_attach(live);
 	err = err ? err : open_sources(live);
 	if (err)

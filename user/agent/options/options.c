@@ -452,6 +452,11 @@ static void help_row(FILE *file, const struct option_row *row)
 		fprintf(file, "  %-26s  %s\n", left, row->what);
 }
 
+bool options_count_flows(const struct options *options)
+{
+	return options->command == COMMAND_FLOWS || options->command == COMMAND_TOP;
+}
+
 void options_help(FILE *file, const struct command_row *commands, enum command command)
 {
 	__u16 wanted = command == COMMAND_COUNT ? 0xffff : BIT(command);

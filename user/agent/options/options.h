@@ -150,6 +150,9 @@ void options_free(struct options *options);
 /* The word of the table of options nearest to @name, for a hint; NULL none is near. */
 const char *option_nearest(const char *name);
 
+/* Does the command show connections by what their sockets count, begin, end and figures of every one? */
+bool options_count_flows(const struct options *options);
+
 /* Usage of one command; COMMAND_COUNT: of the whole program. */
 void options_help(FILE *file, const struct command_row *commands, enum command command);
 
