@@ -46,10 +46,6 @@ static __always_inline __u64 answer_load(const struct answer_look *look, __u32 a
 	return word;
 }
 
-/* Eight letters, as they stand in memory, in lower case. */
-#define ANSWER_LETTERS(a, b, c, d, e, f, g, h)                                                   \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
-	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 #define ANSWER_LOWER 0x2020202020202020ull
 #define ANSWER_SEVEN 0x00ffffffffffffffull
 
@@ -94,16 +90,16 @@ __noinline int answer_line(__u32 at)
 		return 1;
 	}
 	first |= ANSWER_LOWER;
-	if (first == ANSWER_LETTERS('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
+	if (first == LOAD_LETTERS('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
 		second = (answer_load(look, at + 8) | ANSWER_LOWER) & ANSWER_SEVEN;
-		if (second == ANSWER_LETTERS('l', 'e', 'n', 'g', 't', 'h', ':', 0))
+		if (second == LOAD_LETTERS('l', 'e', 'n', 'g', 't', 'h', ':', 0))
 			answer_take_length(look, at + 15);
-	} else if (first == ANSWER_LETTERS('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+	} else if (first == LOAD_LETTERS('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
 		second = answer_load(look, at + 8) | ANSWER_LOWER;
-		if (second == ANSWER_LETTERS('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n')) {
+		if (second == LOAD_LETTERS('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n')) {
 			second = answer_load(look, at + 19) | ANSWER_LOWER;
 			if ((second & ANSWER_SEVEN) ==
-			    ANSWER_LETTERS('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+			    LOAD_LETTERS('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
 				look->how |= ANSWER_F_CHUNKED;
 			else
 				look->how |= ANSWER_ODD;
@@ -164,14 +160,14 @@ static __always_inline void answer_header(void)
 
 static __always_inline bool answer_wants_tls(const struct answer_look *look)
 {
-	const __u64 plain = ANSWER_LETTERS('p', 'l', 'a', 'i', 'n', ' ', 'H', 'T');
+	const __u64 plain = LOAD_LETTERS('p', 'l', 'a', 'i', 'n', ' ', 'H', 'T');
 	__u32 body = look->header;
 
 	return answer_load(look, body + ANSWER_NGINX_AT) == plain ||
 	       answer_load(look, body + ANSWER_APACHE_AT) == plain ||
-	       (answer_load(look, body) == ANSWER_LETTERS('C', 'l', 'i', 'e', 'n', 't', ' ', 's') &&
+	       (answer_load(look, body) == LOAD_LETTERS('C', 'l', 'i', 'e', 'n', 't', ' ', 's') &&
 		answer_load(look, body + 8) ==
-			ANSWER_LETTERS('e', 'n', 't', ' ', 'a', 'n', ' ', 'H'));
+			LOAD_LETTERS('e', 'n', 't', ' ', 'a', 'n', ' ', 'H'));
 }
 
 /* ---- packets ---- */

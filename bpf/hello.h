@@ -45,6 +45,17 @@ enum hello_what {
 #define HELLO_KEEP_WORDS 192 /* of a refusal: its code, SQLSTATE stands in the first 40 bytes */
 #define HELLO_PLAIN_BYTES 16 /* of the payload: the preface's first line */
 
+/* Does it begin with the first @count of some eight letters? */
+static __always_inline bool hello_begins(__u64 word, __u64 letters, __u32 count)
+{
+	return !((word ^ letters) << (8 - count) * 8);
+}
+
+static __always_inline __u8 hello_byte(__u64 word, __u32 number)
+{
+	return word >> number * 8;
+}
+
 static __always_inline bool hello_is_digit(__u8 c)
 {
 	return c >= '0' && c <= '9';
@@ -55,148 +66,134 @@ static __always_inline bool hello_is_digit(__u8 c)
  * of too many clients; sshd's (MaxStartups, not at this time); an error of PostgreSQL, and of MySQL in place
  * of its greeting.
  */
-static __always_inline bool hello_is_refusal(const __u8 *bytes)
+static __always_inline bool hello_is_refusal(__u64 word)
 {
-	switch (bytes[0]) {
+	__u8 third = hello_byte(word, 3), fifth = hello_byte(word, 5);
+
+	switch (hello_byte(word, 0)) {
 	case '4':
 	case '5':
-		return hello_is_digit(bytes[1]) && hello_is_digit(bytes[2]) &&
-		       (bytes[3] == ' ' || bytes[3] == '-');
+		return hello_is_digit(hello_byte(word, 1)) && hello_is_digit(hello_byte(word, 2)) &&
+		       (third == ' ' || third == '-');
 	case '*':
-		return bytes[1] == ' ' && bytes[2] == 'B' && bytes[3] == 'Y';
+		return hello_begins(word, LOAD_LETTERS('*', ' ', 'B', 'Y', 0, 0, 0, 0), 4);
 	case '-':
-		return bytes[1] == 'E' && bytes[2] == 'R' && bytes[3] == 'R' &&
-		       (bytes[5] == '[' || bytes[5] == 'm' || bytes[5] == 'T');
+		return hello_begins(word, LOAD_LETTERS('-', 'E', 'R', 'R', 0, 0, 0, 0), 4) &&
+		       (fifth == '[' || fifth == 'm' || fifth == 'T');
 	case 'E':
-		return bytes[1] ? bytes[1] == 'x' && bytes[2] == 'c' && bytes[3] == 'e' :
-				  !bytes[2] && bytes[5] == 'S';
+		return hello_begins(word, LOAD_LETTERS('E', 'x', 'c', 'e', 0, 0, 0, 0), 4) ||
+		       (hello_begins(word, 'E', 3) && fifth == 'S');
 	case 'N':
-		return bytes[1] == 'o' && bytes[2] == 't' && bytes[3] == ' ' && bytes[4] == 'a';
+		return hello_begins(word, LOAD_LETTERS('N', 'o', 't', ' ', 'a', 0, 0, 0), 5);
 	default:
-		return !bytes[1] && !bytes[2] && !bytes[3] && bytes[4] == 0xff;
+		return hello_begins(word >> 8, LOAD_LETTERS(0, 0, 0, 0xff, 0, 0, 0, 0), 4);
 	}
 }
 
 /* "STARTTLS" and the line's end behind a tag of up to five bytes, or the begin of that. */
-static __always_inline bool hello_is_tagged_request(const __u8 *bytes, __u32 size)
+static __always_inline bool hello_is_tagged_request(__u64 word, __u32 size)
 {
-	__u32 i;
+	__u32 tag = size - 11;
 
-#pragma unroll
-	for (i = 1; i < 6; i++)
-		if (bytes[i] == ' ' && (bytes[i + 1] | 0x20) == 's' && size == i + 11)
-			return bytes[0] != '*';
-	return false;
+	if (tag < 1 || tag > 5 || hello_byte(word, 0) == '*')
+		return false;
+	return ((word >> tag * 8 & 0xffff) | 0x2000) == (' ' | 's' << 8);
 }
 
 /*
  * STARTTLS of SMTP, STLS of POP3, AUTH TLS of FTP, SSLRequest of PostgreSQL, StartTLS of LDAP (RFC 4511 4.14), <starttls> of
  * XMPP. IMAP's has a tag before.
  */
-static __always_inline bool hello_is_request(const __u8 *bytes, __u32 size)
+static __always_inline bool hello_is_request(__u64 word, __u32 size)
 {
-	if (hello_is_tagged_request(bytes, size))
+	__u8 fifth = hello_byte(word, 5);
+
+	if (hello_is_tagged_request(word, size))
 		return true;
-	switch (bytes[0]) {
+	switch (hello_byte(word, 0)) {
 	case '<':
-		return bytes[1] == 's' && bytes[2] == 't' && bytes[3] == 'a' && bytes[4] == 'r' &&
-		       bytes[5] == 't' && bytes[6] == 't';
+		return hello_begins(word, LOAD_LETTERS('<', 's', 't', 'a', 'r', 't', 't', 0), 7);
 	case 0x30:
-		return size == 31 && bytes[1] == 29 && bytes[2] == 2 && bytes[3] == 1 &&
-		       bytes[5] == 0x77;
+		return size == 31 && fifth == 0x77 &&
+		       hello_begins(word, LOAD_LETTERS(0x30, 29, 2, 1, 0, 0, 0, 0), 4);
 	case 'S':
-		return bytes[1] == 'T' &&
-		       ((bytes[2] == 'A' && bytes[3] == 'R' && bytes[4] == 'T' &&
-			 bytes[5] == 'T') ||
-			(bytes[2] == 'L' && bytes[3] == 'S' && bytes[4] == '\r'));
+		return hello_begins(word, LOAD_LETTERS('S', 'T', 'A', 'R', 'T', 'T', 0, 0), 6) ||
+		       hello_begins(word, LOAD_LETTERS('S', 'T', 'L', 'S', '\r', 0, 0, 0), 5);
 	case 'A':
-		return bytes[1] == 'U' && bytes[2] == 'T' && bytes[3] == 'H' && bytes[4] == ' ' &&
-		       (bytes[5] == 'T' || bytes[5] == 'S');
-	case 0:
-		return !bytes[1] && !bytes[2] && bytes[3] == 8 && bytes[4] == 0x04 &&
-		       bytes[5] == 0xd2 && bytes[6] == 0x16;
+		return hello_begins(word, LOAD_LETTERS('A', 'U', 'T', 'H', ' ', 0, 0, 0), 5) &&
+		       (fifth == 'T' || fifth == 'S');
 	default:
-		return false;
+		return hello_begins(word, LOAD_LETTERS(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0), 7);
 	}
 }
 
-/* The begin of HTTP/2's preface (RFC 9113 3.4). */
-static __always_inline bool hello_is_plain(const __u8 *bytes)
-{
-	return bytes[0] == 'P' && bytes[1] == 'R' && bytes[2] == 'I' && bytes[3] == ' ' &&
-	       bytes[4] == '*' && bytes[5] == ' ' && bytes[6] == 'H';
-}
-
 /* What answers such a request and agrees: 220, 234; +OK; OK behind a tag; <proceed/>. */
-static __always_inline bool hello_agrees(const __u8 *bytes)
+static __always_inline bool hello_agrees(__u64 word)
 {
+	__u8 first = hello_byte(word, 0);
 	__u32 i;
 
-	if (bytes[0] == '2' || bytes[0] == '+' ||
-	    (bytes[0] == '<' && bytes[1] == 'p' && bytes[2] == 'r' && bytes[3] == 'o'))
+	if (first == '2' || first == '+' ||
+	    hello_begins(word, LOAD_LETTERS('<', 'p', 'r', 'o', 0, 0, 0, 0), 4))
 		return true;
-#pragma unroll
 	for (i = 1; i < 6; i++)
-		if (bytes[i] == ' ' && bytes[i + 1] == 'O')
-			return bytes[0] != '*';
+		if ((word >> i * 8 & 0xffff) == (' ' | 'O' << 8))
+			return first != '*';
 	return false;
 }
 
-static __always_inline bool hello_is_answer(const __u8 *bytes)
+/* @word: HELLO_BYTES of the payload of @size bytes; what stands behind it is zero. */
+static __always_inline bool hello_is(__u64 word, __u32 size)
 {
-	return bytes[0] == 'H' && bytes[1] == 'T' && bytes[2] == 'T' && bytes[3] == 'P' &&
-	       bytes[4] == '/' && bytes[5] == '1' && bytes[6] == '.';
-}
+	__u8 type = hello_byte(word, 5);
 
-static __always_inline bool hello_is_head(const __u8 *bytes)
-{
-	return bytes[0] == 'H' && bytes[1] == 'E' && bytes[2] == 'A' && bytes[3] == 'D' &&
-	       bytes[4] == ' ';
-}
-
-static __always_inline bool hello_is_tunnel(const __u8 *bytes)
-{
-	return bytes[0] == 'C' && bytes[1] == 'O' && bytes[2] == 'N' && bytes[3] == 'N' &&
-	       bytes[4] == 'E' && bytes[5] == 'C' && bytes[6] == 'T';
-}
-
-/* @bytes: HELLO_BYTES of them. @size: of the payload; what stands behind it is zero. */
-static __always_inline bool hello_is(const __u8 *bytes, __u32 size)
-{
-	if (bytes[1] != HELLO_VERSION_MAJOR || bytes[2] > HELLO_VERSION_MINOR_MAX)
+	if (hello_byte(word, 1) != HELLO_VERSION_MAJOR ||
+	    hello_byte(word, 2) > HELLO_VERSION_MINOR_MAX)
 		return false;
-	if (bytes[0] == HELLO_TYPE_HANDSHAKE) /* some send a record's header by itself */
-		return size == HELLO_HEADER_BYTES || bytes[5] == HELLO_CLIENT ||
-		       bytes[5] == HELLO_SERVER;
-	return bytes[0] == HELLO_TYPE_ALERT && !bytes[3] && bytes[4] == 2 && size >= HELLO_BYTES;
+	if (hello_byte(word, 0) == HELLO_TYPE_HANDSHAKE) /* some send a record's header by itself */
+		return size == HELLO_HEADER_BYTES || type == HELLO_CLIENT || type == HELLO_SERVER;
+	return hello_byte(word, 0) == HELLO_TYPE_ALERT && !hello_byte(word, 3) &&
+	       hello_byte(word, 4) == 2 && size >= HELLO_BYTES;
+}
+
+/* Of HTTP/1, and the begin of HTTP/2's preface (RFC 9113 3.4). */
+static __always_inline enum hello_what hello_of_http(__u64 word)
+{
+	if (hello_begins(word, LOAD_LETTERS('H', 'T', 'T', 'P', '/', '1', '.', 0), 7))
+		return HELLO_ANSWER;
+	if (hello_begins(word, LOAD_LETTERS('H', 'E', 'A', 'D', ' ', 0, 0, 0), 5))
+		return HELLO_HEAD;
+	if (hello_begins(word, LOAD_LETTERS('C', 'O', 'N', 'N', 'E', 'C', 'T', 0), 7))
+		return HELLO_TUNNEL;
+	return hello_begins(word, LOAD_LETTERS('P', 'R', 'I', ' ', '*', ' ', 'H', 0), 7) ?
+		       HELLO_PLAIN :
+		       HELLO_NOTHING;
 }
 
 /*
- * What the segment begins with. @start: of the IP header. @headers: so many bytes of the packet stand in
- * front of its payload of @size bytes. @bytes: room for HELLO_BYTES and one of it.
+ * What the segment begins with. @at: its payload of @size bytes, from the network header. @word: for the first
+ * HELLO_BYTES of that.
  */
-static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 start, __u32 headers,
-						  __u32 size, __u8 *bytes)
+static __always_inline enum hello_what hello_look(struct __sk_buff *skb, __u32 at, __u32 size,
+						  __u64 *word)
 {
+	enum hello_what what;
+
+	*word = 0;
 	/* a byte for a byte is answered without a look */
 	if (size < HELLO_HEADER_BYTES)
 		return HELLO_NOTHING;
-	if (packet_load(skb, start + headers, bytes,
-			size < HELLO_BYTES ? HELLO_HEADER_BYTES : HELLO_BYTES))
+	if (packet_load(skb, at, word, size < HELLO_BYTES ? HELLO_HEADER_BYTES : HELLO_BYTES))
 		return HELLO_NOTHING;
-	if (hello_is(bytes, size))
-		return bytes[0] == HELLO_TYPE_HANDSHAKE && bytes[5] == HELLO_CLIENT ?
+	if (hello_is(*word, size))
+		return hello_byte(*word, 0) == HELLO_TYPE_HANDSHAKE &&
+				       hello_byte(*word, 5) == HELLO_CLIENT ?
 			       HELLO_OF_CLIENT :
 			       HELLO_OTHER;
-	if (hello_is_refusal(bytes))
+	if (hello_is_refusal(*word))
 		return HELLO_REFUSAL;
-	if (hello_is_answer(bytes))
-		return HELLO_ANSWER;
-	if (hello_is_head(bytes))
-		return HELLO_HEAD;
-	if (hello_is_tunnel(bytes))
-		return HELLO_TUNNEL;
-	if (hello_is_plain(bytes))
-		return HELLO_PLAIN;
-	return hello_is_request(bytes, size) ? HELLO_REQUEST : HELLO_NOTHING;
+	what = hello_of_http(*word);
+	if (what)
+		return what;
+	return hello_is_request(*word, size) ? HELLO_REQUEST : HELLO_NOTHING;
 }

@@ -6,6 +6,11 @@
 
 #include <bpf/bpf_core_read.h>
 
+/* Eight letters as they stand in memory. */
+#define LOAD_LETTERS(a, b, c, d, e, f, g, h)                                                     \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
 /* Where the network header stands, from the packet's first byte on. */
 static __noinline __u32 packet_network_offset(struct __sk_buff *skb)
 {
