@@ -274,6 +274,21 @@ static bool match_servfail(const struct view *view, struct guess *guess)
 	return true;
 }
 
+/* RFC 1035 4.1.1; RFC 4035 5.5: a bad signature is told as SERVFAIL. A forwarder's, where it heard nothing, is its own. */
+static const char *meaning_of_rcode(const struct lookup *lookup)
+{
+	if (lookup->rcode == DNS_REFUSED)
+		return "the server does not serve this client or this name";
+	if (lookup->rcode != DNS_SERVFAIL)
+		return "the server does not understand or support the query";
+	if (lookup->upstream.how == LOOKUP_UPSTREAM_UNREACHABLE)
+		return "no name server listens at that address, or there is no way to it";
+	if (lookup->upstream.how == LOOKUP_UPSTREAM_ASKED)
+		return "so it had none to give";
+	return "the resolver could not get an answer from the name's own servers, "
+	       "or its signatures (DNSSEC) do not hold";
+}
+
 static void tell_servfail(const struct view *view, struct finding *finding)
 {
 	const struct lookup *lookup = view->attempt->lookup;
@@ -291,19 +306,7 @@ static void tell_servfail(const struct view *view, struct finding *finding)
 	words_duration(&what, ns_between(lookup->started_ns, lookup->answer_ns));
 	if (words_upstream(&why, lookup, finding))
 		text_add(&why, "; ");
-	/* RFC 1035 4.1.1; RFC 4035 5.5: a bad signature is told as SERVFAIL */
-	switch (lookup->rcode) {
-	case DNS_SERVFAIL:
-		text_add(&why, "the resolver could not get an answer from the name's own servers, "
-			       "or its signatures (DNSSEC) do not hold");
-		break;
-	case DNS_REFUSED:
-		text_add(&why, "the server does not serve this client or this name");
-		break;
-	default:
-		text_add(&why, "the server does not understand or support the query");
-		break;
-	}
+	text_add(&why, "%s", meaning_of_rcode(lookup));
 	add_veil(&why, lookup);
 	check_server(view, finding, "whether that server resolves anything");
 	check_resolvers(view, finding, "whether that server is the one meant");
