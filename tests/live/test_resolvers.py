@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Resolvers and forwarders of several makes: whatever stands between a wish and its server, there is one verdict, and it names both."""
 
+import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from harness import describe
-from lab import PATIENCE_S
+from lab import PATIENCE_S, Process
 from program import ROOT
 from test_flows import PEER
 from test_names import FINAL_S, GLIBC, Names, told
@@ -150,6 +152,126 @@ def test_of_their_own(lab, watch, family, resolver):
     assert told_of == sorted(wanted.items()), [(asked.get(pid, "?")[:2], finding) for pid, finding in told_of
                                                if (pid, finding) not in wanted.items()] + [
         asked[pid][:2] for pid in wanted if pid not in dict(told_of)]
+
+
+# ---- programs with resolvers of their own ----
+
+SPEC = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+HTTP = """
+daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr; worker_processes 1; user root;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
+  scgi_temp_path {dir}/s; server {{ listen 80; listen [::]:80; location / {{ return 200 "{{}}"; }} }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def wishers(tmp_path_factory):
+    """By name the command that looks up what follows it: gron is Go's net/http, wish.c what it is linked with."""
+    folder, source = tmp_path_factory.mktemp("wish"), ROOT / "tests/helpers/wish.c"
+    for argv in (["musl-gcc", "-static", "-o", folder / "musl", source], ["gcc", "-DCARES", "-o", folder / "cares", source, "-lcares"]):
+        subprocess.run([argv[0], *SPEC, *argv[1:]], check=True, timeout=60)
+    return {"gron": lambda name: ["env", "GODEBUG=netdns=go", "gron", f"http://{name}/"], "musl": lambda name: [folder / "musl", name],
+            "cares": lambda name: [folder / "cares", name]}
+
+
+def test_real_programs(lab, watch, family, wishers):
+    """Go, musl and c-ares themselves: one verdict a wish, with the name and with whose it was, and none for what works."""
+    far = lab.link()
+    there = far.address(family)
+    for limit in ("net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit"):
+        far.sysctl(limit, 0)
+    serve_names(lab, far, there, tcp=False)
+    shut = there.replace("::2", "::3") if family == 6 else there[:-1] + "3"
+    far.ip(f"addr add {shut}/{64 if family == 6 else 24} dev {far.device} {'nodad' if family == 6 else ''}")
+    conf = lab.dir / "nginx.conf"
+    conf.write_text(HTTP.format(dir=lab.dir))
+    Program(lab, far, ["nginx", "-e", "stderr", "-c", conf], 80)
+    etc = {}
+    for server in (there, shut):  # private_etc() has one file of a name; c-ares has words of its own
+        path = lab.dir / f"resolv.{server}"
+        path.write_text(f"nameserver {server}\noptions timeout:1 attempts:2 retrans:1000 retry:2\n")
+        etc[server] = ("unshare", "-m", "sh", "-ec", f'mount --bind {path} /etc/resolv.conf; exec "$@"', "-")
+    agent = watch()
+    asked = {}
+    for program, command in wishers.items():
+        for wish in WISHES:
+            proc = Process(lab.host.command(*etc[shut if wish == "down" else there], *command(f"{wish}-{program}.test")))
+            lab.processes.append(proc)
+            lab.pids.add(proc.pid)
+            asked[proc.pid] = (program, wish, proc)
+    for program, wish, proc in asked.values():
+        assert (proc.popen.wait(PATIENCE_S) == 0) == (wish == "ok"), (program, wish, proc.popen.stderr.read())
+    wanted = {pid: WISHES[wish] for pid, (_, wish, _) in asked.items() if WISHES[wish]}
+    for pid in wanted:
+        agent.wait_for(FINAL_S, pid=pid, state="final")
+    agent.quiesce()
+    finals = agent.loud_finals()
+    assert sorted((f["process"]["pid"], f["finding"]) for f in finals) == sorted(wanted.items()), describe(finals)
+    for found in finals:
+        program, wish, _ = asked[found["process"]["pid"]]
+        assert found["process"]["comm"] == program and f"{wish}-{program}.test" in found["summary"], describe([found])
+
+
+# ---- systemd-resolved ----
+
+RESOLVED = shutil.which("systemd-resolved", path=os.pathsep.join(
+    ("/lib/systemd", "/var/lib/sockwhy-tests/systemd-resolved/lib/systemd")))  # installed, or unpacked by setup.sh
+
+
+def resolved(lab, upstream):
+    """The daemon, in lab.host, without D-Bus and with a configuration of its own; returns when its stub listens."""
+    conf = lab.dir / "resolved.conf"
+    conf.write_text(f"[Resolve]\nDNS={upstream}\nFallbackDNS=\nLLMNR=no\nMulticastDNS=no\nDNSSEC=no\nCache=no\n")
+    caps = "+net_bind_service,+net_raw,+setpcap"
+    script = f"mount -t tmpfs none /run; mkdir -p /run/systemd/resolve; chmod 777 /run/systemd/resolve; mount -t tmpfs none /etc/systemd; " \
+        f"cp {conf} /etc/systemd/; exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps {caps} --ambient-caps {caps} {RESOLVED}"
+    Program(lab, lab.host, ["unshare", "-m", "sh", "-ec", script], 53)
+
+
+@pytest.mark.skipif(not RESOLVED, reason="no systemd-resolved here: make setup unpacks it")
+def test_systemd_resolved(lab, watch, family):
+    """Its stub at 127.0.0.53 and what it asks upstream: one verdict a wish, which names both; and none for what works."""
+    far = lab.link()
+    there = far.address(family)
+    serve_names(lab, far, there)
+    resolved(lab, there)
+    agent = watch()
+    etc = private_etc(lab, resolv_conf="nameserver 127.0.0.53\noptions timeout:2 attempts:1\n", nsswitch_conf="hosts: dns\n")
+    wishes = {"nx": "dns-nxdomain", "servfail": "dns-servfail", "refused": "dns-servfail", "silent": "dns-no-answer", "ok": None}
+    asked = {}
+    for wish in wishes:
+        proc = lab.start("-c", GLIBC, f"{wish}.test", exe=sys.executable, wrap=etc)
+        asked[proc.pid] = (wish, proc)
+    for wish, proc in asked.values():
+        assert proc.release() == [int(wish == "ok")], wish
+    wanted = {pid: wishes[wish] for pid, (wish, _) in asked.items() if wishes[wish]}
+    for pid in wanted:
+        agent.wait_for(FINAL_S, pid=pid, state="final")
+    agent.quiesce()
+    finals = agent.loud_finals()
+    assert sorted((f["process"]["pid"], f["finding"]) for f in finals) == sorted(wanted.items()), describe(finals)
+    for found in finals:
+        wish = asked[found["process"]["pid"]][0]
+        assert f"{wish}.test" in found["summary"] and found["connection"]["remote"]["address"] == "127.0.0.53", describe([found])
+        if wish != "nx":
+            assert "systemd-resolve[" in found["cause"] and there in found["cause"], describe([found])
+
+
+@pytest.mark.skipif(not RESOLVED, reason="no systemd-resolved here: make setup unpacks it")
+def test_systemd_resolved_server_down(lab, watch, family):
+    """Nobody listens where the stub asks: that is the cause of the SERVFAIL that its client heard, and nothing else is guessed."""
+    far = lab.link()
+    there = far.address(family)
+    resolved(lab, there)
+    agent = watch()
+    etc = private_etc(lab, resolv_conf="nameserver 127.0.0.53\noptions timeout:5 attempts:1\n", nsswitch_conf="hosts: dns\n")
+    assert lab.start("-c", GLIBC, "ok.test", exe=sys.executable, wrap=etc).release() == [0]
+    found = told(agent, "dns-servfail")
+    assert "ok.test" in found["summary"] and "systemd-resolve[" in found["cause"] and there in found["cause"], describe([found])
+    assert "unreachable" in found["cause"] and "DNSSEC" not in found["cause"], describe([found])
 
 
 # ---- whose wish it is ----
