@@ -65,6 +65,7 @@ def test_version():
     (["curl", "http://example.test/"], ["curl", "run -- curl"]),
     (["ssh"], ["ssh", "run -- ssh"]),
     (["raed", "x.pcap"], ["'raed' is no command", "did you mean read?"]), (["explian"], ["did you mean explain?"]),
+    (["hlep"], ["did you mean help?"]), (["tpo"], ["did you mean top?"]), (["rnu", "--", "true"], ["did you mean run?"]),
     (["-p", "4194303"], ["-p 4194303: no such process", "--comm"]), (["flows", "-p", "4194303"], ["no such process"]),
     (["--finding", "conx-*"], ["conx-*", "explain"]), (["--severity", "x"], ["x", "warning"]),
     (["flows", "port", "nonsense-port"], ["nonsense-port"]),

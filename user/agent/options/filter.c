@@ -92,7 +92,9 @@ static const char *command_at(void *ctx, size_t index)
 {
 	const struct options *options = ctx;
 
-	return options->commands && index < COMMAND_COUNT ? options->commands[index].name : NULL;
+	if (!options->commands || index > COMMAND_COUNT)
+		return NULL;
+	return index < COMMAND_COUNT ? options->commands[index].name : "help";
 }
 
 /* The first word is neither a command nor the begin of a filter: what may have been meant. */
@@ -100,7 +102,7 @@ static void hint_command(const struct options *options, struct text *hint)
 {
 	const char *word = options->rest[0];
 	const char *near =
-		strlen(word) > 3 ? options_nearest(word, command_at, (void *)options) : NULL;
+		strlen(word) > 2 ? options_nearest(word, command_at, (void *)options) : NULL;
 
 	text_add(hint, "'%s' is no command", word);
 	if (near)

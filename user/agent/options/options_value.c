@@ -161,32 +161,43 @@ int options_when(const char *text, struct when *when)
 	return 0;
 }
 
-/* Levenshtein's distance, cut at words of 31 letters. */
+/* Of two rows above: two letters that changed places are one slip of the hand, not two. */
+static bool is_swapped(const char *a, const char *b, size_t i, size_t j)
+{
+	return i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+}
+
+/* Optimal string alignment (Levenshtein's distance with transpositions), cut at words of 31 letters. */
 static size_t spelling_distance(const char *a, const char *b)
 {
-	size_t rows[2][32];
+	size_t rows[3][32];
 	size_t la = strnlen(a, 31), lb = strnlen(b, 31);
 
 	for (size_t j = 0; j <= lb; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= la; i++) {
-		size_t *above = rows[(i - 1) & 1], *row = rows[i & 1];
+		const size_t *above = rows[(i - 1) % 3], *higher = rows[(i + 1) % 3];
+		size_t *row = rows[i % 3];
 
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
 			size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
 
 			best = above[j] + 1 < best ? above[j] + 1 : best;
-			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+			if (is_swapped(a, b, i, j) && higher[j - 2] + 1 < best)
+				best = higher[j - 2] + 1;
+			row[j] = best;
 		}
 	}
-	return rows[la & 1][lb];
+	return rows[la % 3][lb];
 }
 
 const char *options_nearest(const char *word, const char *(*words)(void *ctx, size_t index),
 			    void *ctx)
 {
-	size_t best = strlen(word) / 3 + 1;
+	/* of three letters every word is some other's neighbour */
+	size_t best = strlen(word) > 3 ? strlen(word) / 3 + 1 : 1;
 	const char *nearest = NULL, *candidate;
 
 	for (size_t i = 0; (candidate = words(ctx, i)); i++) {
