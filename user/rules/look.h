@@ -133,6 +133,11 @@ bool look_ended_unprovoked(const struct view *view);
  * answers the request: the connection has done its work.
  */
 bool look_turned_away(const struct view *view);
+/*
+ * The server greeted, as protocols do in which it speaks first, and ended the connection before it answered anything: the
+ * client's first words came too late, were not answered, or (at once) were not awaited.
+ */
+bool look_only_greeted(const struct view *view);
 
 /* The statuses of HTTP with which a server or proxy says that it cannot serve anybody (now). */
 bool look_unavailable(__u16 status);

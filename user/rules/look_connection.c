@@ -2,6 +2,7 @@
 /* look_connection.c - questions about an established connection that several rules ask */
 
 #include <stdint.h>
+#include <string.h>
 
 #include "rules/look.h"
 #include "rules/words.h"
@@ -167,6 +168,51 @@ bool look_turned_away(const struct view *view)
 	return first_word->kind != FIRST_HTTP || look_unavailable(first_word->number);
 }
 
+/* A first word that asks the client to speak: none of them is all that a server has to say. */
+static bool is_greeting(const struct first *first)
+{
+	switch (first->kind) {
+	case FIRST_REPLY:
+	case FIRST_SMTP:
+	case FIRST_FTP:
+	case FIRST_SSH:
+	case FIRST_POP3:
+	case FIRST_IMAP:
+	case FIRST_MYSQL:
+		return !first->error;
+	}
+	return false;
+}
+
+bool look_only_greeted(const struct view *view)
+{
+	const struct outcome *outcome = view->outcome;
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+
+	if (!is_greeting(&server->first_word) || !server->fin_ns || !server->fin_unprovoked ||
+	    server->unseen_bytes || outcome->last.leave ||
+	    client->stuck >= view->thresholds->value[THRESHOLD_STUCK])
+		return false;
+	/* it waits for who says nothing: how long is the server's matter */
+	if (outcome->words == 1)
+		return outcome->last.side != look_client(view) &&
+		       ns_between(outcome->last.last_ns, server->fin_ns) <
+			       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
+	return outcome->words == 2 && outcome->last.side == look_client(view);
+}
+
+void words_wrote_to_closed(struct text *why, bool used_again)
+{
+	if (used_again)
+		text_add(why, "the client used a connection again that the server had closed (a "
+			      "pool that does not look before it writes)");
+	else
+		text_add(why, "the client wrote on, and did not see that the server had ended the "
+			      "connection: a limit, an error or a crash of its application, or it "
+			      "keeps none behind an answer");
+}
+
 void words_side(struct text *text, const struct view *view, int side)
 {
 	const struct figures_side *figures = look_figures(view, side);
@@ -225,11 +271,46 @@ void words_refused_tunnel(const struct view *view, struct finding *finding)
 			   "what serves that port; its own log says what it was asked for");
 }
 
+/*
+ * What codes of data bases mean, where they mean one thing. MySQL's and MariaDB's error list (1040 and 1129 to 1130 come in
+ * place of the greeting); PostgreSQL's appendix A.
+ */
+static const char *say_data_base(const struct first *error)
+{
+	static const struct {
+		char state[FIRST_STATE_SIZE];
+		__u16 number;
+		const char *words;
+	} rows[] = {
+		{ "", 1040, "it has as many connections as max_connections allows" },
+		{ "", 1129,
+		  "it blocks this client's address after too many connects that came to nothing "
+		  "(max_connect_errors)" },
+		{ "", 1130, "it has no account that may come from this client's address" },
+		{ "", 1203, "this user has as many connections as max_user_connections allows" },
+		{ "53300", 0,
+		  "it, this user or this data base has as many connections as allowed" },
+		{ "57P01", 0, "it is being stopped" },
+		{ "57P03", 0, "it is starting, recovering or stopping, and takes nobody now" },
+		{ "3D000", 0, "it has no data base of the name that the client asks for" },
+	};
+
+	if (error->kind != FIRST_MYSQL && error->kind != FIRST_POSTGRESQL)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].number == error->number && !strcmp(rows[i].state, error->state))
+			return rows[i].words;
+	return NULL;
+}
+
 void words_turned_away(struct text *why, const struct first *error)
 {
 	enum { HTTP_REQUEST_TIMEOUT = 408 };
+	const char *meaning = say_data_base(error);
 
-	if (error->kind != FIRST_HTTP)
+	if (meaning)
+		text_add(why, "the server turns the client away and says so: %s", meaning);
+	else if (error->kind != FIRST_HTTP)
 		text_add(why,
 			 "the server turns clients away and says so: a limit of connections or "
 			 "clients, an access list, or it is about to stop");

@@ -139,6 +139,9 @@ void words_refused_tunnel(const struct view *view, struct finding *finding);
 /* Why a server may begin with @error. */
 void words_turned_away(struct text *why, const struct first *error);
 
+/* Why a client writes to a server that has closed. @used_again: the connection was idle before. */
+void words_wrote_to_closed(struct text *why, bool used_again);
+
 /* ---- look_tls.c: of its TLS handshake ---- */
 
 void words_client(struct text *text, const struct view *view); /* "10.0.0.1:45678" */

@@ -276,6 +276,7 @@ static struct outcome_word word_of(const struct talk *talk, const struct talk_bu
 		.side = burst->side,
 		.tls = burst->tls,
 		.owed = is_owed(talk, burst),
+		.leave = burst->leave,
 	};
 }
 

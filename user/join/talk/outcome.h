@@ -53,6 +53,7 @@ struct outcome_word {
 	__u8 side;
 	bool tls; /* begins with a record of TLS: a goodbye of those is an alert */
 	bool owed; /* what begins so is owed an answer: a request of a known protocol */
+	bool leave; /* takes leave in the words of its protocol (first_is_goodbye()) */
 };
 
 /*

@@ -124,13 +124,23 @@ static bool match_pipe(const struct view *view, struct guess *guess)
 	if (writer == FIGURES_NEITHER)
 		return false;
 	/* it was not wanted from the begin on: what it wrote into that is how it learned so */
-	if (writer == look_client(view) && (look_turned_away(view) || look_closed_at_once(view)))
+	if (writer == look_client(view) &&
+	    (look_turned_away(view) || look_closed_at_once(view) || look_only_greeted(view)))
 		return false;
 	if (may_be_goodbye(view, writer)) {
 		guess->severity = SEVERITY_INFO;
 		guess->confidence = CONFIDENCE_POSSIBLE;
 	}
 	return true;
+}
+
+/* It had been idle before the client's last word, as a connection that waits for its next use is. */
+static bool is_used_again(const struct view *view)
+{
+	const struct outcome_word *last = &view->outcome->last;
+
+	return last->side == look_client(view) &&
+	       last->idle_ns >= view->thresholds->value[THRESHOLD_KEEPALIVE_IDLE] * NS_PER_MS;
 }
 
 static void tell_pipe(const struct view *view, struct finding *finding)
@@ -147,13 +157,13 @@ static void tell_pipe(const struct view *view, struct finding *finding)
 	text_add(&what, " after ");
 	words_side(&what, view, !writer);
 	text_add(&what, " had closed, and was reset");
-	if (writer == look_client(view))
-		text_add(&why, "the client used a connection again that the server had closed "
-			       "(a pool that does not look before it writes); its write fails with "
-			       "EPIPE or ECONNRESET");
-	else
+	if (writer == look_client(view)) {
+		words_wrote_to_closed(&why, is_used_again(view));
+		text_add(&why, "; its write fails with EPIPE or ECONNRESET");
+	} else {
 		text_add(&why, "the client closed without waiting for everything the server had to "
 			       "say; the server's write fails with EPIPE or ECONNRESET");
+	}
 	if (writer == look_client(view))
 		check = words_check(view, finding, 0);
 	else
@@ -177,7 +187,7 @@ const struct rule rule_conn_broken_pipe = {
 	.means = "one side wrote after the other had closed",
 	.evidence =
 		"data that acknowledges the other side's FIN, answered with a reset; live: EPIPE with more unacknowledged than a goodbye has, or returned to the process that writes on; whether SIGPIPE ends it",
-	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none, and so is what a client writes to a server that had turned it away, in words or at once; what is as short and as soon as a goodbye, but no request, is an info; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
+	.gate = "a half-closed connection that still reads answers with no reset; a goodbye (close_notify, GOAWAY) after the FIN is none, and so is what a client writes to a server that had turned it away, in words, at once, or behind nothing but a greeting; what is as short and as soon as a goodbye, but no request, is an info; a server that is told EPIPE because its client left is an info, unless SIGPIPE ends it",
 	.general_check = "ss -tnp state close-wait on the side that wrote",
 	.kernels = "every kernel tells it; that a write failed: 6.3 (sock_send_length)",
 };

@@ -111,13 +111,19 @@ bool standing_match_pipe(const struct view *view, struct guess *guess)
 	return standing->pipe_ns;
 }
 
+/* It had been idle since the server's last word, as a connection that waits for its next use is. */
+static bool is_used_again(const struct view *view)
+{
+	return (flow_of(view)->known & EVENT_K_TIMES) && flow_of(view)->counts.received_ns &&
+	       idle_ns(view) >= view->thresholds->value[THRESHOLD_KEEPALIVE_IDLE] * NS_PER_MS;
+}
+
 static void add_pipe_cause(struct text *why, const struct view *view)
 {
 	const struct standing *standing = look_standing(view);
 
 	if (look_client(view) == FIGURES_LOCAL)
-		text_add(why, "the client used a connection again that the server had closed (a "
-			      "pool that does not look before it writes)");
+		words_wrote_to_closed(why, is_used_again(view));
 	else
 		text_add(why, "the client closed without waiting for everything the server had to "
 			      "say");
