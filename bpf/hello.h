@@ -70,6 +70,9 @@ static __always_inline bool hello_is_refusal(__u64 word)
 {
 	__u8 third = hello_byte(word, 3), fifth = hello_byte(word, 5);
 
+	/* the length of MySQL's comes first, and may be any letter */
+	if (hello_begins(word >> 8, LOAD_LETTERS(0, 0, 0, 0xff, 0, 0, 0, 0), 4))
+		return true;
 	switch (hello_byte(word, 0)) {
 	case '4':
 	case '5':
@@ -86,7 +89,7 @@ static __always_inline bool hello_is_refusal(__u64 word)
 	case 'N':
 		return hello_begins(word, LOAD_LETTERS('N', 'o', 't', ' ', 'a', 0, 0, 0), 5);
 	default:
-		return hello_begins(word >> 8, LOAD_LETTERS(0, 0, 0, 0xff, 0, 0, 0, 0), 4);
+		return false;
 	}
 }
 
