@@ -180,6 +180,7 @@ enum {
 	 * not, with ev_syscall.socket and what follows it. top: a socket, for its figures
 	 */
 	EVENT_K_TIMELINE = 1 << 22,
+	EVENT_K_PARENTS = 1 << 23, /* ev_process.parents */
 };
 
 enum event_open_how {
@@ -439,6 +440,13 @@ struct ev_name {
 	char text[60];
 };
 
+#define EVENT_PARENTS_MAX 4
+
+struct event_parent {
+	__u32 tgid; /* 0: the line ends before it */
+	char comm[EVENT_COMM_SIZE];
+};
+
 struct ev_process {
 	__u64 start_ns;
 	__u32 tgid;
@@ -453,6 +461,8 @@ struct ev_process {
 	char pod[96];
 	char pod_namespace[64];
 	char pod_uid[40];
+	/* who started it, and who started that: the nearest first */
+	struct event_parent parents[EVENT_PARENTS_MAX];
 };
 
 struct ev_snapshot { /* header: cookie, netns */
@@ -579,7 +589,7 @@ EVENT_ASSERT_SIZE(ev_tick, 16);
 EVENT_ASSERT_SIZE(ev_interface, 48);
 EVENT_ASSERT_SIZE(ev_netns, 64);
 EVENT_ASSERT_SIZE(ev_name, 72);
-EVENT_ASSERT_SIZE(ev_process, 792);
+EVENT_ASSERT_SIZE(ev_process, 872);
 EVENT_ASSERT_SIZE(ev_snapshot, 312);
 EVENT_ASSERT_SIZE(ev_fact, 280);
 EVENT_ASSERT_SIZE(ev_change, 120);

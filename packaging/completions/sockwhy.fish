@@ -50,6 +50,7 @@ complete -c sockwhy -n '__sockwhy_takes watch run read top' -l name -x -d 'of th
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows top' -l uid -x -a '(__fish_complete_users)' -d 'of processes of this user'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows top' -l unit -x -d 'of this systemd unit (* and ?)'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows top' -l container -x -d 'of the container of this name (* and ?), or whose id begins so'
+complete -c sockwhy -n '__sockwhy_takes watch run read states flows top' -l pod -x -d 'of processes in this pod (* and ?)'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows top' -l cgroup -x -d 'of processes whose cgroup path begins so'
 complete -c sockwhy -n '__sockwhy_takes watch run states flows top' -l netns -x -a 'all (ls /run/netns 2>/dev/null)' -d 'also the packets (flows, states: sockets) of this network namespace, by path or ip-netns name'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows top' -s i -l interface -x -a '(__fish_print_interfaces)' -d 'only the packets of this interface (repeatable)'

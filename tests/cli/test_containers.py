@@ -47,6 +47,27 @@ def test_chosen(contained):
         assert sockwhy("read", "--brief", "--container", word, path).out.count("\n") == count, word
 
 
+def test_pod_chosen(contained):
+    path = contained(POD)
+    for word, count in (("web-7d9f", 1), ("web-*", 1), ("shop/web-7d9f", 1), ("shop/*", 1), ("shop", 0), ("cart", 0), ("other/*", 0)):
+        assert sockwhy("read", "--brief", "--pod", word, path).out.count("\n") == count, word
+    assert not sockwhy("read", "--brief", "--pod", "*", contained("")).out  # who is in none is in no such
+
+
+PARENTS = " ".join(f'parent{n}.tgid={4000 - n} parent{n}.comm="{name}"' for n, name in enumerate(("bash", "sshd", "sshd", "systemd")))
+
+
+@pytest.mark.parametrize("more, parents", [
+    (PARENTS, [(4000, "bash"), (3999, "sshd"), (3998, "sshd"), (3997, "systemd")]),
+    ('parent0.tgid=4000 parent0.comm="bash" parent1.tgid=1 parent1.comm="systemd"', [(4000, "bash"), (1, "systemd")]),
+    ("", None)], ids=["four", "two", "unknown"])
+def test_lineage(contained, schema, more, parents):
+    found, = findings(schema, contained(more))
+    want = parents and [{"pid": pid, "comm": comm} for pid, comm in parents]
+    assert found["process"].get("parents") == want
+    assert found["process"]["found"] == "call"
+
+
 def test_masked(contained):
     path = contained(POD)
     for form in ([], ["--json"], ["--brief"], ["--json", "-v", "--all"]):

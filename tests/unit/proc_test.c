@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +74,9 @@ static void tells_of_a_process_once(void **state)
 	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
 	assert_string_equal(heard.last.exe, exe);
 	assert_true(heard.known & EVENT_K_EXE);
+	assert_true(heard.known & EVENT_K_PARENTS);
+	assert_int_equal(heard.last.parents[0].tgid, getppid());
+	assert_true(heard.last.parents[0].comm[0]);
 	proc_close(proc);
 }
 
@@ -167,6 +172,68 @@ static void the_dead_are_gone(void **state)
 	proc_close(proc);
 }
 
+/* This process's cgroup and its number; false: it is not to be seen here. */
+static bool own_cgroup(char *path, size_t size, __u64 *id)
+{
+	char line[1024], folder[1100];
+	FILE *file = fopen("/proc/self/cgroup", "r");
+	struct stat stat_of;
+	bool found = false;
+
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, "0::", 3);
+	fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(path, size, "%s", line + 3);
+	snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s", path);
+	if (found && stat(folder, &stat_of)) {
+		snprintf(folder, sizeof(folder), "/sys/fs/cgroup/unified%s", path);
+		found = !stat(folder, &stat_of);
+	}
+	*id = found ? stat_of.st_ino : 0;
+	return found;
+}
+
+/* Who is gone has the parents it had, and their cgroup where it was in the same. */
+static void the_dead_have_parents(void **state)
+{
+	struct heard heard = { 0 };
+	const struct record_sink sink = { hear, &heard };
+	struct event_owner self = owner_of(getpid()), owner = self;
+	char path[1024];
+	struct proc *proc;
+	bool seen;
+
+	(void)state;
+	seen = own_cgroup(path, sizeof(path), &owner.cgroup_id);
+	owner.tgid = 0x7ffffff0; /* more than any pid */
+	owner.ppid = getpid();
+	assert_int_equal(proc_open(&proc, &sink), 0);
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.known, EVENT_K_PARENTS);
+	assert_int_equal(heard.last.parents[0].tgid, getpid());
+	assert_int_equal(heard.last.parents[1].tgid, getppid());
+	assert_string_equal(heard.last.exe, "");
+	if (seen)
+		assert_memory_equal(heard.last.cgroup, path,
+				    strnlen(path, sizeof(heard.last.cgroup) - 1));
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(heard.count, 1);
+
+	owner.start_ns += 1000000000ull; /* another child, that was in another cgroup */
+	owner.cgroup_id++;
+	assert_int_equal(proc_look(proc, &owner), 0);
+	assert_int_equal(heard.count, 2);
+	assert_string_equal(heard.last.cgroup, "");
+
+	owner.start_ns = self.start_ns - 1000000000ull; /* its parent was another, with this pid */
+	assert_int_equal(proc_look(proc, &owner), -ESRCH);
+	assert_int_equal(heard.count, 2);
+	proc_close(proc);
+}
+
 static void looks_are_bounded(void **state)
 {
 	struct heard heard = { 0 };
@@ -214,6 +281,7 @@ int main(void)
 		cmocka_unit_test(another_name_is_another_program),
 		cmocka_unit_test(another_start_is_another_process),
 		cmocka_unit_test(the_dead_are_gone),
+		cmocka_unit_test(the_dead_have_parents),
 		cmocka_unit_test(looks_are_bounded),
 		cmocka_unit_test(hostile_names),
 	};

@@ -174,8 +174,9 @@ int snapshot_read(int fd, const struct record_sink *sink);
 /* ---- processes ---- */
 
 /*
- * Delivers a process record of @owner's process if /proc still has it with that start time
- * (exe, unit, container, cgroup). Returns 0; -ESRCH it is gone (nothing is delivered).
+ * Delivers a process record of @owner's process: what /proc has of it, if it still has it with that start
+ * time; else what its parent tells, if that lives (lineage; unit, container and cgroup where it was in
+ * the same). Returns 0; -ESRCH neither is there (nothing is delivered).
  */
 struct proc;
 int proc_open(struct proc **out, const struct record_sink *sink); /* remembers whom it told of */

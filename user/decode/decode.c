@@ -7,7 +7,7 @@
 #include "decode/decode.h"
 #include "util/array.h"
 
-#define TEXTS_MAX 9
+#define TEXTS_MAX 13
 #define ERRNO_MAX 4095 /* MAX_ERRNO of the kernel */
 
 /* What must be checked or ended in a body; offsets are of the body. */
@@ -91,12 +91,15 @@ static const struct layout layouts[EVENT_KIND_COUNT] = {
 	[EVENT_NAME] = { .texts = 1,
 			 .text = { TEXT(ev_name, text) },
 			 CHOICE(ev_name, space, 0, NAME_SPACE_COUNT) },
-	[EVENT_PROCESS] = { .texts = 9,
+	[EVENT_PROCESS] = { .texts = 13,
 			    .text = { TEXT(ev_process, exe), TEXT(ev_process, unit),
 				      TEXT_FULL(ev_process, container), TEXT(ev_process, cgroup),
 				      TEXT(ev_process, command), TEXT(ev_process, container_name),
 				      TEXT(ev_process, pod), TEXT(ev_process, pod_namespace),
-				      TEXT(ev_process, pod_uid) } },
+				      TEXT(ev_process, pod_uid), TEXT(ev_process, parents[0].comm),
+				      TEXT(ev_process, parents[1].comm),
+				      TEXT(ev_process, parents[2].comm),
+				      TEXT(ev_process, parents[3].comm) } },
 	[EVENT_SOCKET] = { FLOW_AT(ev_snapshot), .texts = 3, .text = { OWNER_TEXTS(ev_snapshot) } },
 	[EVENT_FACT] = { .texts = 2,
 			 .text = { TEXT(ev_fact, name), TEXT(ev_fact, text) },

@@ -35,6 +35,19 @@
 		ROW(body, owner.leader, FIELD_TEXT, EVENT_K_OWNER, NULL),   \
 		ROW(body, owner.exe, FIELD_TEXT, EVENT_K_EXE, NULL)
 
+#define PARENT(nth)                                                                      \
+	{ "parent" #nth ".tgid",                                                         \
+	  offsetof(struct ev_process, parents[nth].tgid),                                \
+	  sizeof(((struct ev_process *)0)->parents[nth].tgid),                           \
+	  FIELD_U32,                                                                     \
+	  EVENT_K_PARENTS,                                                               \
+	  NULL },                                                                        \
+	{                                                                                \
+		"parent" #nth ".comm", offsetof(struct ev_process, parents[nth].comm),   \
+			sizeof(((struct ev_process *)0)->parents[nth].comm), FIELD_TEXT, \
+			EVENT_K_PARENTS, NULL                                            \
+	}
+
 static const struct field header_fields[] = {
 	ROW(event_header, ts_ns, FIELD_U64, 0, NULL),
 	ROW(event_header, cookie, FIELD_U64, 0, NULL),
@@ -310,6 +323,10 @@ static const struct field process_fields[] = {
 	ROW(ev_process, pod, FIELD_TEXT, 0, NULL),
 	ROW(ev_process, pod_namespace, FIELD_TEXT, 0, NULL),
 	ROW(ev_process, pod_uid, FIELD_TEXT, 0, NULL),
+	PARENT(0),
+	PARENT(1),
+	PARENT(2),
+	PARENT(3),
 	{ 0 },
 };
 

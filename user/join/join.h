@@ -342,6 +342,7 @@ struct attempt {
 	const void *pending_rule; /* what join_told() was given: goes into `supersedes` */
 	__u32 netns;
 	bool owner_known;
+	__u8 owner_by; /* enum owner_by */
 	const struct event_owner *owner; /* never NULL: zeros while it is not known */
 	__u64 started_ns;
 	__u64 ended_ns; /* when the last opening ended, 0 open */
@@ -499,8 +500,7 @@ struct listener {
 	/* the last accept() that failed for want of something (a descriptor, memory) */
 	__u64 accept_failed_ns; /* 0: none did */
 	__s32 accept_error; /* positive errno */
-	/* who called it: not always who began to listen; NULL: none failed */
-	const struct event_owner *accept_owner;
+	const struct event_owner *accept_owner; /* who called it, not always .owner; NULL: none did */
 };
 
 /* Walks the listeners that listen now; @at from 0, moved on. NULL at the end. */

@@ -11,3 +11,11 @@ enum source {
 	SOURCE_CHOSEN =
 		1 << 4, /* those that findings spoke of: what else there was, nobody knows */
 };
+
+/* How it is known who has a socket. */
+enum owner_by {
+	OWNER_BY_CALL, /* the process that called connect(), accept(), bind() ... */
+	OWNER_BY_FILE, /* a process that has it open: who opened it was not seen */
+	OWNER_BY_LISTENER, /* who listens where it came in: who accepted it was not seen */
+	OWNER_BY_COUNT,
+};

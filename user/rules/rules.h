@@ -230,6 +230,7 @@ struct finding {
 	size_t checks_count;
 
 	bool owner_known;
+	__u8 owner_by; /* enum owner_by */
 	struct event_owner owner;
 	struct ev_process process; /* exe, unit, container; empty when unknown */
 

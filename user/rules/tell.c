@@ -81,6 +81,7 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 	finding->role = attempt->subject->role;
 	finding->checks_on = attempt->subject->checks_on;
 	finding->owner_known = attempt->owner_known;
+	finding->owner_by = attempt->owner_by;
 	finding->owner = *attempt->owner;
 	finding->netns = attempt->netns;
 	if (view->opening) {

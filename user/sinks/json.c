@@ -16,10 +16,35 @@
 
 _Static_assert(ARRAY_SIZE(((struct finding *)0)->facts) <= FACTS_MOST, "room for every fact");
 
+static const char *const found_by[] = { "call", "socket-file", "listener" };
+
+_Static_assert(OWNER_BY_CALL == 0 && OWNER_BY_LISTENER == 2 &&
+		       ARRAY_SIZE(found_by) == OWNER_BY_COUNT,
+	       "found_by is indexed by it");
+
 /* ---- the parts of a finding ---- */
 
+static void put_parents(struct json *json, const struct ev_process *process)
+{
+	if (!process->parents[0].tgid)
+		return;
+	json_key(json, "parents");
+	json_open(json, '[');
+	for (size_t i = 0; i < EVENT_PARENTS_MAX && process->parents[i].tgid; i++) {
+		const struct event_parent *parent = &process->parents[i];
+
+		json_open(json, '{');
+		json_pair_unsigned(json, "pid", parent->tgid);
+		json_pair_of(json, "comm", parent->comm, sizeof(parent->comm));
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+/* @found: how it is known that it is this one; NULL nobody asks */
 static void put_process(struct json *json, const struct join *join, const struct event_owner *owner,
-			const char *exe, size_t exe_size, const struct ev_process *process)
+			const char *exe, size_t exe_size, const struct ev_process *process,
+			const char *found)
 {
 	json_key(json, "process");
 	json_open(json, '{');
@@ -36,7 +61,9 @@ static void put_process(struct json *json, const struct join *join, const struct
 	if (process) {
 		json_pair_of(json, "cgroup", process->cgroup, sizeof(process->cgroup));
 		json_pair_of(json, "command", process->command, sizeof(process->command));
+		put_parents(json, process);
 	}
+	json_pair(json, "found", found);
 	json_close(json, '}');
 }
 
@@ -123,7 +150,7 @@ static void put_related(struct json *json, const struct join *join, const struct
 		json_pair_of(json, "role", party->role, sizeof(party->role));
 		if (party->owner_known)
 			put_process(json, join, &party->owner, party->exe, sizeof(party->exe),
-				    process);
+				    process, NULL);
 		put_connection(json, join, NULL, party->netns, 0, &party->tuple, NULL);
 		if (party->state)
 			json_pair(json, "state", decode_state_name(party->state));
@@ -356,7 +383,7 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 			    finding->process.exe[0] ? finding->process.exe : finding->owner.exe,
 			    finding->process.exe[0] ? sizeof(finding->process.exe) :
 						      sizeof(finding->owner.exe),
-			    &finding->process);
+			    &finding->process, found_by[finding->owner_by]);
 	json_pair_of(json, "unit", finding->process.unit, sizeof(finding->process.unit));
 	if (finding->process.container[0]) {
 		json_key(json, "container");

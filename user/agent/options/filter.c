@@ -17,6 +17,7 @@
 #include "util/array.h"
 #include "util/log.h"
 #include "util/own.h"
+#include "util/text.h"
 
 /* Followed processes remembered; the oldest give way. Pids are at most 4 million on 64 bits. */
 #define FOLLOWED_MAX 8192
@@ -352,14 +353,31 @@ static bool container_matches(const struct words *containers, const struct ev_pr
 		words_match(containers, process->container_name, sizeof(process->container_name)));
 }
 
+/* "web-7d9f", or with its namespace: "shop/web-7d9f" */
+static bool pod_matches(const struct words *pods, const struct ev_process *process)
+{
+	char full[sizeof(process->pod_namespace) + sizeof(process->pod) + 1] = "";
+	size_t above = strnlen(process->pod_namespace, sizeof(process->pod_namespace));
+
+	if (!pods->count)
+		return true;
+	if (!process->pod[0])
+		return false;
+	memcpy(full, process->pod_namespace, above);
+	full[above] = '/';
+	memcpy(full + above + 1, process->pod, strnlen(process->pod, sizeof(process->pod)));
+	return words_match(pods, process->pod, sizeof(process->pod)) ||
+	       words_match(pods, full, sizeof(full));
+}
+
 static bool process_matches(const struct filter *filter, const struct ev_process *process)
 {
 	const struct options *o = filter->options;
 
-	if (!o->units.count && !o->containers.count && !o->cgroups.count)
+	if (!o->units.count && !o->containers.count && !o->pods.count && !o->cgroups.count)
 		return true;
 	return process && unit_matches(&o->units, process->unit) &&
-	       container_matches(&o->containers, process) &&
+	       container_matches(&o->containers, process) && pod_matches(&o->pods, process) &&
 	       words_begin(&o->cgroups, process->cgroup, sizeof(process->cgroup));
 }
 
@@ -448,7 +466,7 @@ bool filter_chooses(const struct filter *filter)
 	const struct options *o = filter->options;
 
 	return asks_owner(filter) || filter->expression || o->interfaces.count || o->units.count ||
-	       o->containers.count || o->cgroups.count || o->names.count;
+	       o->containers.count || o->pods.count || o->cgroups.count || o->names.count;
 }
 
 bool filter_attempt(struct filter *filter, const struct join *join, const struct attempt *attempt)

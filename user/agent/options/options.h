@@ -66,6 +66,7 @@ struct options {
 	struct words uids;
 	struct words units;
 	struct words containers;
+	struct words pods;
 	struct words cgroups;
 	struct words netns;
 	struct words interfaces;

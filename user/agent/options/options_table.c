@@ -70,6 +70,8 @@ const struct option_row option_rows[] = {
 	  .what = "of this systemd unit (* and ?)" },
 	{ "container", 0, .group = GROUP_WHICH, .commands = TABLES | SCREENS, WORDS(containers, "NAME|ID"),
 	  .what = "of the container of this name (* and ?), or whose id begins so" },
+	{ "pod", 0, .group = GROUP_WHICH, .commands = TABLES | SCREENS, WORDS(pods, "[NAMESPACE/]POD"),
+	  .what = "of processes in this pod (* and ?)" },
 	{ "cgroup", 0, .group = GROUP_WHICH, .commands = TABLES | SCREENS, WORDS(cgroups, "PREFIX"),
 	  .what = "of processes whose cgroup path begins so" },
 	{ "netns", 0, .group = GROUP_WHICH, .commands = LIVE | SCREENS | F, WORDS(netns, "PATH|all"),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collect/host/cgroup.h"
 #include "collect/host/container.h"
@@ -210,7 +211,56 @@ static void name_container(struct containers *containers, const char *id, struct
 		memcpy(body->pod_uid, names->pod_uid, sizeof(body->pod_uid));
 }
 
-static int tell_process(struct proc *proc, const struct event_owner *owner, int dir)
+/* The path of its cgroup; false: there is none to be seen. */
+static bool read_cgroup(int dir, char *path, size_t size)
+{
+	char text[4096];
+
+	if (tell_read_at(dir, "cgroup", text, sizeof(text)) <= 0)
+		return false;
+	cgroup_find_path(text, path, size);
+	return true;
+}
+
+static void tell_cgroup(struct proc *proc, const char *path, struct ev_process *body)
+{
+	char part[128];
+
+	tell_copy(body->cgroup, path, sizeof(body->cgroup));
+	cgroup_find_unit(path, part, sizeof(part));
+	tell_copy(body->unit, part, sizeof(body->unit));
+	cgroup_find_container(path, part, sizeof(part));
+	memcpy(body->container, part, strnlen(part, sizeof(body->container)));
+	cgroup_find_pod(path, body->pod_uid, sizeof(body->pod_uid));
+	if (part[0])
+		name_container(proc->containers, part, body);
+}
+
+/*
+ * Who started it, up to who starts everything. A parent is older than its child: what is younger has
+ * taken the pid of one that is gone.
+ */
+static __u32 read_parents(__u32 pid, __u64 child_ns, struct ev_process *body)
+{
+	const __u64 tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);
+	__u64 child_ticks = child_ns / tick_ns;
+	size_t i;
+
+	for (i = 0; i < EVENT_PARENTS_MAX && pid; i++) {
+		_cleanup_close_ int dir = process_open(pid);
+		struct process_stat stat;
+
+		if (dir < 0 || process_read_stat(dir, &stat) || stat.start_ticks > child_ticks)
+			break;
+		body->parents[i].tgid = pid;
+		memcpy(body->parents[i].comm, stat.comm, sizeof(stat.comm));
+		child_ticks = stat.start_ticks;
+		pid = stat.ppid;
+	}
+	return i ? EVENT_K_PARENTS : 0;
+}
+
+static int tell_process(struct proc *proc, const struct event_owner *owner, __u32 ppid, int dir)
 {
 	struct ev_process body = {
 		.start_ns = owner->start_ns,
@@ -218,23 +268,55 @@ static int tell_process(struct proc *proc, const struct event_owner *owner, int 
 		.uid = owner->uid,
 	};
 	struct tell_where where = { 0 };
-	char text[4096], path[1024], part[128];
+	char path[1024];
 
 	process_read_exe(dir, body.exe, sizeof(body.exe));
 	if (body.exe[0])
 		where.known |= EVENT_K_EXE;
 	process_read_command(dir, body.command, sizeof(body.command));
-	if (tell_read_at(dir, "cgroup", text, sizeof(text)) > 0) {
-		cgroup_find_path(text, path, sizeof(path));
-		tell_copy(body.cgroup, path, sizeof(body.cgroup));
-		cgroup_find_unit(path, part, sizeof(part));
-		tell_copy(body.unit, part, sizeof(body.unit));
-		cgroup_find_container(path, part, sizeof(part));
-		memcpy(body.container, part, strnlen(part, sizeof(body.container)));
-		cgroup_find_pod(path, body.pod_uid, sizeof(body.pod_uid));
-		if (part[0])
-			name_container(proc->containers, part, &body);
+	if (read_cgroup(dir, path, sizeof(path)))
+		tell_cgroup(proc, path, &body);
+	where.known |= read_parents(ppid, owner->start_ns, &body);
+	return tell(proc->sink, EVENT_PROCESS, &where, &body, sizeof(body));
+}
+
+/* Cgroup v2 alone, and beside the controllers of v1. The number of a cgroup is its folder's. */
+static bool is_cgroup(const char *path, __u64 id)
+{
+	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	char folder[1088];
+	struct stat stat;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts) && id; i++) {
+		_cleanup_close_ int fd = -1;
+
+		snprintf(folder, sizeof(folder), "%s%s", mounts[i], path);
+		fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && !fstat(fd, &stat) && stat.st_ino == id)
+			return true;
 	}
+	return false;
+}
+
+/*
+ * It is gone: who called connect() and failed often is, before anybody can look. Its parent may live;
+ * where the cgroup that it was in is its parent's, unit and container are as well.
+ */
+static int tell_gone(struct proc *proc, const struct event_owner *owner)
+{
+	struct ev_process body = {
+		.start_ns = owner->start_ns,
+		.tgid = owner->tgid,
+		.uid = owner->uid,
+	};
+	struct tell_where where = { .known = read_parents(owner->ppid, owner->start_ns, &body) };
+	_cleanup_close_ int dir = where.known ? process_open(owner->ppid) : -1;
+	char path[1024];
+
+	if (!where.known)
+		return -ESRCH;
+	if (dir >= 0 && read_cgroup(dir, path, sizeof(path)) && is_cgroup(path, owner->cgroup_id))
+		tell_cgroup(proc, path, &body);
 	return tell(proc->sink, EVENT_PROCESS, &where, &body, sizeof(body));
 }
 
@@ -243,6 +325,7 @@ int proc_look(struct proc *proc, const struct event_owner *owner)
 	struct told *told = find_told(proc, owner);
 	_cleanup_close_ int dir = -1;
 	struct process_stat stat;
+	bool gone;
 
 	if (!owner->tgid || !owner->start_ns)
 		return -ESRCH;
@@ -258,9 +341,10 @@ int proc_look(struct proc *proc, const struct event_owner *owner)
 	 * so that a reused pid cannot slip in after the check.
 	 */
 	dir = process_open(owner->tgid);
-	if (dir < 0 || process_read_stat(dir, &stat) || !process_is(&stat, owner->start_ns))
-		return -ESRCH;
+	gone = dir < 0 || process_read_stat(dir, &stat) || !process_is(&stat, owner->start_ns);
+	if (gone && told->tgid == owner->tgid && told->start_ns == owner->start_ns)
+		return -ESRCH; /* more was told while it lived */
 	*told = (struct told){ owner->start_ns, owner->tgid, ++proc->clock, "" };
 	memcpy(told->leader, owner->leader, sizeof(told->leader));
-	return tell_process(proc, owner, dir);
+	return gone ? tell_gone(proc, owner) : tell_process(proc, owner, stat.ppid, dir);
 }

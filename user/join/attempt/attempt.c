@@ -101,6 +101,8 @@ static bool take_up(struct join *join, struct opening_slot *opening,
 			return false;
 		if (owner_known)
 			attempt_set_key(join, slot, key);
+		if (owner_known && !opening->opening.seen_whole)
+			slot->attempt.owner_by = OWNER_BY_FILE;
 	}
 	attempt_set_timer(join, slot, TIMER_NONE, 0);
 	slot->attempt.state = ATTEMPT_OPEN;
@@ -149,6 +151,7 @@ static void learn_owner(struct join *join, struct opening_slot *opening,
 	if (!slot || slot->attempt.owner_known)
 		return;
 	attempt_set_owner(join, slot, owner, true);
+	slot->attempt.owner_by = OWNER_BY_FILE; /* by a look at what processes have open */
 }
 
 /* Windows sends a SYN that was refused again, twice, each time half a second later. */

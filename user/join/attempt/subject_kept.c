@@ -19,6 +19,7 @@ bool attempt_kept(struct join *join, const struct kept *kept)
 
 	if (!slot)
 		return false;
+	slot->attempt.owner_by = OWNER_BY_FILE;
 	attempt_extra(join, slot)->kept = *kept;
 	attempt_extra(join, slot)->kept.owner = slot->attempt.owner; /* kept as long as that */
 	slot->attempt.kept = &attempt_extra(join, slot)->kept;

@@ -24,10 +24,15 @@ static struct attempt_slot *take_lookup(struct join *join, const struct lookup *
 	__u64 what = hash_bytes(lookup->client_port, lookup->name, sizeof(lookup->name));
 	__u64 who = hash_bytes(0, lookup->client, sizeof(lookup->client));
 
+	struct attempt_slot *slot;
+
 	if (lookup_is_captured(lookup))
 		return attempt_take_captured(join, &subject_lookup, what, who, lookup->started_ns);
-	return attempt_take(join, subject_of(lookup), lookup->owner, lookup->owner, lookup->netns,
+	slot = attempt_take(join, subject_of(lookup), lookup->owner, lookup->owner, lookup->netns,
 			    hash_mix(what, lookup->cookie), lookup->started_ns);
+	if (slot && lookup->owner_by_file)
+		slot->attempt.owner_by = OWNER_BY_FILE;
+	return slot;
 }
 
 static void note_lookup(struct join *join, struct attempt_slot *slot,

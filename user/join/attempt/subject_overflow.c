@@ -30,6 +30,7 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 	if (!slot)
 		return NULL;
 	attempt_set_key(join, slot, key);
+	slot->attempt.owner_by = OWNER_BY_LISTENER;
 	slot->attempt.state = ATTEMPT_SETTLING;
 	attempt_extra(join, slot)->episode = (struct episode){ .clients_count = 0 };
 	slot->attempt.overflow = &attempt_extra(join, slot)->episode.overflow;

@@ -73,6 +73,10 @@ struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 c
 	};
 	slot->attempt.standing = &attempt_extra(join, slot)->standing;
 	slot->attempt.state = ATTEMPT_OPEN;
+	if (owner && !attempt_conn_owner(join, conn))
+		slot->attempt.owner_by = OWNER_BY_LISTENER;
+	else if (conn->owner_by_file)
+		slot->attempt.owner_by = OWNER_BY_FILE;
 	conn->attempt = slot;
 	conn->troubled = true;
 	conns_mirror(join->conns, conn, &ends); /* while its ports are no later one's */
@@ -384,8 +388,10 @@ static void found_hanging(struct join *join, struct conn *conn, const struct eve
 	if (!slot || slot->attempt.state != ATTEMPT_OPEN)
 		return;
 	standing = standing_of(join, slot);
-	if (!slot->attempt.owner_known)
+	if (!slot->attempt.owner_known) {
 		attempt_set_owner(join, slot, &socket->owner, true);
+		slot->attempt.owner_by = OWNER_BY_FILE;
+	}
 	count(&standing->flow, &socket->flow, event->head.known);
 	evidence.new_state = socket->state;
 	evidence.look = socket->look;

@@ -81,6 +81,7 @@ struct conn {
 	bool failed; /* .. which failed, with .error, 0 none */
 	bool error_returned; /* and the call that began it has returned that */
 	bool before; /* it was open when the agent started */
+	bool owner_by_file; /* .owner has it open: who opened it was not seen */
 	bool accepted; /* a process was seen to */
 	bool claimed; /* its opening or a lookup tells what is said on it */
 	bool heard; /* its SYN/ACK was seen on the wire: so is what else comes to it */

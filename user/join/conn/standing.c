@@ -41,11 +41,13 @@ void standing_accepted(struct join *join, const struct event *event)
 		return;
 	conn->accepted = true;
 	conns_set_owner(join->conns, conn, &event->open.owner);
+	conn->owner_by_file = false;
 }
 
 void standing_snapshot(struct join *join, const struct event *event)
 {
 	bool known = event->snapshot.look || conns_by_cookie(join->conns, event->head.cookie);
+	const struct event_owner *had;
 	struct conn *conn;
 
 	if (!standing_is(event->snapshot.state) || !(event->head.known & EVENT_K_OWNER))
@@ -54,5 +56,7 @@ void standing_snapshot(struct join *join, const struct event *event)
 	if (!conn || conn->opening)
 		return;
 	conn->before |= !known;
+	had = conns_owner(join->conns, conn);
+	conn->owner_by_file |= !had || had->tgid != event->snapshot.owner.tgid;
 	conns_set_owner(join->conns, conn, &event->snapshot.owner);
 }

@@ -417,6 +417,7 @@ void datagram_owner(struct join *join, const struct event *event)
 			continue;
 		datagram_set_owner(join, slot, event->head.cookie, event->head.netns,
 				   &event->snapshot.owner);
+		slot->lookup.owner_by_file = true;
 		join->lookups->owner_taken = true;
 	}
 }

@@ -205,6 +205,7 @@ static bool look_at_elsewhere(struct join *join, struct lookup_slot *slot,
 	    (event->snapshot.look & SNAPSHOT_LOOK_HEARD))
 		return false;
 	memcpy(lookup->server, tuple->remote, sizeof(lookup->server));
+	lookup->owner_by_file |= !lookup->owner;
 	datagram_set_owner(join, slot, event->head.cookie, event->head.netns,
 			   &event->snapshot.owner);
 	datagram_note_met(join, event->head.cookie);

@@ -46,6 +46,7 @@ struct lookup {
 	bool at_home; /* the server is at this host: what it asked went over the loopback device */
 	bool unknown; /* nothing more was learned of it, and no failure is known */
 	const struct event_owner *owner; /* NULL: not known */
+	bool owner_by_file; /* it has the socket open: who sent was not seen */
 	/* who asked another server for it, as the one that was asked is a forwarder (dnsmasq, a stub) */
 	struct lookup_upstream {
 		__u8 how; /* enum lookup_upstream_how */
