@@ -96,6 +96,32 @@ static void print_with_port(void **state)
 	}
 }
 
+static void global_addresses(void **state)
+{
+	static const char *const global[] = { "1.1.1.1",    "9.255.255.255",  "11.0.0.1",
+					      "100.63.0.1", "100.128.0.1",    "172.15.0.1",
+					      "172.32.0.1", "192.167.0.1",    "198.17.0.1",
+					      "198.20.0.1", "223.255.255.1",  "2001:db7::1",
+					      "2600::1",    "2a00:1450::200e" };
+	static const char *const special[] = {
+		"0.0.0.0",	"10.255.0.1", "100.64.0.1",	 "100.127.0.1", "127.0.0.1",
+		"169.254.0.1",	"172.16.0.1", "172.31.255.1",	 "192.168.1.1", "198.18.0.1",
+		"198.19.255.1", "224.0.0.1",  "255.255.255.255", "::1",		"2001:db8::1",
+		"fc00::1",	"fdff::1",    "fe80::1",	 "ff02::1"
+	};
+	__u8 address[EVENT_ADDRESS_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(global); i++) {
+		parse(global[i], address);
+		assert_true(address_is_global(address));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
+		parse(special[i], address);
+		assert_false(address_is_global(address));
+	}
+}
+
 static void equal_by_all_bytes(void **state)
 {
 	__u8 a[EVENT_ADDRESS_SIZE], b[EVENT_ADDRESS_SIZE];
@@ -116,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_of_addresses),
 		cmocka_unit_test(print_with_port),
+		cmocka_unit_test(global_addresses),
 		cmocka_unit_test(equal_by_all_bytes),
 	};
 

@@ -26,7 +26,7 @@ static const struct {
 	{ "connect", 0 },   { "bind", 1 },	 { "listen", 2 },	{ "overflow", 3 },
 	{ "lookup", 4 },    { "connection", 5 }, { "claims", 6 },	{ "standing", 7 },
 	{ "served", 8 },    { "kept", 12 },	 { "kept-served", 13 }, { "send", 14 },
-	{ "receiver", 15 }, { "socket", 16 },	 { "accept", 17 },
+	{ "receiver", 15 }, { "socket", 16 },	 { "accept", 17 },	{ "knock", 18 },
 };
 
 static void numbers_stay(void **state)

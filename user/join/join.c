@@ -308,9 +308,18 @@ static bool is_nobodys(const struct conn *followed, const struct packet *packet)
 static void handle_wire(struct join *join, const struct event *event)
 {
 	struct full_queue full;
+	struct sighting sighting;
 
-	if (wire_event(join, event, &full))
+	switch (wire_event(join, event, &full, &sighting)) {
+	case WIRE_NOTHING:
+		break;
+	case WIRE_FULL:
 		attempt_overflow(join, &full);
+		break;
+	case WIRE_KNOCK:
+		attempt_knock(join, &sighting);
+		break;
+	}
 }
 
 /* Resets that are sent, and drops. */

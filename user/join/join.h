@@ -8,6 +8,7 @@
 #include "decode/decode.h"
 #include "event.h"
 #include "join/answer.h"
+#include "join/attempt/knock.h"
 #include "join/attempt/subject.h"
 #include "join/conn/kept.h"
 #include "join/host/claims.h"
@@ -316,17 +317,6 @@ struct failed_call {
 	__u32 count; /* socket, accept: how often it failed alike */
 };
 
-/* An episode of a listener whose accept queue is full, and who suffered. */
-struct overflow {
-	const struct listener *listener; /* as it was last seen; NULL: never seen to listen */
-	struct event_tuple tuple; /* the listener's, with the last client as its remote side */
-	__u64 cookie;
-	__u32 count; /* met by clients that are no openings of this machine */
-	__u32 backlog;
-	__u32 backlog_max;
-	bool at_ack; /* at the handshake's last ACK */
-};
-
 enum attempt_state { ATTEMPT_OPEN, ATTEMPT_SETTLING, ATTEMPT_FINAL };
 
 struct attempt {
@@ -353,6 +343,7 @@ struct attempt {
 	union { /* what its subject alone has */
 		const struct failed_call *call;
 		const struct overflow *overflow;
+		const struct knock *knock;
 		const struct lookup *lookup;
 		const struct talk *talk;
 		const struct address_claims *claims;

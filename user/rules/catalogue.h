@@ -86,6 +86,9 @@
 	X(close_wait_leak)                                                          \
 	X(close_fin_wait_stuck)                                                     \
 	X(close_last_ack_stuck)                                                     \
+	/* who comes from another machine and is not let in */                      \
+	X(accept_wrong_bind)                                                        \
+	X(accept_no_listener)                                                       \
 	/* who claims an address */                                                 \
 	X(host_duplicate_address)                                                   \
 	/* the last resorts, where no cause could be established */                 \

@@ -353,19 +353,19 @@ static enum nearness nearness_of(const struct listener *listener, __u32 netns,
 	return NEAR_ADDRESS;
 }
 
-enum nearness look_near_listener(const struct view *view, __u32 netns,
+enum nearness look_near_listener(const struct join *join, __u32 netns,
+				 const struct event_tuple *asked, __u64 before_ns,
 				 const struct listener **nearest)
 {
 	const struct listener *listener;
 	enum nearness best = NEAR_NONE;
 
-	for (__u32 at = 0; (listener = join_listener(view->join, &at));) {
-		enum nearness near = nearness_of(listener, netns, &view->opening->tuple);
+	for (__u32 at = 0; (listener = join_listener(join, &at));) {
+		enum nearness near = nearness_of(listener, netns, asked);
 
 		if (near == NEAR_NONE || (best != NEAR_NONE && near >= best))
 			continue;
-		/* one that began to listen after the refusal says nothing about it */
-		if (view->opening->ended_ns && listener->since_ns > view->opening->ended_ns)
+		if (before_ns && listener->since_ns > before_ns)
 			continue;
 		best = near;
 		*nearest = listener;

@@ -72,7 +72,9 @@ enum known look_address(const struct view *view, __u32 netns, const __u8 *addres
 
 /* The listener nearest to where the opening went, and in what it differs. */
 enum nearness { NEAR_NONE, NEAR_V6ONLY, NEAR_ADDRESS, NEAR_NETNS };
-enum nearness look_near_listener(const struct view *view, __u32 netns,
+/* @asked: its remote side. @before_ns: one that began to listen later says nothing; 0: whenever */
+enum nearness look_near_listener(const struct join *join, __u32 netns,
+				 const struct event_tuple *asked, __u64 before_ns,
 				 const struct listener **listener);
 
 /* The listener whose queue the opening met full, or whose own matter that is; NULL: not known. */

@@ -2,7 +2,7 @@
 /* words.h - pieces of text and checks that several findings use; private to rules/ */
 #pragma once
 
-#include "rules/rule.h"
+#include "rules/look.h"
 #include "util/text.h"
 
 /* "0.33 ms", "3.1 s", "2 min 10 s" */
@@ -102,12 +102,19 @@ void words_refused_source(struct text *text, const struct view *view, struct fin
 void words_want_source(const struct view *view, const struct drop_seen *drop,
 		       struct fact_request *wanted, const __u8 *source);
 
-/* ---- words_accept.c: why an accept queue is full ---- */
+/* ---- words_accept.c: why an accept queue is full; who listens elsewhere ---- */
 
 /* "EMFILE: it has 20 of at most 20 files open, 12 of them connections …": as far as facts tell. */
 void words_starved(struct text *text, const struct view *view, __s32 error);
 /* "python3[5034] calls accept(), which fails with EMFILE: …", or that it does not call it. */
 void words_why_full(struct text *text, const struct view *view, const struct listener *listener);
+/*
+ * "postgres[812] listens on 127.0.0.1:5432 only, which no other address reaches": who comes nearest to
+ * what was asked for, @asked's remote side in @netns (look_near_listener()).
+ */
+void words_near_listener(struct text *text, const struct join *join, __u32 netns,
+			 const struct event_tuple *asked, const struct listener *near,
+			 enum nearness how);
 /* Whose descriptors are to be looked at; nothing where accept() does not fail for them. */
 void words_want_starved(const struct view *view, struct fact_request *wanted);
 void words_check_starved(const struct view *view, struct finding *finding,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* words_accept.c - why an accept queue is full, and a call found no descriptor */
+/* words_accept.c - why an accept queue is full, a call found no descriptor; who listens elsewhere */
 
 #include <errno.h>
 #include <string.h>
 
 #include "rules/look.h"
 #include "rules/words.h"
+#include "util/address.h"
 
 #define FILES_MAX "fs.file-max"
 #define FILES_NOW "fs.file-nr"
@@ -101,4 +102,36 @@ void words_check_starved(const struct view *view, struct finding *finding,
 		text_add(&check.run, "grep -i sock /proc/net/sockstat");
 		words_check_end(&check, "mem: pages that sockets hold, against net.ipv4.tcp_mem");
 	}
+}
+
+/* It has the very address: then something else (a device it is bound to) keeps the SYN from it. */
+static bool has_address(const struct listener *listener, const __u8 *asked)
+{
+	const __u8 *own = listener->tuple.local;
+
+	if (address_is_any(own)) /* 0.0.0.0 has no IPv6 */
+		return !address_is_ipv4(own) || address_is_ipv4(asked);
+	return address_equal(own, asked);
+}
+
+void words_near_listener(struct text *text, const struct join *join, __u32 netns,
+			 const struct event_tuple *asked, const struct listener *near,
+			 enum nearness how)
+{
+	if (near->owner)
+		words_owner(text, near->owner);
+	else
+		text_add(text, "a process");
+	text_add(text, " listens on ");
+	address_print_port(text, near->tuple.local, near->tuple.local_port);
+	if (near->netns != netns) {
+		text_add(text, " in ");
+		words_netns(text, join, near->netns);
+	}
+	if (how == NEAR_V6ONLY)
+		text_add(text, " for IPv6 only (IPV6_V6ONLY)");
+	else if (how == NEAR_ADDRESS && address_is_loopback(near->tuple.local))
+		text_add(text, " only, which no other address reaches");
+	else if (how == NEAR_ADDRESS && !has_address(near, asked->remote))
+		text_add(text, " only");
 }

@@ -58,7 +58,7 @@ static const struct ev_fact *effective(const struct view *view)
 
 static bool is_own(const struct view *view, const struct drop_seen *drop)
 {
-	return !drop->netns || drop->netns == view->opening->netns;
+	return view->opening && (!drop->netns || drop->netns == view->opening->netns);
 }
 
 static void add_way_back(struct text *text, const struct view *view, const struct drop_seen *drop)

@@ -14,6 +14,8 @@
 bool address_is_ipv4(const __u8 *address);
 bool address_is_any(const __u8 *address); /* 0.0.0.0 or :: */
 bool address_is_loopback(const __u8 *address); /* 127/8 or ::1 */
+/* Reached from anywhere, as IANA's registries of special addresses say (RFC 6890). */
+bool address_is_global(const __u8 *address);
 bool address_is_link_local(const __u8 *address); /* 169.254/16 or fe80::/10 */
 
 /* Network order bytes of a packet (4 or 16 of them) into the one type. */

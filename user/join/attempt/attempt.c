@@ -377,6 +377,8 @@ void attempt_run_timers(struct join *join, __u64 now_ns)
 			prove(join, first, deadline_ns);
 		else if (first->timer == TIMER_EPISODE)
 			attempt_overflow_due(join, first, deadline_ns);
+		else if (first->timer == TIMER_KNOCK)
+			attempt_knock_due(join, first, deadline_ns);
 		else if (first->timer == TIMER_STALLED)
 			attempt_go_on(join, first, deadline_ns, now_ns == UINT64_MAX);
 		else

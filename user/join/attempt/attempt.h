@@ -5,8 +5,11 @@
 #include "join/core.h"
 
 #define ATTEMPT_FALLBACK_LOOKS 16 /* attempts of a process looked at for a further opening */
-/* Of an overflow, kept to see whether they are openings of this machine. */
+/* Of an episode, kept to see whether they are openings of this machine. */
 #define ATTEMPT_CLIENTS_MAX 4
+/* Clients that ask for ports nobody has: so many at once are followed, and so many ports of each. */
+#define ATTEMPT_STRANGERS_MAX 64
+#define ATTEMPT_PORTS_MAX 8
 
 enum timer {
 	TIMER_NONE,
@@ -14,6 +17,7 @@ enum timer {
 	TIMER_PROVEN,
 	TIMER_BIND,
 	TIMER_EPISODE,
+	TIMER_KNOCK,
 	TIMER_STALLED,
 	TIMER_WISH, /* a lookup, for a connect to what it gave */
 	TIMER_REFUSED, /* of a capture: whether its client sends the SYN again */
@@ -23,6 +27,7 @@ enum timer {
 struct client {
 	__u8 address[EVENT_ADDRESS_SIZE];
 	__u32 isn;
+	__u32 count; /* knock: SYNs of that address */
 	__u16 port;
 };
 
@@ -34,10 +39,20 @@ struct episode {
 	__u32 clients_count;
 };
 
+/* Clients that are not let in, with what is private of them. */
+struct knocking {
+	struct knock knock;
+	struct listener listener; /* a copy */
+	struct client clients[ATTEMPT_CLIENTS_MAX];
+	__u16 ports[ATTEMPT_PORTS_MAX]; /* .knock.ports of them */
+	bool stranger; /* one client, whose ports nobody has */
+};
+
 /* What only some subjects need stands beside their slots: most never touch that. */
 union attempt_extra {
 	struct failed_call failed;
 	struct episode episode;
+	struct knocking knocking;
 	struct standing standing;
 	struct kept kept;
 };
@@ -85,6 +100,7 @@ struct attempt_table {
 	size_t free_count;
 	size_t touched;
 	size_t room;
+	size_t strangers; /* knocks of those */
 	/* by the owner and port of a connect, the call of a process, the listener of an episode */
 	struct hash by;
 	struct hash undecided; /* by process and family: failed calls, see subject_call.c */
@@ -132,6 +148,13 @@ void attempt_call(struct join *join, const struct event *event); /* bind, listen
 void attempt_starved(struct join *join, const struct event *event); /* socket, accept */
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct full_queue *full);
+/* The connection that a client of that @tuple's local side turned out to be; NULL: none of this machine. */
+const struct conn *attempt_client_conn(const struct join *join, const struct client *client,
+				       const struct event_tuple *tuple);
+struct sighting;
+/* subject_knock.c: a SYN that came in, and was dropped, or refused without a socket. */
+void attempt_knock(struct join *join, const struct sighting *sighting);
+void attempt_knock_due(struct join *join, struct attempt_slot *slot, __u64 now_ns);
 bool attempt_lookup(struct join *join, struct lookup_slot *lookup); /* judges it now */
 void attempt_lookup_early(struct join *join, struct lookup_slot *lookup); /* while it waits */
 void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now_ns);

@@ -36,6 +36,7 @@ enum wake {
 	WAKE_CONNECTION = 1 << 6, /* an established connection is over */
 	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
 	WAKE_STALLED = 1 << 8, /* data of an established connection hangs */
+	WAKE_KNOCK = 1 << 14, /* clients of other machines were not let in */
 	WAKE_KEPT = 1 << 15, /* a process keeps more and more half-closed connections */
 };
 
@@ -97,6 +98,7 @@ struct subject {
 	X(socket)                                                       \
 	X(accept)                                                       \
 	X(overflow)                                                     \
+	X(knock) /* clients of other machines that are not let in */    \
 	X(lookup) /* of a name, or another datagram that nobody took */ \
 	X(send) /* a datagram that was not let go */                    \
 	X(receiver) /* a UDP socket whose queue is full */              \

@@ -41,17 +41,10 @@ static struct attempt_slot *episode_of(struct join *join, const struct listener 
 static void note_listener(struct join *join, struct episode *episode,
 			  const struct listener *listener)
 {
-	struct listener *copy = &episode->listener;
-	const struct event_owner *owner = copy->owner, *accept_owner = copy->accept_owner;
-
 	if (!listener)
 		return;
-	owners_set(join->owners, &owner, listener->owner);
-	owners_set(join->owners, &accept_owner, listener->accept_owner);
-	*copy = *listener;
-	copy->owner = owner;
-	copy->accept_owner = accept_owner;
-	episode->overflow.listener = copy;
+	listener_copy(join, &episode->listener, listener);
+	episode->overflow.listener = &episode->listener;
 }
 
 void attempt_overflow(struct join *join, const struct full_queue *full)
@@ -85,6 +78,19 @@ void attempt_overflow(struct join *join, const struct full_queue *full)
 	}
 }
 
+const struct conn *attempt_client_conn(const struct join *join, const struct client *client,
+				       const struct event_tuple *tuple)
+{
+	struct ends ends = ends_of(client->address, client->port, tuple->local, tuple->local_port);
+	struct conns_walk walk = conns_walk(join->conns, &ends);
+	const struct conn *conn;
+
+	while ((conn = conns_walk_next(join->conns, &walk)))
+		if (conn->opened && (!conn->isn_known || conn->isn == client->isn))
+			return conn;
+	return NULL;
+}
+
 /* Clients that turned out to be openings of this machine tell it in their own verdict. */
 void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 {
@@ -94,15 +100,8 @@ void attempt_overflow_due(struct join *join, struct attempt_slot *slot, __u64 no
 
 	note_listener(join, episode, listener_by_cookie(join, overflow->cookie));
 	for (__u32 i = 0; i < episode->clients_count; i++) {
-		const struct client *client = &episode->clients[i];
-		struct ends ends =
-			ends_of(client->address, client->port, tuple->local, tuple->local_port);
-		struct conns_walk walk = conns_walk(join->conns, &ends);
-		const struct conn *conn;
+		const struct conn *conn = attempt_client_conn(join, &episode->clients[i], tuple);
 
-		while ((conn = conns_walk_next(join->conns, &walk)))
-			if (conn->opened && (!conn->isn_known || conn->isn == client->isn))
-				break;
 		if (!conn || !overflow->count)
 			continue;
 		/* NULL: the pool was empty; it was told */
@@ -157,11 +156,9 @@ static bool overflow_packets(const struct attempt *attempt, size_t index, struct
 
 static void overflow_released(struct join *join, const struct attempt *attempt)
 {
-	struct listener *copy =
-		&attempt_extra(join, (const struct attempt_slot *)attempt)->episode.listener;
-
-	owners_set(join->owners, &copy->owner, NULL);
-	owners_set(join->owners, &copy->accept_owner, NULL);
+	listener_copy(join,
+		      &attempt_extra(join, (const struct attempt_slot *)attempt)->episode.listener,
+		      NULL);
 }
 
 const struct subject subject_overflow = {

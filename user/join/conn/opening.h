@@ -188,8 +188,17 @@ struct full_queue {
 	bool at_ack; /* the last segment of the handshake met it: the client believes it is connected */
 };
 
-/* Both return whether they fill @full: the listener has to hear of it. */
-bool wire_event(struct join *join, const struct event *event, struct full_queue *full);
+/* What somebody else than an opening has to hear of. */
+enum wire_heard {
+	WIRE_NOTHING,
+	WIRE_FULL, /* the listener: a queue is full */
+	WIRE_KNOCK, /* a SYN of no opening that is known was dropped, or refused without a socket */
+};
+
+/* @full, @sighting: filled for what is returned. */
+enum wire_heard wire_event(struct join *join, const struct event *event, struct full_queue *full,
+			   struct sighting *sighting);
+/* Returns whether it fills @full: the listener has to hear of it. */
 bool wire_listener(struct join *join, const struct event *event, struct full_queue *full);
 void wire_find_strays(struct join *join, struct opening_slot *slot);
 void wire_find_rewritten(struct join *join, struct opening_slot *slot);
@@ -197,6 +206,9 @@ void wire_note_full(struct join *join, struct opening_slot *slot, const struct e
 		    __u64 listener_cookie, bool at_ack);
 
 void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
+void wire_note_drop(struct drop_seen *seen, const struct sighting *sighting, bool ours);
+/* Is it a drop whose reason the kernel calls so? */
+bool wire_is_reason(const struct join *join, const struct sighting *sighting, const char *name);
 
 /* ---- capture.c: openings from packets alone ---- */
 

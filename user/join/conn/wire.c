@@ -134,7 +134,7 @@ static void note_answer(struct join *join, struct opening_slot *slot,
 	opening->answer_ttl = evidence->ttl;
 }
 
-static void note_drop(struct drop_seen *seen, const struct sighting *sighting, bool ours)
+void wire_note_drop(struct drop_seen *seen, const struct sighting *sighting, bool ours)
 {
 	const struct evidence *evidence = &sighting->evidence;
 
@@ -166,7 +166,7 @@ void wire_note_full(struct join *join, struct opening_slot *slot, const struct e
 	openings_add_evidence(join, slot, evidence);
 }
 
-static bool drop_is(const struct join *join, const struct sighting *sighting, const char *name)
+bool wire_is_reason(const struct join *join, const struct sighting *sighting, const char *name)
 {
 	const char *text;
 
@@ -202,7 +202,7 @@ static void note_refused(struct opening *opening, const struct sighting *sightin
 
 static void note_drop_out(struct opening *opening, const struct sighting *sighting, bool ours)
 {
-	note_drop(&opening->drop_out, sighting, ours);
+	wire_note_drop(&opening->drop_out, sighting, ours);
 	note_stopped(opening, sighting);
 }
 
@@ -218,7 +218,7 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 			note_syn(join, slot, sighting);
 		break;
 	case EVENT_DROP:
-		if (drop_is(join, sighting, "NO_SOCKET") && is_syn(evidence))
+		if (wire_is_reason(join, sighting, "NO_SOCKET") && is_syn(evidence))
 			note_refused(opening, sighting, true);
 		else
 			note_drop_out(opening, sighting, by_cookie);
@@ -244,7 +244,7 @@ static void apply_in(struct join *join, struct opening_slot *slot, const struct 
 	const struct evidence *evidence = &sighting->evidence;
 
 	if (evidence->kind == EVENT_DROP)
-		note_drop(&slot->opening.drop_in, sighting, by_cookie);
+		wire_note_drop(&slot->opening.drop_in, sighting, by_cookie);
 	else if (evidence->kind == EVENT_PACKET)
 		note_answer(join, slot, sighting);
 }
@@ -257,7 +257,7 @@ static void apply_quoted(struct join *join, struct opening *opening,
 	const struct netns_slot *netns = host_netns(join, opening->netns);
 
 	if (evidence->kind == EVENT_DROP)
-		note_drop(&opening->drop_in, sighting, false);
+		wire_note_drop(&opening->drop_in, sighting, false);
 	else if (evidence->flags & EVENT_F_LOOPBACK)
 		note_icmp_here(opening, sighting); /* nobody but this machine sends on lo */
 	else if (evidence->netns == opening->netns || !(netns && netns->covered))
@@ -509,24 +509,35 @@ static void note_at_ack(struct full_queue *full, const struct event *event,
 	memcpy(full->tuple.remote, packet->source, sizeof(full->tuple.remote));
 }
 
-bool wire_event(struct join *join, const struct event *event, struct full_queue *full)
+/* A SYN that came in, and met its end. */
+static bool is_knock(const struct join *join, const struct sighting *sighting)
 {
-	struct sighting sighting;
+	const struct evidence *evidence = &sighting->evidence;
 
-	sighting_take(&sighting, event);
+	if (!is_syn(evidence) || sighting->quoted || sighting->cookie ||
+	    (evidence->flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)))
+		return false;
+	if (evidence->kind == EVENT_RESET_SENT)
+		return !sighting->state;
+	return evidence->kind == EVENT_DROP && !is_no_fate(join, evidence);
+}
+
+enum wire_heard wire_event(struct join *join, const struct event *event, struct full_queue *full,
+			   struct sighting *sighting)
+{
+	sighting_take(sighting, event);
 	if (is_overflow_at_ack(event)) {
-		note_at_ack(full, event, &sighting.evidence);
-		return true;
+		note_at_ack(full, event, &sighting->evidence);
+		return WIRE_FULL;
 	}
-	if (sighting.evidence.packet_what != PACKET_TCP && !sighting.quoted &&
-	    !(sighting.provoking && sighting.source_port))
-		return false;
-	if (place_by_cookie(join, &sighting))
-		return false;
-	if (!place_by_tuple(join, &sighting))
-		join->counters.strays_overwritten +=
-			strays_keep(join->strays, &sighting, is_syn(&sighting.evidence));
-	return false;
+	if (sighting->evidence.packet_what != PACKET_TCP && !sighting->quoted &&
+	    !(sighting->provoking && sighting->source_port))
+		return WIRE_NOTHING;
+	if (place_by_cookie(join, sighting) || place_by_tuple(join, sighting))
+		return WIRE_NOTHING;
+	join->counters.strays_overwritten +=
+		strays_keep(join->strays, sighting, is_syn(&sighting->evidence));
+	return is_knock(join, sighting) ? WIRE_KNOCK : WIRE_NOTHING;
 }
 
 /* A SYN met a full queue, and whose it was is not known yet: who sent it has no port so far. */

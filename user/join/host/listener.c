@@ -24,6 +24,7 @@ struct listeners {
 	struct listener_slot *slots;
 	__u32 *free;
 	struct hash by; /* 2i: a slot's cookie, 2i + 1: its namespace, address and port */
+	struct hash by_port;
 	__u32 room;
 	__u32 touched; /* slots that were ever used */
 	__u32 free_count;
@@ -38,7 +39,8 @@ int listeners_new(struct listeners **out, size_t room)
 	listeners->room = (__u32)room;
 	listeners->slots = calloc(room, sizeof(*listeners->slots));
 	listeners->free = calloc(room, sizeof(*listeners->free));
-	if (!listeners->slots || !listeners->free || hash_new(&listeners->by, 2 * room)) {
+	if (!listeners->slots || !listeners->free || hash_new(&listeners->by, 2 * room) ||
+	    hash_new(&listeners->by_port, room)) {
 		listeners_free(listeners);
 		return -ENOMEM;
 	}
@@ -51,6 +53,7 @@ void listeners_free(struct listeners *listeners)
 	if (!listeners)
 		return;
 	hash_free(&listeners->by);
+	hash_free(&listeners->by_port);
 	free(listeners->slots);
 	free(listeners->free);
 	free(listeners);
@@ -64,6 +67,11 @@ static __u64 cookie_key(__u64 cookie)
 static __u64 place_key(__u32 netns, const __u8 *address, __u16 port)
 {
 	return hash_mix(address_hash(address), (__u64)netns << 16 | port);
+}
+
+static __u64 port_key(__u16 port)
+{
+	return hash_mix(0, port);
 }
 
 static __u32 index_of(const struct listeners *listeners, const struct listener_slot *slot)
@@ -95,6 +103,7 @@ static void forget(struct join *join, struct listener_slot *slot)
 
 	hash_remove(&listeners->by, 2 * index);
 	hash_remove(&listeners->by, 2 * index + 1);
+	hash_remove(&listeners->by_port, index);
 	owners_set(join->owners, &slot->listener.owner, NULL);
 	owners_set(join->owners, &slot->listener.accept_owner, NULL);
 	slot->used = false;
@@ -125,7 +134,29 @@ static struct listener_slot *take(struct join *join, __u64 cookie, __u32 netns,
 	slot->listener.tuple = *tuple;
 	hash_add(&listeners->by, cookie_key(cookie), 2 * index);
 	hash_add(&listeners->by, place_key(netns, tuple->local, tuple->local_port), 2 * index + 1);
+	hash_add(&listeners->by_port, port_key(tuple->local_port), index);
 	return slot;
+}
+
+bool listener_has_port(const struct join *join, __u16 port)
+{
+	const struct listeners *listeners = join->listeners;
+	__u32 i = hash_first(&listeners->by_port, port_key(port));
+
+	while (i != HASH_END && listeners->slots[i].listener.tuple.local_port != port)
+		i = hash_next(&listeners->by_port, i);
+	return i != HASH_END;
+}
+
+void listener_copy(struct join *join, struct listener *copy, const struct listener *listener)
+{
+	const struct event_owner *owner = copy->owner, *accept_owner = copy->accept_owner;
+
+	owners_set(join->owners, &owner, listener ? listener->owner : NULL);
+	owners_set(join->owners, &accept_owner, listener ? listener->accept_owner : NULL);
+	*copy = listener ? *listener : (struct listener){ 0 };
+	copy->owner = owner;
+	copy->accept_owner = accept_owner;
 }
 
 void listener_open(struct join *join, const struct event *event)

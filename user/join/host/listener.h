@@ -15,3 +15,7 @@ void listener_accept_failed(struct join *join, const struct event *event);
 
 /* Valid until the next record. NULL: none known. */
 const struct listener *listener_by_cookie(const struct join *join, __u64 cookie);
+/* Does anybody listen on that port, on whatever address and in whatever namespace? */
+bool listener_has_port(const struct join *join, __u16 port);
+/* A copy that outlives it, with owners of its own; give them back with NULL. */
+void listener_copy(struct join *join, struct listener *copy, const struct listener *listener);

@@ -179,22 +179,6 @@ static bool match_refused_local(const struct view *view, struct guess *guess)
 	return true;
 }
 
-static void add_listener(struct text *text, const struct view *view,
-			 const struct listener *listener, __u32 netns)
-{
-	if (listener->owner) {
-		words_owner(text, listener->owner);
-		text_add(text, " listens on ");
-	} else {
-		text_add(text, "a process listens on ");
-	}
-	address_print_port(text, listener->tuple.local, listener->tuple.local_port);
-	if (listener->netns != netns) {
-		text_add(text, " in ");
-		words_netns(text, view->join, listener->netns);
-	}
-}
-
 /* Listeners fetched after the fact: of sockets that join has no record of. */
 static const struct ev_fact *fetched_listener(const struct view *view)
 {
@@ -205,16 +189,6 @@ static const struct ev_fact *fetched_listener(const struct view *view)
 		    fact->port == view->opening->tuple.remote_port)
 			return fact;
 	return NULL;
-}
-
-/* It has the very address: then something else (a device it is bound to) keeps the SYN from it. */
-static bool has_address(const struct listener *listener, const struct opening *opening)
-{
-	const __u8 *own = listener->tuple.local, *asked = opening->tuple.remote;
-
-	if (address_is_any(own)) /* 0.0.0.0 has no IPv6 */
-		return !address_is_ipv4(own) || address_is_ipv4(asked);
-	return address_equal(own, asked);
 }
 
 /* "; nginx[812] began to listen there 119 ms after the refusal, 500 ms after its own start" */
@@ -242,7 +216,8 @@ static void tell_nearest(const struct view *view, struct finding *finding, struc
 	__u32 netns = refused_netns(view->opening);
 	const struct listener *near = NULL;
 	const struct ev_fact *fetched = fetched_listener(view);
-	enum nearness how = look_near_listener(view, netns, &near);
+	enum nearness how = look_near_listener(view->join, netns, &view->opening->tuple,
+					       view->opening->ended_ns, &near);
 
 	if (how == NEAR_NONE && fetched) {
 		__u32 where = attempt_fact_netns(view->join, fetched);
@@ -260,13 +235,7 @@ static void tell_nearest(const struct view *view, struct finding *finding, struc
 	if (how == NEAR_NONE)
 		return;
 	text_add(why, "; ");
-	add_listener(why, view, near, netns);
-	if (how == NEAR_V6ONLY)
-		text_add(why, " for IPv6 only (IPV6_V6ONLY)");
-	else if (how == NEAR_ADDRESS && address_is_loopback(near->tuple.local))
-		text_add(why, " only, which no other address reaches");
-	else if (how == NEAR_ADDRESS && !has_address(near, view->opening))
-		text_add(why, " only");
+	words_near_listener(why, view->join, netns, &view->opening->tuple, near, how);
 	words_party_listener(finding, near, "listener");
 }
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Clients of other machines that this host does not let in, told from its side."""
+
+import pytest
+
+from harness import describe
+from lab import free_port
+
+SYN, RST, ACK = 0x02, 0x04, 0x10
+
+
+@pytest.fixture
+def far(lab, family):
+    """This host's address, an internet, and a machine out there."""
+    net = lab.internet()
+    return (lab.host.inet6 if family == 6 else lab.host.inet4), net, net.host(family)
+
+
+def lo(family):
+    return "::1" if family == 6 else "127.0.0.1"
+
+
+def knocks(agent):
+    return [f for f in agent.findings(state="final") if f["finding"].startswith("accept-")]
+
+
+def test_wrong_bind(lab, watch, family, far):
+    """The service is bound to loopback, and another machine asks for it."""
+    here, net, client = far
+    port = free_port()
+    server = lab.serve(lo(family), port)
+    agent = watch()
+    net.open(client, 45000, here, port)
+    found = agent.assert_only("accept-wrong-bind", severity="warning", confidence="certain")
+    assert net.heard(client, 45000) == [RST | ACK]
+    if found:
+        assert client in found["summary"] and f"listens on {'[::1]' if family == 6 else '127.0.0.1'}:{port} only" in found["cause"]
+        assert [r["process"]["pid"] for r in found["related"]] == [server.pid]
+
+
+def test_right_bind(lab, watch, family, far):
+    """Nearest miss: the service listens on that address, too."""
+    here, net, client = far
+    port = free_port()
+    lab.serve(lo(family), port)
+    lab.serve(here, port)
+    agent = watch()
+    net.open(client, 45000, here, port)
+    agent.silent()
+    assert net.heard(client, 45000)[0] == SYN | ACK
+
+
+def test_wrong_bind_for_a_client_of_this_machine(lab, watch, family):
+    """Nearest miss: who asks is a process of this machine, and has the verdict."""
+    there, port = lab.link(), free_port()
+    lab.serve(lo(family), port, ns=there)
+    agent = watch(ns=there)
+    saw = lab.fault("connect", there.address(family), port)
+    assert saw["errno"] == "ECONNREFUSED"
+    agent.assert_only("connect-refused-local", pid=saw["pid"])
+    agent.quiesce()
+    assert not knocks(agent), describe(knocks(agent))
+
+
+def test_no_listener(lab, watch, family, far, needs_agent):
+    """Nobody listens there: told on request alone."""
+    here, net, client = far
+    port = free_port()
+    agent, asked = watch(), watch("--finding", "accept-no-listener")
+    net.open(client, 45000, here, port)
+    found = asked.wait_for(finding="accept-no-listener")
+    assert found["severity"] == "info" and found["connection"]["remote"]["address"] == client
+    assert found["connection"]["local"] == {"address": here, "port": port}
+    agent.silent()
