@@ -72,3 +72,57 @@ def test_no_listener(lab, watch, family, far, needs_agent):
     assert found["severity"] == "info" and found["connection"]["remote"]["address"] == client
     assert found["connection"]["local"] == {"address": here, "port": port}
     agent.silent()
+
+
+def test_firewall(lab, watch, family, far):
+    """This host's own filter drops the SYN of another machine before the listener."""
+    here, net, client = far
+    port = free_port()
+    server = lab.serve(here, port)
+    lab.host.nft("input", f"tcp dport {port} tcp flags syn counter drop")
+    agent = watch()
+    net.open(client, 45000, here, port, syns=2)
+    found = agent.assert_only("accept-firewall", pid=server.pid, confidence="certain")
+    assert net.heard(client, 45000) == [] and lab.host.nft_packets()
+    if found:
+        assert client in found["summary"] and f"tcp dport {port}" in found["cause"]
+
+
+def test_firewall_of_what_is_forwarded(lab, watch, family, far):
+    """Nearest miss: a listener takes that port on every address, but the SYN was for somebody behind this host."""
+    _, net, client = far
+    port, behind = free_port(), lab.link()
+    lab.serve("::" if family == 6 else "0.0.0.0", port)
+    lab.host.sysctl("net.ipv6.conf.all.forwarding" if family == 6 else "net.ipv4.ip_forward", 1)
+    lab.host.nft("forward", f"tcp dport {port} counter drop")
+    agent = watch()
+    net.open(client, 45000, behind.address(family), port)
+    agent.silent()
+    assert lab.host.nft_packets()
+
+
+def test_firewall_before_nobody(lab, watch, family, far):
+    """Nearest miss: nobody listens on the port that is dropped."""
+    here, net, client = far
+    port = free_port()
+    lab.host.nft("input", f"tcp dport {port} counter drop")
+    agent = watch("--all")
+    net.open(client, 45000, here, port)
+    agent.silent()
+    assert lab.host.nft_packets() and not knocks(agent), describe(knocks(agent))
+
+
+def test_reverse_path(lab, watch):
+    """The way back leads elsewhere, and the reverse path filter drops what comes. IPv6 has none of its own."""
+    net, port, client = lab.internet(), free_port(), "198.51.100.7"
+    server = lab.serve(lab.host.inet4, port)
+    lab.host.sysctl("net.ipv4.conf.all.rp_filter", 0)
+    lab.host.sysctl("net.ipv4.conf.inet0.rp_filter", 1)
+    lab.link()
+    lab.host.ip(f"route add 198.51.100.0/24 dev {lab.host.device}")
+    net.set(client)
+    agent = watch()
+    net.open(client, 45000, lab.host.inet4, port)
+    found = agent.assert_only("accept-firewall", pid=server.pid)
+    if found:
+        assert "inet0/rp_filter=1" in found["cause"] and f"leads out of {lab.host.device}" in found["cause"], found["cause"]

@@ -181,3 +181,132 @@ const struct rule rule_accept_no_listener = {
 		"ss -ltn: is something meant to listen there; whose the client's address is",
 	.kernels = "reset without a socket: 6.10 on, before: drop NO_SOCKET (5.17 on)",
 };
+
+/* ---- accept-firewall ---- */
+
+static const struct drop_seen *drop_of(const struct view *view)
+{
+	return &view->attempt->knock->drop;
+}
+
+/* What is forwarded may pass a port that is served here, too: then it is not for this host. */
+static bool is_for_this_host(const struct view *view, struct guess *guess)
+{
+	const struct knock *knock = view->attempt->knock;
+
+	switch (look_address(view, knock->netns, knock->tuple.local)) {
+	case KNOWN_YES:
+		return true;
+	case KNOWN_NO:
+		return false;
+	default:
+		guess->confidence = CONFIDENCE_POSSIBLE;
+		return true;
+	}
+}
+
+static bool match_accept_firewall(const struct view *view, struct guess *guess)
+{
+	if (!is_knock(view, KNOCK_DROPPED, guess) || !is_for_this_host(view, guess))
+		return false;
+	if (words_is_of_source(view, drop_of(view)))
+		return true;
+	if (!look_drop_is_filter(view->join, drop_of(view)) ||
+	    look_conntrack_full(view, drop_of(view)))
+		return false;
+	if (look_drop_is_hook(view->join, drop_of(view)) && !look_ruleset(view, WORDS_HOOKS_IN) &&
+	    guess->confidence > CONFIDENCE_LIKELY)
+		guess->confidence = CONFIDENCE_LIKELY; /* the hooks have other users */
+	return true;
+}
+
+static void add_filter(struct text *why, const struct view *view, struct finding *finding)
+{
+	const char *reason = look_drop_reason(view->join, drop_of(view));
+	bool hook =
+		!reason || !strcmp(reason, "NETFILTER_DROP") || !strcmp(reason, "NOT_SPECIFIED");
+	struct words_check check = words_check(view, finding, view->attempt->knock->netns);
+
+	if (hook) {
+		text_add(why, "a rule or policy of the packet filter matches it");
+		words_in_netns(why, view->join, view->attempt->knock->netns);
+		words_ruleset(why, view, WORDS_HOOKS_IN);
+		text_add(&check.run, "nft list ruleset");
+		words_check_end(&check, "the rules and chain policies that match it");
+		return;
+	}
+	text_add(why, "a filter outside the packet filter's rules drops it (%s)", reason);
+	text_add(&check.run, "bpftool net show");
+	words_check_end(&check,
+			"programs at the interfaces; tc filter show and bpftool cgroup tree "
+			"have the others");
+}
+
+static void tell_accept_firewall(const struct view *view, struct finding *finding)
+{
+	const struct knock *knock = view->attempt->knock;
+	const char *reason = look_drop_reason(view->join, drop_of(view));
+	const char *place = look_drop_place(view->join, drop_of(view));
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+
+	text_add(&what, "this host dropped ");
+	add_syn(&what, view);
+	if (reason || place)
+		text_add(&what, ": %s%s%s", reason ? reason : "", reason && place ? " in " : "",
+			 place ? place : "");
+	add_count(&what, view);
+	if (knock->listener) {
+		text_add(&what, "; ");
+		if (knock->listener->owner)
+			words_owner(&what, knock->listener->owner);
+		else
+			text_add(&what, "a process");
+		text_add(&what, " listens there");
+	}
+	if (words_is_of_source(view, drop_of(view)))
+		words_refused_source(&why, view, finding, drop_of(view), knock->tuple.remote);
+	else
+		add_filter(&why, view, finding);
+	if (look_address(view, knock->netns, knock->tuple.local) == KNOWN_NOT)
+		text_add(&why, "; whether that address is this host's own is not known");
+}
+
+static void want_accept_firewall(const struct view *view, struct fact_request *wanted)
+{
+	const struct knock *knock = view->attempt->knock;
+
+	wanted->netns = knock->netns;
+	wanted->tuple = knock->tuple;
+	wanted->pid = 0;
+	if (words_is_of_source(view, drop_of(view)))
+		words_want_source(view, drop_of(view), wanted, knock->tuple.remote);
+}
+
+static bool decide_accept_firewall(const struct verdict *verdict)
+{
+	return verdict->rule; /* whose the address is, whether conntrack is full */
+}
+
+const struct rule rule_accept_firewall = {
+	.id = "accept-firewall",
+	.stage = STAGE_ACCEPT,
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.wakes = WAKE_KNOCK,
+	.match = match_accept_firewall,
+	.tell = tell_accept_firewall,
+	.facts = BIT(FACT_RULESET) | BIT(FACT_ADDRESS) | BIT(FACT_COUNTER),
+	.counters = { FACT_CONNTRACK_ENTRIES },
+	.decide = decide_accept_firewall,
+	.want = want_accept_firewall,
+	.means =
+		"another machine reaches this host, and its own packet filter or reverse path filter drops the SYN before the listener",
+	.evidence =
+		"a SYN that came in was dropped with its reason (NETFILTER_DROP, IP_RPFILTER, TC_INGRESS…) in a namespace that has its destination address and a listener for that very port. Certain where a rule of nftables dropped it, or the reverse path filter; likely where the hooks did and no rule that drops is known",
+	.gate = "never for a port that nobody serves, nor for what is forwarded, nor where the table of connections is full; a client of this machine has local-firewall; an info where the client's address is a public one (a filter that keeps those out does its work) or it tries one port after another",
+	.general_check =
+		"nft list ruleset, iptables-save; rp_filter and ip route get CLIENT for the reverse path filter",
+	.kernels =
+		"drop with reason: 5.17 on, before: nf_hook_slow as its place; reverse path filter: 6.0 on",
+};
