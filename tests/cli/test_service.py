@@ -70,3 +70,11 @@ def test_journal_beside_others(tmp_path):
     numbers = re.findall(r"^-- ([0-9a-f]{32})$", catalog, re.M)
     rows = [json.loads(line) for line in sockwhy("explain", "--json").out.splitlines()]
     assert numbers == [row["message_id"] for row in rows if row["of"] == "finding"] and len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("words, status, said", [
+    (["--flight-to", "."], 2, "nothing is kept"), (["--mask", "--flight", "1M"], 2, "not with --flight"),
+    (["--mask", "--exec", "/bin/true"], 2, "not with --exec"), (["--flight", "1k"], 2, "--flight"), (["--flight", "1M", "--flight-to", "no/dir"], 1, "no/dir")])
+def test_flight_of_nothing(words, status, said):
+    done = sockwhy("--config", "none", *words)
+    assert done.returncode == status and said in done.err and not done.out, done.err

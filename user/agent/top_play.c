@@ -209,7 +209,7 @@ static int start(struct play *play)
 {
 	if (top_run_open(&play->run, play->options) || open_stream(play))
 		return -EINVAL;
-	play->signal_fd = live_signals_open(false);
+	play->signal_fd = live_signals_open(false, false);
 	if (play->signal_fd < 0 ||
 	    screen_open(&play->run.screen, output_wants_color(play->options, false)) ||
 	    behind_fences(play->options, false))

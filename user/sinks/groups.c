@@ -35,6 +35,7 @@ TAILQ_HEAD(group_queue, group);
 struct groups {
 	size_t room; /* a power of two */
 	size_t kept;
+	__u64 errors_begun;
 	size_t owing; /* groups with repeats that nobody was told of */
 	struct group_queue kept_by_use; /* the one that failed last is the last */
 	size_t cursor; /* of groups_idle() */
@@ -169,11 +170,17 @@ static struct finding *take_room(struct groups *groups)
 	return NULL;
 }
 
+__u64 groups_errors_begun(const struct groups *groups)
+{
+	return groups->errors_begun;
+}
+
 void groups_keep(struct groups *groups, const struct finding *finding)
 {
 	struct group *group = group_find(groups, finding->group ? finding->group : 1);
 	struct finding *room;
 
+	groups->errors_begun += finding->severity == SEVERITY_ERROR && finding->total == 1;
 	if (!group)
 		return;
 	if (!group->kept) {

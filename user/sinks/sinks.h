@@ -211,6 +211,9 @@ bool groups_note(struct groups *groups, __u64 group, const struct group_seen *se
 /* Keeps the printed finding (by its .group), so that the group can be told when it falls idle. */
 void groups_keep(struct groups *groups, const struct finding *finding);
 
+/* How many groups of severity error have begun: of each the first was told. */
+__u64 groups_errors_begun(const struct groups *groups);
+
 /*
  * A group with untold repeats that fell idle (@all: any group with untold repeats); NULL none.
  * The finding speaks of the last repeat; what is known only of an earlier one is taken out of it.

@@ -66,6 +66,9 @@ static int tick(struct live *live)
 
 	notify_alive(&live->notify, clock_read_ns(CLOCK_MONOTONIC));
 	metrics_file_poll(&live->metrics, &live->pipeline, clock_read_ns(CLOCK_MONOTONIC));
+	flight_poll(&live->flight, groups_errors_begun(live->pipeline.groups),
+		    clock_read_ns(CLOCK_MONOTONIC));
+	to_exec_poll(&live->exec, clock_read_ns(CLOCK_MONOTONIC));
 	write_poll(&live->output.write); /* secrets before the packets that they open */
 	err = ring_drain(live->ring);
 	if (err < 0)
@@ -184,6 +187,8 @@ int live_run(struct live *live)
 			break;
 		if (signal.number == SIGHUP)
 			reopen(live);
+		if (signal.number == SIGUSR1)
+			flight_ask(&live->flight);
 	} while (!err && (!until_ns || clock_read_ns(CLOCK_MONOTONIC) < until_ns));
 	return err;
 }
@@ -289,6 +294,8 @@ void live_close(struct live *live)
 		free(live->namespace_paths[i]);
 	notify_close(&live->notify);
 	metrics_file_close(&live->metrics);
+	flight_close(&live->flight);
+	to_exec_close(&live->exec);
 	own_close(&live->epoll_fd);
 	own_close(&live->timer_fd);
 	own_close(&live->signal_fd);
@@ -296,5 +303,7 @@ void live_close(struct live *live)
 			       .timer_fd = -1,
 			       .signal_fd = -1,
 			       .notify.fd = -1,
-			       .metrics.folder = -1 };
+			       .metrics.folder = -1,
+			       .flight.bundler.fd = -1,
+			       .exec.beside.fd = -1 };
 }

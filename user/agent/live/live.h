@@ -7,6 +7,8 @@
 #include "agent/output/metrics_file.h"
 #include "agent/live/notify.h"
 #include "agent/options/options.h"
+#include "agent/output/flight.h"
+#include "agent/output/to_exec.h"
 #include "agent/output/output.h"
 #include "agent/pipeline.h"
 #include "attach/attach.h"
@@ -32,6 +34,8 @@ struct live {
 	struct output output;
 	struct progress status; /* watch: it lives, and what it saw */
 	struct metrics_file metrics;
+	struct flight flight; /* watch --flight */
+	struct to_exec exec; /* watch --exec */
 	struct notify notify; /* watch: the service manager */
 	struct record_writer *writer;
 	struct record_sink sink;
@@ -62,10 +66,11 @@ struct live {
 };
 
 /*
- * From now on these signals are read instead of delivered: those that ask for the end or for new files, and of who
- * runs a @command all that concern that. Returns a descriptor or a negative errno, logged.
+ * From now on these signals are read instead of delivered: those that ask for the end or for new files, of who
+ * runs a @command all that concern that, of a @flight recorder the one that asks for a bundle. Returns a descriptor
+ * or a negative errno, logged.
  */
-int live_signals_open(bool command);
+int live_signals_open(bool command, bool flight);
 
 struct live_signal {
 	int number; /* 0: none */

@@ -102,6 +102,7 @@ static int take(void *ctx, const void *record, size_t size)
 
 	if (live->more_facts && is_done(record, size))
 		return 0;
+	flight_keep(&live->flight, record, size);
 	return pipeline_take(&live->pipeline, record, size);
 }
 
@@ -117,9 +118,13 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 		.signal_fd = -1,
 		.notify.fd = -1,
 		.metrics.folder = -1,
+		.flight.bundler.fd = -1,
+		.exec.beside.fd = -1,
 	};
 	live->sink = (struct record_sink){ take, live };
 	err = write_check(options);
+	if (!err && (flight_open(&live->flight, options) || to_exec_open(&live->exec, options)))
+		return EXIT_FAILED;
 	err = err ? err : pipeline_open(&live->pipeline, options);
 	err = err ? err : check_interfaces(options);
 	if (err)
@@ -132,6 +137,8 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	output_attach(&live->output, &live->pipeline);
 	outlets_add(&live->pipeline.outlets,
 		    (struct outlet){ .sink = live->metrics.sink, .path = options->metrics });
+	outlets_add(&live->pipeline.outlets,
+		    (struct outlet){ .sink = live->exec.sink, .path = options->exec });
 	if (options->record && record_writer_open(&live->writer, options->record, &limits))
 		return EXIT_FAILED;
 	live->pipeline.writer = live->writer;
@@ -378,7 +385,7 @@ void live_look_again(struct live *live)
 		tell_sockets(live);
 }
 
-int live_signals_open(bool command)
+int live_signals_open(bool command, bool flight)
 {
 	sigset_t signals;
 	int fd;
@@ -387,9 +394,10 @@ int live_signals_open(bool command)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
+	if (command || flight)
+		sigaddset(&signals, SIGUSR1);
 	if (command) {
 		sigaddset(&signals, SIGQUIT);
-		sigaddset(&signals, SIGUSR1);
 		sigaddset(&signals, SIGUSR2);
 		sigaddset(&signals, SIGCHLD);
 	}
@@ -547,7 +555,8 @@ int live_start(struct live *live)
 	live->has_terminal = live_has_terminal();
 	descriptors_raise();
 	/* first of all: a signal that comes while hooks are being attached must not leave half of them */
-	live->signal_fd = live_signals_open(live->options->command == COMMAND_RUN);
+	live->signal_fd = live_signals_open(live->options->command == COMMAND_RUN,
+					    live->options->flight_bytes);
 	err = live->signal_fd < 0 ? live->signal_fd : 0;
 	err = err ? err : open_attach(live);
 	err = err ? err : open_sources(live);

@@ -88,7 +88,7 @@ int behind_fences(const struct options *options, bool live)
 	if (!live)
 		open_folders(&plan, options, rooms);
 	/* of files that are made while it goes on their folders may be another user's */
-	if (options->rotate_bytes || options->metrics ||
+	if (options->rotate_bytes || options->metrics || options->flight_bytes ||
 	    (live && (options->output || options->write || options->record)))
 		plan.capabilities |= CAPABILITY(CAP_DAC_OVERRIDE);
 	return fence_up(&plan);

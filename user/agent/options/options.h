@@ -36,6 +36,8 @@ enum { EXIT_RUN_FAILED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, E
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define WORDS_MAX 63
+#define FLIGHT_FOLDER "/var/lib/sockwhy"
+
 #define OPTIONS_MAX 96 /* rows of the table at most */
 
 /* Words in the order given, NULL-ended. */
@@ -96,6 +98,9 @@ struct options {
 	bool mask;
 	const char *report; /* ends in .html, .htm or .md */
 	const char *metrics;
+	__u64 flight_bytes; /* 0: no flight recorder */
+	const char *exec; /* NULL: no program for findings */
+	const char *flight_to; /* NULL: FLIGHT_FOLDER */
 	bool journal;
 	bool force;
 

@@ -76,6 +76,14 @@ int write_check(const struct options *options)
 			      "--rotate 100M --files 10");
 	if (options->snap_bytes && !options->write)
 		return refuse("--snaplen: there is no file of packets", "-w FILE makes one");
+	if (options->flight_to && !options->flight_bytes)
+		return refuse("--flight-to: nothing is kept for a bundle", "--flight 16M");
+	if (options->mask && options->flight_bytes)
+		return refuse("--mask: not with --flight: records are kept as they are",
+			      "sockwhy read --mask masks what is told of a bundle's recording");
+	if (options->mask && options->exec)
+		return refuse("--mask: not with --exec: its program is told what is so",
+			      "--json --mask -o FILE has lines that are masked");
 	if (options->mask && options->record)
 		return refuse("--mask: not with --record: records are kept as they are",
 			      "sockwhy read --mask masks what is told of a recording");

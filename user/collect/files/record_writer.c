@@ -7,18 +7,13 @@
 
 #include "collect/collect.h"
 #include "collect/files/record_format.h"
+#include "collect/files/record_preamble.h"
 #include "collect/tell.h"
 #include "util/log.h"
 #include "util/outfile.h"
 
 #define BUFFER_BYTES 65536
 #define FLUSH_TICKS 10 /* 200 ms: what a crash may cost, less than a verdict takes to settle */
-
-/*
- * What is said once and holds from then on: every file of a recording that is rotated, or moved away
- * by others, begins with it, so that each can be judged by itself.
- */
-#define PREAMBLE_BYTES (1u << 20)
 
 struct record_writer {
 	struct outfile *file;
@@ -28,8 +23,7 @@ struct record_writer {
 	size_t length;
 	__u64 file_bytes; /* of this file, without its preamble */
 	bool rotates;
-	__u8 *preamble;
-	size_t preamble_bytes;
+	struct record_preamble *preamble;
 	bool preamble_full;
 	__u8 buffer[BUFFER_BYTES];
 };
@@ -93,20 +87,20 @@ int record_writer_open(struct record_writer **out, const char *path,
 		       const struct outfile_limits *limits)
 {
 	struct record_writer *writer = calloc(1, sizeof(*writer));
-	int err = -ENOMEM;
+	int err;
 
 	if (!writer)
 		return -ENOMEM;
 	writer->rotates = limits->rotate_bytes;
-	writer->preamble = malloc(PREAMBLE_BYTES);
-	if (writer->preamble)
+	err = record_preamble_new(&writer->preamble);
+	if (!err)
 		err = outfile_open(&writer->file, path, limits);
 	/* At once: a disk that is full already is told before anything is attached. */
 	err = err ? err : append_kinds(writer);
 	err = err ? err : flush(writer);
 	if (err) {
 		outfile_close(writer->file);
-		free(writer->preamble);
+		record_preamble_free(writer->preamble);
 		free(writer);
 		return err;
 	}
@@ -116,61 +110,26 @@ int record_writer_open(struct record_writer **out, const char *path,
 
 /* ---- rotation ---- */
 
-/* A record of the preamble that @head replaces; NULL: none does. */
-static __u8 *find_replaced(const struct record_writer *writer, const struct event_header *head)
-{
-	struct event_header old;
-
-	for (size_t at = 0; at < writer->preamble_bytes; at += old.size) {
-		memcpy(&old, writer->preamble + at, sizeof(old));
-		if (old.kind == head->kind && old.size == head->size &&
-		    (old.kind == EVENT_CLOCK ||
-		     (old.netns == head->netns && old.ifindex == head->ifindex)))
-			return writer->preamble + at;
-	}
-	return NULL;
-}
-
 static void keep_preamble(struct record_writer *writer, const void *record,
 			  const struct event_header *head)
 {
-	__u8 *to = NULL;
-
-	switch (head->kind) {
-	case EVENT_CLOCK:
-	case EVENT_NETNS:
-	case EVENT_INTERFACE:
-		to = find_replaced(writer, head);
-		break;
-	case EVENT_START:
-	case EVENT_HOOK:
-	case EVENT_NAME:
-		break;
-	default:
+	if (record_preamble_note(writer->preamble, record, head) != RECORD_NO_ROOM)
 		return;
-	}
-	if (!to && writer->preamble_bytes + head->size > PREAMBLE_BYTES) {
-		if (!writer->preamble_full && writer->rotates)
-			log_error("%s: later files will not name everything",
-				  outfile_path(writer->file));
-		writer->preamble_full = true;
-		return;
-	}
-	if (!to) {
-		to = writer->preamble + writer->preamble_bytes;
-		writer->preamble_bytes += head->size;
-	}
-	memcpy(to, record, head->size);
+	if (!writer->preamble_full && writer->rotates)
+		log_error("%s: later files will not name everything", outfile_path(writer->file));
+	writer->preamble_full = true;
 }
 
 static int append_preamble(struct record_writer *writer)
 {
 	struct event_header head;
+	size_t size;
+	const __u8 *preamble = record_preamble_bytes(writer->preamble, &size);
 	int err = append_kinds(writer);
 
-	for (size_t at = 0; !err && at < writer->preamble_bytes; at += head.size) {
-		memcpy(&head, writer->preamble + at, sizeof(head));
-		err = append(writer, writer->preamble + at, head.size);
+	for (size_t at = 0; !err && at < size; at += head.size) {
+		memcpy(&head, preamble + at, sizeof(head));
+		err = append(writer, preamble + at, head.size);
 		writer->records++;
 	}
 	return err;
@@ -189,8 +148,10 @@ static int turn(struct record_writer *writer)
 /* A file holds at least as much that is new as what is repeated in front of it. */
 static int turn_if_full(struct record_writer *writer, size_t size)
 {
-	if (writer->file_bytes < writer->preamble_bytes ||
-	    !outfile_is_full(writer->file, writer->length + size))
+	size_t repeated;
+
+	record_preamble_bytes(writer->preamble, &repeated);
+	if (writer->file_bytes < repeated || !outfile_is_full(writer->file, writer->length + size))
 		return 0;
 	return turn(writer);
 }
@@ -234,7 +195,7 @@ int record_writer_close(struct record_writer *writer)
 	if (err && !writer->error)
 		writer->error = log_error_r(err, "recording: closing");
 	err = writer->error;
-	free(writer->preamble);
+	record_preamble_free(writer->preamble);
 	free(writer);
 	return err;
 }
