@@ -14,6 +14,7 @@
 
 #include "attach/exits.h"
 #include "attach/calls.h"
+#include "attach/excerpt.h"
 #include "attach/features.h"
 #include "knobs.h"
 #include "sockwhy.skel.h"
@@ -209,12 +210,15 @@ static int find_refused(const struct attach *attach)
 	return -ENOENT;
 }
 
-static int load_once(struct attach *attach, const struct features *features, char *logs)
+/* @types: a file of the kernel's types; NULL: the kernel's own. */
+static int load_once(struct attach *attach, const struct features *features, const char *types,
+		     char *logs)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = types);
 	struct bpf_program *program;
 	int err, refused;
 
-	attach->skeleton = sockwhy__open();
+	attach->skeleton = sockwhy__open_opts(&options);
 	if (!attach->skeleton)
 		return -errno;
 	err = choose_hooks(attach, features);
@@ -247,10 +251,27 @@ static int load_once(struct attach *attach, const struct features *features, cha
 	return -EAGAIN;
 }
 
+/* What load_once() is to be shown of the kernel's types. @fd: holds them. NULL: all. */
+static const char *open_excerpt(int *fd, char *path, size_t room)
+{
+	size_t size;
+	const void *object = sockwhy__elf_bytes(&size);
+
+	*fd = excerpt_write(object, size);
+	snprintf(path, room, "/proc/self/fd/%d", *fd);
+	if (*fd >= 0 && access(path, R_OK) == 0)
+		return path;
+	log_debug("types: libbpf asks all the kernel's: %s", strerror(*fd < 0 ? -*fd : errno));
+	return NULL;
+}
+
 int load_programs(struct attach *attach)
 {
 	_cleanup_free_ char *logs = malloc(PROGRAMS_MAX * LOAD_LOG_BYTES);
+	_cleanup_close_ int types_fd = -1;
 	struct features features;
+	const char *types;
+	char path[32];
 	int err;
 
 	if (!logs)
@@ -265,9 +286,10 @@ int load_programs(struct attach *attach)
 		return err;
 	}
 	attach->at_functions = exits_attach(&features);
+	types = open_excerpt(&types_fd, path, sizeof(path));
 	/* each round leaves one hook out */
 	do
-		err = load_once(attach, &features, logs);
+		err = load_once(attach, &features, types, logs);
 	while (err == -EAGAIN);
 	features_close(&features);
 	for (size_t i = 0; attach->skeleton && i < HOOKS_COUNT; i++)

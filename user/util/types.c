@@ -83,8 +83,19 @@ int types_open(struct types *types)
 	return err;
 }
 
+int types_borrow(struct types *types, void *data, size_t size)
+{
+	memset(types, 0, sizeof(*types));
+	types->data = data;
+	types->size = size;
+	types->is_borrowed = true;
+	return find_parts(types);
+}
+
 void types_close(struct types *types)
 {
+	if (types->is_borrowed)
+		types->data = NULL;
 	if (types->is_mapped)
 		munmap(types->data, types->size);
 	else

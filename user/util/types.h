@@ -14,7 +14,7 @@
 struct types {
 	void *data;
 	size_t size;
-	bool is_mapped;
+	bool is_mapped, is_borrowed;
 	const char *at, *end; /* of the next type, and of all */
 	const char *strings;
 	__u32 string_bytes;
@@ -23,6 +23,9 @@ struct types {
 
 /* Returns 0; -ENOENT the kernel tells none; -EINVAL not what was expected; another negative errno. */
 int types_open(struct types *types);
+
+/* Those of another object, as its section .BTF has them, which stay the caller's. Returns 0; -EINVAL as above. */
+int types_borrow(struct types *types, void *data, size_t size);
 void types_close(struct types *types);
 
 /* The next type, or NULL: there is none, or it is cut. .id is its number. */
