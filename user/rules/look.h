@@ -131,6 +131,12 @@ bool look_refused_tunnel(const struct view *view);
 /* The server closed or reset it, and the client had not ended it before. */
 bool look_ended_unprovoked(const struct view *view);
 /*
+ * A server's first word behind which there is no session, whoever closes first: an error of MySQL in place of
+ * its greeting, one of PostgreSQL that has a SQLSTATE, what sshd says instead of its identification.
+ */
+bool look_ends_session(const struct first *first_word);
+
+/*
  * The server's first and only words tell why it ended that. What HTTP answers otherwise, 404 or 500,
  * answers the request: the connection has done its work.
  */

@@ -157,11 +157,20 @@ bool look_ended_unprovoked(const struct view *view)
 	return server->reset_ns && (!client->closed_ns || client->closed_ns > server->reset_ns);
 }
 
+bool look_ends_session(const struct first *first_word)
+{
+	return first_word->error &&
+	       (first_word->kind == FIRST_MYSQL || first_word->kind == FIRST_SSH ||
+		(first_word->kind == FIRST_POSTGRESQL && first_word->state[0]));
+}
+
 bool look_turned_away(const struct view *view)
 {
 	const struct outcome_side *server = look_side(view, !look_client(view));
 	const struct first *first_word = &server->first_word;
 
+	if (look_ends_session(first_word))
+		return server->closed_ns || look_side(view, look_client(view))->closed_ns;
 	if (!look_ended_unprovoked(view) || view->outcome->words > FIRST_EXCHANGE_WORDS ||
 	    !first_word->error)
 		return false;

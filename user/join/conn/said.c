@@ -87,7 +87,7 @@ static void take_request(struct join *join, struct conn *conn, const struct even
 
 /* ---- the server ---- */
 
-/* The first word of all, or the first behind a request. */
+/* The first word of all, or the first behind a request or its refusal. */
 static void take_answer(struct join *join, struct conn *conn, const struct event *event,
 			const __u8 *bytes, size_t captured)
 {
@@ -100,7 +100,9 @@ static void take_answer(struct join *join, struct conn *conn, const struct event
 						&said->upgrade);
 		return;
 	}
-	if (packet->seq != conn->peer_isn + 1)
+	/* PostgreSQL's no is one byte, of which no packet tells */
+	if (packet->seq != conn->peer_isn + 1 &&
+	    !(said && said->asked == UPGRADE_POSTGRESQL && packet->seq == said->asked_ack + 1))
 		return;
 	first_parse(bytes, captured, packet->payload_bytes, true, &first);
 	if (first.error && first.kind != FIRST_HTTP)

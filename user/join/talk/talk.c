@@ -226,7 +226,10 @@ static void take_class(struct talk *talk, const struct event *event, __u8 from, 
 	talk->burst[0].kind = first.kind;
 	talk->burst[0].tls = tls_record_parse(event->bytes + packet->payload_at,
 					      packet_payload_captured(event), &record);
-	if (!talk->side[from].first.ts_ns)
+	/* behind PostgreSQL's no to TLS a session begins with what it says then */
+	if (!talk->side[from].first.ts_ns ||
+	    (talk->side[from].first_word.kind == FIRST_POSTGRESQL_TLS &&
+	     !talk->side[from].first_word.number))
 		talk->side[from].first_word = first;
 	take_http(talk, event, server, &first);
 	if (!talk->tls) /* what is inside cannot be read */

@@ -349,6 +349,8 @@ static bool turned_away(const struct view *view)
 	const struct first *first_word = &look_side(view, FIGURES_REMOTE)->first_word;
 	const struct flow *flow = &look_standing(view)->flow;
 
+	if (look_ends_session(first_word))
+		return flow->ended_ns;
 	if (first_word->kind == FIRST_HTTP && !look_unavailable(first_word->number))
 		return false;
 	return first_word->error && flow->counts.segments_in <= TURNED_AWAY_SEGMENTS &&
@@ -413,8 +415,10 @@ static void tell_early(const struct view *view, struct finding *finding)
 	struct text why = text_of(finding->cause);
 
 	add_remote(&what, view);
-	text_add(&what, " accepted the connection and %s it ",
-		 view->outcome->reset_by == FIGURES_REMOTE ? "reset" : "closed");
+	text_add(&what, " accepted the connection and %s ",
+		 view->outcome->reset_by == FIGURES_REMOTE ? "reset it" :
+		 flow->state == TCP_STATE_LAST_ACK	   ? "closed it" :
+							     "refused the session");
 	if (turned_away(view)) {
 		text_add(&what, "with ");
 		first_print(&what, &look_side(view, FIGURES_REMOTE)->first_word);

@@ -79,6 +79,8 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	const struct outcome_side *client = look_side(view, look_client(view));
 	const struct outcome_side *server = look_side(view, !look_client(view));
 	const struct first *first_word = &server->first_word;
+	bool left = !look_closed_speechless(view) && !look_ended_unprovoked(view);
+	__u64 closed_ns = left ? client->closed_ns : server->closed_ns;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
@@ -91,8 +93,11 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 		return;
 	}
 	words_side(&what, view, !look_client(view));
-	text_add(&what, " accepted the connection and %s it ", server->fin_ns ? "closed" : "reset");
-	words_duration(&what, ns_between(outcome->established_ns, server->closed_ns));
+	text_add(&what, " accepted the connection and %s ",
+		 left		? "refused the session, which ended" :
+		 server->fin_ns ? "closed it" :
+				  "reset it");
+	words_duration(&what, ns_between(outcome->established_ns, closed_ns));
 	if (look_turned_away(view)) {
 		text_add(&what, " later with ");
 		first_print(&what, first_word);
@@ -102,9 +107,9 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	} else {
 		text_add(&what, " later without a word");
 	}
-	if (client->first_ns && client->first_ns <= server->closed_ns) {
+	if (client->first_ns && client->first_ns <= closed_ns) {
 		text_add(&what, ", ");
-		words_duration(&what, ns_between(client->first_ns, server->closed_ns));
+		words_duration(&what, ns_between(client->first_ns, closed_ns));
 		text_add(&what, " after the client's first %u bytes", client->first_bytes);
 	} else if (look_only_greeted(view)) {
 		text_add(&what, ", before the client had said a word");
@@ -135,7 +140,7 @@ const struct rule rule_conn_closed_early = {
 	.means =
 		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
-		"the server's FIN before the client's, in the first exchange, and not a byte of it, or nothing but the greeting of a protocol in which it speaks first; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx, sshd's own words, an error of a database (what MySQL's and PostgreSQL's codes mean is said); or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away; and of HTTP/1 the same, where the header of an answer stands in its first segment, within 1,024 bytes",
+		"the server's FIN before the client's, in the first exchange, and not a byte of it, or nothing but the greeting of a protocol in which it speaks first; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx; or sshd's own words, or an error of a database in place of its greeting or behind its no to TLS, whoever closes first (what MySQL's and PostgreSQL's codes mean is said); or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away; and of HTTP/1 the same, where the header of an answer stands in its first segment, within 1,024 bytes",
 	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word may be one-way, and is one; what it never got, sent again threshold stuck times, it did not refuse",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",
