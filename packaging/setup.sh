@@ -25,6 +25,7 @@ package_installed()
 {
 	case "$1" in
 	nginx-light) [ -x /usr/sbin/nginx ] && return 0 ;;
+	default-jdk-headless) command -v javac >/dev/null && return 0 ;;
 	systemd-resolved) [ -x "$apart/$1/lib/systemd/$1" ] && return 0 ;;
 	esac
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -90,7 +91,7 @@ if [ -d /run/systemd/system ]; then
 		case "$package" in
 		nginx-light) systemctl disable --quiet nginx.service || true ;;
 		openssh-server) systemctl disable --quiet ssh.service || true ;;
-		redis-server | haproxy | iperf3 | unbound) systemctl disable --quiet "$package.service" || true ;;
+		redis-server | haproxy | iperf3 | unbound | postgresql) systemctl disable --quiet "$package.service" || true ;;
 		esac
 	done
 fi

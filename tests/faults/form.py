@@ -35,7 +35,7 @@
     '''
 
 Braces: {server} {server2} {server3} its addresses, {port} {port2} its ports, {client} the client's address, {ip} "ip" or "ip6",
-{host} the server as a URL wants it, {dir} a folder of its own, {f} 4 or 6, {cert} a certificate of
+{host} the server as a URL wants it, {dir} a folder of its own, {faults} this one, {f} 4 or 6, {cert} a certificate of
 example.test with its key, {other} one of somebody else, {icmp} icmp or icmpv6, {router} its address (the machine's on the link);
 {behind} an address behind the machine, {absent} one of the link that nobody has, {hop-limit} of a socket option;
 {loopback} {any} as its family has them, {loopback-host} as a URL does; {swapped} the port with its bytes exchanged; {6} the

@@ -91,7 +91,7 @@ class Net:
 class Wired(Net):
     """The server is a namespace behind a router, which is another, behind a wire."""
 
-    at_a_time, patience_s = 10, 15  # scenarios that are played together: most of it is waiting; seconds for a step
+    at_a_time, patience_s = 10, 30  # scenarios that are played together: most of it is waiting; seconds for a step
 
     def __init__(self, count):
         super().__init__()

@@ -2,6 +2,7 @@
 """Plays a variant: its steps, one after the other, at the client, the server and the router between them."""
 
 import json
+import pathlib
 import subprocess
 import time
 
@@ -56,7 +57,7 @@ class Play:
         port, port2 = free_port(), free_port()
         self.began = None
         self.words = {**named, "port": port, "port2": port2, "client": net.client.address(family), "ip": "ip" if family == 4 else "ip6",
-                      "host": f"[{named['server']}]" if family == 6 else named["server"], "dir": self.dir,
+                      "host": f"[{named['server']}]" if family == 6 else named["server"], "dir": self.dir, "faults": pathlib.Path(__file__).parent,
                       "loopback": "127.0.0.1" if family == 4 else "::1", "loopback-host": "127.0.0.1" if family == 4 else "[::1]",
                       "any": "0.0.0.0" if family == 4 else "::",
                       "swapped": port >> 8 | (port & 255) << 8, "6": "" if family == 4 else "6",

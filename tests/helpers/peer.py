@@ -385,7 +385,7 @@ def start(command, until=None, address=None):
     os.set_blocking(proc.stderr.fileno(), False)
     started.append(proc)
     address, until = place(address, until)
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 25
     while until and not port_open(address, until):
         if proc.poll() is not None or time.monotonic() > limit:
             return {"result": "not started", "said": (proc.stderr.read() or b"").decode(errors="replace")[-400:]}
