@@ -449,3 +449,10 @@ bool look_begin_seen(const struct view *view)
 {
 	return view->opening->seen_whole && view->attempt->openings[0]->seen_whole;
 }
+
+bool look_call_known(const struct view *view)
+{
+	const struct failed_call *failed = view->attempt->call;
+
+	return failed->call.call != SYSCALL_BIND || failed->asked_known;
+}

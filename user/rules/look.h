@@ -102,6 +102,9 @@ __u64 look_lasted_ns(const struct view *view);
 /* When the attempt and this opening of it began was seen: else no duration is the whole one. */
 bool look_begin_seen(const struct view *view);
 
+/* It is known what the call that failed was about: of bind(), which address and port it was given. */
+bool look_call_known(const struct view *view);
+
 /* ---- look_connection.c: about an established connection ---- */
 
 const struct outcome_side *look_side(const struct view *view, int side);

@@ -73,7 +73,11 @@ static struct attempt_slot *take_call(struct join *join, const struct event *eve
 
 	if (!slot)
 		return NULL;
-	attempt_extra(join, slot)->failed = (struct failed_call){ .call = *call, .count = 1 };
+	attempt_extra(join, slot)->failed = (struct failed_call){
+		.call = *call,
+		.asked_known = event->head.known & EVENT_K_ASKED,
+		.count = 1,
+	};
 	slot->attempt.call = &attempt_extra(join, slot)->failed;
 	slot->attempt.ended_ns = event->head.ts_ns;
 	slot->attempt.state = ATTEMPT_SETTLING;
@@ -93,7 +97,9 @@ void attempt_call(struct join *join, const struct event *event)
 
 	if (!slot)
 		return;
-	slot->retried = note_retry(join, slot, key);
+	/* of two ports that are not known nobody can say that they are one */
+	if (call->call != SYSCALL_BIND || (event->head.known & EVENT_K_ASKED))
+		slot->retried = note_retry(join, slot, key);
 	attempt_set_key(join, slot, key);
 	if (!slot->retried)
 		hash_add(&join->attempts->undecided,
@@ -178,6 +184,8 @@ static void bind_about(const struct attempt *attempt, struct subject_about *abou
 	const struct ev_syscall *call = &attempt->call->call;
 
 	call_about(attempt, about);
+	if (!attempt->call->asked_known)
+		return;
 	memcpy(about->tuple.local, call->asked, sizeof(about->tuple.local));
 	about->tuple.local_port = call->asked_port;
 }

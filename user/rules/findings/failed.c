@@ -231,14 +231,18 @@ static void tell_bind_failed(const struct view *view, struct finding *finding)
 	const struct ev_syscall *call = &attempt->call->call;
 	const char *name = decode_syscall_name(call->call);
 	bool bind = call->call == SYSCALL_BIND;
+	bool known = look_call_known(view);
 	__u16 port = bind ? call->asked_port : call->tuple.local_port;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
 	text_add(&what, "%s() on ", name ? name : "bind");
-	address_print(&what, bind ? call->asked : call->tuple.local);
-	if (bind || port)
+	if (known)
+		address_print(&what, bind ? call->asked : call->tuple.local);
+	else
+		text_add(&what, "an address that could not be read");
+	if (known && (bind || port))
 		text_add(&what, " port %u", port);
 	text_add(&what, " failed with ");
 	add_meaning(&what, call->error, bind_meaning(call->error));
@@ -265,7 +269,7 @@ static void want_bind_failed(const struct view *view, struct fact_request *wante
 	wanted->tuple = call->tuple;
 	wanted->tuple.local_port = call->asked_port;
 	__builtin_memcpy(wanted->tuple.local, call->asked, EVENT_ADDRESS_SIZE);
-	if (call->error != EACCES)
+	if (call->error != EACCES || !look_call_known(view))
 		wanted->wanted = 0; /* only that errno has a cause that facts could tell */
 }
 

@@ -61,7 +61,8 @@ static bool match_ports_exhausted(const struct view *view, struct guess *guess)
 
 	guess->errno_alone = true;
 	if (view->wake == WAKE_BIND) /* no port was asked for, so none is left */
-		return attempt->call->call.error == EADDRINUSE && !port_of(attempt);
+		return attempt->call->call.error == EADDRINUSE && look_call_known(view) &&
+		       !port_of(attempt);
 	/* SYN_SENT comes before the port is chosen; without a source there is no SYN_SENT */
 	return opening->error == EADDRNOTAVAIL && opening->syn_sent && !opening->bound_port;
 }
@@ -413,7 +414,7 @@ static bool match_address_absent(const struct view *view, struct guess *guess)
 		return opening->error == EINVAL && !address_is_any(opening->tuple.local) &&
 		       look_address(view, opening->netns, opening->tuple.local) == KNOWN_NO;
 	}
-	if (attempt->call->call.error != EADDRNOTAVAIL)
+	if (attempt->call->call.error != EADDRNOTAVAIL || !look_call_known(view))
 		return false;
 	there = address_fact(view, attempt->call->call.asked);
 	if (there && !(there->port & ADDRESS_TENTATIVE))
