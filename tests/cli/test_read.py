@@ -456,3 +456,11 @@ tick 1000
     assert found[0]["process"].get("command", "") == command
     path = record(lines.format(start=4121000000, unit="unit=web.service ", command=words))
     assert "curl[4121] web.service could not connect" in sockwhy("read", path).out
+
+
+def test_no_time_runs_on_behind_a_reset(case, schema):
+    """The server gave up with a reset out of the window after 26 s; the file goes on for 34 s more, and not its connection."""
+    found = [line for line in map(schema.check, sockwhy("read", "--json", case("capture-conn-timed-out-left")).out.splitlines())
+             if line["type"] == "finding"]
+    assert [line["finding"] for line in found] == ["conn-timed-out"]
+    assert found[0]["duration_us"] == 25900000

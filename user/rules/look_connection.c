@@ -134,7 +134,7 @@ bool look_closed_at_once(const struct view *view)
 		       view->thresholds->value[THRESHOLD_CLOSED_AT_ONCE] * NS_PER_MS;
 }
 
-enum { FIRST_EXCHANGE_WORDS = 3 };
+enum { FIRST_EXCHANGE_WORDS = 3, INTERIM_WORDS = 2 };
 
 bool look_unavailable(__u16 status)
 {
@@ -171,8 +171,8 @@ bool look_turned_away(const struct view *view)
 
 	if (look_ends_session(first_word))
 		return server->closed_ns || look_side(view, look_client(view))->closed_ns;
-	if (!look_ended_unprovoked(view) || view->outcome->words > FIRST_EXCHANGE_WORDS ||
-	    !first_word->error)
+	if (!look_ended_unprovoked(view) || !first_word->error ||
+	    view->outcome->words > FIRST_EXCHANGE_WORDS + (server->interim ? INTERIM_WORDS : 0))
 		return false;
 	return first_word->kind != FIRST_HTTP || look_unavailable(first_word->number);
 }

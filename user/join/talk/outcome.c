@@ -142,6 +142,7 @@ static void take_words_of(struct outcome_side *side, const struct ends_of_talk *
 	side->unacked_bytes = unacked_bytes(ends);
 	side->known |= OUTCOME_SPOKE | OUTCOME_ACKED | OUTCOME_UNACKED;
 	side->first_word = own->first_word;
+	side->interim = own->interim;
 	side->first_ns = own->first.ts_ns;
 	side->first_bytes = own->first.payload_bytes;
 	side->data_ns = own->data.ts_ns;

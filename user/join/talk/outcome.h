@@ -77,7 +77,8 @@ struct outcome_side {
 	__u32 unseen_bytes; /* its FIN or reset proves them, nobody captured them: OUTCOME_WORDS */
 	__u64 closed_window_ns; /* how long its window was 0, in all, to the end */
 
-	struct first first_word; /* what its first bytes are */
+	struct first first_word; /* what its first bytes are; behind an interim answer, the next */
+	bool interim; /* there was one: HTTP 1xx, PostgreSQL's no to TLS */
 	__u64 first_ns; /* the first packet with payload; 0: none */
 	__u32 first_bytes;
 	__u32 data_bytes; /* the last packet with payload that was not sent before */

@@ -106,6 +106,15 @@ static bool lacks_end(const struct conn *conn, const struct talk *talk)
 	       !side[0].reset.ts_ns && !side[1].reset.ts_ns;
 }
 
+/* A side sent a FIN or a reset, be that out of the window: nobody knows of a wait that goes on behind the last packet. */
+static bool is_leaving(const struct stream *stream)
+{
+	for (int side = 0; side < 2; side++)
+		if (stream->side[side].fin_ns || stream->side[side].resets)
+			return true;
+	return false;
+}
+
 const struct talk *talk_finish_next(struct join *join)
 {
 	const struct conn *conn;
@@ -117,7 +126,7 @@ const struct talk *talk_finish_next(struct join *join)
 		join->talks->finished++;
 		if (!conn->queue || !talk || talk->told)
 			continue;
-		talk->ended_ns = join->now_ns;
+		talk->ended_ns = is_leaving(conn->stream) ? 0 : join->now_ns;
 		over = lacks_end(conn, talk) ? NULL : end(join, talk, conn->stream);
 		if (over)
 			return over;
@@ -176,6 +185,16 @@ static bool takes_leave(const struct event *event)
 	return first_is_goodbye(bytes, left);
 }
 
+/*
+ * An answer that only says to go on (RFC 9110 15.2), or without TLS: the one that counts comes behind it. 101 is what was
+ * asked for.
+ */
+static bool is_interim(const struct first *first)
+{
+	return (first->kind == FIRST_HTTP && first->number < 200 && first->number != 101) ||
+	       (first->kind == FIRST_POSTGRESQL_TLS && !first->number);
+}
+
 static void take_http(struct talk *talk, const struct event *event, bool server,
 		      const struct first *first)
 {
@@ -184,6 +203,9 @@ static void take_http(struct talk *talk, const struct event *event, bool server,
 	size_t captured = packet_payload_captured(event);
 
 	if (!server) {
+		/* the rest of the same request: its body, behind a pause or behind 100 */
+		if (first->kind != FIRST_HTTP_REQUEST && http->asked && !http->answered)
+			return;
 		*http = (struct talk_answer){
 			.asked = first->kind == FIRST_HTTP_REQUEST &&
 				 !http_wants_no_body(bytes, captured),
@@ -191,6 +213,7 @@ static void take_http(struct talk *talk, const struct event *event, bool server,
 	} else if (first->kind == FIRST_HTTP) {
 		http_length_parse(bytes, captured, first, &http->length);
 		http->length.known &= http->asked;
+		http->answered = !is_interim(first);
 		http->body_seq = event->packet.seq + http->length.header_bytes;
 	}
 }
@@ -215,6 +238,16 @@ static void take_upgrade(struct talk_upgrade *upgrade, const struct event *event
 		*upgrade = (struct talk_upgrade){ .kind = asked };
 }
 
+static void take_first_word(struct talk_side *side, const struct first *first)
+{
+	if (side->first.ts_ns) {
+		if (!is_interim(&side->first_word) || first->kind == FIRST_NONE)
+			return;
+		side->interim = true;
+	}
+	side->first_word = *first;
+}
+
 static void take_class(struct talk *talk, const struct event *event, __u8 from, bool server)
 {
 	const struct packet *packet = &event->packet;
@@ -226,11 +259,7 @@ static void take_class(struct talk *talk, const struct event *event, __u8 from, 
 	talk->burst[0].kind = first.kind;
 	talk->burst[0].tls = tls_record_parse(event->bytes + packet->payload_at,
 					      packet_payload_captured(event), &record);
-	/* behind PostgreSQL's no to TLS a session begins with what it says then */
-	if (!talk->side[from].first.ts_ns ||
-	    (talk->side[from].first_word.kind == FIRST_POSTGRESQL_TLS &&
-	     !talk->side[from].first_word.number))
-		talk->side[from].first_word = first;
+	take_first_word(&talk->side[from], &first);
 	take_http(talk, event, server, &first);
 	if (!talk->tls) /* what is inside cannot be read */
 		take_upgrade(&talk->upgrade, event, server);

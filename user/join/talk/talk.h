@@ -58,7 +58,8 @@ struct talk_side {
 	__u32 longest_seq;
 	__u32 longest_bytes;
 
-	struct first first_word; /* what its first bytes are */
+	struct first first_word; /* what its first bytes are; behind an interim one, the next */
+	bool interim; /* there was one */
 	struct talk_mark first; /* the first packet with payload */
 	struct talk_mark fin;
 	struct talk_mark reset; /* the first that ends the connection */
@@ -90,6 +91,7 @@ struct talk_answer {
 	__u32 body_seq; /* where its body begins */
 	bool ended; /* .length.chunked: and this was the end */
 	bool asked; /* by a request that was seen, and whose answer has a body */
+	bool answered; /* and not only by an interim answer */
 };
 
 /* The client's last request to turn to TLS, or for a tunnel. */
