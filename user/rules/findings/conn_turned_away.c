@@ -39,6 +39,19 @@ static bool asks_for_nothing(const struct outcome_side *client)
 	       client->first_bytes == CANCEL_REQUEST_BYTES;
 }
 
+/*
+ * It ended its own direction alone: a host whose process has closed resets what comes then (RFC 9293 3.6.1), and this one
+ * took it all.
+ */
+static bool reads_on(const struct view *view)
+{
+	const struct outcome_side *client = look_side(view, look_client(view));
+	const struct outcome_side *server = look_side(view, !look_client(view));
+
+	return look_closed_speechless(view) && client->spoke_after_fin && client->acked_bytes &&
+	       !client->unacked_bytes && !server->reset_ns;
+}
+
 static bool match_closed_early(const struct view *view, struct guess *guess)
 {
 	const struct outcome *outcome = view->outcome;
@@ -65,7 +78,7 @@ static bool match_closed_early(const struct view *view, struct guess *guess)
 	if (!look_closed_speechless(view) || asks_for_nothing(look_side(view, look_client(view))))
 		return false;
 	guess->absence = true;
-	if (outcome->words && !is_one_way(view))
+	if (outcome->words && !is_one_way(view) && !reads_on(view))
 		return true;
 	/* a port check ends so, too; and a server that waits for a word of the client closes later */
 	guess->severity = SEVERITY_INFO;
@@ -94,6 +107,7 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	}
 	words_side(&what, view, !look_client(view));
 	text_add(&what, " accepted the connection and %s ",
+		 reads_on(view) ? "ended its own direction of it" :
 		 left		? "refused the session, which ended" :
 		 server->fin_ns ? "closed it" :
 				  "reset it");
@@ -116,6 +130,9 @@ static void tell_closed_early(const struct view *view, struct finding *finding)
 	}
 	if (look_turned_away(view))
 		words_turned_away(&why, first_word);
+	else if (reads_on(view))
+		text_add(&why, "the server only reads there: what came after its FIN it took, and "
+			       "its host did not reset; an answer is not to be expected");
 	else if (look_only_greeted(view))
 		text_add(&why, "the server's application did not go on: a limit of connections or "
 			       "clients, an access list, a back end that it lacks, or it crashed");
@@ -141,7 +158,7 @@ const struct rule rule_conn_closed_early = {
 		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
 		"the server's FIN before the client's, in the first exchange, and not a byte of it, or nothing but the greeting of a protocol in which it speaks first; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx; or sshd's own words, or an error of a database in place of its greeting or behind its no to TLS, whoever closes first (what MySQL's and PostgreSQL's codes mean is said); or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away; and of HTTP/1 the same, where the header of an answer stands in its first segment, within 1,024 bytes",
-	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word may be one-way, and is one; what it never got, sent again threshold stuck times, it did not refuse",
+	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word, or took what came after its own FIN, may be one-way, and is one; what it never got, sent again threshold stuck times, it did not refuse",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",
 };
