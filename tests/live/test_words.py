@@ -39,6 +39,8 @@ else:
 STARTUP = bytes.fromhex("0000001500030000") + b"user\0me\0\0\0\0\0\0"
 REFUSED = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0"
 HOST = b"\xff\x69\4Host is not allowed"
+# its length is the letter that PostgreSQL's errors begin with
+NOBODY = b"\xff\x6a\4Host 'db.example.c' is not allowed to connect to this MySQL server"
 # what the client says first, what the server answers, and what is told of that
 AWAY = {
     "smtp": (b"", b"421 4.7.0 too many connections\r\n", "with SMTP 421"),
@@ -47,6 +49,7 @@ AWAY = {
     "redis": (b"*1\r\n$4\r\nPING\r\n", b"-ERR max number of clients reached\r\n", "with Redis error"),
     "ssh": (b"SSH-2.0-me\r\n", b"Exceeded MaxStartups\r\n", "with SSH refusal (MaxStartups exceeded)"),
     "mysql": (b"", len(HOST).to_bytes(3, "little") + b"\0" + HOST, "with MySQL error 1129"),
+    "mysql-letter": (b"", len(NOBODY).to_bytes(3, "little") + b"\0" + NOBODY, "with MySQL error 1130"),
     "postgresql": (STARTUP, b"E" + (len(REFUSED) + 4).to_bytes(4, "big") + REFUSED, "with PostgreSQL error 53300"),
 }
 
