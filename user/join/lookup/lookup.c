@@ -197,10 +197,18 @@ static bool was_turned_down(const struct lookup_slot *slot)
 	       (slot->lookup.unreachable || slot->lookup.rcode);
 }
 
-/* Every query of it brought an error, and the capture ends there, as one of port 53 does: nothing is under way. */
+/*
+ * Every query of it brought an error, or the last one, over TCP, a reset, and the capture ends there, as one of port 53
+ * does: nothing is under way.
+ */
 static bool is_turned_down_throughout(const struct lookup_slot *slot)
 {
-	return lookup_is_captured(&slot->lookup) && slot->lookup.refused >= slot->lookup.queries;
+	const struct lookup *lookup = &slot->lookup;
+
+	return lookup_is_captured(lookup) &&
+	       (lookup->refused >= lookup->queries ||
+		(slot->truncated_ns && lookup->tcp == LOOKUP_TCP_REFUSED &&
+		 lookup->asked_ns <= slot->tcp_ns));
 }
 
 /* When the wait for anything more is over. */
