@@ -105,6 +105,29 @@ def test_turned_away(lab, watch, place, family):
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
+def test_turned_away_and_left(lab, watch, place, family):
+    """Behind these words there is no session: the client closes before the server does. PostgreSQL's come behind its no to TLS.
+    Near: a client that leaves behind an error that ends one command only."""
+    pair = Pair(lab, place, family)
+    error = AWAY["postgresql"][1]
+    ports = {name: pair.serve(*([("hear", AWAY[name][0])] if AWAY[name][0] else []), ("say", AWAY[name][1]), ("end", b""))
+             for name in ("ssh", "mysql", "postgresql")}
+    behind_no = pair.serve(("hear", SSL_REQUEST), ("say", b"N"), ("hear", STARTUP), ("say", error), ("end", b""))
+    command = pair.serve(("hear", b"RETR"), ("say", b"550 no such file\r\n"), ("end", b""))
+    agent = watch()
+    for name, port in ports.items():
+        asked, words, _ = AWAY[name]
+        pair.client(port, *([("say", asked)] if asked else []), ("hear", words))
+    pair.client(behind_no, ("say", SSL_REQUEST), ("hear", b"N"), ("say", STARTUP), ("hear", error))
+    pair.client(command, ("say", b"RETR file\r\n"), ("hear", b"550"))
+    for name, port in (*ports.items(), ("postgresql", behind_no)):
+        pair.told(agent, "conn-closed-early", port, "likely", "accepted the connection and refused the session " + AWAY[name][2])
+    if hasattr(agent, "pid"):
+        agent.only_allowed(("conn-closed-early",))
+        told_of = {f["connection"]["remote"]["port"] for f in agent.loud_finals()}
+        assert told_of == {*ports.values(), behind_no}, describe(agent.loud_finals())
+
+
 def test_no_tls_there(lab, watch, place, family):
     """Near: who goes on without."""
     pair = Pair(lab, place, family)
