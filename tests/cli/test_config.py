@@ -68,6 +68,7 @@ def test_command_line_wins(case, conf):
     ("json = maybe", ["'maybe'", "yes"]), ("severity", ["its value is missing"]), ("severity =", ["its value is missing"]),
     ("config = x", ["'config'"]), ("help", ["'help'"]), ("o = x", ["'o'"]), ("dry-run", ["'dry-run'"]),
     ("[section]", ["'[section]'"]), ("utc\x1b[31m", ["control character"]), ("utc\0", ["control character"]),
+    ("mute = conn-loss because old\rnew", ["control character"]),
 ])
 def test_bad_line(conf, line, words):
     """One line with file and number, a hint, no other; and doctor says the same."""
@@ -80,6 +81,11 @@ def test_bad_line(conf, line, words):
         for word in words:
             assert word in done.err
         assert "\x1b" not in done.err
+
+
+def test_lines_that_end_in_two_characters(conf):
+    done = sockwhy("doctor", "--config", conf("utc\r\nmute = conn-loss because old\r\n"))
+    assert "control character" not in done.err and done.returncode != 2, done.err
 
 
 def test_many_bad_lines(conf):

@@ -189,9 +189,11 @@ static int read_line(struct config *config, struct options *options, char *line,
 {
 	char *name, *value;
 
+	/* of an editor that ends its lines in two characters */
+	if (size && line[size - 1] == '\r')
+		line[--size] = '\0';
 	for (size_t i = 0; i < size; i++)
-		if (((unsigned char)line[i] < ' ' && !strchr("\t\r", line[i] ? line[i] : 'x')) ||
-		    line[i] == 0x7f)
+		if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
 			return complain("a control character", NULL, "the file is plain text");
 	name = trimmed(line);
 	if (!*name || *name == '#' || *name == ';')
