@@ -144,7 +144,7 @@ static __always_inline void drop_fill_sockets(struct emit_cpu *cpu, struct drop_
 		record->head.ifindex = drop->skb->skb_iif;
 }
 
-static __always_inline void drop_emit(const struct drop *drop, const struct skb_view *view,
+static __always_inline void drop_emit(const struct drop *drop, struct skb_view *view,
 				      __u64 location)
 {
 	struct emit_cpu *cpu = emit_cpu();
@@ -155,6 +155,7 @@ static __always_inline void drop_emit(const struct drop *drop, const struct skb_
 	record = (void *)emit_reserve(cpu, EVENT_DROP, DROP_RECORD_SIZE, VANTAGE_SOCKET);
 	if (!record)
 		return;
+	skb_forget_ways(view, record->body.raw.bytes);
 	__builtin_memset(&record->body, 0, __builtin_offsetof(struct ev_drop, raw));
 	record->head.flags = drop->skb->skb_iif ? 0 : EVENT_F_OUT;
 	record->body.location = location;

@@ -86,6 +86,17 @@ static __always_inline void skb_look(struct skb_view *view, const struct sk_buff
 		skb_look_at_tcp(view, tcp, at);
 }
 
+/*
+ * What the verifier knows of a view by the way that led to it, it forgets of what it reads from memory of others: else it
+ * goes through what follows once for each way. @room: of a record, for a view.
+ */
+static __always_inline void skb_forget_ways(struct skb_view *view, void *room)
+{
+	__builtin_memcpy(room, view, sizeof(*view));
+	asm volatile("" : : : "memory");
+	__builtin_memcpy(view, room, sizeof(*view));
+}
+
 static __always_inline bool skb_is_tcp_or_icmp(const struct skb_view *view)
 {
 	return view->protocol == IPPROTO_TCP || view->protocol == IPPROTO_ICMP ||
