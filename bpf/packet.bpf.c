@@ -533,7 +533,9 @@ static __noinline void packet_emit_full(struct __sk_buff *skb, const struct pack
 	record->body.backlog = sk->sk_ack_backlog;
 	record->body.backlog_max = sk->sk_max_ack_backlog;
 	record->body.retransmits = 0;
-	record->head.known = EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN;
+	record->body.pending = tp->inet_conn.icsk_accept_queue.qlen.counter;
+	record->body.pad = 0;
+	record->head.known = EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN | EVENT_K_PENDING;
 	record->head.cookie = bpf_get_socket_cookie(skb); /* here the receiver's */
 	record->head.ifindex = skb->ifindex;
 	record->head.netns = sk->__sk_common.skc_net.net->ns.inum;

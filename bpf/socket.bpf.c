@@ -445,12 +445,14 @@ int BPF_PROG(on_synack_retransmit, const struct sock *sk, const struct request_s
 	record->head.cookie = compat_socket_cookie(sk);
 	record->head.netns = socket_netns(tp);
 	record->head.flags = EVENT_F_SOFTIRQ;
-	record->head.known = EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN;
+	record->head.known = EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN | EVENT_K_PENDING;
 	fill_tuple(&record->body.tuple, &req->__req_common, req->__req_common.skc_num, IPPROTO_TCP);
 	record->body.backlog = sk->sk_ack_backlog;
 	record->body.backlog_max = sk->sk_max_ack_backlog;
 	record->body.isn = BPF_CORE_READ((struct tcp_request_sock *)req, rcv_isn);
 	record->body.retransmits = req->num_retrans + 1; /* counted after the send */
+	record->body.pending = tp->inet_conn.icsk_accept_queue.qlen.counter;
+	record->body.pad = 0;
 	emit_submit(cpu, &record->head);
 	return 0;
 }

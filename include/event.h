@@ -174,11 +174,10 @@ enum {
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 	EVENT_K_ANSWER = 1 << 17, /* event_flow.answer_* */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
+	EVENT_K_PENDING = 1 << 23, /* ev_listener.pending */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
-	/*
-	 * Told to be shown alone, nothing is judged by it. run -v: a state, or a call, whether it failed or
-	 * not, with ev_syscall.socket and what follows it. top: a socket, for its figures
-	 */
+	/* told to be shown alone, nothing is judged by it; run -v: a state, or any call, failed or not, */
+	/* with ev_syscall.socket and what follows it; top: a socket, for its figures */
 	EVENT_K_TIMELINE = 1 << 22,
 	EVENT_K_PARENTS = 1 << 23, /* ev_process.parents */
 };
@@ -247,6 +246,8 @@ struct ev_listener {
 	__u32 backlog_max;
 	__u32 isn; /* of the client's SYN */
 	__u32 retransmits; /* of this SYN/ACK; listen-full: 0, none was sent */
+	__u32 pending; /* EVENT_K_PENDING: handshakes that wait for the client's ACK */
+	__u32 pad;
 };
 
 /* Raw bytes of a packet, from the IP header on, stand at the end of these bodies. */
@@ -572,7 +573,7 @@ EVENT_ASSERT_SIZE(event_tuple, 40);
 EVENT_ASSERT_SIZE(event_owner, 96);
 EVENT_ASSERT_SIZE(ev_open, 176);
 EVENT_ASSERT_SIZE(ev_socket, 216);
-EVENT_ASSERT_SIZE(ev_listener, 56);
+EVENT_ASSERT_SIZE(ev_listener, 64);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
 EVENT_ASSERT_SIZE(ev_drop, 336);

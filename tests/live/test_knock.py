@@ -126,3 +126,41 @@ def test_reverse_path(lab, watch):
     found = agent.assert_only("accept-firewall", pid=server.pid)
     if found:
         assert "inet0/rp_filter=1" in found["cause"] and f"leads out of {lab.host.device}" in found["cause"], found["cause"]
+
+
+def test_unfinished(lab, watch, family, far):
+    """The client never acknowledges the SYN/ACK: told when that was sent for the third time."""
+    here, net, client = far
+    port = free_port()
+    server = lab.serve(here, port)
+    agent = watch()
+    net.open(client, 45000, here, port, deaf=99)
+    found = agent.assert_only("accept-unfinished", pid=server.pid, severity="warning")
+    assert net.heard(client, 45000)[:3] == [SYN | ACK] * 3
+    if found:
+        assert client in found["summary"] and found["connection"]["remote"] == {"address": client, "port": 45000}
+
+
+def test_finished_late(lab, watch, family, far):
+    """Nearest miss: the first SYN/ACK is lost, the second is acknowledged."""
+    here, net, client = far
+    port = free_port()
+    lab.serve(here, port)
+    agent = watch()
+    net.open(client, 45000, here, port, deaf=1)
+    agent.silent()
+    assert net.heard(client, 45000)[:2] == [SYN | ACK] * 2
+
+
+def test_syn_flood(lab, watch, family, far, needs_agent):
+    """More handshakes wait than the listener may have, and go on to. One alone is test_unfinished, its nearest miss."""
+    here, net, _ = far
+    port = free_port()
+    server = lab.serve(here, port, "keep", "-b", 2)
+    agent = watch()
+    for _ in range(6):
+        net.open(net.host(family), 45000, here, port, deaf=99)
+    found = agent.wait_for(finding="accept-syn-flood", state="final")
+    assert found["process"]["pid"] == server.pid and found["severity"] == "warning"
+    assert "its queue of them takes 2" in found["summary"] and "tcp_syncookies" in found["cause"]
+    agent.silent(allow=("accept-syn-flood",))

@@ -162,7 +162,8 @@ static const struct field retransmit_fields[] = { SOCKET(EVENT_K_ERROR), { 0 } }
 #define LISTENER                                                                         \
 	TUPLE(ev_listener), ROW(ev_listener, backlog, FIELD_U32, EVENT_K_BACKLOG, NULL), \
 		ROW(ev_listener, backlog_max, FIELD_U32, EVENT_K_BACKLOG, NULL),         \
-		ROW(ev_listener, isn, FIELD_U32, EVENT_K_ISN, NULL)
+		ROW(ev_listener, isn, FIELD_U32, EVENT_K_ISN, NULL),                     \
+		ROW(ev_listener, pending, FIELD_U32, EVENT_K_PENDING, NULL)
 
 static const struct field listen_full_fields[] = { LISTENER, { 0 } };
 static const struct field synack_retransmit_fields[] = {

@@ -305,6 +305,14 @@ static bool is_nobodys(const struct conn *followed, const struct packet *packet)
 	return followed && !followed->opened && !(packet->tcp_flags & (TCP_F_SYN | TCP_F_RST));
 }
 
+static void note_syn(struct join *join, const struct sighting *sighting)
+{
+	struct event_tuple tuple = { .remote_port = sighting->destination_port };
+
+	memcpy(tuple.remote, sighting->destination, sizeof(tuple.remote));
+	listener_note_syn(join, sighting->evidence.netns, &tuple, sighting->evidence.ts_ns);
+}
+
 static void handle_wire(struct join *join, const struct event *event)
 {
 	struct full_queue full;
@@ -318,6 +326,11 @@ static void handle_wire(struct join *join, const struct event *event)
 		break;
 	case WIRE_KNOCK:
 		attempt_knock(join, &sighting);
+		break;
+	case WIRE_SYN:
+		note_syn(join, &sighting);
+		break;
+	case WIRE_UNFINISHED: /* not of a packet */
 		break;
 	}
 }
@@ -334,9 +347,13 @@ static void handle_act(struct join *join, const struct event *event)
 static void handle_listener(struct join *join, const struct event *event)
 {
 	struct full_queue full;
+	struct sighting sighting;
+	enum wire_heard heard = wire_listener(join, event, &full, &sighting);
 
-	if (wire_listener(join, event, &full))
+	if (heard == WIRE_FULL)
 		attempt_overflow(join, &full);
+	else if (heard == WIRE_UNFINISHED)
+		attempt_unfinished(join, event, &sighting);
 }
 
 /* Told for what it says alone: no opening waits for it. */

@@ -493,6 +493,7 @@ struct listener {
 	__u64 accept_failed_ns; /* 0: none did */
 	__s32 accept_error; /* positive errno */
 	const struct event_owner *accept_owner; /* who called it, not always .owner; NULL: none did */
+	struct listener_load load;
 };
 
 /* Walks the listeners that listen now; @at from 0, moved on. NULL at the end. */

@@ -88,6 +88,7 @@
 	X(close_last_ack_stuck)                                                     \
 	/* who comes from another machine and is not let in */                      \
 	X(accept_firewall)                                                          \
+	X(accept_syn_flood)                                                         \
 	X(accept_wrong_bind)                                                        \
 	X(accept_no_listener)                                                       \
 	/* who claims an address */                                                 \

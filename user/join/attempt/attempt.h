@@ -154,6 +154,9 @@ const struct conn *attempt_client_conn(const struct join *join, const struct cli
 struct sighting;
 /* subject_knock.c: a SYN that came in, and was dropped, or refused without a socket. */
 void attempt_knock(struct join *join, const struct sighting *sighting);
+/* A SYN/ACK that was sent again: @sighting is of the SYN. */
+void attempt_unfinished(struct join *join, const struct event *event,
+			const struct sighting *sighting);
 void attempt_knock_due(struct join *join, struct attempt_slot *slot, __u64 now_ns);
 bool attempt_lookup(struct join *join, struct lookup_slot *lookup); /* judges it now */
 void attempt_lookup_early(struct join *join, struct lookup_slot *lookup); /* while it waits */

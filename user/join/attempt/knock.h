@@ -9,15 +9,25 @@
 
 struct listener;
 
+/* What other machines ask of one listener. */
+struct listener_load {
+	__u64 flooded_ns; /* its queue of handshakes was last seen at its maximum; 0 never */
+	__u64 minute_ns; /* when the counts of [0] began; [1] has those of the minute before */
+	__u32 heard[2]; /* SYNs */
+	__u32 unfinished[2]; /* handshakes that came to nothing */
+};
+
 /* How a host does not take what clients of other machines ask it for. */
 enum knock_what {
 	KNOCK_REFUSED, /* its TCP answered a SYN with a reset: no socket takes it */
 	KNOCK_DROPPED, /* it dropped a SYN for a port that is served */
+	KNOCK_UNFINISHED, /* it answered, and the client never acknowledges that */
+	KNOCK_FLOODED, /* as many handshakes as the listener may have wait for that */
 };
 
 /* An episode of clients of other machines that were not let in, told from this host's side. */
 struct knock {
-	const struct listener *listener; /* dropped: who would have taken it; NULL: nobody known */
+	const struct listener *listener; /* who would have taken it; NULL: nobody, or not known */
 	struct event_tuple tuple; /* what was asked for, with the last client as its remote side */
 	__u32 netns;
 	__u8 what; /* enum knock_what */
@@ -28,6 +38,8 @@ struct knock {
 	bool scanned; /* a client that tries one port after another was among them */
 	bool unseen; /* records were lost meanwhile: it may be a client of this machine */
 	struct drop_seen drop; /* dropped */
+	__u32 pending; /* flooded: the most handshakes that waited at once */
+	__u32 pending_max;
 };
 
 /* An episode of a listener whose accept queue is full, and who suffered. */

@@ -200,6 +200,13 @@ static void note(struct join *join, struct attempt_slot *slot, const struct sigh
 	evidence_add(join->evidence, &slot->seen, &evidence);
 }
 
+/* This host's own wish, however little was seen of it. */
+static bool is_own(const struct sighting *sighting)
+{
+	return address_is_loopback(sighting->source) ||
+	       address_equal(sighting->source, sighting->destination);
+}
+
 void attempt_knock(struct join *join, const struct sighting *sighting)
 {
 	bool refused = sighting->evidence.kind == EVENT_RESET_SENT ||
@@ -208,9 +215,7 @@ void attempt_knock(struct join *join, const struct sighting *sighting)
 	const struct listener *listener = NULL;
 	struct attempt_slot *slot;
 
-	/* its own wish, however little was seen of it */
-	if (address_is_loopback(sighting->source) ||
-	    address_equal(sighting->source, sighting->destination))
+	if (is_own(sighting))
 		return;
 	memcpy(asked.remote, sighting->destination, sizeof(asked.remote));
 	if (!refused) {
@@ -227,6 +232,37 @@ void attempt_knock(struct join *join, const struct sighting *sighting)
 		note(join, slot, sighting);
 }
 
+/*
+ * The second repetition, three seconds after the SYN: a client that is slow or was unlucky once has
+ * answered by then. As many handshakes as there may be are told at once, and why they do not finish.
+ */
+void attempt_unfinished(struct join *join, const struct event *event,
+			const struct sighting *sighting)
+{
+	enum { REPEATED = 2 };
+	const struct ev_listener *told = &event->listener;
+	const struct listener *listener = listener_by_cookie(join, event->head.cookie);
+	bool flooded = (event->head.known & EVENT_K_PENDING) && told->backlog_max &&
+		       told->pending >= told->backlog_max;
+	struct attempt_slot *slot;
+	struct knock *knock;
+
+	if (!listener || is_own(sighting) || (!flooded && told->retransmits != REPEATED))
+		return;
+	if (flooded)
+		listener_note_flooded(join, listener->cookie, event->head.ts_ns);
+	if (told->retransmits == REPEATED)
+		listener_note_unfinished(join, listener->cookie, event->head.ts_ns);
+	slot = at_port(join, sighting, flooded ? KNOCK_FLOODED : KNOCK_UNFINISHED, listener);
+	if (!slot)
+		return;
+	note(join, slot, sighting);
+	knock = &knocking_of(join, slot)->knock;
+	if (told->pending > knock->pending)
+		knock->pending = told->pending;
+	knock->pending_max = told->backlog_max;
+}
+
 /* Of a client that is an opening of this machine nothing is told here, however often it tried. */
 void attempt_knock_due(struct join *join, struct attempt_slot *slot, __u64 now_ns)
 {
@@ -234,6 +270,7 @@ void attempt_knock_due(struct join *join, struct attempt_slot *slot, __u64 now_n
 	struct knock *knock = &knocking->knock;
 	__u32 clients = knock->clients;
 	const struct client *other = NULL;
+	const struct listener *listener;
 
 	for (__u32 i = 0; i < clients; i++) {
 		const struct client *client = &knocking->clients[i];
@@ -251,6 +288,9 @@ void attempt_knock_due(struct join *join, struct attempt_slot *slot, __u64 now_n
 		memcpy(knock->tuple.remote, other->address, sizeof(other->address));
 		knock->tuple.remote_port = other->port;
 	}
+	listener = knock->listener ? listener_by_cookie(join, knock->listener->cookie) : NULL;
+	if (listener) /* as it is by now */
+		listener_copy(join, &knocking->listener, listener);
 	knock->unseen = loss_since(join, slot->attempt.started_ns);
 	if (knock->syns)
 		attempt_judge(join, slot, now_ns);

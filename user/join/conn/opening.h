@@ -193,13 +193,16 @@ enum wire_heard {
 	WIRE_NOTHING,
 	WIRE_FULL, /* the listener: a queue is full */
 	WIRE_KNOCK, /* a SYN of no opening that is known was dropped, or refused without a socket */
+	WIRE_SYN, /* a SYN of no opening that is known came in */
+	WIRE_UNFINISHED, /* the SYN/ACK for such a one was sent again */
 };
 
 /* @full, @sighting: filled for what is returned. */
 enum wire_heard wire_event(struct join *join, const struct event *event, struct full_queue *full,
 			   struct sighting *sighting);
-/* Returns whether it fills @full: the listener has to hear of it. */
-bool wire_listener(struct join *join, const struct event *event, struct full_queue *full);
+/* Likewise; WIRE_UNFINISHED: @sighting is of the SYN. */
+enum wire_heard wire_listener(struct join *join, const struct event *event, struct full_queue *full,
+			      struct sighting *sighting);
 void wire_find_strays(struct join *join, struct opening_slot *slot);
 void wire_find_rewritten(struct join *join, struct opening_slot *slot);
 void wire_note_full(struct join *join, struct opening_slot *slot, const struct evidence *evidence,

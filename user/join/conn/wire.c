@@ -537,6 +537,9 @@ enum wire_heard wire_event(struct join *join, const struct event *event, struct 
 		return WIRE_NOTHING;
 	join->counters.strays_overwritten +=
 		strays_keep(join->strays, sighting, is_syn(&sighting->evidence));
+	if (is_syn(&sighting->evidence) && event->head.kind == EVENT_PACKET &&
+	    !(event->head.flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)))
+		return WIRE_SYN;
 	return is_knock(join, sighting) ? WIRE_KNOCK : WIRE_NOTHING;
 }
 
@@ -549,7 +552,8 @@ static void keep_full(struct join *join, const struct event *event)
 	join->counters.strays_overwritten += strays_keep(join->strays, &sighting, true);
 }
 
-bool wire_listener(struct join *join, const struct event *event, struct full_queue *full)
+enum wire_heard wire_listener(struct join *join, const struct event *event, struct full_queue *full,
+			      struct sighting *sighting)
 {
 	const struct ev_listener *listener = &event->listener;
 	const struct event_tuple *tuple = &listener->tuple;
@@ -572,8 +576,12 @@ bool wire_listener(struct join *join, const struct event *event, struct full_que
 		openings_add_evidence(join, conn->opening, &evidence);
 	else if (is_full && !at_ack)
 		keep_full(join, event);
+	if (!is_full && !conn && at_ack) {
+		sighting_take_full(sighting, event);
+		return WIRE_UNFINISHED;
+	}
 	if (!is_full || (conn && !at_ack))
-		return false;
+		return WIRE_NOTHING;
 	*full = (struct full_queue){
 		.evidence = evidence,
 		.tuple = *tuple,
@@ -581,5 +589,5 @@ bool wire_listener(struct join *join, const struct event *event, struct full_que
 		.isn = listener->isn,
 		.at_ack = at_ack,
 	};
-	return true;
+	return WIRE_FULL;
 }

@@ -13,6 +13,7 @@
 #include "util/array.h"
 #include "util/hash.h"
 #include "util/tcp.h"
+#include "util/time.h"
 
 struct listener_slot {
 	struct listener listener; /* first */
@@ -287,4 +288,55 @@ const struct listener *join_listener_for(const struct join *join, __u32 netns,
 		first = found < first ? found : first;
 	}
 	return first == HASH_END ? NULL : &join->listeners->slots[first].listener;
+}
+
+/* ---- what comes of those who ask ---- */
+
+#define MINUTE_NS (60 * NS_PER_S)
+
+static void roll(struct listener_load *load, __u64 now_ns)
+{
+	if (now_ns < load->minute_ns + MINUTE_NS)
+		return;
+	/* one that was not asked for a minute has none */
+	if (now_ns < load->minute_ns + 2 * MINUTE_NS) {
+		load->heard[1] = load->heard[0];
+		load->unfinished[1] = load->unfinished[0];
+	} else {
+		load->heard[1] = 0;
+		load->unfinished[1] = 0;
+	}
+	load->heard[0] = 0;
+	load->unfinished[0] = 0;
+	load->minute_ns = now_ns;
+}
+
+void listener_note_syn(struct join *join, __u32 netns, const struct event_tuple *tuple,
+		       __u64 now_ns)
+{
+	const struct listener *listener = join_listener_for(join, netns, tuple);
+	struct listener_slot *slot = listener ? find(join->listeners, listener->cookie) : NULL;
+
+	if (!slot)
+		return;
+	roll(&slot->listener.load, now_ns);
+	slot->listener.load.heard[0]++;
+}
+
+void listener_note_unfinished(struct join *join, __u64 cookie, __u64 now_ns)
+{
+	struct listener_slot *slot = find(join->listeners, cookie);
+
+	if (!slot)
+		return;
+	roll(&slot->listener.load, now_ns);
+	slot->listener.load.unfinished[0]++;
+}
+
+void listener_note_flooded(struct join *join, __u64 cookie, __u64 now_ns)
+{
+	struct listener_slot *slot = find(join->listeners, cookie);
+
+	if (slot)
+		slot->listener.load.flooded_ns = now_ns;
 }

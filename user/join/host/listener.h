@@ -17,5 +17,10 @@ void listener_accept_failed(struct join *join, const struct event *event);
 const struct listener *listener_by_cookie(const struct join *join, __u64 cookie);
 /* Does anybody listen on that port, on whatever address and in whatever namespace? */
 bool listener_has_port(const struct join *join, __u16 port);
+/* A SYN of another machine came for whoever listens at @tuple's remote side. */
+void listener_note_syn(struct join *join, __u32 netns, const struct event_tuple *tuple,
+		       __u64 now_ns);
+void listener_note_unfinished(struct join *join, __u64 cookie, __u64 now_ns);
+void listener_note_flooded(struct join *join, __u64 cookie, __u64 now_ns);
 /* A copy that outlives it, with owners of its own; give them back with NULL. */
 void listener_copy(struct join *join, struct listener *copy, const struct listener *listener);

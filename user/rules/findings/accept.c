@@ -232,24 +232,101 @@ const struct rule rule_accept_queue_full = {
 
 /* ---- accept-unfinished ---- */
 
+enum { UNFINISHED_PERCENT = 5 };
+
+/* Of public addresses one that sends a SYN and is gone is everyday, also where few others come. */
+static bool is_scan(const struct knock *knock, __u64 unfinished)
+{
+	enum { NO_SCAN = 3 };
+
+	return unfinished < NO_SCAN && address_is_global(knock->tuple.remote);
+}
+
+/* Live it is the server's to tell, who sees no opening. */
+static bool match_unfinished_here(const struct view *view, struct guess *guess)
+{
+	const struct knock *knock = view->attempt->knock;
+	const struct listener *listener = knock->listener;
+	__u64 heard, unfinished;
+
+	if (knock->what != KNOCK_UNFINISHED || !listener)
+		return false;
+	/* that its queue is full says more */
+	if (listener->load.flooded_ns &&
+	    listener->load.flooded_ns + 60 * NS_PER_S > view->attempt->started_ns)
+		return false;
+	heard = (__u64)listener->load.heard[0] + listener->load.heard[1];
+	unfinished = (__u64)listener->load.unfinished[0] + listener->load.unfinished[1];
+	guess->absence = true;
+	if (knock->unseen)
+		guess->blind |= BLIND_LOST_RECORDS;
+	/* where SYNs are out of sight it is not known how many do finish */
+	if (!heard || unfinished * 100 <= heard * UNFINISHED_PERCENT || is_scan(knock, unfinished))
+		guess->severity = SEVERITY_INFO;
+	return true;
+}
+
 static bool match_unfinished(const struct view *view, struct guess *guess)
 {
-	enum { SHARE_PERCENT = 5 };
 	const struct opening *opening = view->opening;
 	struct scope scope;
 
-	/* live it is the server's to tell, who sees no opening: captures only */
+	if (view->wake == WAKE_KNOCK)
+		return match_unfinished_here(view, guess);
 	if (!look_never_completed(opening) || opening->reset_out || opening->icmp_in.count)
 		return false;
 	guess->absence = true;
 	join_scope(view->join, opening->netns, opening->tuple.remote, opening->tuple.remote_port,
 		   &scope);
-	if (scope.failures * 100 <= scope.openings * SHARE_PERCENT)
+	if (scope.failures * 100 <= scope.openings * UNFINISHED_PERCENT)
 		guess->severity = SEVERITY_INFO; /* scanners and clients that vanish are everyday */
 	return true;
 }
 
-static void tell_unfinished(const struct view *view, struct finding *finding)
+/* "; of 40 SYNs of other machines for that port within two minutes 3 ended so" */
+static void add_share(struct text *why, const struct listener *listener)
+{
+	__u32 heard = listener ? listener->load.heard[0] + listener->load.heard[1] : 0;
+	__u32 unfinished =
+		listener ? listener->load.unfinished[0] + listener->load.unfinished[1] : 0;
+
+	if (heard < unfinished || !unfinished)
+		return;
+	text_add(why, "; of ");
+	words_count(why, heard, "SYN", "SYNs");
+	text_add(why, " of other machines for that port within two minutes %u ended so",
+		 unfinished);
+}
+
+static void tell_unfinished_here(const struct view *view, struct finding *finding)
+{
+	const struct knock *knock = view->attempt->knock;
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	text_add(&what, "this host answered the SYN of ");
+	address_print(&what, knock->tuple.remote);
+	text_add(&what, " for ");
+	address_print_port(&what, knock->tuple.local, knock->tuple.local_port);
+	words_in_netns(&what, view->join, knock->netns);
+	text_add(&what, " with three SYN/ACKs, and none was acknowledged");
+	if (knock->syns > 1)
+		text_add(&what, " (%u handshakes)", knock->syns);
+	text_add(&why,
+		 "the client is gone or never asked (a spoofed source), the SYN/ACK or its ACK is "
+		 "lost or takes another way, or the client's own host drops the SYN/ACK");
+	add_share(&why, knock->listener);
+	check = words_check(view, finding, knock->netns);
+	text_add(&check.run, "ip %sroute get ", address_is_ipv4(knock->tuple.remote) ? "" : "-6 ");
+	address_print(&check.run, knock->tuple.remote);
+	words_check_end(&check, "whether the way back is the one the SYN came by");
+	check = words_check(view, finding, knock->netns);
+	text_add(&check.run, "ss -tan state syn-recv 'sport = :%u'", knock->tuple.local_port);
+	words_check_end(&check, "which clients they are: of one network, or of all");
+}
+
+static void tell_unfinished_of_client(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
 	struct text what = text_of(finding->summary);
@@ -277,19 +354,27 @@ static void tell_unfinished(const struct view *view, struct finding *finding)
 	words_check_route(view, finding, "whether both directions take one way");
 }
 
+static void tell_unfinished(const struct view *view, struct finding *finding)
+{
+	if (view->wake == WAKE_KNOCK)
+		tell_unfinished_here(view, finding);
+	else
+		tell_unfinished_of_client(view, finding);
+}
+
 const struct rule rule_accept_unfinished = {
 	.id = "accept-unfinished",
 	.stage = STAGE_ACCEPT,
 	.did = "did not complete its connection to",
 	.severity = SEVERITY_WARNING,
 	.cap = CONFIDENCE_LIKELY,
-	.wakes = WAKE_FAILED,
+	.wakes = WAKE_FAILED | WAKE_KNOCK,
 	.match = match_unfinished,
 	.tell = tell_unfinished,
 	.means = "a SYN/ACK is sent again and again and never acknowledged",
 	.evidence =
-		"two SYN/ACKs or more of one handshake, no ACK, reset or ICMP error of the client's side to the end, or to the reset with which the server gives up; so far of captures only",
-	.gate = "an info where at most 5 % of the connects to that port fail; one SYN/ACK alone, and a client that resets, is connect-failed",
+		"two SYN/ACKs or more of one handshake, no ACK, reset or ICMP error of the client's side to the end, or to the reset with which the server gives up; live, from the server's side: a SYN/ACK is sent for the third time (3 s after the SYN)",
+	.gate = "an info where at most 5 % of the connects to that port fail, live of the SYNs of other machines within a minute or two, or where those cannot be seen (packets of another namespace), or where the client has a public address and fewer than three did so; a listener whose queue of handshakes is full has accept-syn-flood; clients of this machine have a verdict of their own; one SYN/ACK alone, and a client that resets, is connect-failed",
 	.general_check = "a capture at the client: does the SYN/ACK arrive, does its ACK leave",
-	.kernels = "captures only so far",
+	.kernels = "SYN/ACKs sent again: all",
 };

@@ -25,7 +25,7 @@ static bool is_knock(const struct view *view, enum knock_what what, struct guess
 		return false;
 	if (knock->unseen)
 		guess->blind |= BLIND_LOST_RECORDS; /* it may be a client of this machine */
-	if (is_everyday(knock))
+	if ((what == KNOCK_REFUSED || what == KNOCK_DROPPED) && is_everyday(knock))
 		guess->severity = SEVERITY_INFO;
 	return true;
 }
@@ -309,4 +309,79 @@ const struct rule rule_accept_firewall = {
 		"nft list ruleset, iptables-save; rp_filter and ip route get CLIENT for the reverse path filter",
 	.kernels =
 		"drop with reason: 5.17 on, before: nf_hook_slow as its place; reverse path filter: 6.0 on",
+};
+
+/* ---- accept-syn-flood ---- */
+
+#define SYNCOOKIES "net.ipv4.tcp_syncookies"
+
+/* Until 6.1 and some way beyond a queue takes as many as its maximum, later one more. */
+static bool match_syn_flood(const struct view *view, struct guess *guess)
+{
+	const struct knock *knock = view->attempt->knock;
+
+	if (!is_knock(view, KNOCK_FLOODED, guess))
+		return false;
+	if (knock->pending <= knock->pending_max)
+		guess->confidence = CONFIDENCE_LIKELY;
+	return true;
+}
+
+static void tell_syn_flood(const struct view *view, struct finding *finding)
+{
+	const struct knock *knock = view->attempt->knock;
+	const struct ev_fact *cookies = look_sysctl(view, SYNCOOKIES);
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	text_add(&what, "%u handshakes for ", knock->pending);
+	address_print_port(&what, knock->tuple.local, knock->tuple.local_port);
+	words_in_netns(&what, view->join, knock->netns);
+	text_add(&what,
+		 " wait for the client's ACK, and its queue of them takes %u; the last is of ",
+		 knock->pending_max);
+	address_print(&what, knock->tuple.remote);
+	text_add(&why, "a flood of SYNs, or clients that the SYN/ACK does not reach");
+	if (cookies) {
+		text_add(&why, "; ");
+		words_sysctl(&why, view, SYNCOOKIES);
+		text_add(&why, cookies->number ?
+				       ": further SYNs are answered with a cookie, without a place "
+				       "in the queue" :
+				       ": further SYNs are ignored");
+	}
+	check = words_check(view, finding, knock->netns);
+	text_add(&check.run, "ss -tan state syn-recv 'sport = :%u'", knock->tuple.local_port);
+	words_check_end(&check, "who they are: many addresses with one or two each are a flood");
+	check = words_check(view, finding, knock->netns);
+	text_add(&check.run, "nstat -az TcpExtSyncookiesSent TcpExtTCPReqQFullDrop");
+	words_check_end(&check, "whether it goes on; to change: a larger listen() backlog and "
+				"net.core.somaxconn, net.ipv4.tcp_syncookies=1");
+}
+
+static void want_syn_flood(const struct view *view, struct fact_request *wanted)
+{
+	wanted->netns = view->attempt->knock->netns;
+}
+
+const struct rule rule_accept_syn_flood = {
+	.id = "accept-syn-flood",
+	.stage = STAGE_ACCEPT,
+	.severity = SEVERITY_WARNING,
+	.cap = CONFIDENCE_CERTAIN,
+	.wakes = WAKE_KNOCK,
+	.match = match_syn_flood,
+	.tell = tell_syn_flood,
+	.facts = BIT(FACT_SYSCTL),
+	.sysctls = { SYNCOOKIES },
+	.want = want_syn_flood,
+	.means =
+		"a listener's queue of handshakes that wait for the client's ACK is full (SYN queue)",
+	.evidence =
+		"a SYN/ACK is sent again while as many handshakes as the listener's backlog allows wait: further SYNs are answered with a SYN cookie, or ignored. Certain above that maximum, at it likely (newer kernels take one more)",
+	.gate = "one finding a listener, never one a source; clients of this machine do not count",
+	.general_check =
+		"ss -tan state syn-recv; nstat -az TcpExtSyncookiesSent TcpExtTCPReqQFullDrop; whether the SYN/ACKs reach their clients",
+	.kernels = "SYN/ACKs sent again: all",
 };
