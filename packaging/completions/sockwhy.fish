@@ -82,6 +82,7 @@ complete -c sockwhy -n '__sockwhy_takes watch' -l exec -x -d 'start it for each 
 complete -c sockwhy -n '__sockwhy_takes watch' -l flight -x -d 'the last so many bytes of records in memory; a bundle of them when an error is new, or on SIGUSR1'
 complete -c sockwhy -n '__sockwhy_takes watch' -l flight-to -x -d '--flight: where bundles are made (/var/lib/sockwhy)'
 complete -c sockwhy -n '__sockwhy_takes watch' -l journal -d 'findings into systemd\'s journal, for standard output unless a form or -o is asked for'
+complete -c sockwhy -n '__sockwhy_takes watch' -l syslog -x -d 'findings as messages of syslog (RFC 5424) to this socket, instead of standard output likewise'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows top compare' -l force -d 'overwrite the files of -o, -w, --record, --report and --metrics'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows top compare' -l utc -d 'times in UTC'
 complete -c sockwhy -n '__sockwhy_takes watch run read states top compare' -l color -x -a 'auto always never' -d 'colour: on a terminal, unless NO_COLOR is set (auto)'

@@ -3,48 +3,30 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <syslog.h>
 
 #include "sinks/journal.h"
+#include "sinks/local_socket.h"
 #include "sinks/message_id.h"
 #include "sinks/sink.h"
 #include "sinks/text.h"
 #include "util/address.h"
 #include "util/array.h"
-#include "util/own.h"
 #include "util/time.h"
 
 #define ENTRY_BYTES (32 << 10) /* a finding with all its evidence has some 8 KiB */
 
 struct journal {
-	struct sockaddr_un address;
+	struct local_socket socket;
 	bool (*is_alive)(const struct event_owner *owner);
-	int fd;
 	int error; /* of the last entry, until it is taken */
 	size_t length;
 	char entry[ENTRY_BYTES];
 };
 
 /* ---- the socket ---- */
-
-static int connect_to(struct journal *journal)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int room = 4 * ENTRY_BYTES; /* net.core.wmem_default may be less than an entry */
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	if (connect(fd, (struct sockaddr *)&journal->address, sizeof(journal->address)))
-		return -errno;
-	own_close(&journal->fd);
-	journal->fd = take_fd(&fd);
-	return 0;
-}
 
 int journal_open(struct journal **out, const char *path,
 		 bool (*is_alive)(const struct event_owner *owner))
@@ -54,16 +36,11 @@ int journal_open(struct journal **out, const char *path,
 
 	if (!journal)
 		return -ENOMEM;
-	journal->fd = -1;
 	journal->is_alive = is_alive;
-	journal->address.sun_family = AF_UNIX;
-	err = strlen(path) < sizeof(journal->address.sun_path) ? 0 : -ENAMETOOLONG;
-	if (!err) {
-		strcpy(journal->address.sun_path, path);
-		err = connect_to(journal);
-	}
+	/* net.core.wmem_default may be less than an entry */
+	err = local_socket_open(&journal->socket, path, 4 * ENTRY_BYTES);
 	if (err)
-		journal_close(journal);
+		free(journal);
 	else
 		*out = journal;
 	return err;
@@ -72,7 +49,7 @@ int journal_open(struct journal **out, const char *path,
 void journal_close(struct journal *journal)
 {
 	if (journal)
-		own_close(&journal->fd);
+		local_socket_close(&journal->socket);
 	free(journal);
 }
 
@@ -83,27 +60,6 @@ int journal_take_error(void *of)
 
 	journal->error = 0;
 	return err;
-}
-
-static int send_entry(const struct journal *journal)
-{
-	ssize_t sent = send(journal->fd, journal->entry, journal->length, MSG_NOSIGNAL);
-
-	return sent < 0 ? -errno : 0;
-}
-
-static void send_patiently(struct journal *journal)
-{
-	struct pollfd wait = { journal->fd, POLLOUT, 0 };
-	int err = send_entry(journal);
-
-	if (err == -EAGAIN && poll(&wait, 1, JOURNAL_WAIT_MS) > 0)
-		err = send_entry(journal);
-	/* one that was started anew has another socket of that name */
-	if ((err == -ECONNREFUSED || err == -ENOTCONN || err == -ECONNRESET) &&
-	    !connect_to(journal))
-		err = send_entry(journal);
-	journal->error = err;
 }
 
 /* ---- fields ---- */
@@ -309,7 +265,7 @@ static void journal_finding(struct sink *sink, const struct join *join,
 	put_owner(journal, finding);
 	put_connection(journal, join, finding);
 	put_lists(journal, join, finding);
-	send_patiently(journal);
+	journal->error = local_socket_send(&journal->socket, journal->entry, journal->length);
 }
 
 const struct sink_ops sink_journal_ops = { .finding = journal_finding };

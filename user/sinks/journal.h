@@ -16,11 +16,10 @@
  * the unit whose connection failed; it is left out when the process is gone, because its number may
  * be another's.
  *
- * A journal that takes nothing for JOURNAL_WAIT_MS costs the entry, which is counted, not the agent.
+ * A journal that takes nothing for a while (local_socket.h) costs the entry, which is counted, not the agent.
  */
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
-#define JOURNAL_WAIT_MS 100
 
 struct journal;
 

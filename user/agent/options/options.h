@@ -102,6 +102,7 @@ struct options {
 	const char *exec; /* NULL: no program for findings */
 	const char *flight_to; /* NULL: FLIGHT_FOLDER */
 	bool journal;
+	const char *syslog; /* a path */
 	bool force;
 
 	__u64 findings_max; /* -c, 0 without end */

@@ -137,6 +137,8 @@ const struct option_row option_rows[] = {
 	  .what = "--flight: where bundles are made (" FLIGHT_FOLDER ")" },
 	{ "journal", 0, .group = GROUP_OUTPUT, .commands = W, FLAG(journal),
 	  .what = "findings into systemd's journal, for standard output unless a form or -o is asked for" },
+	{ "syslog", 0, .group = GROUP_OUTPUT, .commands = W, TEXT(syslog, "SOCKET"),
+	  .what = "findings as messages of syslog (RFC 5424) to this socket, instead of standard output likewise" },
 	{ "force", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | SCREENS, FLAG(force),
 	  .what = "overwrite the files of -o, -w, --record, --report and --metrics" },
 	{ "utc", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | T, FLAG(utc),

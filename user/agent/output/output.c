@@ -85,6 +85,7 @@ int output_open(struct output *output, const struct options *options, bool hold)
 		err = log_error_r(-ENOMEM, "output");
 	err = err ? err : write_open(&output->write, options, output->mask);
 	err = err ? err : to_journal_open(&output->journal, options);
+	err = err ? err : to_syslog_open(&output->syslog, options);
 	if (err)
 		return err;
 	sink.file = output->file;
@@ -108,6 +109,7 @@ void output_attach(struct output *output, struct pipeline *pipeline)
 		{ .sink = output->write.sink, .path = options->write },
 		{ .sink = output->report.sink, .path = options->report, .whole = true },
 		{ .sink = output->journal.sink, .path = "journal", .main = alone },
+		{ .sink = output->syslog.sink, .path = options->syslog, .main = alone },
 		{ .sink = alone ? NULL : output->sink,
 		  .path = output->outfile ? options->output : NULL,
 		  .main = true },
@@ -158,6 +160,7 @@ int output_close(struct output *output)
 	closed = write_close(&output->write, output->options);
 	err = err ? err : closed;
 	to_journal_close(&output->journal);
+	to_syslog_close(&output->syslog);
 	mask_free(output->mask);
 	timelines_free(output->timelines);
 	*output = (struct output){ 0 };

@@ -7,6 +7,7 @@
 #include "agent/output/lines.h"
 #include "agent/output/report.h"
 #include "agent/output/to_journal.h"
+#include "agent/output/to_syslog.h"
 #include "agent/output/write.h"
 #include "sinks/sinks.h"
 
@@ -14,6 +15,7 @@ struct output {
 	struct sink *sink;
 	struct report report; /* --report */
 	struct to_journal journal; /* --journal */
+	struct to_syslog syslog; /* --syslog */
 	bool color; /* of .sink */
 	struct flows *flows; /* flows: the table; NULL of the other commands */
 	FILE *file; /* what the sink writes to */

@@ -37,7 +37,7 @@ int to_journal_open(struct to_journal *to, const struct options *options)
 
 bool to_journal_alone(const struct options *options)
 {
-	return options->journal && !options->output && !options_forms(options);
+	return (options->journal || options->syslog) && !options->output && !options_forms(options);
 }
 
 void to_journal_close(struct to_journal *to)

@@ -13,7 +13,7 @@ struct to_journal {
 /* Logs what is wrong. Returns 0 or a negative errno. */
 int to_journal_open(struct to_journal *to, const struct options *options);
 
-/* Is it instead of standard output? Not where a form or a file was asked for. */
+/* Is it, or --syslog, instead of standard output? Not where a form or a file was asked for. */
 bool to_journal_alone(const struct options *options);
 
 void to_journal_close(struct to_journal *to);
