@@ -78,3 +78,12 @@ def test_journal_beside_others(tmp_path):
 def test_flight_of_nothing(words, status, said):
     done = sockwhy("--config", "none", *words)
     assert done.returncode == status and said in done.err and not done.out, done.err
+
+
+def test_alert_rules():
+    """contrib/prometheus: as Prometheus' own tool reads and plays them."""
+    assert shutil.which("promtool"), "prometheus is missing: make setup"
+    for words in (("check", "rules", "sockwhy.rules.yml"), ("test", "rules", "sockwhy.rules.test.yml")):
+        done = subprocess.run(["promtool", *words], cwd=ROOT / "contrib/prometheus", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stdout

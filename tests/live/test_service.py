@@ -2,6 +2,7 @@
 """watch as a service: what it tells its manager, what signals do, and that the unit's capabilities suffice."""
 
 import itertools
+import os
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness import Agent, PATIENCE_S
+from lab import free_port
 from program import ROOT, SOCKWHY
 
 UNIT = (ROOT / "packaging/sockwhy.service.in").read_text()
@@ -125,6 +127,31 @@ def test_metrics(lab):
     assert value["sockwhy_attempts"] == summary["attempts"] and value["sockwhy_writes_failed"] == 0
     assert value["sockwhy_start_time_seconds"] == pytest.approx(time.time(), abs=300)
     assert any(sample.labels["kind"] == "error" or sample.value for sample in families["sockwhy_records"].samples)
+
+
+def test_durations(lab):
+    """How long connects took, those that worked and those that failed; what promtool says of all of it. IPv4 and IPv6."""
+    path, port = lab.dir / "sockwhy.prom", free_port()
+    agent = Agent(lab, "--config", "none", "--metrics", path, "-p", os.getpid())
+    for address in ("127.0.0.1", "::1"):
+        server = lab.serve(address, port, ns=lab.host)
+        lab.fault("connect", address, port)
+        server.close()
+        agent.wait_for(state="final", pid=lab.fault("connect", address, port)["pid"])
+    agent.quiesce()  # one that works has proven itself after a second
+    agent.stop()
+    families = {family.name: family for family in text_string_to_metric_families(path.read_text())}
+    durations = families["sockwhy_connect_duration_seconds"]
+    for result, count in (("worked", 2), ("failed", 3)):  # quiesce() has one that fails
+        samples = [sample for sample in durations.samples if sample.labels["result"] == result]
+        buckets = [sample.value for sample in samples if sample.name.endswith("_bucket")]
+        assert buckets == sorted(buckets) and buckets[-1] == count and samples[-1].value == count, samples
+        assert buckets[3] == count, "over lo, within 0.1 s"
+    held, limit = (families[f"sockwhy_{name}"].samples[0].value for name in ("connections", "connections_limit"))
+    assert held <= limit == 65536
+    checked = subprocess.run(["promtool", "check", "metrics"], input=path.read_bytes(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             check=False)
+    assert (checked.returncode, checked.stdout) == (0, b""), checked.stdout
 
 
 def test_capabilities(lab):

@@ -5,6 +5,7 @@
 
 #include "sinks/metrics.h"
 #include "sinks/sink.h"
+#include "util/array.h"
 #include "util/time.h"
 
 #define COUNTS_MAX 512 /* findings have one severity or two, and up to three confidences */
@@ -16,9 +17,21 @@ struct count {
 	__u64 total;
 };
 
+/* Of this host, of a network, of a SYN sent again (RFC 6298: 1 s, 3, 7 ...), of who gives up. */
+static const __u32 bounds_us[] = { 1000,    5000,    20000,    100000,	500000,
+				   1100000, 3300000, 15000000, 60000000 };
+
+/* How long what ended had taken. */
+struct durations {
+	__u64 within[ARRAY_SIZE(bounds_us)]; /* a bound, and not the one before */
+	__u64 count;
+	__u64 sum_us;
+};
+
 struct metrics {
 	struct count counts[COUNTS_MAX];
 	size_t counts_count;
+	struct durations connects[2]; /* that failed, that worked */
 };
 
 struct metrics *metrics_new(void)
@@ -29,6 +42,35 @@ struct metrics *metrics_new(void)
 void metrics_free(struct metrics *metrics)
 {
 	free(metrics);
+}
+
+static void add(struct durations *durations, __u64 us)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(bounds_us) && us > bounds_us[i])
+		i++;
+	if (i < ARRAY_SIZE(bounds_us))
+		durations->within[i]++;
+	durations->count++;
+	durations->sum_us += us;
+}
+
+/* One that works is over when it has proven itself: it took until its handshake was over. */
+static void metrics_attempt(struct sink *sink, const struct join *join,
+			    const struct attempt *attempt)
+{
+	const struct opening *opening = attempt_decider(attempt);
+	struct metrics *metrics = sink->state;
+	__u64 until_ns;
+
+	(void)join;
+	if (!opening || attempt->unknown)
+		return;
+	until_ns = attempt->worked ? opening->established_ns : attempt->ended_ns;
+	if (until_ns)
+		add(&metrics->connects[attempt->worked],
+		    ns_between(attempt->started_ns, until_ns) / NS_PER_US);
 }
 
 static void metrics_verdict(struct sink *sink, const struct join *join,
@@ -61,6 +103,12 @@ static void print_head(FILE *file, const char *name, const char *type, const cha
 	fprintf(file, "# HELP sockwhy_%s %s\n# TYPE sockwhy_%s %s\n", name, help, name, type);
 }
 
+static void print_gauge(FILE *file, const char *name, const char *help, __u64 value)
+{
+	print_head(file, name, "gauge", help);
+	fprintf(file, "sockwhy_%s %llu\n", name, value);
+}
+
 static void print_total(FILE *file, const char *name, const char *help, __u64 total)
 {
 	print_head(file, name, "counter", help);
@@ -75,6 +123,29 @@ static void print_kinds(FILE *file, const char *name, const char *help, const __
 		if (by_kind[kind] && decode_kind_name(kind))
 			fprintf(file, "sockwhy_%s{kind=\"%s\"} %llu\n", name,
 				decode_kind_name(kind), by_kind[kind]);
+}
+
+static void print_seconds(FILE *file, __u64 us)
+{
+	fprintf(file, "%llu.%06llu", us / US_PER_S, us % US_PER_S);
+}
+
+static void print_durations(FILE *file, const char *name, const char *result,
+			    const struct durations *durations)
+{
+	__u64 count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bounds_us); i++) {
+		count += durations->within[i];
+		fprintf(file, "sockwhy_%s_bucket{result=\"%s\",le=\"", name, result);
+		print_seconds(file, bounds_us[i]);
+		fprintf(file, "\"} %llu\n", count);
+	}
+	fprintf(file, "sockwhy_%s_bucket{result=\"%s\",le=\"+Inf\"} %llu\n", name, result,
+		durations->count);
+	fprintf(file, "sockwhy_%s_sum{result=\"%s\"} ", name, result);
+	print_seconds(file, durations->sum_us);
+	fprintf(file, "\nsockwhy_%s_count{result=\"%s\"} %llu\n", name, result, durations->count);
 }
 
 void metrics_print(const struct metrics *metrics, FILE *file, const struct join *join,
@@ -98,6 +169,14 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 		    more->counted.attempts);
 	print_total(file, "attempts_failed_total", "Those of them that failed.",
 		    more->counted.failures);
+	print_gauge(file, "connections", "Connections held in memory.",
+		    conns_held(join_conns(join)));
+	print_gauge(file, "connections_limit", "How many there is room for (--max-connections).",
+		    conns_room(join_conns(join)));
+	print_head(file, "connect_duration_seconds", "histogram",
+		   "From connect() until the handshake was over, or until it failed.");
+	print_durations(file, "connect_duration_seconds", "failed", &metrics->connects[false]);
+	print_durations(file, "connect_duration_seconds", "worked", &metrics->connects[true]);
 	print_kinds(file, "records_total", "Records of kernel and host, by kind.",
 		    counters->by_kind);
 	print_kinds(file, "records_lost_total", "Records for which there was no room, by kind.",
@@ -111,4 +190,4 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 		    more->failed_writes);
 }
 
-const struct sink_ops sink_metrics_ops = { .verdict = metrics_verdict };
+const struct sink_ops sink_metrics_ops = { .verdict = metrics_verdict, .attempt = metrics_attempt };

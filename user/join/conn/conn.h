@@ -222,5 +222,7 @@ struct stream_look conns_packet(struct conns *conns, const struct packet *packet
 				__u64 frame, __u32 netns);
 
 struct conn *conns_of_stream(const struct conns *conns, const struct stream *stream);
+__u32 conns_held(const struct conns *conns); /* that have a slot now */
+__u32 conns_room(const struct conns *conns); /* slots */
 __u64 conns_streams_seen(const struct conns *conns); /* connections followed, since the start */
 __u64 conns_streams_evicted(const struct conns *conns); /* .. that had to make room */

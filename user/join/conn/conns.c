@@ -545,6 +545,16 @@ __u64 conns_streams_seen(const struct conns *conns)
 	return conns->streams_seen;
 }
 
+__u32 conns_held(const struct conns *conns)
+{
+	return conns->touched - conns->free_count;
+}
+
+__u32 conns_room(const struct conns *conns)
+{
+	return conns->room;
+}
+
 __u64 conns_streams_evicted(const struct conns *conns)
 {
 	return conns->streams_evicted;
