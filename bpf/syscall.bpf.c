@@ -2,6 +2,7 @@
 /* syscall.bpf.c - socket calls that return an error, and, when asked for, those that work */
 #include "resolver.h"
 #include "syscall.h"
+#include "unix.h"
 
 #define SYSCALL_PORT_END 4 /* bytes of an internet address up to and with its port */
 
@@ -112,6 +113,8 @@ static __always_inline int syscall_return_connect(long ret)
 {
 	struct pt_regs *regs;
 
+	if (ret && unix_is_asked(-ret))
+		return unix_connect_failed(-ret);
 	if (ret)
 		return syscall_return(SYSCALL_CONNECT, ret, false);
 	if (!syscall_is_wanted())

@@ -35,18 +35,21 @@ static __always_inline bool syscall_is_wanted(void)
 	return !knobs.follow || bpf_map_lookup_elem(&followed_processes, &tgid);
 }
 
-/* A record of the call, and of what does not depend on its socket; NULL: no room. */
-static __always_inline struct syscall_record *syscall_reserve(struct emit_cpu *cpu,
-							      const struct syscall_call *call)
+/* What most calls tell: nothing of a path. */
+#define SYSCALL_RECORD_SIZE __builtin_offsetof(struct syscall_record, body.mntns)
+
+/* A record of the call, and of what does not depend on its socket; NULL: no room. @size: constant */
+static __always_inline struct syscall_record *
+syscall_reserve_of(struct emit_cpu *cpu, const struct syscall_call *call, __u64 size)
 {
 	struct syscall_record *record =
-		(void *)emit_reserve(cpu, EVENT_SYSCALL, sizeof(*record), VANTAGE_SYSCALL);
+		(void *)emit_reserve(cpu, EVENT_SYSCALL, size, VANTAGE_SYSCALL);
 	struct ev_syscall *body;
 
 	if (!record)
 		return NULL;
 	body = &record->body;
-	__builtin_memset(body, 0, sizeof(*body));
+	__builtin_memset(body, 0, size - sizeof(record->head));
 	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
 	record->head.known = fill_current(&body->owner);
 	body->call = call->call;
@@ -55,6 +58,12 @@ static __always_inline struct syscall_record *syscall_reserve(struct emit_cpu *c
 			       fill_asked(body->asked, &body->asked_port, call->address)))
 		record->head.known |= EVENT_K_ASKED;
 	return record;
+}
+
+static __always_inline struct syscall_record *syscall_reserve(struct emit_cpu *cpu,
+							      const struct syscall_call *call)
+{
+	return syscall_reserve_of(cpu, call, SYSCALL_RECORD_SIZE);
 }
 
 static __always_inline bool syscall_is_internet(__u16 family)

@@ -27,6 +27,7 @@
 
 #define EVENT_ADDRESS_SIZE 16 /* IPv4 is mapped: ::ffff:a.b.c.d */
 #define EVENT_COMM_SIZE 16
+#define EVENT_PATH_SIZE 112 /* of a Unix socket's path, which has at most 108 */
 #define EVENT_PORT_DNS 53 /* who turns to it is told, and what passes from and to it */
 #define EVENT_PACKET_MAX 256 /* most bytes of one packet a record carries, from the IP header on */
 #define EVENT_SIZE_MAX 1024 /* most bytes of one record; a longer one is hostile */
@@ -174,12 +175,13 @@ enum {
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 	EVENT_K_ANSWER = 1 << 17, /* event_flow.answer_* */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
-	EVENT_K_PENDING = 1 << 23, /* ev_listener.pending */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
 	/* told to be shown alone, nothing is judged by it; run -v: a state, or any call, failed or not, */
 	/* with ev_syscall.socket and what follows it; top: a socket, for its figures */
 	EVENT_K_TIMELINE = 1 << 22,
-	EVENT_K_PARENTS = 1 << 23, /* ev_process.parents */
+	EVENT_K_PENDING = 1 << 23, /* ev_listener.pending */
+	EVENT_K_PARENTS = 1 << 24, /* ev_process.parents */
+	EVENT_K_PATH = 1 << 25, /* ev_syscall.mntns, .path */
 };
 
 enum event_open_how {
@@ -321,6 +323,10 @@ struct ev_syscall {
 	__u64 began_ns;
 	__s32 result; /* 0 where it failed */
 	__u32 count; /* poll, select, epoll_wait: descriptors or places; shutdown: which way */
+	/* EVENT_K_PATH, connect() to a Unix socket; the body of other calls may end here: */
+	__u32 mntns; /* inode of the caller's mount namespace */
+	__u32 pad3;
+	char path[EVENT_PATH_SIZE]; /* "@name": an abstract one */
 };
 
 struct ev_packet {
@@ -577,7 +583,7 @@ EVENT_ASSERT_SIZE(ev_listener, 64);
 EVENT_ASSERT_SIZE(ev_raw, 264);
 EVENT_ASSERT_SIZE(ev_reset, 312);
 EVENT_ASSERT_SIZE(ev_drop, 336);
-EVENT_ASSERT_SIZE(ev_syscall, 216);
+EVENT_ASSERT_SIZE(ev_syscall, 336);
 EVENT_ASSERT_SIZE(ev_packet, 264);
 EVENT_ASSERT_SIZE(ev_icmp, 268);
 EVENT_ASSERT_SIZE(ev_neighbor, 24);

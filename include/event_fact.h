@@ -28,6 +28,13 @@
  *              manieth, from 1, limit: of how many
  * open-files   pid, name: "total", number: descriptors it has open now, limit: how many it may;
  *              name: "CLOSE_WAIT", number: of them sockets that the peer closed and it did not
+ * unix-path    the part of a Unix socket's path that stops the process, else all of it. text: that
+ *              part, name: "directory", "socket" or "file", number: mode, limit: uid of its owner,
+ *              pid: gid of it, error: ENOENT, ENOTDIR, or EACCES where the mode refuses, 0: it is no obstacle;
+ *              flags: FACT_F_OTHER_MOUNTS; absent: the file systems of the process cannot be seen
+ * unix-listener who listens at it now. pid, name: comm, text: exe, number: connections that wait to be
+ *              accepted, limit: how many may, port: SOCK_*, flags: FACT_F_OTHER_MOUNTS if it has the
+ *              same path, and another file
  */
 #define EVENT_FACTS(X)                \
 	X(ROUTE, "route")             \
@@ -44,7 +51,9 @@
 	X(BPF_PROGRAM, "bpf-program") \
 	X(DONE, "done")               \
 	X(RESOLVER, "resolver")       \
-	X(OPEN_FILES, "open-files")
+	X(OPEN_FILES, "open-files")   \
+	X(UNIX_PATH, "unix-path")     \
+	X(UNIX_LISTENER, "unix-listener")
 
 enum event_fact {
 	FACT_NONE,
@@ -54,7 +63,11 @@ enum event_fact {
 		FACT_COUNT,
 };
 
-enum { FACT_F_ABSENT = 1 << 0 };
+enum {
+	FACT_F_ABSENT = 1 << 0,
+	FACT_F_OTHER_MOUNTS =
+		1 << 1, /* in another mount namespace than the agent's; listener: than the process */
+};
 
 #define FACT_RULES_MAX \
 	16 /* rules and chains of a ruleset, the likeliest first: more are not told */

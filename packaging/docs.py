@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Families as a reader meets them, and how the ids of their findings begin.
 FAMILIES = (
-    ("before anything leaves", ("local", "bind")),
+    ("before anything leaves", ("local", "unix", "bind")),
     ("connecting", ("connect",)),
     ("being connected to", ("accept",)),
     ("established", ("conn",)),

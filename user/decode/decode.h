@@ -279,6 +279,7 @@ const char *decode_state_name(unsigned int state); /* "SYN_SENT"; NULL unknown *
 const char *decode_errno_name(int error); /* "ECONNREFUSED", of a positive errno; NULL unknown */
 const char *decode_errno_meaning(int error); /* our own words, never libc's */
 const char *decode_syscall_name(unsigned int call); /* "connect" */
+const char *decode_socket_type_name(unsigned int type); /* "stream" */
 const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
 const char *decode_icmp_name(bool ipv6, unsigned int type,

@@ -216,6 +216,8 @@ static const struct field syscall_fields[] = {
 	ROW(ev_syscall, began_ns, FIELD_U64, EVENT_K_TIMELINE, NULL),
 	ROW(ev_syscall, result, FIELD_S32, EVENT_K_TIMELINE, NULL),
 	ROW(ev_syscall, count, FIELD_U32, EVENT_K_TIMELINE, NULL),
+	ROW(ev_syscall, mntns, FIELD_U32, EVENT_K_PATH, NULL),
+	ROW(ev_syscall, path, FIELD_TEXT, EVENT_K_PATH, NULL),
 	{ 0 },
 };
 

@@ -4,7 +4,6 @@
 
 const char *decode_family_name(unsigned int family); /* "ipv4", "ipv6", "unix" */
 const char *decode_protocol_name(unsigned int protocol); /* "tcp" */
-const char *decode_socket_type_name(unsigned int type); /* "stream" */
 const char *decode_open_name(unsigned int how); /* "connect" */
 const char *decode_task_name(unsigned int how); /* "fork" */
 const char *decode_hook_state_name(unsigned int state); /* "attached" */

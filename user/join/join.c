@@ -226,7 +226,9 @@ static void handle_syscall(struct join *join, const struct event *event)
 {
 	bool udp = event->syscall.tuple.protocol == IPPROTO_UDP;
 
-	if (event->syscall.call == SYSCALL_SEND && !udp) {
+	if (event->head.known & EVENT_K_PATH) {
+		attempt_unix(join, event);
+	} else if (event->syscall.call == SYSCALL_SEND && !udp) {
 		attempt_standing_pipe(join, event);
 	} else if (event->syscall.call == SYSCALL_SEND ||
 		   (event->syscall.call == SYSCALL_CONNECT && udp)) {

@@ -310,12 +310,12 @@ bool opening_call_alone(const struct opening *opening);
 
 /* ---- an attempt ---- */
 
-/* A bind() or listen() that failed, or a socket() or accept() for want of a descriptor. */
+/* A bind(), listen() or connect() to a Unix socket that failed; socket() or accept() without a descriptor. */
 struct failed_call {
 	struct ev_syscall call;
 	bool asked_known; /* .call.asked and its port; of memory that was swapped out they are not */
 	bool bound_other_later; /* the process settled for another port within the settle */
-	__u32 count; /* socket, accept: how often it failed alike */
+	__u32 count; /* socket, accept, connect: how often it failed alike */
 };
 
 enum attempt_state { ATTEMPT_OPEN, ATTEMPT_SETTLING, ATTEMPT_FINAL };

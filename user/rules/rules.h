@@ -239,6 +239,7 @@ struct finding {
 	__u64 cookie;
 	__u32 netns;
 	struct event_tuple tuple;
+	char socket_path[EVENT_PATH_SIZE]; /* of a Unix socket, instead of addresses; "" none */
 	bool captured; /* from packets of a file alone: no process can be known */
 	char name[DNS_NAME_SIZE]; /* that a lookup gave: of what was asked for, else of the remote; "" unknown */
 	bool asked_known;

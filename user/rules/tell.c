@@ -58,6 +58,8 @@ static void tell_subject(const struct view *view, struct finding *finding)
 	finding->captured = about.sources & SOURCE_CAPTURE;
 	finding->tuple = about.tuple;
 	finding->cookie = about.cookie;
+	if (about.path)
+		memcpy(finding->socket_path, about.path, sizeof(finding->socket_path));
 	if (about.error) {
 		finding->end = WAIT_ERRNO;
 		finding->error = about.error;

@@ -227,6 +227,8 @@ static void put_connection(struct journal *journal, const struct join *join,
 	put_end(journal, "SOCKWHY_REMOTE_ADDRESS", "SOCKWHY_REMOTE_PORT", tuple->remote,
 		tuple->remote_port);
 	put_foreign(journal, "SOCKWHY_REMOTE_NAME", finding->name, sizeof(finding->name));
+	put_foreign(journal, "SOCKWHY_SOCKET_PATH", finding->socket_path,
+		    sizeof(finding->socket_path));
 	put_foreign(journal, "SOCKWHY_INTERFACE", finding->interface, sizeof(finding->interface));
 }
 

@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "sinks/community.h"
 #include "sinks/json_parts.h"
@@ -67,9 +68,11 @@ static void put_process(struct json *json, const struct join *join, const struct
 	json_close(json, '}');
 }
 
-static const char *protocol_name(__u16 protocol)
+static const char *protocol_name(const struct event_tuple *tuple)
 {
-	switch (protocol) {
+	if (tuple->family == AF_UNIX)
+		return "unix";
+	switch (tuple->protocol) {
 	case IPPROTO_UDP:
 		return "udp";
 	case ETH_P_ARP:
@@ -91,7 +94,7 @@ static void put_connection(struct json *json, const struct join *join, const cha
 
 	json_key(json, "connection");
 	json_open(json, '{');
-	json_pair(json, "protocol", protocol_name(tuple->protocol));
+	json_pair(json, "protocol", protocol_name(tuple));
 	json_pair(json, "role", role);
 	if (netns)
 		json_pair_unsigned(json, "netns", netns);
@@ -103,8 +106,10 @@ static void put_connection(struct json *json, const struct join *join, const cha
 			   whole && !whole->asked_known ? whole->name : NULL);
 	if (whole && whole->asked_known)
 		json_put_end_named(json, "asked", whole->asked, whole->asked_port, whole->name);
-	if (whole)
+	if (whole) {
+		json_pair_of(json, "path", whole->socket_path, sizeof(whole->socket_path));
 		json_pair_of(json, "interface", whole->interface, sizeof(whole->interface));
+	}
 	if (tuple->local_port && tuple->remote_port && json_address_set(tuple->local) &&
 	    json_address_set(tuple->remote)) {
 		if (json->mask) { /* a hash that has no key: of what is shown */

@@ -337,6 +337,11 @@ bool say_is_of_client(const char *role)
 	return !role || !strcmp(role, "client");
 }
 
+static void add_socket_path(struct text *text, const struct finding *finding)
+{
+	text_add_foreign(text, finding->socket_path, sizeof(finding->socket_path));
+}
+
 void say_connection(struct text *text, const struct finding *finding, bool ascii)
 {
 	const struct event_tuple *tuple = &finding->tuple;
@@ -345,6 +350,7 @@ void say_connection(struct text *text, const struct finding *finding, bool ascii
 	bool local = is_set(tuple->local) || tuple->local_port;
 	bool remote = is_set(tuple->remote) || tuple->remote_port;
 
+	add_socket_path(text, finding);
 	if (local)
 		address_print_port(text, tuple->local, tuple->local_port);
 	if (remote) {
@@ -373,7 +379,10 @@ void say_who(struct text *text, const struct join *join, const struct finding *f
 void say_target(struct text *text, const struct finding *finding)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	if (say_is_of_client(finding->role))
+
+	if (finding->socket_path[0])
+		add_socket_path(text, finding);
+	else if (say_is_of_client(finding->role))
 		add_remote(text, finding);
 	else
 		address_print_port(text, tuple->local, tuple->local_port);

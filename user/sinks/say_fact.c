@@ -7,6 +7,21 @@
 #include "sinks/sink.h"
 #include "util/address.h"
 
+/* "/run/mysqld directory 0700 of uid 110, gid 110", "/run/mysqld ENOENT" */
+static void say_unix_path(struct text *text, const struct ev_fact *fact)
+{
+	text_add(text, " ");
+	text_add_foreign(text, fact->text, sizeof(fact->text));
+	if (fact->name[0]) {
+		text_add(text, " ");
+		text_add_foreign(text, fact->name, sizeof(fact->name));
+		text_add(text, " %04llo of uid %lld, gid %u", (unsigned long long)fact->number,
+			 fact->limit, fact->pid);
+	}
+	if (fact->error)
+		text_add(text, " %s", decode_errno_name(fact->error) ?: "refused");
+}
+
 /* The text of a fact as ip(8), sysctl(8) or ss(8) would say it; layer `host` of the evidence. */
 void say_fact(struct text *text, const struct ev_fact *fact)
 {
@@ -39,6 +54,10 @@ void say_fact(struct text *text, const struct ev_fact *fact)
 		text_add(text, ": none found");
 		return;
 	}
+	if (fact->what == FACT_UNIX_PATH) {
+		say_unix_path(text, fact);
+		return;
+	}
 	before = text->length;
 	if (fact->name[0]) {
 		text_add(text, " ");
@@ -58,7 +77,7 @@ void say_fact(struct text *text, const struct ev_fact *fact)
 		text_add(text, "/%lld", fact->number);
 	else if ((fact->what == FACT_HOLDER || fact->what == FACT_LISTENER) && state)
 		text_add(text, " %s", state);
-	else if (fact->what == FACT_OPEN_FILES && fact->limit)
+	else if ((fact->what == FACT_OPEN_FILES || fact->what == FACT_UNIX_LISTENER) && fact->limit)
 		text_add(text, ": %lld of %lld", fact->number, fact->limit);
 	else if (fact->what == FACT_PORT_USE || fact->what == FACT_OPEN_FILES)
 		text_add(text, ": %lld sockets", fact->number);
@@ -113,6 +132,7 @@ static bool is_quoted(const struct finding *finding, const struct ev_fact *fact)
 	case FACT_COUNTER:
 	case FACT_PORT_USE:
 	case FACT_OPEN_FILES:
+	case FACT_UNIX_LISTENER:
 		return number_stands(finding, fact);
 	case FACT_CAPABILITY:
 		return has_word(finding->cause, fact->name);
@@ -120,6 +140,7 @@ static bool is_quoted(const struct finding *finding, const struct ev_fact *fact)
 		address_print(&text, fact->address);
 		return has_word(finding->cause, buffer);
 	case FACT_RULESET:
+	case FACT_UNIX_PATH:
 	case FACT_TASK_STATE:
 		text_add_foreign(&text, fact->text, sizeof(fact->text));
 		return buffer[0] && strstr(finding->cause, buffer);

@@ -101,6 +101,8 @@ static void fetch_inside(struct fetch *fetch)
 		fact_fetch_ruleset(fetch);
 	if (wanted & BIT(FACT_BPF_PROGRAM))
 		fact_fetch_programs(fetch);
+	if (wanted & BIT(FACT_UNIX_LISTENER))
+		fetch->listener_found = fact_fetch_unix_listener(fetch);
 }
 
 static void tell_all_absent(struct fetch *fetch, int error)
@@ -142,6 +144,28 @@ static int fetch_in_namespace(struct fetch *fetch)
 	return host_leave(host);
 }
 
+/*
+ * A file is the same from any network namespace, and who listens at it is mostly in the host's. An abstract
+ * name is of one.
+ */
+static int find_listener_here(struct fetch *fetch, struct fact_request *asked)
+{
+	const __u32 netns = asked->netns, wanted = asked->wanted;
+	int err = 0;
+
+	if (!(wanted & BIT(FACT_UNIX_LISTENER)))
+		return 0;
+	asked->netns = fetch->host->own_inode;
+	asked->wanted = BIT(FACT_UNIX_LISTENER);
+	if (!fetch->listener_found && netns != asked->netns && asked->path[0] != '@')
+		err = fetch_in_namespace(fetch);
+	asked->netns = netns;
+	asked->wanted = wanted;
+	if (!fetch->listener_found)
+		fact_tell_absent(fetch, FACT_UNIX_LISTENER, NULL, err);
+	return err;
+}
+
 int host_fetch(struct host *host, const struct fact_request *request,
 	       int (*iterate)(void *ctx, bool owners), void *ctx)
 {
@@ -155,19 +179,24 @@ int host_fetch(struct host *host, const struct fact_request *request,
 	};
 	struct ev_fact done = fact_make(FACT_DONE);
 	const __u32 inside = ~(BIT(FACT_TASK_STATE) | BIT(FACT_CAPABILITY) | BIT(FACT_RESOLVER) |
-			       BIT(FACT_OPEN_FILES));
+			       BIT(FACT_OPEN_FILES) | BIT(FACT_UNIX_PATH));
 	int err = 0;
 
 	if (!asked.netns)
 		asked.netns = host->own_inode;
+	if (!asked.path)
+		asked.wanted &= ~(BIT(FACT_UNIX_PATH) | BIT(FACT_UNIX_LISTENER));
 	if (asked.wanted & inside)
 		err = fetch_in_namespace(&fetch);
+	err = err ?: find_listener_here(&fetch, &asked);
 	if (asked.wanted & BIT(FACT_TASK_STATE))
 		fact_fetch_task_state(&fetch);
 	if (asked.wanted & BIT(FACT_CAPABILITY))
 		fact_fetch_capability(&fetch);
 	if (asked.wanted & BIT(FACT_OPEN_FILES))
 		fact_fetch_open_files(&fetch);
+	if (asked.wanted & BIT(FACT_UNIX_PATH))
+		fact_fetch_unix_path(&fetch);
 	if (asked.wanted & BIT(FACT_RESOLVER))
 		fact_fetch_resolvers(&fetch);
 	fact_tell(&fetch, &done);

@@ -22,6 +22,7 @@ struct fetch {
 	struct netlink route; /* in that namespace */
 	int (*iterate)(void *ctx, bool owners);
 	void *ctx;
+	bool listener_found; /* of a Unix socket */
 	int error; /* the sink's: ends everything */
 };
 
@@ -60,6 +61,10 @@ void fact_fetch_ruleset(struct fetch *fetch);
 void fact_fetch_task_state(struct fetch *fetch);
 void fact_fetch_capability(struct fetch *fetch);
 void fact_fetch_open_files(struct fetch *fetch);
+
+/* fact_unix.c: anywhere; fact_unix_listener.c: in the namespace, false: nobody listens there */
+void fact_fetch_unix_path(struct fetch *fetch);
+bool fact_fetch_unix_listener(struct fetch *fetch);
 
 /* fact_resolver.c: anywhere */
 void fact_fetch_resolvers(struct fetch *fetch);

@@ -146,6 +146,7 @@ void attempt_opening(struct join *join, const struct opening_news *news, __u64 n
 void attempt_give_up(struct join *join, struct opening_slot *opening);
 void attempt_call(struct join *join, const struct event *event); /* bind, listen */
 void attempt_starved(struct join *join, const struct event *event); /* socket, accept */
+void attempt_unix(struct join *join, const struct event *event); /* connect, to a Unix socket */
 void attempt_later_open(struct join *join, const struct event *event);
 void attempt_overflow(struct join *join, const struct full_queue *full);
 /* The connection that a client of that @tuple's local side turned out to be; NULL: none of this machine. */

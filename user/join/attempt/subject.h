@@ -36,6 +36,7 @@ enum wake {
 	WAKE_CONNECTION = 1 << 6, /* an established connection is over */
 	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
 	WAKE_STALLED = 1 << 8, /* data of an established connection hangs */
+	WAKE_UNIX = 1 << 9, /* connect() to a Unix socket failed */
 	WAKE_KNOCK = 1 << 14, /* clients of other machines were not let in */
 	WAKE_KEPT = 1 << 15, /* a process keeps more and more half-closed connections */
 };
@@ -48,6 +49,7 @@ struct subject_about {
 	const struct event_owner *owner; /* where the attempt itself has none; NULL */
 	const char *name; /* that is looked up; NULL none */
 	__u8 sources; /* enum source: what tells of it */
+	const char *path; /* of a Unix socket, instead of addresses; NULL none */
 	bool lasted; /* how long it took from its begin to its end is known */
 };
 
@@ -97,6 +99,7 @@ struct subject {
 	X(listen)                                                       \
 	X(socket)                                                       \
 	X(accept)                                                       \
+	X(unix) /* connect() to a Unix socket */                        \
 	X(overflow)                                                     \
 	X(knock) /* clients of other machines that are not let in */    \
 	X(lookup) /* of a name, or another datagram that nobody took */ \

@@ -8,6 +8,8 @@
 #include "util/address.h"
 #include "util/hash.h"
 
+#define UNIX_SEED 100 /* none of 3 + SYSCALL_* */
+
 static bool same_process(const struct event_owner *a, const struct event_owner *b)
 {
 	return a->tgid == b->tgid && a->start_ns == b->start_ns;
@@ -133,6 +135,33 @@ void attempt_starved(struct join *join, const struct event *event)
 		attempt_set_key(join, slot, key);
 }
 
+/*
+ * Who waits for a service asks for its socket again and again: what a process asks for in vain within one
+ * settle time is one attempt.
+ */
+void attempt_unix(struct join *join, const struct event *event)
+{
+	const struct ev_syscall *call = &event->syscall;
+	__u64 key = hash_bytes(process_key(UNIX_SEED, &call->owner), call->path,
+			       strnlen(call->path, sizeof(call->path)));
+	struct attempt_slot *slot = attempt_first(join, key);
+
+	for (; slot; slot = attempt_next(join, slot)) {
+		struct failed_call *failed = &attempt_extra(join, slot)->failed;
+
+		if (slot->timer == TIMER_BIND && slot->attempt.subject == &subject_unix &&
+		    failed->call.error == call->error &&
+		    same_process(slot->attempt.owner, &call->owner) &&
+		    !strncmp(failed->call.path, call->path, sizeof(call->path))) {
+			failed->count++;
+			return;
+		}
+	}
+	slot = take_call(join, event, &subject_unix);
+	if (slot)
+		attempt_set_key(join, slot, key);
+}
+
 /* Those of one family that @open is another way for are decided, and looked at no more. */
 static void note_other_way(struct join *join, const struct ev_open *open, bool ipv6)
 {
@@ -218,31 +247,61 @@ static void starved_key(const struct attempt *attempt, const struct opening *ope
 	subject_key_add(key, &call->tuple.local_port, sizeof(call->tuple.local_port));
 }
 
+static void unix_about(const struct attempt *attempt, struct subject_about *about)
+{
+	about->error = attempt->call->call.error;
+	about->sources = SOURCE_SOCKET;
+	about->path = attempt->call->call.path;
+	about->tuple.family = AF_UNIX;
+}
+
+static void unix_key(const struct attempt *attempt, const struct opening *opening, __u8 severity,
+		     struct subject_key *key)
+{
+	const struct ev_syscall *call = &attempt->call->call;
+
+	(void)opening;
+	(void)severity;
+	subject_key_add(key, call->path, strnlen(call->path, sizeof(call->path)));
+	subject_key_add(key, &call->error, sizeof(call->error));
+}
+
 /* What an attempt about a call has, whichever it is. */
-#define CALL(of_name, of_number, of_about, of_key)                                   \
-	.name = of_name, .number = of_number, .wakes = WAKE_BIND, .about = of_about, \
-	.key = of_key, .evidence = subject_listed
+#define CALL(of_name, of_number, of_about, of_key)                              \
+	.name = of_name, .number = of_number, .about = of_about, .key = of_key, \
+	.evidence = subject_listed
 
 const struct subject subject_bind = {
 	CALL("bind", 1, bind_about, call_key),
+	.wakes = WAKE_BIND,
 	.failed = "could not bind to",
 	.role = "listener",
 };
 
 const struct subject subject_listen = {
 	CALL("listen", 2, call_about, call_key),
+	.wakes = WAKE_BIND,
 	.failed = "could not listen on",
 	.role = "listener",
 };
 
 const struct subject subject_socket = {
 	CALL("socket", 16, starved_about, starved_key),
+	.wakes = WAKE_BIND,
 	.role = "client",
 };
 
 const struct subject subject_accept = {
 	CALL("accept", 17, starved_about, starved_key),
+	.wakes = WAKE_BIND,
 	.failed = "could not accept a connection on",
 	.role = "listener",
 	.uncounted = true,
+};
+
+const struct subject subject_unix = {
+	CALL("unix", 19, unix_about, unix_key),
+	.wakes = WAKE_UNIX,
+	.failed = "could not connect to",
+	.role = "client",
 };

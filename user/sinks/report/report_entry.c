@@ -68,9 +68,11 @@ static void take_ends(struct report_entry *entry, const struct finding *finding)
 	struct text left = text_of(entry->left), right = text_of(entry->right);
 	const struct event_tuple *tuple = &finding->tuple;
 
-	address_print_port(&left, tuple->local, tuple->local_port);
+	if (!finding->socket_path[0])
+		address_print_port(&left, tuple->local, tuple->local_port);
+	text_add_foreign(&right, finding->socket_path, sizeof(finding->socket_path));
 	if (finding->owner_known) {
-		text_add(&left, "  ");
+		text_add(&left, "%s", left.length ? "  " : "");
 		say_process(&left, &finding->owner);
 	}
 	if (tuple->remote_port || !address_is_any(tuple->remote))
