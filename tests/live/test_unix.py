@@ -22,6 +22,16 @@ for path in paths:
 sys.stdin.read()
 '''
 
+LISTENER = r'''
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen(0)
+print('{}', flush=True)
+sys.stdin.read()
+'''
+
 
 @pytest.fixture
 def ask(lab):
@@ -34,13 +44,11 @@ def ask(lab):
 
 @pytest.fixture
 def listener(lab):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(lab.dir / "app.sock"))
-    os.chmod(lab.dir / "app.sock", 0o666)
+    """A process that listens at app.sock, and whom everybody may ask; its queue is full with one."""
     os.chmod(lab.dir, 0o755)
-    listener.listen(0)
-    yield listener
-    listener.close()
+    listener = lab.start("-c", LISTENER, lab.dir / "app.sock", exe=sys.executable)
+    listener.line()
+    return listener
 
 
 def told(agent, client, errno_name, *words, confidence="certain"):
@@ -81,7 +89,7 @@ def test_queue_is_full(lab, watch, ask, listener):
     agent = watch()
     client, saw = ask(path)
     assert saw == ["EAGAIN"]
-    told(agent, client, "EAGAIN", f"[{os.getpid()}] was full", "maximum 0")
+    told(agent, client, "EAGAIN", f"[{listener.pid}] was full", "maximum 0")
     waits.close()
 
 

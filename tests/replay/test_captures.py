@@ -81,8 +81,8 @@ DATAGRAMS = {
 # What became of established connections: (finding, severity, client, server, how often)
 CONNECTIONS = {
     ZEEK + "http/206_example_b.pcap": [("conn-timed-out", "error", "192.168.72.14", "65.54.95.206:80", 1)],
-    # it takes what comes for 14 s after its FIN
-    ZEEK + "tcp/reassembly.pcap": [("conn-closed-early", "error", "63.193.213.194", "128.3.97.175:80", 1)],
+    # the server takes all that comes for 14 s after its FIN, of which 17 of 51 segments had to be sent again
+    ZEEK + "tcp/reassembly.pcap": [("conn-loss", "warning", "63.193.213.194", "128.3.97.175:80", 1)],
     ZEEK + "smb/smb_v2_only_non_zero_reserved1.pcap": [
         ("conn-reset-by-peer", "info", "172.31.112.17", "172.31.112.16:445", 4)],
     ZEEK + "krb/kerberos_tso.pcapng": [

@@ -80,7 +80,7 @@ def test_case(tmp_path, name, kernel):
     recording = assemble(tmp_path, name, kernel)
     output, findings = read(recording)
     facts = re.findall(r"^\+0 .*", (CASES / f"{name}.events").read_text(), flags=re.M)
-    if facts:
+    if facts and findings:
         attempts = list(dict.fromkeys(finding["attempt"] for finding in findings))
         assert len(attempts) in (1, facts.count("+0 $done")), "facts of each attempt in turn, or all of one"
         recording = assemble(tmp_path, name, kernel, attempts)

@@ -228,6 +228,7 @@ static void call_key(const struct attempt *attempt, const struct opening *openin
 	(void)severity;
 	subject_key_add(key, call->asked, sizeof(call->asked));
 	subject_key_add(key, &call->asked_port, sizeof(call->asked_port));
+	subject_key_add(key, &call->error, sizeof(call->error));
 }
 
 static void starved_about(const struct attempt *attempt, struct subject_about *about)
