@@ -91,7 +91,7 @@ if [ -d /run/systemd/system ]; then
 		case "$package" in
 		nginx-light) systemctl disable --quiet nginx.service || true ;;
 		openssh-server) systemctl disable --quiet ssh.service || true ;;
-		redis-server | haproxy | iperf3 | unbound | postgresql) systemctl disable --quiet "$package.service" || true ;;
+		redis-server | haproxy | iperf3 | unbound | postgresql | prometheus | rsyslog) systemctl disable --quiet "$package.service" || true ;;
 		esac
 	done
 fi
