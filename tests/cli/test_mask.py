@@ -93,3 +93,16 @@ tick 1000
         done = sockwhy("read", "--mask", "--all", "-v", *args, recording)
         assert done.returncode == 0 and b"connect-refused" in done.stdout, done
         assert not leaks(done.stdout), leaks(done.stdout)
+
+
+def test_no_path_of_a_unix_socket(record):
+    """Its folders may say whose it is; they stand in what happened, and in the commands to check it."""
+    recording = record('''
+100    syscall call=connect error=ENOENT type=stream owner=app[4123] owner.uid=1000 mntns=4026531841 path=/home/zzsecret/run/app.sock
+tick 1500
+''')
+    assert b"zzsecret" in sockwhy("read", "-v", "--json", "--all", recording).stdout
+    for args in FORMS.values():
+        done = sockwhy("read", "--mask", "--all", "-v", *args, recording)
+        assert done.returncode == 0 and b"unix-connect-failed" in done.stdout, done
+        assert b"app.sock" in done.stdout and not leaks(done.stdout), leaks(done.stdout)

@@ -353,6 +353,19 @@ static bool is_common(const char *part, size_t size)
 	return false;
 }
 
+void mask_learn_path(struct mask *mask, const char *path, size_t size)
+{
+	size_t end = strnlen(path, size);
+
+	for (size_t begin = 0, i = 0; i < end; i++) {
+		if (path[i] != '/')
+			continue;
+		if (!is_common(path + begin, i - begin))
+			mask_learn_name(mask, path + begin, i - begin);
+		begin = i + 1;
+	}
+}
+
 void mask_path(const struct mask *mask, char *path, size_t size)
 {
 	size_t end = strnlen(path, size);

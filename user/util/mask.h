@@ -53,6 +53,9 @@ bool mask_is_full(const struct mask *mask);
 void mask_path(const struct mask *mask, char *path, size_t size);
 void mask_unit(const struct mask *mask, char *path, size_t size);
 
+/* The names that mask_path() replaces, wherever text has them as whole words. */
+void mask_learn_path(struct mask *mask, const char *path, size_t size);
+
 /* A number of 64 bits that addresses went into. */
 __u64 mask_number(const struct mask *mask, __u64 number);
 

@@ -17,6 +17,8 @@ void mask_learn_event(struct mask *mask, const struct event *event)
 {
 	if (event->head.kind == EVENT_START)
 		learn_host_name(mask, event->start.host);
+	if (event->head.kind == EVENT_SYSCALL)
+		mask_learn_path(mask, event->syscall.path, sizeof(event->syscall.path));
 	if (event->bytes_captured)
 		mask_learn_packet(mask, event->bytes, event->bytes_captured);
 }
@@ -36,7 +38,8 @@ static void mask_process(const struct mask *mask, struct ev_process *process)
 
 static void mask_fact(const struct mask *mask, struct ev_fact *fact)
 {
-	if (fact->what == FACT_HOLDER || fact->what == FACT_LISTENER)
+	if (fact->what == FACT_HOLDER || fact->what == FACT_LISTENER ||
+	    fact->what == FACT_UNIX_LISTENER)
 		mask_path(mask, fact->text, sizeof(fact->text));
 }
 
