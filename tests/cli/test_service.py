@@ -61,9 +61,10 @@ def test_metrics_of_others(tmp_path):
 
 
 def test_journal_beside_others(tmp_path):
-    """What is masked is no matter of the journal; a wrong catalog would be told by the journal's own program."""
-    done = sockwhy("--journal", "--mask")
-    assert done.returncode == 2 and "--mask, --journal: only one of them" in done.err
+    """What is masked is no matter of the journal or of what is like it; a wrong catalog would be told by the journal's own program."""
+    for args in (("--journal",), ("--syslog", tmp_path / "log")):
+        done = sockwhy(*args, "--mask")
+        assert done.returncode == 2 and f"--mask, {args[0]}: only one of them" in done.err
     done = sockwhy("read", "--journal", tmp_path)
     assert done.returncode == 2 and "--journal: not an option of read" in done.err
     catalog = (ROOT / "packaging/sockwhy.catalog").read_text()

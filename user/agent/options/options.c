@@ -348,8 +348,9 @@ int options_check_form(const struct options *options)
 	char buffer[80];
 	struct text names = text_of(buffer);
 
-	if (options->mask && options->journal) {
-		log_error("--mask, --journal: only one of them");
+	if (options->mask && (options->journal || options->syslog)) {
+		log_error("--mask, --%s: only one of them",
+			  options->journal ? "journal" : "syslog");
 		log_hint("what is masked is to be shared: -o FILE");
 		return -EINVAL;
 	}
