@@ -19,6 +19,28 @@ static const char *const routine_paths[] = {
 	"/run/uuidd/", "/var/lib/sss/pipes/",
 };
 
+/* Whose library goes on by another way: TCP, UDP, keys and credentials of files. */
+static const char *const optional_paths[] = {
+	"/run/cups/", "/run/gssproxy.sock", "/run/rpcbind.sock", "/tmp/ssh-", "/var/lib/gssproxy/",
+};
+
+static bool begins(const char *path, const char *const *paths, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strncmp(path, paths[i], strlen(paths[i])))
+			return true;
+	return false;
+}
+
+/* Without the sign of an abstract name, and by the name that /var/run/ leads to. */
+static const char *usual_path(const struct ev_syscall *call)
+{
+	static const char run[] = "/var/run/";
+	const char *path = call->path[0] == '@' ? call->path + 1 : call->path;
+
+	return path + (strncmp(path, run, strlen(run)) ? 0 : strlen("/var"));
+}
+
 /* A directory whose name begins with a dot: ~/.gnupg/S.gpg-agent, ~/.ssh/master, /tmp/.X11-unix/X0 */
 static bool is_of_session(const char *path)
 {
@@ -29,15 +51,9 @@ static bool is_of_session(const char *path)
 
 static bool is_routine(const struct ev_syscall *call)
 {
-	static const char var[] = "/var/run/"; /* another name of /run */
-	const char *path = call->path[0] == '@' ? call->path + 1 : call->path;
+	const char *path = usual_path(call);
 
-	if (!strncmp(path, var, strlen(var)))
-		path += strlen("/var");
-	for (size_t i = 0; i < ARRAY_SIZE(routine_paths); i++)
-		if (!strncmp(path, routine_paths[i], strlen(routine_paths[i])))
-			return true;
-	return is_of_session(path);
+	return begins(path, routine_paths, ARRAY_SIZE(routine_paths)) || is_of_session(path);
 }
 
 static const struct ev_fact *look_unix(const struct view *view, enum event_fact what)
@@ -89,7 +105,8 @@ static bool match_unix(const struct view *view, struct guess *guess)
 
 	guess->errno_alone = true;
 	guess->silent = nobody && is_routine(call);
-	if (nobody && became_server(view))
+	if (nobody && (became_server(view) ||
+		       begins(usual_path(call), optional_paths, ARRAY_SIZE(optional_paths))))
 		guess->severity = SEVERITY_INFO;
 	if (call->error == EPERM || (call->error == EACCES && !look_obstacle(view, EACCES)))
 		guess->confidence = CONFIDENCE_POSSIBLE;
@@ -365,7 +382,7 @@ const struct rule rule_unix_connect_failed = {
 		"connect() to a Unix socket failed: no file, nobody listens, not allowed, or a full queue",
 	.evidence =
 		"the errno of the call (ENOENT, ECONNREFUSED, EACCES, EAGAIN …); read afterwards in the file systems of the process: the part of the path that is missing, or whose mode refuses it, and who listens there with what queue. ENOENT, ECONNREFUSED, EAGAIN and EPROTOTYPE have one cause; EACCES is certain only where a mode explains it",
-	.gate = "never what every process looks for and does without (name services, the bus, the journal, helpers of a session in /run/user or a directory whose name begins with a dot) where nobody is there; info where the process became the server itself; what one process asks for in vain within a second is told once; datagram sockets are not told of",
+	.gate = "never what every process looks for and does without (name services, the bus, the journal, helpers of a session in /run/user or a directory whose name begins with a dot) where nobody is there; info where the process became the server itself, or its library goes on by another way (CUPS, rpcbind, gssproxy, agents of keys); what one process asks for in vain within a second is told once; datagram sockets are not told of",
 	.general_check = "namei -l PATH; ss -lxp src PATH",
 	.kernels =
 		"all; the errno by the exit of connect(), not of io_uring's; queue and listener by sock_diag",
