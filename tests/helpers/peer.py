@@ -101,6 +101,18 @@ def send(what=None, name="c", **more):
     sockets[name].sendall(data)
 
 
+def assure(bytes, name="c"):  # pylint: disable=redefined-builtin
+    """Sends so many bytes, and the other host has acknowledged them: the kernel tells the time of that (SO_TIMESTAMPING)."""
+    sock, stamps, ack, software = sockets[name], 37, 1 << 9, 1 << 4
+    sock.setsockopt(socket.SOL_SOCKET, stamps, ack | software)
+    sock.sendall(b"x" * bytes)
+    poll = select.poll()
+    poll.register(sock, 0)
+    assert poll.poll(30000), "not acknowledged within 30 s"
+    sock.recvmsg(65536, 1024, socket.MSG_ERRQUEUE)
+    sock.setsockopt(socket.SOL_SOCKET, stamps, 0)
+
+
 def receive(bytes=None, name="c", timeout=None):  # pylint: disable=redefined-builtin
     """Exactly so many bytes; without a number whatever comes first. result: ok, end, timeout or an errno."""
     sock, left = sockets[name], bytes or 1
@@ -439,7 +451,7 @@ def pause(seconds):
 
 
 VERBS = {"setting": setting, "listen": listen, "claim": claim, "accept": accept, "connect": connect, "visit": visit, "socket": socket_for,
-         "send": send, "receive": receive, "request": request, "end": end, "fill": fill, "trade": trade, "error": error, "close": close,
+         "send": send, "assure": assure, "receive": receive, "request": request, "end": end, "fill": fill, "trade": trade, "error": error, "close": close,
          "reset": reset, "shutdown": shutdown, "option": option, "rounds": rounds, "echo": echo, "again": again, "serve": serve,
          "serve-apart": serve_apart,
          "bind": bind, "ask": ask, "hear": hear, "lookup": lookup, "names": names,

@@ -28,7 +28,8 @@ class Far:
         self.here.ask(do="connect", name="c", address=self.address, port=self.port)
         for level, option, value in options:
             self.here.ask(do="option", name="c", level=level, option=option, value=value)
-        self.send(100)
+        # what it hears of later is another machine
+        self.here.ask(do="assure", name="c", bytes=100)
 
     def becomes(self, syn="accept", **behaviour):
         self.net.set(self.address, syn=syn, **behaviour)

@@ -10,13 +10,26 @@
 
 /*
  * Libraries and helpers of a session look there for somebody who may be there, or not, and go on without:
- * name services, the bus, the journal, sound, keyrings. Paths begin so.
+ * name services, the bus, the journal, sound, keyrings, and those who count for iproute2. Paths begin so.
  */
 static const char *const routine_paths[] = {
-	"/dev/log",    "/run/avahi-daemon/",  "/run/dbus/",	      "/run/nscd/",
-	"/run/nslcd/", "/run/pcscd/",	      "/run/samba/winbindd/", "/run/setrans/",
-	"/run/sssd/",  "/run/systemd/",	      "/run/udev/",	      "/run/user/",
-	"/run/uuidd/", "/var/lib/sss/pipes/",
+	"/dev/log",
+	"/run/avahi-daemon/",
+	"/run/dbus/",
+	"/run/nscd/",
+	"/run/nslcd/",
+	"/run/pcscd/",
+	"/run/samba/winbindd/",
+	"/run/setrans/",
+	"/run/sssd/",
+	"/run/systemd/",
+	"/run/udev/",
+	"/run/user/",
+	"/run/uuidd/",
+	"/var/lib/sss/pipes/",
+	"ifstat",
+	"nstat",
+	"rtacct",
 };
 
 /* Whose library goes on by another way: TCP, UDP, keys and credentials of files. */
