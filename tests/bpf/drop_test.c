@@ -338,8 +338,10 @@ static void test_a_syn_ack_that_is_not_answered(void **state)
 	head = await(lab, EVENT_SYNACK_RETRANSMIT);
 	again = body(head);
 	assert_int_equal(head->cookie, lab_find(lab, EVENT_OPEN, 0)->cookie);
-	assert_int_equal(head->known, EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN);
+	assert_int_equal(head->known,
+			 EVENT_K_TUPLE | EVENT_K_BACKLOG | EVENT_K_ISN | EVENT_K_PENDING);
 	assert_int_equal(again->isn, 0x01020304);
+	assert_int_equal(again->pending, 1);
 	assert_int_equal(again->backlog, 0);
 	assert_int_equal(again->backlog_max, 7);
 	assert_int_equal(again->retransmits, 1);

@@ -98,7 +98,7 @@ tick 1000
 def test_no_path_of_a_unix_socket(record):
     """Its folders may say whose it is; they stand in what happened, and in the commands to check it."""
     recording = record('''
-100    syscall call=connect error=ENOENT type=stream owner=app[4123] owner.uid=1000 mntns=4026531841 path=/home/zzsecret/run/app.sock
+100    syscall call=connect error=ENOENT type=stream owner=app[4123] owner.uid=1000 mntns=4026531841 path=/srv/zzsecret/run/app.sock
 tick 1500
 ''')
     assert b"zzsecret" in sockwhy("read", "-v", "--json", "--all", recording).stdout

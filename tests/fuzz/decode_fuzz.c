@@ -50,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (const struct field *field = decode_fields(event.head.kind); field->name; field++) {
 		struct text text = text_of(buffer);
 
-		if (field->type == FIELD_TEXT &&
+		/* a container's id may fill its place */
+		if (field->type == FIELD_TEXT && strcmp(field->name, "container") != 0 &&
 		    ((const char *)&event.open)[field->offset + field->size - 1])
 			abort();
 		field_print(&text, field, &event.open);

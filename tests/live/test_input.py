@@ -10,11 +10,13 @@ import subprocess
 
 import pytest
 
-from harness import Agent
+from harness import START_LINE, Agent
 from lab import DENY, PATIENCE_S, free_port
 from program import SOCKWHY
 
 pytestmark = pytest.mark.usefixtures("needs_agent")
+
+MANY_S = 120  # to attach to 500 interfaces took 18 s on a quiet machine, and 40 s beside another that did so
 
 
 def run(lab, *args, wrap=(), exe=SOCKWHY, **kwargs):
@@ -157,7 +159,8 @@ def test_many_interfaces(lab, hard):
     lab.host.ip(*(f"link add d{n} type veth peer name e{n}" for n in range(250)))
     lab.link()  # comes last
     wrap = ("prlimit", f"--nofile=1024:{hard}")
-    agent = Agent(lab, "--json", "-v", wrap=wrap)
+    agent = Agent(lab, "--json", "-v", wrap=wrap, start_line=False)
+    agent.start_line = agent.wait_stderr(START_LINE.match, "start line", MANY_S)
     told = [line for line in agent.stderr if "no file descriptor is left" in line]
     seen = int(agent.start_line.split()[1])
     assert len(told) == (hard == 1024) and (350 < seen < 502 if told else seen == 502), agent.stderr
@@ -165,6 +168,8 @@ def test_many_interfaces(lab, hard):
     port = free_port()
     saw = lab.fault("connect", "127.0.0.1", port)
     agent.wait_for(pid=saw["pid"], state="final", finding="connect-refused-local")
+    agent.popen.send_signal(signal.SIGINT)
+    agent.popen.wait(MANY_S)
     agent.stop()
     assert len([line for line in agent.stderr if "no file descriptor is left" in line]) == len(told)
 
