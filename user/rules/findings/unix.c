@@ -121,7 +121,10 @@ static bool match_unix(const struct view *view, struct guess *guess)
 	if (nobody && (became_server(view) ||
 		       begins(usual_path(call), optional_paths, ARRAY_SIZE(optional_paths))))
 		guess->severity = SEVERITY_INFO;
-	if (call->error == EPERM || (call->error == EACCES && !look_obstacle(view, EACCES)))
+	/* an access control list, which is not read, may let in whom the mode refuses */
+	if (call->error == EACCES && look_obstacle(view, EACCES))
+		guess->confidence = CONFIDENCE_LIKELY;
+	else if (call->error == EACCES || call->error == EPERM)
 		guess->confidence = CONFIDENCE_POSSIBLE;
 	return true;
 }
@@ -394,7 +397,7 @@ const struct rule rule_unix_connect_failed = {
 	.means =
 		"connect() to a Unix socket failed: no file, nobody listens, not allowed, or a full queue",
 	.evidence =
-		"the errno of the call (ENOENT, ECONNREFUSED, EACCES, EAGAIN …); read afterwards in the file systems of the process: the part of the path that is missing, or whose mode refuses it, and who listens there with what queue. ENOENT, ECONNREFUSED, EAGAIN and EPROTOTYPE have one cause; EACCES is certain only where a mode explains it",
+		"the errno of the call (ENOENT, ECONNREFUSED, EACCES, EAGAIN …); read afterwards in the file systems of the process: the part of the path that is missing, or whose mode refuses it, and who listens there with what queue. ENOENT, ECONNREFUSED, EAGAIN and EPROTOTYPE have one cause; EACCES is likely where a mode explains it (access control lists are not read), else possible",
 	.gate = "never what every process looks for and does without (name services, the bus, the journal, helpers of a session in /run/user or a directory whose name begins with a dot) where nobody is there; info where the process became the server itself, or its library goes on by another way (CUPS, rpcbind, gssproxy, agents of keys); what one process asks for in vain within a second is told once; datagram sockets are not told of",
 	.general_check = "namei -l PATH; ss -lxp src PATH",
 	.kernels =
