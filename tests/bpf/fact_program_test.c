@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <linux/bpf.h>
 
+#include "child.h"
 #include "netns.h"
 #include "util/address.h"
 #include "util/array.h"
@@ -86,7 +87,7 @@ static pid_t by_another(int (*attach)(void))
 	pid_t pid;
 
 	assert_int_equal(pipe(ready), 0);
-	pid = netns_fork();
+	pid = child_fork();
 	if (!pid) {
 		if (attach() < 0 || write(ready[1], "", 1) != 1)
 			_exit(1);
@@ -225,7 +226,7 @@ static void along_the_cgroup_path(void **state)
 	}
 	snprintf(cgroup, sizeof(cgroup), "%.200s/swcol%d", root, getpid());
 	assert_int_equal(mkdir(cgroup, 0755), 0);
-	child = netns_fork();
+	child = child_fork();
 	if (!child) {
 		pause();
 		_exit(0);

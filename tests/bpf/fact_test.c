@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* fact_test.c - facts of a namespace made for it, fetched from outside */
 
+#include "child.h"
 #include "fact_fixture.h"
 
 static void a_route_that_leads_somewhere(void **state)
@@ -269,7 +270,7 @@ static void a_process(void **state)
 
 	(void)state;
 	request.capability = "CAP_NET_BIND_SERVICE";
-	request.pid = netns_fork();
+	request.pid = child_fork();
 	if (!request.pid) {
 		pause();
 		_exit(0);
@@ -313,7 +314,7 @@ static void a_namespace_that_only_a_process_keeps(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ready), 0);
-	child = netns_fork();
+	child = child_fork();
 	if (!child) {
 		if (unshare(CLONE_NEWNET) || system("ip link set lo up") ||
 		    write(ready[1], "", 1) != 1)

@@ -25,6 +25,7 @@
 #include <bpf/libbpf.h>
 
 #include "attach/attach.h"
+#include "child.h"
 #include "event.h"
 #include "util/array.h"
 
@@ -141,7 +142,7 @@ static inline bool lab_has_hook(const struct lab *lab, const char *name)
 /* Runs @act in a child process: the agent leaves its own sockets out. */
 static inline pid_t lab_spawn(void (*act)(void))
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
 	if (pid == 0) {
 		act();

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -75,16 +73,6 @@ static inline void netns_enter_fresh(void)
 {
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	netns_run("ip link set lo up");
-}
-
-/* fork(), of a child that does not outlive a test that failed. */
-static inline pid_t netns_fork(void)
-{
-	pid_t pid = fork();
-
-	if (!pid)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
 }
 
 /* A name that no other run has. */

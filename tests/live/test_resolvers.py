@@ -154,6 +154,16 @@ def test_of_their_own(lab, watch, family, resolver):
         asked[pid][:2] for pid in wanted if pid not in dict(told_of)]
 
 
+def one_verdict_each(agent, wanted):
+    """`wanted`: pid -> finding. All of them were told, once, and nothing else; returns what was."""
+    for pid in wanted:
+        agent.wait_for(FINAL_S, pid=pid, state="final")
+    agent.quiesce()
+    finals = agent.loud_finals()
+    assert sorted((f["process"]["pid"], f["finding"]) for f in finals) == sorted(wanted.items()), describe(finals)
+    return finals
+
+
 # ---- programs with resolvers of their own ----
 
 SPEC = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
@@ -204,13 +214,7 @@ def test_real_programs(lab, watch, family, wishers):
             asked[proc.pid] = (program, wish, proc)
     for program, wish, proc in asked.values():
         assert (proc.popen.wait(PATIENCE_S) == 0) == (wish == "ok"), (program, wish, proc.popen.stderr.read())
-    wanted = {pid: WISHES[wish] for pid, (_, wish, _) in asked.items() if WISHES[wish]}
-    for pid in wanted:
-        agent.wait_for(FINAL_S, pid=pid, state="final")
-    agent.quiesce()
-    finals = agent.loud_finals()
-    assert sorted((f["process"]["pid"], f["finding"]) for f in finals) == sorted(wanted.items()), describe(finals)
-    for found in finals:
+    for found in one_verdict_each(agent, {pid: WISHES[wish] for pid, (_, wish, _) in asked.items() if WISHES[wish]}):
         program, wish, _ = asked[found["process"]["pid"]]
         assert found["process"]["comm"] == program and f"{wish}-{program}.test" in found["summary"], describe([found])
 
@@ -247,13 +251,7 @@ def test_systemd_resolved(lab, watch, family):
         asked[proc.pid] = (wish, proc)
     for wish, proc in asked.values():
         assert proc.release() == [int(wish == "ok")], wish
-    wanted = {pid: wishes[wish] for pid, (wish, _) in asked.items() if wishes[wish]}
-    for pid in wanted:
-        agent.wait_for(FINAL_S, pid=pid, state="final")
-    agent.quiesce()
-    finals = agent.loud_finals()
-    assert sorted((f["process"]["pid"], f["finding"]) for f in finals) == sorted(wanted.items()), describe(finals)
-    for found in finals:
+    for found in one_verdict_each(agent, {pid: wishes[wish] for pid, (wish, _) in asked.items() if wishes[wish]}):
         wish = asked[found["process"]["pid"]][0]
         assert f"{wish}.test" in found["summary"] and found["connection"]["remote"]["address"] == "127.0.0.53", describe([found])
         if wish != "nx":

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "local_listener.h"
 #include "sinks/journal.h"
 #include "sinks/message_id.h"
 #include "util/array.h"
@@ -27,17 +27,6 @@ static size_t entry_size;
 static bool lives(const struct event_owner *owner)
 {
 	return owner->tgid == 41;
-}
-
-static int journald(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	unlink(path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
 }
 
 static bool hear(int fd)
@@ -86,7 +75,7 @@ static void move_in(struct house *house)
 	snprintf(house->path, sizeof(house->path), "/tmp/sockwhy-journal-%d", getpid());
 	unlink(house->path);
 	assert_int_equal(journal_open(&house->journal, house->path, lives), -ENOENT);
-	house->fd = journald(house->path);
+	house->fd = local_listen(house->path);
 	assert_int_equal(journal_open(&house->journal, house->path, lives), 0);
 	assert_int_equal(join_new(&house->join, &join_limits_default), 0);
 	options.state = options.ctx = house->journal;
@@ -155,7 +144,7 @@ static void test_nobody_takes_it(void **state)
 	/* gone, and then another in its place */
 	close(house.fd);
 	assert_true(sink_finding(house.sink, house.join, &finding) < 0);
-	house.fd = journald(house.path);
+	house.fd = local_listen(house.path);
 	assert_int_equal(sink_finding(house.sink, house.join, &finding), 0);
 	assert_true(hear(house.fd));
 	move_out(&house);

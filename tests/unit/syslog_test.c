@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "local_listener.h"
 #include "sinks/syslog.h"
 
 static struct finding finding; /* too large for a stack */
@@ -27,17 +27,6 @@ struct house {
 	char heard[SYSLOG_BYTES + 2];
 };
 
-static int listen_at(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	unlink(path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
 static void move_in(struct house *house)
 {
 	struct sink_options options = { .ops = &sink_syslog_ops, .take_error = syslog_take_error };
@@ -45,7 +34,7 @@ static void move_in(struct house *house)
 	snprintf(house->path, sizeof(house->path), "/tmp/sockwhy-syslog-%d", getpid());
 	unlink(house->path);
 	assert_int_equal(syslog_open(&house->syslog, house->path, 812), -ENOENT);
-	house->fd = listen_at(house->path);
+	house->fd = local_listen(house->path);
 	assert_int_equal(syslog_open(&house->syslog, house->path, 812), 0);
 	assert_int_equal(join_new(&house->join, &join_limits_default), 0);
 	options.state = options.ctx = house->syslog;
@@ -155,7 +144,7 @@ static void test_reconnects(void **state)
 	move_in(&house);
 	close(house.fd);
 	assert_true(sink_finding(house.sink, house.join, &finding) != 0);
-	house.fd = listen_at(house.path);
+	house.fd = local_listen(house.path);
 	tell(&house);
 	move_out(&house);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libelf.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,27 +215,21 @@ static void put_members(struct excerpt *excerpt, const struct btf_type *type)
 	}
 }
 
-static void put_values(struct excerpt *excerpt, const struct btf_type *type)
+_Static_assert(!offsetof(struct btf_enum, name_off) && !offsetof(struct btf_enum64, name_off),
+	       "a value begins with its name");
+
+/* @size: bytes of one, struct btf_enum or btf_enum64 */
+static void put_values(struct excerpt *excerpt, const struct btf_type *type, size_t size)
 {
-	const struct btf_enum *values = (const void *)(type + 1);
+	const __u8 *value = (const void *)(type + 1);
 
-	for (__u32 i = 0; i < BTF_INFO_VLEN(type->info); i++) {
-		struct btf_enum value = values[i];
+	for (__u32 i = 0; i < BTF_INFO_VLEN(type->info); i++, value += size) {
+		__u32 name;
 
-		value.name_off = put_name(excerpt, value.name_off);
-		fwrite(&value, sizeof(value), 1, excerpt->types);
-	}
-}
-
-static void put_long_values(struct excerpt *excerpt, const struct btf_type *type)
-{
-	const struct btf_enum64 *values = (const void *)(type + 1);
-
-	for (__u32 i = 0; i < BTF_INFO_VLEN(type->info); i++) {
-		struct btf_enum64 value = values[i];
-
-		value.name_off = put_name(excerpt, value.name_off);
-		fwrite(&value, sizeof(value), 1, excerpt->types);
+		memcpy(&name, value, sizeof(name));
+		name = put_name(excerpt, name);
+		fwrite(&name, sizeof(name), 1, excerpt->types);
+		fwrite(value + sizeof(name), size - sizeof(name), 1, excerpt->types);
 	}
 }
 
@@ -286,10 +281,10 @@ static int put_type(struct excerpt *excerpt, const struct btf_type *type)
 		put_array(excerpt, type);
 		return 0;
 	case BTF_KIND_ENUM:
-		put_values(excerpt, type);
+		put_values(excerpt, type, sizeof(struct btf_enum));
 		return 0;
 	case BTF_KIND_ENUM64:
-		put_long_values(excerpt, type);
+		put_values(excerpt, type, sizeof(struct btf_enum64));
 		return 0;
 	case BTF_KIND_FUNC_PROTO:
 		put_parameters(excerpt, type);

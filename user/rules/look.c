@@ -456,3 +456,8 @@ bool look_call_known(const struct view *view)
 
 	return failed->call.call != SYSCALL_BIND || failed->asked_known;
 }
+
+bool look_decide_always(const struct verdict *verdict)
+{
+	return verdict->rule;
+}

@@ -5,6 +5,9 @@
 #include "rules/rule.h"
 #include "util/time.h"
 
+/* struct rule's .decide, of a rule whose facts may always change the verdict. */
+bool look_decide_always(const struct verdict *verdict);
+
 /* ---- look.c: about an opening ---- */
 
 /* Gone without an answer: timed out, given up, killed, or still waiting. */

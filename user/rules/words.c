@@ -338,6 +338,14 @@ void words_check_listener(const struct view *view, struct finding *finding,
 	words_check_end(&check, "%s", why);
 }
 
+void words_check_port(const struct view *view, struct finding *finding, __u32 netns, __u16 port)
+{
+	struct words_check check = words_check(view, finding, netns);
+
+	text_add(&check.run, "ss -ltnp 'sport = :%u'", port);
+	words_check_end(&check, "what listens on port %u, on which address", port);
+}
+
 void words_ruleset(struct text *text, const struct view *view, __u32 hooks)
 {
 	const struct ev_fact *fact = look_ruleset(view, hooks);

@@ -70,6 +70,8 @@ void words_check_end(struct words_check *check, const char *why, ...)
 /* Adds a check where the opening went, here or on the far host: "ss -ltnp 'sport = :8080'". */
 void words_check_listener(const struct view *view, struct finding *finding,
 			  const struct opening *opening, const char *why);
+/* The same in a namespace of this host: who has the port. */
+void words_check_port(const struct view *view, struct finding *finding, __u32 netns, __u16 port);
 
 /* "; its ruleset has inet filter/input: policy drop": quoted; which of it matched is not known. */
 /* Those that a packet passes: that this namespace sent, that came for it, that it passed on. */
@@ -108,6 +110,9 @@ void words_want_source(const struct view *view, const struct drop_seen *drop,
 void words_starved(struct text *text, const struct view *view, __s32 error);
 /* "python3[5034] calls accept(), which fails with EMFILE: …", or that it does not call it. */
 void words_why_full(struct text *text, const struct view *view, const struct listener *listener);
+/* "postgres[812]", or "a process" where it is not known. */
+void words_listener(struct text *text, const struct listener *listener);
+
 /*
  * "postgres[812] listens on 127.0.0.1:5432 only, which no other address reaches": who comes nearest to
  * what was asked for, @asked's remote side in @netns (look_near_listener()).

@@ -104,6 +104,14 @@ void words_check_starved(const struct view *view, struct finding *finding,
 	}
 }
 
+void words_listener(struct text *text, const struct listener *listener)
+{
+	if (listener->owner)
+		words_owner(text, listener->owner);
+	else
+		text_add(text, "a process");
+}
+
 /* It has the very address: then something else (a device it is bound to) keeps the SYN from it. */
 static bool has_address(const struct listener *listener, const __u8 *asked)
 {
@@ -118,10 +126,7 @@ void words_near_listener(struct text *text, const struct join *join, __u32 netns
 			 const struct event_tuple *asked, const struct listener *near,
 			 enum nearness how)
 {
-	if (near->owner)
-		words_owner(text, near->owner);
-	else
-		text_add(text, "a process");
+	words_listener(text, near);
 	text_add(text, " listens on ");
 	address_print_port(text, near->tuple.local, near->tuple.local_port);
 	if (near->netns != netns) {

@@ -13,7 +13,6 @@
 #include "sinks/sink.h"
 #include "sinks/text.h"
 #include "util/address.h"
-#include "util/array.h"
 #include "util/time.h"
 
 #define ENTRY_BYTES (32 << 10) /* a finding with all its evidence has some 8 KiB */
@@ -146,18 +145,12 @@ static void put_message(struct journal *journal, const struct join *join,
 static void put_verdict(struct journal *journal, const struct join *join,
 			const struct finding *finding)
 {
-	static const int priorities[] = {
-		[SEVERITY_INFO] = LOG_INFO,
-		[SEVERITY_WARNING] = LOG_WARNING,
-		[SEVERITY_ERROR] = LOG_ERR,
-	};
 	char buffer[120];
 	struct text text = text_of(buffer);
 
-	_Static_assert(ARRAY_SIZE(priorities) == SEVERITY_COUNT, "a priority for every severity");
 	message_id_print(&text, rule_id(finding->rule));
 	put(journal, "MESSAGE_ID", buffer);
-	put_number(journal, "PRIORITY", (__u64)priorities[finding->severity]);
+	put_number(journal, "PRIORITY", (__u64)say_priority(finding->severity));
 	put_number(journal, "SYSLOG_FACILITY", LOG_DAEMON >> 3);
 	put(journal, "SYSLOG_IDENTIFIER", "sockwhy");
 	put(journal, "SOCKWHY_FINDING", rule_id(finding->rule));

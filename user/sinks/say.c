@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 #include "sinks/sink.h"
@@ -104,6 +105,18 @@ void say_time(struct text *text, const struct join *join, __u64 ns, bool utc)
 		say_realtime(text, real_ns, utc);
 	else
 		text_add(text, "+%llu.%03llu", ns / NS_PER_S, ns / NS_PER_MS % 1000);
+}
+
+int say_priority(__u8 severity)
+{
+	static const int priorities[] = {
+		[SEVERITY_INFO] = LOG_INFO,
+		[SEVERITY_WARNING] = LOG_WARNING,
+		[SEVERITY_ERROR] = LOG_ERR,
+	};
+
+	_Static_assert(ARRAY_SIZE(priorities) == SEVERITY_COUNT, "a priority for every severity");
+	return priorities[severity];
 }
 
 bool say_rfc3339(struct text *text, __u64 real_ns)

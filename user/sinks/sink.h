@@ -65,6 +65,9 @@ void say_daytime(struct text *text, const struct join *join, __u64 ns, bool utc)
 /* "10:29:51+01:00": behind "since" */
 void say_since(struct text *text, const struct join *join, __u64 ns, bool utc);
 
+/* What syslog and the journal call a severity: LOG_ERR, LOG_WARNING, LOG_INFO (syslog(3)). */
+int say_priority(__u8 severity);
+
 /* "2026-11-20T10:31:07.412345678Z"; false when @realtime_ns is 0, unknown */
 bool say_rfc3339(struct text *text, __u64 realtime_ns);
 

@@ -11,7 +11,6 @@
 #include "sinks/syslog.h"
 #include "sinks/text.h"
 #include "util/address.h"
-#include "util/array.h"
 
 #define BOM "\xef\xbb\xbf" /* 6.4: the text is UTF-8 */
 #define TEXT_LEAST 600 /* of the message, for its text: members give way before it */
@@ -203,17 +202,11 @@ static void put_text(struct text *text, const struct join *join, const struct fi
 static void syslog_finding(struct sink *sink, const struct join *join,
 			   const struct finding *finding)
 {
-	static const int severities[] = {
-		[SEVERITY_INFO] = LOG_INFO,
-		[SEVERITY_WARNING] = LOG_WARNING,
-		[SEVERITY_ERROR] = LOG_ERR,
-	};
 	struct syslog_to *to = sink->state;
 	char message[SYSLOG_BYTES + 1];
 	struct text text = text_of(message);
 
-	_Static_assert(ARRAY_SIZE(severities) == SEVERITY_COUNT, "a severity for every one");
-	text_add(&text, "<%d>1 ", LOG_DAEMON | severities[finding->severity]);
+	text_add(&text, "<%d>1 ", LOG_DAEMON | say_priority(finding->severity));
 	put_time(&text, join_realtime_ns(join, finding->time_ns));
 	put_host(&text, join);
 	text_add(&text, " sockwhy %d %s ", to->pid, rule_id(finding->rule));

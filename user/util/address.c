@@ -67,9 +67,9 @@ static const struct {
 	{ { 0xff }, 8, false },
 };
 
-static bool begins_with(const __u8 *address, const __u8 *prefix, __u8 bits)
+bool address_begins(const __u8 *address, const __u8 *prefix, unsigned int bits)
 {
-	__u8 rest = bits % 8;
+	unsigned int rest = bits % 8;
 
 	if (memcmp(address, prefix, bits / 8) != 0)
 		return false;
@@ -82,8 +82,8 @@ bool address_is_global(const __u8 *address)
 
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
 		if (special[i].ipv4 == ipv4 &&
-		    begins_with(ipv4 ? address + sizeof(mapped_prefix) : address, special[i].prefix,
-				special[i].bits))
+		    address_begins(ipv4 ? address + sizeof(mapped_prefix) : address,
+				   special[i].prefix, special[i].bits))
 			return false;
 	return true;
 }

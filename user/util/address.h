@@ -14,6 +14,9 @@
 bool address_is_ipv4(const __u8 *address);
 bool address_is_any(const __u8 *address); /* 0.0.0.0 or :: */
 bool address_is_loopback(const __u8 *address); /* 127/8 or ::1 */
+/* The first @bits of both are the same; of IPv4 @address + 12 has them. */
+bool address_begins(const __u8 *address, const __u8 *prefix, unsigned int bits);
+
 /* Reached from anywhere, as IANA's registries of special addresses say (RFC 6890). */
 bool address_is_global(const __u8 *address);
 bool address_is_link_local(const __u8 *address); /* 169.254/16 or fe80::/10 */

@@ -127,26 +127,19 @@ static const struct {
 	{ { 0xff }, 8, ALL },
 };
 
-static bool has_prefix(const __u8 *address, const __u8 *prefix, unsigned int bits)
-{
-	for (unsigned int i = 0; i < bits; i++)
-		if ((address[i / 8] ^ prefix[i / 8]) & 0x80 >> i % 8)
-			return false;
-	return true;
-}
-
 static unsigned int bits_kept(const __u8 *address)
 {
 	if (address_is_ipv4(address)) {
 		for (size_t i = 0; i < ARRAY_SIZE(ipv4_classes); i++)
-			if (has_prefix(address + 12, ipv4_classes[i].prefix, ipv4_classes[i].bits))
+			if (address_begins(address + 12, ipv4_classes[i].prefix,
+					   ipv4_classes[i].bits))
 				return ipv4_classes[i].keep;
 		return 96;
 	}
 	if (address_is_any(address) || address_is_loopback(address))
 		return ALL;
 	for (size_t i = 0; i < ARRAY_SIZE(ipv6_classes); i++)
-		if (has_prefix(address, ipv6_classes[i].prefix, ipv6_classes[i].bits))
+		if (address_begins(address, ipv6_classes[i].prefix, ipv6_classes[i].bits))
 			return ipv6_classes[i].keep;
 	return 3; /* RFC 4291 2.4: global unicast stays global unicast */
 }
@@ -353,30 +346,37 @@ static bool is_common(const char *part, size_t size)
 	return false;
 }
 
-void mask_learn_path(struct mask *mask, const char *path, size_t size)
+/*
+ * The next folder of a path that not every machine has: @size letters from @at on, which is 0 at first and
+ * then the end of the one before. What has no slash behind it stays.
+ */
+static bool next_folder(const char *path, size_t end, size_t *at, size_t *size)
 {
-	size_t end = strnlen(path, size);
-
-	for (size_t begin = 0, i = 0; i < end; i++) {
+	for (size_t i = *at; i < end; i++) {
 		if (path[i] != '/')
 			continue;
-		if (!is_common(path + begin, i - begin))
-			mask_learn_name(mask, path + begin, i - begin);
-		begin = i + 1;
+		*size = i - *at;
+		if (*size && !is_common(path + *at, *size))
+			return true;
+		*at = i + 1;
 	}
+	return false;
+}
+
+void mask_learn_path(struct mask *mask, const char *path, size_t size)
+{
+	size_t end = strnlen(path, size), length;
+
+	for (size_t at = 0; next_folder(path, end, &at, &length); at += length)
+		mask_learn_name(mask, path + at, length);
 }
 
 void mask_path(const struct mask *mask, char *path, size_t size)
 {
-	size_t end = strnlen(path, size);
+	size_t end = strnlen(path, size), length;
 
-	for (size_t begin = 0, i = 0; i < end; i++) { /* what has no slash behind it stays */
-		if (path[i] != '/')
-			continue;
-		if (!is_common(path + begin, i - begin))
-			mask_label(mask, path + begin, i - begin, path + begin);
-		begin = i + 1;
-	}
+	for (size_t at = 0; next_folder(path, end, &at, &length); at += length)
+		mask_label(mask, path + at, length, path + at);
 }
 
 void mask_unit(const struct mask *mask, char *path, size_t size)

@@ -185,11 +185,6 @@ static void tell_queue_full(const struct view *view, struct finding *finding)
 		"whether it goes on; to change: accept faster, or a larger listen() backlog and net.core.somaxconn");
 }
 
-static bool decide_queue_full(const struct verdict *verdict)
-{
-	return verdict->rule; /* certain only with that namespace's counter */
-}
-
 static void want_queue_full(const struct view *view, struct fact_request *wanted)
 {
 	const struct listener *listener = look_full_listener(view);
@@ -216,7 +211,7 @@ const struct rule rule_accept_queue_full = {
 	.tell = tell_queue_full,
 	.facts = BIT(FACT_SYSCTL) | BIT(FACT_COUNTER) | BIT(FACT_TASK_STATE) | BIT(FACT_ROUTE) |
 		 BIT(FACT_OPEN_FILES),
-	.decide = decide_queue_full,
+	.decide = look_decide_always,
 	.want = want_queue_full,
 	.sysctls = { "net.core.somaxconn", ABORT },
 	.counters = { OVERFLOWS },

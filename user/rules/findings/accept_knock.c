@@ -82,16 +82,6 @@ static void add_refused(struct text *text, const struct view *view)
 	add_count(text, view);
 }
 
-static void check_listener(const struct view *view, struct finding *finding)
-{
-	const struct knock *knock = view->attempt->knock;
-	struct words_check check = words_check(view, finding, knock->netns);
-
-	text_add(&check.run, "ss -ltnp 'sport = :%u'", knock->tuple.local_port);
-	words_check_end(&check, "what listens on port %u, on which address",
-			knock->tuple.local_port);
-}
-
 /* ---- accept-wrong-bind ---- */
 
 static bool match_wrong_bind(const struct view *view, struct guess *guess)
@@ -119,7 +109,7 @@ static void tell_wrong_bind(const struct view *view, struct finding *finding)
 		words_near_listener(&why, view->join, knock->netns, &asked, near, how);
 		words_party_listener(finding, near, "listener");
 	}
-	check_listener(view, finding);
+	words_check_port(view, finding, knock->netns, knock->tuple.local_port);
 }
 
 const struct rule rule_accept_wrong_bind = {
@@ -162,7 +152,7 @@ static void tell_no_listener(const struct view *view, struct finding *finding)
 	else
 		text_add(&why, ": the client's configuration is old, the service does not run, or "
 			       "it is a scanner");
-	check_listener(view, finding);
+	words_check_port(view, finding, knock->netns, knock->tuple.local_port);
 }
 
 const struct rule rule_accept_no_listener = {
@@ -258,10 +248,7 @@ static void tell_accept_firewall(const struct view *view, struct finding *findin
 	add_count(&what, view);
 	if (knock->listener) {
 		text_add(&what, "; ");
-		if (knock->listener->owner)
-			words_owner(&what, knock->listener->owner);
-		else
-			text_add(&what, "a process");
+		words_listener(&what, knock->listener);
 		text_add(&what, " listens there");
 	}
 	if (words_is_of_source(view, drop_of(view)))
@@ -283,11 +270,6 @@ static void want_accept_firewall(const struct view *view, struct fact_request *w
 		words_want_source(view, drop_of(view), wanted, knock->tuple.remote);
 }
 
-static bool decide_accept_firewall(const struct verdict *verdict)
-{
-	return verdict->rule; /* whose the address is, whether conntrack is full */
-}
-
 const struct rule rule_accept_firewall = {
 	.id = "accept-firewall",
 	.stage = STAGE_ACCEPT,
@@ -298,7 +280,7 @@ const struct rule rule_accept_firewall = {
 	.tell = tell_accept_firewall,
 	.facts = BIT(FACT_RULESET) | BIT(FACT_ADDRESS) | BIT(FACT_COUNTER),
 	.counters = { FACT_CONNTRACK_ENTRIES },
-	.decide = decide_accept_firewall,
+	.decide = look_decide_always,
 	.want = want_accept_firewall,
 	.means =
 		"another machine reaches this host, and its own packet filter or reverse path filter drops the SYN before the listener",

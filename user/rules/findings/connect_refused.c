@@ -197,10 +197,7 @@ static void add_since(struct text *text, const struct view *view, const struct l
 	__u64 age_ns;
 
 	text_add(text, "; ");
-	if (listener->owner)
-		words_owner(text, listener->owner);
-	else
-		text_add(text, "a process");
+	words_listener(text, listener);
 	text_add(text, " began to listen there ");
 	words_duration(text, listener->since_ns - view->opening->ended_ns);
 	text_add(text, " after the refusal");
@@ -248,7 +245,6 @@ static void tell_refused_local(const struct view *view, struct finding *finding)
 	const struct listener *since = listens_since(view);
 	struct opening asked = *opening;
 	struct view there = *view;
-	struct words_check check;
 
 	refused_asked(opening, &asked.tuple);
 	there.opening = &asked;
@@ -272,10 +268,7 @@ static void tell_refused_local(const struct view *view, struct finding *finding)
 	} else {
 		tell_nearest(&there, finding, &why);
 	}
-	check = words_check(view, finding, netns);
-	text_add(&check.run, "ss -ltnp 'sport = :%u'", asked.tuple.remote_port);
-	words_check_end(&check, "what listens on port %u, on which address",
-			asked.tuple.remote_port);
+	words_check_port(view, finding, netns, asked.tuple.remote_port);
 }
 
 static void want_refused_local(const struct view *view, struct fact_request *wanted)

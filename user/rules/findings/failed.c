@@ -9,11 +9,6 @@
 
 enum { FAMILY_IPV6 = 10 }; /* AF_INET6 */
 
-static bool decide_always(const struct verdict *verdict)
-{
-	return verdict->rule;
-}
-
 /* @meaning: what the errno means here, NULL where that is as everywhere */
 static void add_meaning(struct text *text, __s32 error, const char *meaning)
 {
@@ -208,7 +203,7 @@ const struct rule rule_connect_failed = {
 	.match = match_connect_failed,
 	.tell = tell_connect_failed,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR) | BIT(FACT_ADDRESS),
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.means = "a connect failed and no cause could be established",
 	.evidence = "its errno, what was seen of it and what could not be; the last resort",
 	.gate = "",
@@ -282,7 +277,7 @@ const struct rule rule_bind_failed = {
 	.match = match_bind_failed,
 	.tell = tell_bind_failed,
 	.facts = BIT(FACT_SYSCTL) | BIT(FACT_CAPABILITY),
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.want = want_bind_failed,
 	.sysctls = { "net.ipv4.ip_unprivileged_port_start" },
 	.capability = "CAP_NET_BIND_SERVICE",

@@ -204,11 +204,6 @@ static void want_where_dropped(const struct view *view, struct fact_request *wan
 	wanted->pid = 0;
 }
 
-static bool decide_always(const struct verdict *verdict)
-{
-	return verdict->rule;
-}
-
 const struct rule rule_host_conntrack_full = {
 	.id = "host-conntrack-full",
 	.stage = STAGE_LOCAL,
@@ -218,7 +213,7 @@ const struct rule rule_host_conntrack_full = {
 	.match = match_conntrack_full,
 	.tell = tell_conntrack_full,
 	.facts = BIT(FACT_COUNTER) | BIT(FACT_RULESET),
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.want = want_where_dropped,
 	.counters = { FACT_CONNTRACK_ENTRIES, FACT_CONNTRACK_PORTS },
 	.means = "the table of connections (conntrack) is full: new connections are dropped",
@@ -239,7 +234,7 @@ const struct rule rule_host_nat_ports_exhausted = {
 	.match = match_nat_ports,
 	.tell = tell_nat_ports,
 	.facts = BIT(FACT_COUNTER) | BIT(FACT_RULESET),
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.want = want_where_dropped,
 	.counters = { FACT_CONNTRACK_ENTRIES, FACT_CONNTRACK_PORTS },
 	.means =

@@ -8,11 +8,6 @@
 #include "rules/words.h"
 #include "util/address.h"
 
-static bool decide_always(const struct verdict *verdict)
-{
-	return verdict->rule;
-}
-
 /* Where on this machine the SYN met its end; 0: nowhere that is known. */
 static __u32 place_of(const struct opening *opening)
 {
@@ -586,7 +581,7 @@ const struct rule rule_local_forward_dropped = {
 	.tell = tell_forward_dropped,
 	.facts = BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL) | BIT(FACT_RULESET) | BIT(FACT_COUNTER),
 	.counters = { FACT_CONNTRACK_ENTRIES, FACT_CONNTRACK_PORTS },
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.want = want_there,
 	.sysctls = { "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding" },
 	.means = "a container's or VM's packet reached this host and was not forwarded",

@@ -11,11 +11,6 @@
 enum { ADDRESS_TENTATIVE = 0x40 }; /* linux/if_addr.h: IFA_F_TENTATIVE, DAD is not over */
 enum { PORT_UNPRIVILEGED = 1024 }; /* default of net.ipv4.ip_unprivileged_port_start */
 
-static bool decide_always(const struct verdict *verdict)
-{
-	return verdict->rule;
-}
-
 /* The port that a bind() or listen() was about. */
 static __u16 port_of(const struct attempt *attempt)
 {
@@ -511,7 +506,7 @@ const struct rule rule_local_address_absent = {
 	.tell = tell_address_absent,
 	.facts = BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
 	.sysctls = { WORDS_IPV6_OFF },
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.want = want_call,
 	.means = "EADDRNOTAVAIL on bind or connect: the source address is not on this host",
 	.evidence =
@@ -578,7 +573,7 @@ const struct rule rule_local_port_privileged = {
 	.match = match_port_privileged,
 	.tell = tell_port_privileged,
 	.facts = BIT(FACT_SYSCTL) | BIT(FACT_CAPABILITY),
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.want = want_call,
 	.sysctls = { UNPRIVILEGED_START },
 	.capability = "CAP_NET_BIND_SERVICE",

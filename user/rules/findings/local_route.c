@@ -9,11 +9,6 @@
 
 enum { NEIGHBOR_INCOMPLETE = 0x01, NEIGHBOR_FAILED = 0x20 }; /* linux/neighbour.h, NUD_* */
 
-static bool decide_always(const struct verdict *verdict)
-{
-	return verdict->rule;
-}
-
 /* The fetched route is one that leads somewhere. */
 static bool leads(const struct ev_fact *route)
 {
@@ -142,7 +137,7 @@ const struct rule rule_local_no_route = {
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
 	.sysctls = { WORDS_IPV6_OFF },
 	.want = want_not_sent,
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.means =
 		"connect(), or send() of a datagram, failed with ENETUNREACH: no route covers the destination",
 	.evidence =
@@ -248,7 +243,7 @@ const struct rule rule_local_route_rejects = {
 	.tell = tell_route_rejects_any,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS),
 	.want = want_not_sent,
-	.decide = decide_always,
+	.decide = look_decide_always,
 	.means = "a route of type unreachable, prohibit, blackhole or throw matched",
 	.evidence =
 		"EHOSTUNREACH, EACCES, EINVAL or ENETUNREACH from the call itself, no packet, and the route look-up in the socket's namespace is refused likewise; without the look-up only EHOSTUNREACH is told, as likely",

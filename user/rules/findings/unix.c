@@ -368,11 +368,6 @@ static void tell_unix(const struct view *view, struct finding *finding)
 	}
 }
 
-static bool decide_unix(const struct verdict *verdict)
-{
-	return verdict->rule;
-}
-
 static void want_unix(const struct view *view, struct fact_request *wanted)
 {
 	const struct ev_syscall *call = &view->attempt->call->call;
@@ -392,7 +387,7 @@ const struct rule rule_unix_connect_failed = {
 	.match = match_unix,
 	.tell = tell_unix,
 	.facts = BIT(FACT_UNIX_PATH) | BIT(FACT_UNIX_LISTENER),
-	.decide = decide_unix,
+	.decide = look_decide_always,
 	.want = want_unix,
 	.means =
 		"connect() to a Unix socket failed: no file, nobody listens, not allowed, or a full queue",
