@@ -58,6 +58,14 @@ def test_text_says_the_same(case, name):
     assert "\033" not in text.out + brief.out
 
 
+@pytest.mark.parametrize("name", ["accept-wrong-bind", "accept-no-listener"])
+def test_no_process_where_nobody_listens(case, name):
+    """Who asked is another machine, and what it asked for nobody has."""
+    for form in ([], ["--brief"]):
+        done = sockwhy("read", "--all", *form, case(name))
+        assert name in done.out and "unknown process" not in done.out, done.out
+
+
 def test_text_layout(case):
     """The layout of the manual: head, labels in their order, offsets, arrows; ASCII where the locale is not UTF-8."""
     path = case("connect-refused")

@@ -381,6 +381,9 @@ void say_who(struct text *text, const struct join *join, const struct finding *f
 		address_print_port(text, tuple->local, tuple->local_port);
 		return;
 	}
+	/* at a port that nobody has there is no process to name */
+	if (!finding->owner_known && !finding->did && !say_is_of_client(finding->role))
+		return;
 	say_owner(text, finding);
 	if (finding->captured || !finding->netns || !join_netns_own(join) ||
 	    finding->netns == join_netns_own(join))

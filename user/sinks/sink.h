@@ -98,7 +98,10 @@ void say_owner(struct text *text, const struct finding *finding);
 /* "curl web.service": of many processes of one kind */
 void say_owner_name(struct text *text, const struct finding *finding);
 
-/* Whom it is told of: say_owner(), with the namespace where it is another; of a capture its address */
+/*
+ * Whom it is told of: say_owner(), with the namespace where it is another; of a capture its address; nothing
+ * where a port has nobody
+ */
 void say_who(struct text *text, const struct join *join, const struct finding *finding);
 
 /* "10.0.0.2:8080 (asked for 10.96.0.10:80)": whereto, or of a listener where */
