@@ -279,6 +279,32 @@ static void once_more(void **state)
 	assert_int_equal(join_parties(join, &packet).receiver->tgid, 8);
 }
 
+/* Nobody is forgotten for a stranger's sake while there is room; then the oldest is. */
+static void as_many_as_there_are(void **state)
+{
+	struct join *join = *state;
+	const __u16 port = 1000, room = 16384;
+	struct event packet;
+
+	for (__u16 i = 0; i <= room; i++) {
+		struct event open = opened(5 + i, 7 + i % 2, "curl", port + i);
+
+		join_event(join, &open);
+		if (i != room - 1)
+			continue;
+		for (__u16 at = 0; at < room; at++) {
+			packet = packet_of(5 + at, true, port + at, TCP_F_SYN);
+			assert_int_equal(join_parties(join, &packet).sender->tgid, 7 + at % 2);
+			packet = packet_of(0, false, port + at, TCP_F_ACK);
+			assert_int_equal(join_parties(join, &packet).receiver->tgid, 7 + at % 2);
+		}
+	}
+	packet = packet_of(5, true, port, TCP_F_SYN);
+	assert_null(join_parties(join, &packet).sender);
+	packet = packet_of(0, false, port + 1, TCP_F_ACK);
+	assert_int_equal(join_parties(join, &packet).receiver->tgid, 8);
+}
+
 static void nobody_asks(void **state)
 {
 	struct join *join = *state;
@@ -303,6 +329,7 @@ int main(void)
 		PARTIES(longer_than_its_attempt),
 		PARTIES(who_listens),
 		PARTIES(once_more),
+		PARTIES(as_many_as_there_are),
 		TEST(nobody_asks),
 	};
 

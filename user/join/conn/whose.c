@@ -8,9 +8,11 @@
 
 #include "join/conn/whose_table.h"
 #include "util/address.h"
+#include "util/hash.h"
 #include "util/time.h"
 
-#define PLACES 16384 /* of each table, a power of two */
+#define PLACES 16384 /* of each table; the oldest makes room */
+#define CHAIN_MAX 16 /* whoever makes connections chooses their ports */
 /* Two CPUs disagree about the time by less than this (measured: 0.63 ms at worst). */
 #define CLOCKS_APART_NS NS_PER_MS
 
@@ -37,33 +39,45 @@ struct whose {
 	struct owners *owners; /* join's */
 	struct socket_owner sockets[PLACES];
 	struct passage_owner passages[PLACES];
+	struct hash by_cookie, by_passage;
+	__u32 socket_next, passage_next; /* the oldest once all are in use */
 };
 
 int whose_new(struct whose **out, struct owners *owners)
 {
-	*out = calloc(1, sizeof(**out));
-	if (!*out)
+	struct whose *whose = calloc(1, sizeof(*whose));
+
+	if (!whose)
 		return -ENOMEM;
-	(*out)->owners = owners;
+	whose->owners = owners;
+	if (hash_new(&whose->by_cookie, PLACES) || hash_new(&whose->by_passage, PLACES)) {
+		whose_free(whose);
+		return -ENOMEM;
+	}
+	*out = whose;
 	return 0;
 }
 
 void whose_free(struct whose *whose)
 {
+	if (!whose)
+		return;
+	hash_free(&whose->by_cookie);
+	hash_free(&whose->by_passage);
 	free(whose);
 }
 
 /* ---- owners ---- */
 
-static size_t socket_place(__u64 cookie)
+static __u64 socket_key(__u64 cookie)
 {
-	return hash_mix(1, cookie) & (PLACES - 1);
+	return hash_mix(1, cookie);
 }
 
-static size_t passage_place(const struct passage *passage)
+static __u64 passage_key(const struct passage *passage)
 {
 	_Static_assert(sizeof(*passage) == 2 * EVENT_ADDRESS_SIZE + 8, "compared as bytes");
-	return hash_bytes(2, passage, sizeof(*passage)) & (PLACES - 1);
+	return hash_bytes(2, passage, sizeof(*passage));
 }
 
 static struct passage passage_of(__u32 netns, const __u8 *local, __u16 local_port,
@@ -80,45 +94,82 @@ static struct passage passage_of(__u32 netns, const __u8 *local, __u16 local_por
 	return passage;
 }
 
+static __u32 socket_find(const struct whose *whose, __u64 cookie)
+{
+	__u32 i = hash_first(&whose->by_cookie, socket_key(cookie));
+
+	while (i != HASH_END && whose->sockets[i].cookie != cookie)
+		i = hash_next(&whose->by_cookie, i);
+	return i;
+}
+
+static __u32 passage_find(const struct whose *whose, const struct passage *passage)
+{
+	__u32 i = hash_first(&whose->by_passage, passage_key(passage));
+
+	while (i != HASH_END && memcmp(&whose->passages[i].passage, passage, sizeof(*passage)))
+		i = hash_next(&whose->by_passage, i);
+	return i;
+}
+
 static __u32 owner_of_socket(const struct whose *whose, __u64 cookie)
 {
-	const struct socket_owner *place = &whose->sockets[socket_place(cookie)];
+	__u32 i = cookie ? socket_find(whose, cookie) : HASH_END;
 
-	return cookie && place->cookie == cookie ? place->owner : 0;
+	return i == HASH_END ? 0 : whose->sockets[i].owner;
 }
 
 static __u32 owner_of_passage(const struct whose *whose, const struct passage *passage)
 {
-	const struct passage_owner *place = &whose->passages[passage_place(passage)];
+	__u32 i = passage_find(whose, passage);
 
-	return place->owner && !memcmp(&place->passage, passage, sizeof(*passage)) ? place->owner :
-										     0;
+	return i == HASH_END ? 0 : whose->passages[i].owner;
+}
+
+/* A place in @hash for a new key: the oldest one's, once all are in use. */
+static __u32 place_for(struct hash *hash, __u64 key, __u32 *next)
+{
+	__u32 place = (*next)++ % PLACES, overlong = hash_overlong(hash, key, CHAIN_MAX);
+
+	hash_remove(hash, place);
+	if (overlong != HASH_END)
+		hash_remove(hash, overlong);
+	hash_add(hash, key, place);
+	return place;
 }
 
 static void learn_passage(struct whose *whose, const struct passage *passage, __u32 owner)
 {
-	struct passage_owner *place = &whose->passages[passage_place(passage)];
+	__u32 i = passage_find(whose, passage);
 
 	if (!passage->local_port || !passage->remote_port)
 		return;
+	if (i == HASH_END)
+		i = place_for(&whose->by_passage, passage_key(passage), &whose->passage_next);
 	owners_keep(whose->owners, owner);
-	owners_drop(whose->owners, place->owner);
-	place->passage = *passage;
-	place->owner = owner;
+	owners_drop(whose->owners, whose->passages[i].owner);
+	whose->passages[i] = (struct passage_owner){ *passage, owner };
+}
+
+static void learn_owner(struct whose *whose, __u64 cookie, const struct event_owner *owner)
+{
+	__u32 i = socket_find(whose, cookie);
+
+	if (i == HASH_END)
+		i = place_for(&whose->by_cookie, socket_key(cookie), &whose->socket_next);
+	owners_drop(whose->owners, whose->sockets[i].owner);
+	whose->sockets[i].cookie = cookie;
+	whose->sockets[i].owner = owner->tgid ? owners_take(whose->owners, owner) : 0;
 }
 
 static void learn_socket(struct whose *whose, const struct event *event,
 			 const struct event_tuple *tuple, const struct event_owner *owner)
 {
-	struct socket_owner *place = &whose->sockets[socket_place(event->head.cookie)];
 	struct passage passage;
 	__u32 number;
 
-	if (owner && (event->head.known & EVENT_K_OWNER) && event->head.cookie) {
-		owners_drop(whose->owners, place->owner);
-		place->cookie = event->head.cookie;
-		place->owner = owner->tgid ? owners_take(whose->owners, owner) : 0;
-	}
+	if (owner && (event->head.known & EVENT_K_OWNER) && event->head.cookie)
+		learn_owner(whose, event->head.cookie, owner);
 	number = owner_of_socket(whose, event->head.cookie);
 	if (!number)
 		return;

@@ -5,5 +5,5 @@
 #include "join/core.h"
 
 int whose_new(struct whose **out, struct owners *owners); /* 0 or -ENOMEM */
-void whose_free(struct whose *whose);
+void whose_free(struct whose *whose); /* NULL is fine */
 void whose_event(struct whose *whose, const struct event *event);
