@@ -81,7 +81,7 @@ ASSEMBLE_SRC := $(sort $(wildcard tests/replay/assemble*.c))
 UNIT_SHARED_SRC += $(ASSEMBLE_SRC)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 # What no fuzzer links clang only looks at, for its warnings: the linker says where one needs it.
-FUZZED_AGENT := user/agent/options/% user/agent/output/keylog.c
+FUZZED_AGENT := user/agent/options/% user/agent/output/keylog.c user/agent/output/metrics_request.c
 UNFUZZED := $(filter-out $(FUZZED_AGENT),$(filter user/agent/%,$(LIB_SRC))) user/collect/facts/% user/collect/host/% \
 	user/collect/ring.c user/sinks/compare/% user/sinks/flows/% user/sinks/packets/p% user/sinks/top/%
 FUZZ_LIB_SRC := $(filter-out $(UNFUZZED),$(LIB_SRC))

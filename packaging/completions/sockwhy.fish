@@ -78,6 +78,7 @@ complete -c sockwhy -n '__sockwhy_takes watch run read' -l rotate -x -d '-o, -w,
 complete -c sockwhy -n '__sockwhy_takes watch run read' -l files -x -d '--rotate: keep the last so many'
 complete -c sockwhy -n '__sockwhy_takes watch run read' -l report -r -F -d 'write a report to a new file: findings, evidence drawn, causes, what to do'
 complete -c sockwhy -n '__sockwhy_takes watch' -l metrics -r -F -d 'counters for Prometheus, every 15 s, for node exporter\'s textfile collector'
+complete -c sockwhy -n '__sockwhy_takes watch' -l listen -x -d 'the same counters by HTTP, GET /metrics: on 127.0.0.1 unless an address is named'
 complete -c sockwhy -n '__sockwhy_takes watch' -l exec -x -d 'start it for each finding: the JSON line on its standard input; no arguments, no shell, 10 a minute'
 complete -c sockwhy -n '__sockwhy_takes watch' -l flight -x -d 'the last so many bytes of records in memory; a bundle of them when an error is new, or on SIGUSR1'
 complete -c sockwhy -n '__sockwhy_takes watch' -l flight-to -x -d '--flight: where bundles are made (/var/lib/sockwhy)'

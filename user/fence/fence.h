@@ -37,6 +37,7 @@ enum fence {
 struct fence_plan {
 	__u32 without; /* BIT(FENCE_*) that are not wanted */
 	bool live; /* the kernel side is attached: else files are read */
+	bool serves; /* neither: clients at a socket that is open; its row is that of files */
 	bool signals; /* live: it may send some */
 	bool terminal; /* it has one, whose modes it sets */
 	__u64 capabilities; /* kept, as far as they are there: bits of their numbers */

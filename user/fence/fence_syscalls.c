@@ -116,6 +116,9 @@ static const char *const live[] = {
 	"waitid",
 };
 
+/* Clients at a socket that listens already. */
+static const char *const serves[] = { "accept4", "recvfrom", "sendto", "shutdown" };
+
 /* It loads no further program and makes no map. */
 static const int bpf_commands[] = {
 	BPF_MAP_LOOKUP_ELEM,	BPF_MAP_UPDATE_ELEM,  BPF_MAP_DELETE_ELEM,  BPF_MAP_GET_NEXT_KEY,
@@ -234,6 +237,7 @@ int fence_syscalls_up(const struct fence_plan *plan)
 	err = err ? err : allow_memory(filter);
 	err = err ? err : allow_ioctls(filter, plan);
 	err = err ? err : plan->live ? allow_live(filter, plan) : allow_reading(filter, plan);
+	err = err || !plan->serves ? err : allow_all(filter, serves, ARRAY_SIZE(serves));
 	err = err ? err : seccomp_load(filter);
 	if (filter)
 		seccomp_release(filter);

@@ -65,7 +65,8 @@ static int tick(struct live *live)
 	int err;
 
 	notify_alive(&live->notify, clock_read_ns(CLOCK_MONOTONIC));
-	metrics_file_poll(&live->metrics, &live->pipeline, clock_read_ns(CLOCK_MONOTONIC));
+	metrics_file_poll(&live->metrics, &live->counting, &live->pipeline,
+			  clock_read_ns(CLOCK_MONOTONIC));
 	flight_poll(&live->flight, groups_errors_begun(live->pipeline.groups),
 		    clock_read_ns(CLOCK_MONOTONIC));
 	to_exec_poll(&live->exec, clock_read_ns(CLOCK_MONOTONIC));
@@ -117,7 +118,7 @@ static void read_signal(struct live *live, struct live_signal *signal)
 
 int live_step(struct live *live, struct live_signal *signal)
 {
-	struct epoll_event events[4];
+	struct epoll_event events[5];
 	__u64 expired;
 	int count, err = 0;
 
@@ -137,6 +138,9 @@ int live_step(struct live *live, struct live_signal *signal)
 		} else if (fd == ring_fd(live->ring)) {
 			err = ring_drain(live->ring);
 			err = err < 0 ? err : 0;
+		} else if (fd == metrics_listen_fd(&live->listen)) {
+			/* when nobody is there any more that was told, and the rest goes on */
+			metrics_listen_answer(&live->listen, &live->counting, &live->pipeline);
 		} else if (fd != STDIN_FILENO) { /* keys of top: who waits asks for them */
 			err = host_poll(live->host);
 			err = err < 0 ? err : 0;
@@ -262,7 +266,7 @@ int live_finish(struct live *live)
 	     live->options->command == COMMAND_TOP) &&
 	    !outlets_unread(&live->pipeline.outlets))
 		output_log_summary(&live->pipeline, false);
-	metrics_file_poll(&live->metrics, &live->pipeline, 0);
+	metrics_file_poll(&live->metrics, &live->counting, &live->pipeline, 0);
 	if (metrics_file_close(&live->metrics))
 		status = EXIT_FAILED;
 	if (report_close(&live->output.report, live->options))
@@ -294,6 +298,8 @@ void live_close(struct live *live)
 		free(live->namespace_paths[i]);
 	notify_close(&live->notify);
 	metrics_file_close(&live->metrics);
+	metrics_listen_close(&live->listen);
+	counting_close(&live->counting);
 	flight_close(&live->flight);
 	to_exec_close(&live->exec);
 	own_close(&live->epoll_fd);
@@ -304,6 +310,7 @@ void live_close(struct live *live)
 			       .signal_fd = -1,
 			       .notify.fd = -1,
 			       .metrics.folder = -1,
+			       .listen.beside.fd = -1,
 			       .flight.bundler.fd = -1,
 			       .exec.beside.fd = -1 };
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "agent/output/metrics_file.h"
+#include "agent/output/metrics_listen.h"
 #include "agent/live/notify.h"
 #include "agent/options/options.h"
 #include "agent/output/flight.h"
@@ -33,7 +34,9 @@ struct live {
 	struct pipeline pipeline;
 	struct output output;
 	struct progress status; /* watch: it lives, and what it saw */
+	struct counting counting; /* watch --metrics, --listen */
 	struct metrics_file metrics;
+	struct metrics_listen listen;
 	struct flight flight; /* watch --flight */
 	struct to_exec exec; /* watch --exec */
 	struct notify notify; /* watch: the service manager */

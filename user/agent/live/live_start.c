@@ -118,12 +118,14 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 		.signal_fd = -1,
 		.notify.fd = -1,
 		.metrics.folder = -1,
+		.listen.beside.fd = -1,
 		.flight.bundler.fd = -1,
 		.exec.beside.fd = -1,
 	};
 	live->sink = (struct record_sink){ take, live };
 	err = write_check(options);
-	if (!err && (flight_open(&live->flight, options) || to_exec_open(&live->exec, options)))
+	if (!err && (metrics_listen_open(&live->listen, options) ||
+		     flight_open(&live->flight, options) || to_exec_open(&live->exec, options)))
 		return EXIT_FAILED;
 	err = err ? err : pipeline_open(&live->pipeline, options);
 	err = err ? err : check_interfaces(options);
@@ -132,11 +134,12 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	if (find_namespaces(live) || output_open(&live->output, options, hold) ||
 	    report_open(&live->output.report, options, live->output.mask))
 		return EXIT_FAILED;
-	if (metrics_file_open(&live->metrics, options))
+	if (metrics_file_open(&live->metrics, options) ||
+	    ((options->metrics || options->listen) && counting_open(&live->counting)))
 		return EXIT_FAILED;
 	output_attach(&live->output, &live->pipeline);
 	outlets_add(&live->pipeline.outlets,
-		    (struct outlet){ .sink = live->metrics.sink, .path = options->metrics });
+		    (struct outlet){ .sink = live->counting.sink, .path = "metrics" });
 	outlets_add(&live->pipeline.outlets,
 		    (struct outlet){ .sink = live->exec.sink, .path = options->exec });
 	if (options->record && record_writer_open(&live->writer, options->record, &limits))
@@ -409,7 +412,7 @@ int live_signals_open(bool command, bool flight)
 static int open_waits(struct live *live)
 {
 	const struct itimerspec period = { { 0, TICK_NS }, { 0, TICK_NS } };
-	int fds[4];
+	int fds[5];
 
 	live->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -420,6 +423,7 @@ static int open_waits(struct live *live)
 	fds[1] = live->timer_fd;
 	fds[2] = ring_fd(live->ring);
 	fds[3] = host_fd(live->host);
+	fds[4] = metrics_listen_fd(&live->listen);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.fd = fds[i] };
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "agent/options/behind.h"
-#include "fence/fence.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -64,9 +63,24 @@ static void open_folders(struct fence_plan *plan, const struct options *options,
 		plan->without |= BIT(FENCE_USER);
 }
 
+static __u32 unwanted(const struct options *options)
+{
+	__u32 without = 0;
+
+	for (size_t i = 0; i < options->no_fences.count; i++)
+		without |= BIT(fence_find(options->no_fences.at[i]));
+	return without;
+}
+
+struct fence_plan behind_plan_to_serve(const struct options *options)
+{
+	return (struct fence_plan){ .without = unwanted(options), .serves = true };
+}
+
 int behind_fences(const struct options *options, bool live)
 {
 	struct fence_plan plan = {
+		.without = unwanted(options),
 		.live = live,
 		.signals = options->command == COMMAND_RUN,
 		.terminal = options->command == COMMAND_TOP,
@@ -81,14 +95,12 @@ int behind_fences(const struct options *options, bool live)
 		plan.reads[reads++] = "/etc/passwd"; /* user.c */
 		plan.reads[reads++] = "/etc/group";
 	}
-	for (size_t i = 0; i < options->no_fences.count; i++)
-		plan.without |= BIT(fence_find(options->no_fences.at[i]));
 	if (options->command == COMMAND_RUN)
 		plan.capabilities |= CAPABILITY(CAP_KILL);
 	if (!live)
 		open_folders(&plan, options, rooms);
 	/* of files that are made while it goes on their folders may be another user's */
-	if (options->rotate_bytes || options->metrics || options->flight_bytes ||
+	if (options->rotate_bytes || options->metrics || options->listen || options->flight_bytes ||
 	    (live && (options->output || options->write || options->record)))
 		plan.capabilities |= CAPABILITY(CAP_DAC_OVERRIDE);
 	return fence_up(&plan);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/options/options.h"
+#include "fence/fence.h"
 
 /* --no-fence names fences. Returns 0, or -EINVAL, logged. */
 int behind_check(const struct options *options);
@@ -12,3 +13,6 @@ int behind_check(const struct options *options);
  * negative errno, logged.
  */
 int behind_fences(const struct options *options, bool live);
+
+/* For a process that answers clients at a socket that is open, and does nothing else. */
+struct fence_plan behind_plan_to_serve(const struct options *options);

@@ -98,6 +98,7 @@ struct options {
 	bool mask;
 	const char *report; /* ends in .html, .htm or .md */
 	const char *metrics;
+	const char *listen; /* NULL: nobody may ask for metrics */
 	__u64 flight_bytes; /* 0: no flight recorder */
 	const char *exec; /* NULL: no program for findings */
 	const char *flight_to; /* NULL: FLIGHT_FOLDER */

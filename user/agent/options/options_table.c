@@ -129,6 +129,8 @@ const struct option_row option_rows[] = {
 	  .what = "write a report to a new file: findings, evidence drawn, causes, what to do" },
 	{ "metrics", 0, .group = GROUP_OUTPUT, .commands = W, TEXT(metrics, "FILE.prom"),
 	  .what = "counters for Prometheus, every 15 s, for node exporter's textfile collector" },
+	{ "listen", 0, .group = GROUP_OUTPUT, .commands = W, TEXT(listen, "[ADDRESS:]PORT|unix:PATH"),
+	  .what = "the same counters by HTTP, GET /metrics: on 127.0.0.1 unless an address is named" },
 	{ "exec", 0, .group = GROUP_OUTPUT, .commands = W, TEXT(exec, "PROGRAM"),
 	  .what = "start it for each finding: the JSON line on its standard input; no arguments, no shell, 10 a minute" },
 	{ "flight", 0, .group = GROUP_OUTPUT, .commands = W, BYTES(flight_bytes, 0, 1 << 20, 1 << 30),

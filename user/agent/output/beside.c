@@ -17,26 +17,19 @@
 #define CLOSE_MOST_MS 4000
 #define NICER 10
 
-/* An empty message is the end, as is that of the socket. */
-static void serve(int fd, void (*hear)(const void *ctx, char *message), const void *ctx)
+/* What a terminal tells its group, or a manager its service, is for the agent alone. */
+static void become_quiet(void)
 {
 	static const int unheard[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
-	char message[BESIDE_MESSAGE_MOST + 1];
-	ssize_t size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(unheard); i++)
 		signal(unheard[i], SIG_IGN);
 	errno = 0;
 	if (nice(NICER) == -1 && errno)
 		log_debug("nice: %s", strerror(errno));
-	while ((size = recv(fd, message, BESIDE_MESSAGE_MOST, 0)) > 0) {
-		message[size] = '\0';
-		hear(ctx, message);
-	}
 }
 
-int beside_open(struct beside *beside, void (*hear)(const void *ctx, char *message),
-		const void *ctx)
+int beside_fork(struct beside *beside, void (*serve)(const void *ctx, int fd), const void *ctx)
 {
 	int fds[2];
 
@@ -45,7 +38,8 @@ int beside_open(struct beside *beside, void (*hear)(const void *ctx, char *messa
 	beside->pid = fork();
 	if (!beside->pid) {
 		close(fds[0]);
-		serve(fds[1], hear, ctx);
+		become_quiet();
+		serve(ctx, fds[1]);
 		_exit(0);
 	}
 	close(fds[1]);
@@ -57,6 +51,31 @@ int beside_open(struct beside *beside, void (*hear)(const void *ctx, char *messa
 	}
 	beside->fd = fds[0];
 	return 0;
+}
+
+struct hearer {
+	void (*hear)(const void *ctx, char *message);
+	const void *ctx;
+};
+
+static void hear_all(const void *ctx, int fd)
+{
+	const struct hearer *hearer = ctx;
+	char message[BESIDE_MESSAGE_MOST + 1];
+	ssize_t size;
+
+	while ((size = recv(fd, message, BESIDE_MESSAGE_MOST, 0)) > 0) {
+		message[size] = '\0';
+		hearer->hear(hearer->ctx, message);
+	}
+}
+
+int beside_open(struct beside *beside, void (*hear)(const void *ctx, char *message),
+		const void *ctx)
+{
+	const struct hearer hearer = { hear, ctx };
+
+	return beside_fork(beside, hear_all, &hearer);
 }
 
 int beside_tell(const struct beside *beside, const char *message, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* beside.h - a process beside this one, for what who watches may not do behind its fences: start programs */
+/* beside.h - a process beside this one, for what who watches may not do behind its fences */
 #pragma once
 
 #include <stddef.h>
@@ -10,7 +10,8 @@
  *
  * It is forked before the fences go up and before anything is open, has no capability less than who starts
  * it, and does one thing with each message that it hears. So what can be said to it is little: who
- * takes over the agent gets no program started but those that the command line names. It hears nothing of
+ * takes over the agent gets no program started but those that the command line names. One that talks with
+ * others instead (metrics_serve.h) keeps no right that it has no use for. It hears nothing of
  * signals to a terminal's group or a service's, and ends when the agent does, by the end of its socket.
  */
 
@@ -20,6 +21,12 @@ struct beside {
 	int fd; /* -1: there is none */
 	pid_t pid;
 };
+
+/*
+ * @serve: what that process does, and then it ends: at the latest when it hears an empty message on @fd, which
+ * is the end, as is that of the socket. Returns 0 or a negative errno.
+ */
+int beside_fork(struct beside *beside, void (*serve)(const void *ctx, int fd), const void *ctx);
 
 /* @hear: one message, with a zero behind it, in that process. Returns 0 or a negative errno. */
 int beside_open(struct beside *beside, void (*hear)(const void *ctx, char *message),

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "agent/output/metrics_file.h"
-#include "util/clock.h"
 #include "util/file.h"
 #include "util/log.h"
 #include "util/own.h"
@@ -41,27 +40,18 @@ static int check(const struct metrics_file *file, bool force)
 
 int metrics_file_open(struct metrics_file *file, const struct options *options)
 {
-	struct sink_options sink = { .ops = &sink_metrics_ops };
 	int err;
 
 	*file = (struct metrics_file){ .folder = -1, .path = options->metrics };
 	if (!file->path)
 		return 0;
 	err = file->folder = file_open_folder(file->path);
-	err = err < 0 ? err : check(file, options->force);
-	if (err)
-		return err;
-	file->start_ns = clock_read_ns(CLOCK_REALTIME);
-	sink.state = file->metrics = metrics_new();
-	err = file->metrics ? sink_open(&file->sink, &sink) : -ENOMEM;
-	return err ? log_error_r(err, "%s", file->path) : 0;
+	return err < 0 ? err : check(file, options->force);
 }
 
-static int write_beside(struct metrics_file *file, const struct pipeline *pipeline,
-			const char *beside)
+static int write_beside(const struct metrics_file *file, const struct counting *counting,
+			const struct pipeline *pipeline, const char *beside)
 {
-	const struct metrics_more more = { SOCKWHY_VERSION, file->start_ns,
-					   pipeline->outlets.failed, pipeline_counted(pipeline) };
 	_cleanup_close_ int fd = -1;
 	FILE *stream;
 	int err = 0;
@@ -77,7 +67,7 @@ static int write_beside(struct metrics_file *file, const struct pipeline *pipeli
 	if (!stream)
 		return -errno;
 	take_fd(&fd);
-	metrics_print(file->metrics, stream, pipeline->join, &more);
+	counting_print(counting, pipeline, stream);
 	if (fflush(stream) || ferror(stream))
 		err = errno ? -errno : -EIO;
 	if (fclose(stream) && !err)
@@ -85,7 +75,8 @@ static int write_beside(struct metrics_file *file, const struct pipeline *pipeli
 	return err;
 }
 
-void metrics_file_poll(struct metrics_file *file, const struct pipeline *pipeline, __u64 now_ns)
+void metrics_file_poll(struct metrics_file *file, const struct counting *counting,
+		       const struct pipeline *pipeline, __u64 now_ns)
 {
 	char beside[NAME_MAX + 1];
 	int err;
@@ -94,7 +85,8 @@ void metrics_file_poll(struct metrics_file *file, const struct pipeline *pipelin
 		return;
 	file->next_ns = now_ns + EVERY_NS;
 	err = snprintf(beside, sizeof(beside), "%s.tmp", file_base(file->path));
-	err = err >= (int)sizeof(beside) ? -ENAMETOOLONG : write_beside(file, pipeline, beside);
+	err = err >= (int)sizeof(beside) ? -ENAMETOOLONG :
+					   write_beside(file, counting, pipeline, beside);
 	if (!err && renameat(file->folder, beside, file->folder, file_base(file->path)))
 		err = -errno;
 	if (err && !file->failed) {
@@ -108,8 +100,6 @@ int metrics_file_close(struct metrics_file *file)
 {
 	int err = file->failed ? -EIO : 0;
 
-	sink_close(file->sink);
-	metrics_free(file->metrics);
 	own_close(&file->folder);
 	*file = (struct metrics_file){ .folder = -1 };
 	return err;

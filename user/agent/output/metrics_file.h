@@ -3,8 +3,7 @@
 #pragma once
 
 #include "agent/options/options.h"
-#include "agent/pipeline.h"
-#include "sinks/metrics.h"
+#include "agent/output/counting.h"
 
 /*
  * Theory of operation
@@ -18,9 +17,6 @@
 struct metrics_file {
 	const char *path; /* NULL: none is wanted */
 	int folder;
-	struct metrics *metrics;
-	struct sink *sink;
-	__u64 start_ns; /* realtime */
 	__u64 next_ns;
 	bool failed; /* that was said */
 };
@@ -29,7 +25,8 @@ struct metrics_file {
 int metrics_file_open(struct metrics_file *file, const struct options *options);
 
 /* Writes it when it is time to, by @now_ns; 0: now. */
-void metrics_file_poll(struct metrics_file *file, const struct pipeline *pipeline, __u64 now_ns);
+void metrics_file_poll(struct metrics_file *file, const struct counting *counting,
+		       const struct pipeline *pipeline, __u64 now_ns);
 
 /* Returns 0, or -EIO if the last write failed: told. */
 int metrics_file_close(struct metrics_file *file);
