@@ -98,3 +98,18 @@ def test_near_misses_alarm_nobody(tmp_path, name):
     """What fires instead of the finding is said at its own level; the finding itself never above info."""
     _output, findings = read(assemble(tmp_path, name, "6.18"), "--severity", "warning")
     assert name[:-len("-near")].removeprefix("capture-") not in [finding["finding"] for finding in findings]
+
+
+def test_a_listener_that_went(tmp_path):
+    """Told beside a finding of its port, also where that is the port of the server; not beside those of another."""
+    went = ["10 open cookie=2 how=listen tuple=0.0.0.0:{0}>0.0.0.0 owner=gunicorn[800]",
+            "40 state cookie=2 tuple=0.0.0.0:{0}>0.0.0.0 state=LISTEN>CLOSE"]
+    case = (CASES / "accept-queue-full-listener.events").read_text()
+    for port, told in ((8080, ["listener 0.0.0.0:8080 of gunicorn[800] closed"]), (51001, []), (80, [])):
+        source, recording = tmp_path / "case.events", tmp_path / "case.rec"
+        here = os.path.relpath(ROOT / "tests/replay", tmp_path)
+        head = [f"include {here}/preamble-6.18.events", f"include {here}/common.events"]
+        source.write_text("\n".join([*head, *(line.format(port) for line in went), case]))
+        subprocess.run([ASSEMBLE, source, recording], check=True)
+        _output, (finding,) = read(recording)
+        assert [change["text"] for change in finding.get("changed", ())] == told, port

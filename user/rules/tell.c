@@ -158,11 +158,12 @@ static void tell_scope(const struct view *view, struct finding *finding)
 			 finding->scope_other_port);
 }
 
-/* A listener that came or went concerns those who asked for its port. */
+/* A listener that came or went concerns those who asked for its port, and what is told of that port. */
 static bool concerns(const struct finding *finding, const struct change *change)
 {
-	__u16 port =
-		finding->tuple.remote_port ? finding->tuple.remote_port : finding->tuple.local_port;
+	const struct event_tuple *tuple = &finding->tuple;
+	bool here = !strcmp(finding->role, "listener") || !tuple->remote_port;
+	__u16 port = here ? tuple->local_port : tuple->remote_port;
 	char word[16];
 	struct text text = text_of(word);
 
@@ -229,6 +230,8 @@ static const char *headline(const struct view *view, const struct verdict *verdi
 
 	if (!subject->failed || verdict->state == FINDING_CLEARED)
 		return NULL;
+	if (view->attempt->call && !look_call_known(view))
+		return NULL; /* where to is not known */
 	if (verdict->state == FINDING_PENDING)
 		return "is still connecting to";
 	if (verdict->rule->did)
