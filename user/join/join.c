@@ -131,7 +131,7 @@ static void tell_talk(struct join *join, const struct talk *over)
 /* Whoever had to leave the table for the last frame, or lost its ports to it. */
 static void tell_leaving(struct join *join)
 {
-	const struct conn *gone = conns_gone(join->conns);
+	struct conn *gone = conns_gone(join->conns);
 
 	if (gone)
 		tell_talk(join, talk_leave(join, gone));

@@ -47,8 +47,10 @@ void attempt_talk(struct join *join, const struct talk *talk)
 						 sizeof(stream->ends->address[1])),
 				      stream->first_ns);
 
-	if (!slot)
+	if (!slot) {
+		talks_give_back(join->talks, talk);
 		return;
+	}
 	slot->attempt.talk = talk;
 	slot->attempt.ended_ns = talk->ended_ns;
 	attempt_judge(join, slot, talk->ended_ns);
@@ -101,6 +103,11 @@ static bool captured_packets(const struct attempt *attempt, size_t index, struct
 	return true;
 }
 
+static void captured_released(struct join *join, const struct attempt *attempt)
+{
+	talks_give_back(join->talks, attempt->talk);
+}
+
 const struct subject subject_connection = {
 	.name = "connection",
 	.role = "client",
@@ -112,6 +119,7 @@ const struct subject subject_connection = {
 	.evidence = captured_evidence,
 	.outcome = captured_outcome,
 	.packets = captured_packets,
+	.release = captured_released,
 };
 
 /* ---- an address that two machines have ---- */

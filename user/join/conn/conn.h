@@ -83,7 +83,7 @@ struct conn {
 	bool before; /* it was open when the agent started */
 	bool owner_by_file; /* .owner has it open: who opened it was not seen */
 	bool accepted; /* a process was seen to */
-	bool claimed; /* its opening or a lookup tells what is said on it */
+	bool claimed; /* what is said on it was judged, or its opening or a lookup tells it */
 	bool heard; /* its SYN/ACK was seen on the wire: so is what else comes to it */
 	bool troubled; /* it had an attempt of its own when it stood, maybe told by now */
 	bool told; /* .. of which there was a verdict: it gets no other */
@@ -91,7 +91,7 @@ struct conn {
 	__u16 said; /* private to said.c: where its words are, from 1; 0 none */
 	bool unread; /* its process does not read: the cause of what its other end meets */
 	struct stream *stream; /* NULL: its segments are not followed */
-	struct talk *talk; /* what is said on it; NULL: nothing yet, or nobody asks */
+	struct talk *talk; /* what is said on it; NULL: nothing yet, nobody asks, or it was judged */
 	struct opening_slot *opening; /* NULL: none, or it was told */
 	struct flow_entry *flow; /* NULL: its socket's figures are not told */
 	struct attempt_slot *attempt; /* about it as it stands; NULL while nothing notable happens */

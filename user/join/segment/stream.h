@@ -179,7 +179,7 @@ struct stream_look {
 	bool alike; /* .. or says nothing new of a handshake */
 	bool stray; /* far out of the window: nothing of the connection, until the other side says that it is */
 	bool sent; /* sent before in another packet of the capture, whatever .flags say of its numbers */
-	const struct conn *replaced; /* the connection whose ports are used again; NULL none */
+	struct conn *replaced; /* the connection whose ports are used again; NULL none */
 };
 
 /* A whole TCP header: what else is captured of a segment may be cut. */

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* talk.c - what is said on the connections of a capture, and when one of them is to be judged */
 
-#include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -19,31 +17,6 @@
 #define SAYS_NOTHING                                                                 \
 	(SENT_AGAIN | BIT(STREAM_SPURIOUS_RETRANSMISSION) | BIT(STREAM_KEEP_ALIVE) | \
 	 BIT(STREAM_ZERO_WINDOW_PROBE))
-
-/* ---- the parts ---- */
-
-int talks_new(struct talks **out, const struct conns *conns)
-{
-	struct talks *talks = calloc(1, sizeof(*talks));
-
-	if (!talks)
-		return -ENOMEM;
-	talks->slots = calloc(conns_slots(conns), sizeof(*talks->slots));
-	if (!talks->slots) {
-		talks_free(talks);
-		return -ENOMEM;
-	}
-	*out = talks;
-	return 0;
-}
-
-void talks_free(struct talks *talks)
-{
-	if (!talks)
-		return;
-	free(talks->slots);
-	free(talks);
-}
 
 /* ---- what is known ---- */
 
@@ -82,15 +55,27 @@ static bool is_established(const struct talk *talk, const struct stream *stream)
 	       (talk->syn_ack.ts_ns && stream_has_acked(client, talk->syn_ack.seq + 1));
 }
 
-/* The first judgement is the last. Returns it where there is one to be judged, else NULL. */
-static const struct talk *end(struct join *join, struct talk *talk, const struct stream *stream)
+/* Nothing more is listened to: the first judgement is the last. */
+static struct talk *take_away(struct join *join, struct conn *conn)
 {
-	if (talk->told)
-		return NULL;
-	talk->told = true;
+	struct talk *talk = conn->talk;
+
+	conn->talk = NULL;
+	conn->claimed = true;
 	handshake_over(join, talk);
-	if (!is_established(talk, stream))
+	return talk;
+}
+
+/* Returns what was said where that is to be judged, else NULL. */
+static const struct talk *end(struct join *join, struct conn *conn)
+{
+	const struct stream *stream = conn->stream;
+	struct talk *talk = take_away(join, conn);
+
+	if (!is_established(talk, stream)) {
+		talks_give_back(join->talks, talk);
 		return NULL;
+	}
 	talk->stream = stream;
 	if (talk->ended_ns < stream->last_ns)
 		talk->ended_ns = stream->last_ns;
@@ -117,17 +102,17 @@ static bool is_leaving(const struct stream *stream)
 
 const struct talk *talk_finish_next(struct join *join)
 {
-	const struct conn *conn;
+	struct conn *conn;
 
 	while ((conn = conns_at(join->conns, join->talks->finished))) {
 		struct talk *talk = conn->talk;
 		const struct talk *over;
 
 		join->talks->finished++;
-		if (!conn->queue || !talk || talk->told)
+		if (!conn->queue || !talk)
 			continue;
 		talk->ended_ns = is_leaving(conn->stream) ? 0 : join->now_ns;
-		over = lacks_end(conn, talk) ? NULL : end(join, talk, conn->stream);
+		over = lacks_end(conn, talk) ? NULL : end(join, conn);
 		if (over)
 			return over;
 	}
@@ -440,12 +425,6 @@ static void take_marks(struct talk *talk, const struct stream *stream, const str
 		side->reset = mark_of(event);
 }
 
-APART void begin_talk(struct join *join, struct conn *conn)
-{
-	conn->talk = &join->talks->slots[conns_index(join->conns, conn)];
-	*conn->talk = (struct talk){ 0 };
-}
-
 /* Not at the second FIN: what its sender said last may still be answered with a reset. */
 static bool is_over(const struct talk *talk, const struct stream *stream,
 		    const struct packet *packet)
@@ -502,9 +481,9 @@ static const struct tls_side *take_payload(struct join *join, struct talk *talk,
 				       NULL;
 }
 
-const struct talk *talk_leave(struct join *join, const struct conn *conn)
+const struct talk *talk_leave(struct join *join, struct conn *conn)
 {
-	return conn->talk ? end(join, conn->talk, conn->stream) : NULL;
+	return conn->talk ? end(join, conn) : NULL;
 }
 
 const struct talk *talk_packet(struct join *join, struct conn *conn, const struct event *event,
@@ -516,14 +495,15 @@ const struct talk *talk_packet(struct join *join, struct conn *conn, const struc
 
 	if (look->copy || !says_something(packet, look))
 		return NULL;
-	if (!conn->talk)
-		begin_talk(join, conn);
-	talk = conn->talk;
-	if (conn->claimed && !talk->told) {
-		talk->told = true;
-		handshake_over(join, talk);
+	if (conn->claimed) {
+		if (conn->talk)
+			talks_give_back(join->talks, take_away(join, conn));
+		return NULL;
 	}
-	if (talk->told)
+	if (!conn->talk)
+		conn->talk = talks_take(join->talks);
+	talk = conn->talk;
+	if (!talk)
 		return NULL;
 	if (look->flags & BIT(STREAM_KEEP_ALIVE))
 		take_probe(talk, stream, event, look->from);
@@ -531,7 +511,7 @@ const struct talk *talk_packet(struct join *join, struct conn *conn, const struc
 		*alert = take_payload(join, talk, stream, event, look);
 	if (packet->tcp_flags & (TCP_F_SYN | TCP_F_FIN | TCP_F_RST) && !look->stray)
 		take_marks(talk, stream, event, look->from);
-	return is_over(talk, stream, packet) ? end(join, talk, stream) : NULL;
+	return is_over(talk, stream, packet) ? end(join, conn) : NULL;
 }
 
 /* ---- evidence ---- */

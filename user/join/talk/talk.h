@@ -117,7 +117,6 @@ enum { TALK_GOODBYE_BYTES = 128 };
 
 struct talk {
 	const struct stream *stream;
-	bool told; /* judged, or an opening's matter */
 	bool tls; /* private: it had a TLS handshake, of which there is one */
 	struct handshake_ref handshake; /* private */
 	__u32 bursts; /* so many in all */

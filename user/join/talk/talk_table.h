@@ -8,16 +8,28 @@
 
 /* Of captures alone: what every packet says is known there. */
 struct talks {
-	struct talk *slots; /* one a conn */
-	__u32 finished; /* at the end of the capture: so many slots were looked at */
+	struct talk *slots; /* as many as conns: those that are over give theirs to the next */
+	__u32 *free; /* the last that was given back on top: it is still in the CPU's cache */
+	__u32 room;
+	__u32 touched; /* slots that were ever used */
+	__u32 free_count;
+	__u32 finished; /* at the end of the capture: so many conns were looked at */
 };
 
+/* talks.c */
 int talks_new(struct talks **out, const struct conns *conns); /* 0 or -ENOMEM */
 void talks_free(struct talks *talks);
+/* A new one, zeros. NULL: none is left, because conns left with theirs for what is no frame. */
+struct talk *talks_take(struct talks *talks);
+/* It was told, or nobody will: the next has its place. */
+void talks_give_back(struct talks *talks, const struct talk *talk);
 
-/* talk.c: each returns what was said on the connection that is over with it and to be judged, NULL none. */
+/*
+ * talk.c: each returns what was said on the connection that is over with it and to be judged, NULL none. Whoever
+ * gets it gives it back.
+ */
 /* @conn: it had to leave the table for the last frame, or lost its ports to it. */
-const struct talk *talk_leave(struct join *join, const struct conn *conn);
+const struct talk *talk_leave(struct join *join, struct conn *conn);
 /*
  * A packet on @conn, and what it was there. @alert: is NULL; set to the side whose alert of TLS ended in the
  * packet, valid until the next record.
