@@ -160,8 +160,11 @@ def test_fences(lab, unix):
     assert has["NoNewPrivs"] == 1 and has["Seccomp"] == 2
     uids = next(line for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")).split()[1:]
     assert uids == ["65534"] * 4
-    held = sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2)
-    assert held == ["/memfd", "socket", "socket"]
+    end = time.monotonic() + PATIENCE_S
+    while (held := sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2)) \
+            != ["/memfd", "socket", "socket"]:
+        assert held == ["/memfd", "socket", "socket", "socket"] and time.monotonic() < end, held  # until it sees that its client left
+        time.sleep(0.01)
     agent.popen.kill()
     end = time.monotonic() + PATIENCE_S
     while os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat").read().split(") ")[1][0] != "Z":

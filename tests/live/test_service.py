@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -15,6 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from harness import Agent, PATIENCE_S
 from lab import free_port
 from program import ROOT, SOCKWHY
+from test_names import GLIBC
+from test_quiet import private_etc
+from test_resolvers import serve_names
 
 UNIT = (ROOT / "packaging/sockwhy.service.in").read_text()
 
@@ -147,6 +151,10 @@ def test_durations(lab):
         buckets = [sample.value for sample in samples if sample.name.endswith("_bucket")]
         assert buckets == sorted(buckets) and buckets[-1] == count and samples[-1].value == count, samples
         assert buckets[3] == count, "over lo, within 0.1 s"
+    fates = {(sample.labels["subject"], sample.labels["result"]): sample.value
+             for sample in families["sockwhy_attempts_by_subject"].samples}
+    assert (fates["connect", "worked"], fates["connect", "failed"], fates["connect", "unknown"]) == (2, 3, 0)
+    assert sum(fates.values()) == families["sockwhy_attempts"].samples[0].value
     held, limit = (families[f"sockwhy_{name}"].samples[0].value for name in ("connections", "connections_limit"))
     assert held <= limit == 65536
     checked = subprocess.run(["promtool", "check", "metrics"], input=path.read_bytes(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -164,3 +172,24 @@ def test_capabilities(lab):
     agent = Agent(lab, wrap=fence)
     pid = lab.fault("connect", "127.0.0.1", 9)["pid"]
     agent.wait_for(finding="connect-refused-local", pid=pid)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.53", "::1"])
+def test_lookups(lab, address):
+    """How long lookups took, those that worked, once each though two types were asked for, and the one that failed."""
+    path = lab.dir / "sockwhy.prom"
+    serve_names(lab, lab.host, address)
+    agent = Agent(lab, "--config", "none", "--metrics", path, ns=lab.host)
+    etc = private_etc(lab, resolv_conf=f"nameserver {address}\noptions timeout:2 attempts:1\n", nsswitch_conf="hosts: dns\n")
+    for name, status in (("ok.test", "1"), ("ok.test", "1"), ("servfail.test", "0")):
+        done = subprocess.run(lab.host.command(*etc, sys.executable, "-c", GLIBC, name), stdout=subprocess.PIPE, text=True, check=True,
+                              timeout=PATIENCE_S)
+        assert done.stdout.strip() == status
+    agent.wait_for(finding="dns-servfail", state="final")
+    agent.stop()
+    families = {family.name: family for family in text_string_to_metric_families(path.read_text())}
+    lookups = families["sockwhy_lookup_duration_seconds"].samples
+    counts = {sample.labels["result"]: sample.value for sample in lookups if sample.name.endswith("_count")}
+    assert counts == {"worked": 2, "failed": 1}, lookups
+    within = [sample.value for sample in lookups if sample.labels == {"result": "worked", "le": "0.500000"}]
+    assert within == [2]

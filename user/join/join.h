@@ -19,6 +19,7 @@
 #include "join/conn/whose.h"
 #include "join/conn/conn.h"
 #include "join/conn/standing.h"
+#include "util/durations.h"
 #include "util/time.h"
 
 /*
@@ -576,6 +577,8 @@ struct join_counters {
 	__u64 lost; /* by the kernel side */
 	__u64 lost_by_kind[EVENT_KIND_COUNT];
 	__u64 suppressed;
+	__u64 suppressed_by_kind[EVENT_KIND_COUNT];
+	struct durations lookups[2]; /* of names: that failed, that worked */
 	__u64 veiled; /* times that a process asked for names where no packet shows it */
 	__u64 openings;
 	__u64 attempts;

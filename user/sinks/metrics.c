@@ -17,21 +17,18 @@ struct count {
 	__u64 total;
 };
 
-/* Of this host, of a network, of a SYN sent again (RFC 6298: 1 s, 3, 7 ...), of who gives up. */
-static const __u32 bounds_us[] = { 1000,    5000,    20000,    100000,	500000,
-				   1100000, 3300000, 15000000, 60000000 };
+#define FATES 3
 
-/* How long what ended had taken. */
-struct durations {
-	__u64 within[ARRAY_SIZE(bounds_us)]; /* a bound, and not the one before */
-	__u64 count;
-	__u64 sum_us;
-};
+static const char *const fates[FATES] = { "failed", "worked", "unknown" };
+
+#define SUBJECT_ROW(name) &subject_##name,
+static const struct subject *const subjects[] = { SUBJECTS(SUBJECT_ROW) };
 
 struct metrics {
 	struct count counts[COUNTS_MAX];
 	size_t counts_count;
 	struct durations connects[2]; /* that failed, that worked */
+	__u64 fates[ARRAY_SIZE(subjects)][FATES]; /* of those that count as attempts */
 };
 
 struct metrics *metrics_new(void)
@@ -44,18 +41,6 @@ void metrics_free(struct metrics *metrics)
 	free(metrics);
 }
 
-static void add(struct durations *durations, __u64 us)
-{
-	size_t i = 0;
-
-	while (i < ARRAY_SIZE(bounds_us) && us > bounds_us[i])
-		i++;
-	if (i < ARRAY_SIZE(bounds_us))
-		durations->within[i]++;
-	durations->count++;
-	durations->sum_us += us;
-}
-
 /* One that works is over when it has proven itself: it took until its handshake was over. */
 static void metrics_attempt(struct sink *sink, const struct join *join,
 			    const struct attempt *attempt)
@@ -65,12 +50,15 @@ static void metrics_attempt(struct sink *sink, const struct join *join,
 	__u64 until_ns;
 
 	(void)join;
+	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++)
+		if (subjects[i] == attempt->subject && !attempt->subject->uncounted)
+			metrics->fates[i][attempt->unknown ? 2 : attempt->worked]++;
 	if (!opening || attempt->unknown)
 		return;
 	until_ns = attempt->worked ? opening->established_ns : attempt->ended_ns;
 	if (until_ns)
-		add(&metrics->connects[attempt->worked],
-		    ns_between(attempt->started_ns, until_ns) / NS_PER_US);
+		durations_add(&metrics->connects[attempt->worked],
+			      ns_between(attempt->started_ns, until_ns) / NS_PER_US);
 }
 
 static void metrics_verdict(struct sink *sink, const struct join *join,
@@ -135,10 +123,10 @@ static void print_durations(FILE *file, const char *name, const char *result,
 {
 	__u64 count = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(bounds_us); i++) {
+	for (size_t i = 0; i < DURATION_BOUNDS; i++) {
 		count += durations->within[i];
 		fprintf(file, "sockwhy_%s_bucket{result=\"%s\",le=\"", name, result);
-		print_seconds(file, bounds_us[i]);
+		print_seconds(file, durations_bound_us(i));
 		fprintf(file, "\"} %llu\n", count);
 	}
 	fprintf(file, "sockwhy_%s_bucket{result=\"%s\",le=\"+Inf\"} %llu\n", name, result,
@@ -146,6 +134,17 @@ static void print_durations(FILE *file, const char *name, const char *result,
 	fprintf(file, "sockwhy_%s_sum{result=\"%s\"} ", name, result);
 	print_seconds(file, durations->sum_us);
 	fprintf(file, "\nsockwhy_%s_count{result=\"%s\"} %llu\n", name, result, durations->count);
+}
+
+static void print_fates(FILE *file, const struct metrics *metrics)
+{
+	print_head(file, "attempts_by_subject_total", "counter",
+		   "What attempts were about, and what became of them.");
+	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++)
+		for (size_t fate = 0; fate < FATES && !subjects[i]->uncounted; fate++)
+			fprintf(file,
+				"sockwhy_attempts_by_subject_total{subject=\"%s\",result=\"%s\"} %llu\n",
+				subjects[i]->name, fates[fate], metrics->fates[i][fate]);
 }
 
 void metrics_print(const struct metrics *metrics, FILE *file, const struct join *join,
@@ -169,6 +168,7 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 		    more->counted.attempts);
 	print_total(file, "attempts_failed_total", "Those of them that failed.",
 		    more->counted.failures);
+	print_fates(file, metrics);
 	print_gauge(file, "connections", "Connections held in memory.",
 		    conns_held(join_conns(join)));
 	print_gauge(file, "connections_limit", "How many there is room for (--max-connections).",
@@ -177,12 +177,17 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 		   "From connect() until the handshake was over, or until it failed.");
 	print_durations(file, "connect_duration_seconds", "failed", &metrics->connects[false]);
 	print_durations(file, "connect_duration_seconds", "worked", &metrics->connects[true]);
+	print_head(
+		file, "lookup_duration_seconds", "histogram",
+		"From the first query until a name's last answer, or until it had failed; of everybody.");
+	print_durations(file, "lookup_duration_seconds", "failed", &counters->lookups[false]);
+	print_durations(file, "lookup_duration_seconds", "worked", &counters->lookups[true]);
 	print_kinds(file, "records_total", "Records of kernel and host, by kind.",
 		    counters->by_kind);
 	print_kinds(file, "records_lost_total", "Records for which there was no room, by kind.",
 		    counters->lost_by_kind);
-	print_total(file, "records_shed_total", "Records left out under a flood.",
-		    counters->suppressed);
+	print_kinds(file, "records_shed_total", "Records left out under a flood, by kind.",
+		    counters->suppressed_by_kind);
 	print_total(file, "connections_evicted_total",
 		    "Connections let go unjudged for want of room (--max-connections).",
 		    counters->evicted);

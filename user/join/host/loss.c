@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CPUS_MAX 1024
 
@@ -47,13 +48,9 @@ void loss_event(struct join *join, const struct event *event)
 	if (sum - pieces > *seen)
 		join->loss->last_ns = join->now_ns;
 	*seen = sum - pieces;
-	if (shed) {
-		join->counters.suppressed = sum;
-		return;
-	}
-	join->counters.lost = sum;
-	for (size_t i = 0; i < EVENT_KIND_COUNT; i++)
-		join->counters.lost_by_kind[i] = event->lost.by_kind[i];
+	*(shed ? &join->counters.suppressed : &join->counters.lost) = sum;
+	memcpy(shed ? join->counters.suppressed_by_kind : join->counters.lost_by_kind,
+	       event->lost.by_kind, sizeof(join->counters.lost_by_kind));
 }
 
 bool loss_since(const struct join *join, __u64 from_ns)

@@ -119,6 +119,24 @@ void lookup_see_blind(struct join *join, struct lookup_slot *slot)
 				 veil_of_netns(join, slot->reach.netns, join->now_ns);
 }
 
+/*
+ * Lookups of processes that are known; a forwarder's own query is part of another one. AAAA that is asked
+ * for from the same port when A was answered is the rest of the same wish.
+ */
+static void note_duration(struct join *join, struct lookup_slot *slot, bool worked, __u64 now_ns)
+{
+	const struct lookup *lookup = &slot->lookup;
+	bool rest = slot->timed_port == lookup->client_port && !(slot->timed & lookup->asked);
+
+	if (lookup->about != LOOKUP_NAME || slot->foreign || slot->forwarded)
+		return;
+	slot->timed = rest ? slot->timed | lookup->asked : lookup->asked;
+	slot->timed_port = lookup->client_port;
+	if (!rest)
+		durations_add(&join->counters.lookups[worked],
+			      ns_between(lookup->started_ns, now_ns) / NS_PER_US);
+}
+
 void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 {
 	struct lookup *lookup = &slot->lookup;
@@ -128,6 +146,8 @@ void lookup_tell(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 		return;
 	}
 	lookup->ended_ns = now_ns;
+	if (!lookup->worked)
+		note_duration(join, slot, false, now_ns);
 	lookup_see_blind(join, slot);
 	lookups_unlink(join->lookups, slot);
 	slot->queued = LOOKUP_ENDED;
@@ -153,6 +173,8 @@ void lookup_succeed(struct join *join, struct lookup_slot *slot, __u64 now_ns)
 	if (slot->queued != LOOKUP_WORKED)
 		lookup_forget_expansions(join, slot);
 	lookups_set_failed(join->lookups, slot, 0);
+	if (slot->attempt || is_whole(slot))
+		note_duration(join, slot, true, now_ns);
 	if (slot->attempt ||
 	    (is_whole(slot) && now_ns > lookup->started_ns + join->limits.slow_lookup_ns)) {
 		lookup->worked = true;

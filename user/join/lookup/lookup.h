@@ -72,6 +72,8 @@ struct lookup_slot {
 	__u8 answered; /* LOOKUP_* */
 	__u8 without; /* of .answered: without an address */
 	bool had_address; /* one was told within the memory of .worked */
+	__u8 timed; /* LOOKUP_* of which the duration was counted last, asked from .timed_port */
+	__u16 timed_port; /* 0: none */
 	bool paired; /* A and AAAA were asked together, from one port */
 	__u64 failed_ns; /* every type was answered, none without error; 0: not */
 	__u64 truncated_ns; /* 0: not */
