@@ -114,14 +114,16 @@ static __always_inline __u32 answer_lowest(__u64 marks)
 	return ((marks & -marks) >> 7) * 0x0001020304050607ull >> 56;
 }
 
-/* Eight bytes of the header: the lines that begin behind a line feed. 1: that was the last. */
-static long answer_word(__u32 number, void *unused)
+/*
+ * Eight bytes of the header: the lines that begin behind a line feed. 1: that was the last. A global function as well: a
+ * loop that calls it costs the verifier little, and 5.10 loads no program with a callback of bpf_loop() in it.
+ */
+__noinline int answer_word(__u32 at)
 {
-	__u32 at = number * sizeof(__u64), zero = 0, i;
+	__u32 zero = 0, i;
 	struct answer_look *look = bpf_map_lookup_elem(&answer_looks, &zero);
 	__u64 word, feeds;
 
-	(void)unused;
 	if (!look || at >= look->size)
 		return 1;
 	word = answer_load(look, at) ^ 0x0a0a0a0a0a0a0a0aull;
@@ -137,15 +139,10 @@ static long answer_word(__u32 number, void *unused)
 /* The whole header. */
 static __always_inline void answer_header(void)
 {
-	const __u32 words = ANSWER_LOOK_BYTES / sizeof(__u64);
-	__u32 i;
+	__u32 at;
 
-	if (compat_has_loop()) {
-		bpf_loop(words, answer_word, NULL, 0);
-		return;
-	}
-	for (i = 0; i < words; i++)
-		if (answer_word(i, NULL))
+	for (at = 0; at < ANSWER_LOOK_BYTES; at += sizeof(__u64))
+		if (answer_word(at))
 			return;
 }
 

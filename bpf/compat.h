@@ -154,12 +154,6 @@ static __always_inline bool compat_has_task_registers(void)
 	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
 }
 
-/* Since 5.17. What it repeats is verified once. */
-static __always_inline bool compat_has_loop(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop);
-}
-
 /*
  * The registers with which a task entered the kernel. 5.15 has a helper; before, they stand at the
  * top of the kernel stack (16 KiB on x86-64 and, with pages of 4 KiB, on arm64).
