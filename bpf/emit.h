@@ -12,7 +12,8 @@
 static __always_inline bool emit_is_sheddable(__u16 kind)
 {
 	return kind == EVENT_PIECE || kind == EVENT_PACKET || kind == EVENT_DROP ||
-	       kind == EVENT_ICMP_SENT || kind == EVENT_RETRANSMIT || kind == EVENT_LISTEN_FULL;
+	       kind == EVENT_CLAIM || kind == EVENT_ICMP_SENT || kind == EVENT_RETRANSMIT ||
+	       kind == EVENT_LISTEN_FULL;
 }
 
 /* Up to which fill level a sheddable record is told. Payload goes first: nothing is judged by it. */

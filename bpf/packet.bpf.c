@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* packet.bpf.c - packets at interfaces and at sockets: what is notable goes into a record */
+#include "claim.h"
 #include "emit.h"
 #include "fill.h"
 #include "packet_words.h"
@@ -10,7 +11,7 @@
  * Theory of operation
  *
  * The hook passes every packet unmodified and tells of the notable few: SYN, SYN/ACK,
- * RST, ICMP errors, DNS messages, the hellos and alerts of TLS handshakes, and a few words that refuse
+ * RST, ICMP errors, ARP and neighbour advertisements, DNS messages, the hellos and alerts of TLS handshakes, and a few words that refuse
  * a client or ask for TLS (hello.h); with knobs, FIN and every packet of followed connections.
  *
  * Headers are read relative to the network header, which the stack sets before both TC hooks and
@@ -24,6 +25,7 @@
 #define CGROUP_PASS 1
 #define LOOPBACK_IFINDEX 1
 #define ETH_P_IP 0x0800
+#define ETH_P_ARP 0x0806
 #define ETH_P_IPV6 0x86dd
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
@@ -51,7 +53,7 @@
 /* A packet record that ends after @size bytes of the packet. */
 #define PACKET_RECORD_SIZE(size) (__builtin_offsetof(struct packet_record, body.raw.bytes) + (size))
 
-enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_UNPARSED };
+enum packet_parsed { PACKET_OTHER, PACKET_TRANSPORT, PACKET_ARP, PACKET_UNPARSED };
 
 /* Transport protocols that can be notable: the others end the parse at their number. */
 static __always_inline bool packet_is_transport(__u8 protocol)
@@ -183,7 +185,7 @@ static __always_inline enum packet_parsed packet_parse_ipv6(struct __sk_buff *sk
 
 static __always_inline bool packet_is_network_type(__u16 type)
 {
-	return type == ETH_P_IP || type == ETH_P_IPV6 || type == ETH_P_8021Q ||
+	return type == ETH_P_IP || type == ETH_P_IPV6 || type == ETH_P_ARP || type == ETH_P_8021Q ||
 	       type == ETH_P_8021AD;
 }
 
@@ -223,7 +225,7 @@ static __always_inline enum packet_parsed packet_parse(struct __sk_buff *skb,
 		return packet_parse_ipv4(skb, view);
 	if (type == ETH_P_IPV6)
 		return packet_parse_ipv6(skb, view);
-	return PACKET_OTHER;
+	return type == ETH_P_ARP ? PACKET_ARP : PACKET_OTHER;
 }
 
 static __always_inline bool packet_is_notable(const struct packet_view *view)
@@ -285,15 +287,6 @@ static __always_inline bool packet_is_followed(struct __sk_buff *skb,
 	bpf_map_update_elem(&followed_flows, &flow, &one, BPF_ANY);
 	bpf_map_update_elem(&followed_flows, &reverse, &one, BPF_ANY);
 	return true;
-}
-
-/* The context of these programs is the kernel's struct sk_buff itself. */
-static __always_inline __u32 packet_netns(struct emit_cpu *cpu, struct __sk_buff *skb, __u64 now_ns)
-{
-	struct net_device *dev = NULL;
-
-	bpf_core_read(&dev, sizeof(dev), &((struct sk_buff *)skb)->dev);
-	return fill_device_netns(cpu, dev, now_ns);
 }
 
 /* What packet_emit() is told of a packet, in numbers: see there. */
@@ -449,6 +442,12 @@ static __always_inline void packet_see(struct __sk_buff *skb, __u8 vantage, __u8
 		return;
 	if (skb->ifindex == LOOPBACK_IFINDEX)
 		flags |= EVENT_F_LOOPBACK;
+	if (parsed == PACKET_ARP || (parsed == PACKET_TRANSPORT && claim_is_advertisement(&view))) {
+		if (!knobs.follow && (vantage == VANTAGE_TC_IN || vantage == VANTAGE_TC_OUT))
+			claim_emit(skb, view.start, vantage,
+				   flags | (view.is_ipv6 ? EVENT_F_IPV6 : 0));
+		return;
+	}
 	if (parsed == PACKET_UNPARSED) {
 		packet_emit_unparsed(skb, vantage, flags);
 		return;

@@ -20,6 +20,15 @@ struct packet_view {
 	bool is_message; /* of DNS: a datagram, or a segment that holds data; of TLS: see hello.h */
 };
 
+/* The context of these programs is the kernel's struct sk_buff itself. */
+static __always_inline __u32 packet_netns(struct emit_cpu *cpu, struct __sk_buff *skb, __u64 now_ns)
+{
+	struct net_device *dev = NULL;
+
+	bpf_core_read(&dev, sizeof(dev), &((struct sk_buff *)skb)->dev);
+	return fill_device_netns(cpu, dev, now_ns);
+}
+
 static __always_inline __u32 packet_mark(const struct packet_view *view)
 {
 	__u16 source_port_be, destination_port_be;

@@ -23,6 +23,7 @@ RECORD(icmp, ev_icmp);
 RECORD(neighbor, ev_neighbor);
 RECORD(task, ev_task);
 RECORD(piece, ev_piece);
+RECORD(claim, ev_claim);
 RECORD(snapshot, ev_snapshot);
 
 /* Up to and with the first part of its figures. */

@@ -52,6 +52,7 @@
 	X(NEIGHBOR, "neighbor", ev_neighbor, "a next hop did not answer")                         \
 	X(TASK, "task", ev_task, "a followed process forked, executed or ended")                  \
 	X(PIECE, "piece", ev_piece, "more bytes of a packet that passed an interface")            \
+	X(CLAIM, "claim", ev_claim, "somebody asked for or claimed an address of the link")       \
 	/* made by user space */                                                                  \
 	X(START, "start", ev_start, "the agent started")                                          \
 	X(HOOK, "hook", ev_hook, "a hook is attached, or why not")                                \
@@ -371,6 +372,16 @@ struct ev_piece {
 	__u8 last; /* 1: no more of this packet follow */
 	__u8 pad;
 	__u8 bytes[EVENT_PIECE_MAX];
+};
+
+#define EVENT_CLAIM_MAX 72 /* an advertisement with its target's link address; ARP has 28 */
+
+/* ARP, or with EVENT_F_IPV6 a neighbour advertisement; with EVENT_F_OUT this host made it */
+struct ev_claim {
+	__u32 vlan; /* VLAN of the tag that the device took off, 0 none */
+	__u16 captured_bytes; /* how many stand in bytes[] */
+	__u8 pad[2];
+	__u8 bytes[EVENT_CLAIM_MAX]; /* from the ARP or IP header on */
 };
 
 /* ---- made by user space ---- */

@@ -20,6 +20,7 @@ EVENT_ASSERT_SIZE(ev_icmp, 268);
 EVENT_ASSERT_SIZE(ev_neighbor, 24);
 EVENT_ASSERT_SIZE(ev_task, 232);
 EVENT_ASSERT_SIZE(ev_piece, 944);
+EVENT_ASSERT_SIZE(ev_claim, 80);
 EVENT_ASSERT_SIZE(ev_start, 440);
 EVENT_ASSERT_SIZE(ev_hook, 128);
 EVENT_ASSERT_SIZE(ev_clock, 24);

@@ -85,9 +85,13 @@ static int set_text(const struct context *context, const struct field *field, ch
 static int set_bytes(const struct context *context, const struct field *field, __u8 *at,
 		     const char *value)
 {
-	if (strlen(value) != 2u * field->size)
-		return mistake(context, "%s: %u hexadecimal digits", field->name, 2 * field->size);
-	for (size_t i = 0; i < field->size; i++) {
+	size_t digits = strlen(value);
+
+	if (digits > 2u * field->size || digits % 2)
+		return mistake(context, "%s: an even number of at most %u hexadecimal digits",
+			       field->name, 2 * field->size);
+	memset(at, 0, field->size);
+	for (size_t i = 0; i < digits / 2; i++) {
 		int high = value_hex_digit(value[2 * i]), low = value_hex_digit(value[2 * i + 1]);
 
 		if (high < 0 || low < 0)

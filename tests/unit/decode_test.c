@@ -58,6 +58,11 @@ static struct record record_of(unsigned int kind, int fill)
 
 		memcpy(record.body, &piece, offsetof(struct ev_piece, bytes));
 	}
+	if (kind == EVENT_CLAIM) {
+		const struct ev_claim claim = { .captured_bytes = EVENT_CLAIM_MAX };
+
+		memcpy(record.body, &claim, offsetof(struct ev_claim, bytes));
+	}
 	if (at >= 0) {
 		struct ev_raw raw = { .wire_bytes = sizeof(syn), .captured_bytes = sizeof(syn) };
 
@@ -357,6 +362,31 @@ static void raw_lengths(void **state)
 }
 
 /* Numbers that reach beyond the record, or beyond any packet, refuse it. */
+/* ARP or an advertisement says who has an address; the rest is not asked. */
+static void claims(void **state)
+{
+	static const __u8 arp[] = { 0,	1, 8, 0, 6, 4, 0, 2, 2, 0, 0,  0, 0, 1,
+				    10, 0, 0, 5, 2, 0, 0, 0, 0, 9, 10, 0, 0, 9 };
+	struct record record = record_of(EVENT_CLAIM, 0);
+	struct ev_claim claim = { .captured_bytes = sizeof(arp) };
+	struct event event;
+
+	(void)state;
+	memcpy(claim.bytes, arp, sizeof(arp));
+	memcpy(record.body, &claim, sizeof(claim));
+	assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+	assert_int_equal(event.claim.how, CLAIM_ANSWERED);
+	assert_int_equal(event.claim.mac[5], 1);
+	assert_int_equal(event.claim.address[15], 5);
+	assert_int_equal(event.packet.what, PACKET_NONE);
+	record.head.flags = EVENT_F_IPV6; /* it is none */
+	assert_int_equal(decode_exact(&record, record.head.size, &event), 0);
+	assert_int_equal(event.claim.how, CLAIM_NONE);
+	claim.captured_bytes = EVENT_CLAIM_MAX + 1;
+	memcpy(record.body, &claim, sizeof(claim));
+	assert_int_equal(decode_exact(&record, record.head.size, &event), -EBADMSG);
+}
+
 static void piece_lengths(void **state)
 {
 	static const struct {
@@ -523,6 +553,7 @@ int main(void)
 		cmocka_unit_test(choices_out_of_range),
 		cmocka_unit_test(errnos_out_of_range),
 		cmocka_unit_test(raw_lengths),
+		cmocka_unit_test(claims),
 		cmocka_unit_test(piece_lengths),
 		cmocka_unit_test(nothing_stands_behind_a_text),
 		cmocka_unit_test(drop_without_packet),

@@ -245,9 +245,9 @@ static void names_by_number(void **state)
 	(void)state;
 	CHECK_NAMES(decode_kind_name, NULL, "open", "state", "error", "retransmit",
 		    "synack-retransmit", "reset-sent", "reset-received", "drop", "syscall",
-		    "listen-full", "packet", "icmp-sent", "neighbor", "task", "piece", "start",
-		    "hook", "clock", "tick", "interface", "netns", "name", "process", "socket",
-		    "fact", "change", "lost", "suppressed", "end", "frame");
+		    "listen-full", "packet", "icmp-sent", "neighbor", "task", "piece", "claim",
+		    "start", "hook", "clock", "tick", "interface", "netns", "name", "process",
+		    "socket", "fact", "change", "lost", "suppressed", "end", "frame");
 	CHECK_NAMES(decode_state_name, NULL, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1",
 		    "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
 		    "CLOSING", "NEW_SYN_RECV");

@@ -117,6 +117,7 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 		return true; /* the sink tells what was lost, asked or not */
 	case EVENT_TICK:
 	case EVENT_PIECE: /* payload is for -w alone */
+	case EVENT_CLAIM: /* what comes of it is told */
 		return false;
 	case EVENT_NAME:
 	case EVENT_CLOCK:
@@ -354,14 +355,9 @@ static void tell_idle(struct pipeline *pipeline, bool all)
 
 /* ---- a record's whole life ---- */
 
-static bool has_bytes(const struct event *event)
-{
-	return event->bytes_captured != 0;
-}
-
 static void tell_record(struct pipeline *pipeline, const struct event *event)
 {
-	bool spoken = has_bytes(event) || (event->head.known & EVENT_K_TIMELINE);
+	bool spoken = event->bytes_captured || (event->head.known & EVENT_K_TIMELINE);
 	bool wanted = spoken && filter_event(pipeline->filter, event);
 
 	if (pipeline->timelines)
@@ -394,7 +390,7 @@ APART void tell_event(struct pipeline *pipeline, const struct event *event)
 /* The second time: what the first one ended with may be damage, which was told. */
 static int pick_event(struct pipeline *pipeline, const struct event *event)
 {
-	bool wanted = has_bytes(event) && filter_event(pipeline->filter, event);
+	bool wanted = event->bytes_captured && filter_event(pipeline->filter, event);
 
 	join_event_again(pipeline->join, event);
 	outlets_again(&pipeline->outlets, pipeline->join, event, wanted);
@@ -442,7 +438,7 @@ static int take_event(struct pipeline *pipeline, const struct event *event)
 	if (pipeline->picking)
 		return pick_event(pipeline, event);
 	pipeline->taken++;
-	if (frame || event->head.kind == EVENT_PIECE || has_bytes(event))
+	if (frame || event->head.kind == EVENT_PIECE || event->bytes_captured)
 		pipeline->taken_last = pipeline->taken;
 	join_event(pipeline->join, event);
 	if (event->head.ts_ns > pipeline->last_ns)

@@ -251,6 +251,23 @@ static int decode_piece(const __u8 *bytes, size_t length, struct event *event)
 	return 0;
 }
 
+/* Of such a packet nothing but the claim is wanted. */
+static int decode_claim(struct event *event)
+{
+	const struct ev_claim *body = &event->claim_raw;
+	struct packet packet;
+
+	if (body->captured_bytes > sizeof(body->bytes))
+		return -EBADMSG;
+	if (!(event->head.flags & EVENT_F_IPV6)) {
+		claim_parse_arp(body->bytes, body->captured_bytes, &event->claim);
+		return 0;
+	}
+	packet_parse(body->bytes, body->captured_bytes, body->captured_bytes, &packet);
+	claim_parse_advertisement(&packet, body->bytes, body->captured_bytes, &event->claim);
+	return 0;
+}
+
 int decode_event(const void *bytes, size_t size, struct event *event)
 {
 	const __u8 *from = (const __u8 *)bytes + sizeof(event->head);
@@ -295,6 +312,8 @@ int decode_event(const void *bytes, size_t size, struct event *event)
 		err = decode_raw(layout, from, length, event);
 	else if (layout->has_piece)
 		err = decode_piece(from, length, event);
+	else if (event->head.kind == EVENT_CLAIM)
+		err = decode_claim(event);
 	if (err)
 		return err;
 	if (!choice_is_known(layout, body) || !errnos_are_known(layout, body))

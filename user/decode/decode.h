@@ -128,6 +128,7 @@ struct event {
 		struct ev_neighbor neighbor;
 		struct ev_task task;
 		struct ev_piece piece;
+		struct ev_claim claim_raw;
 		struct ev_start start;
 		struct ev_hook hook;
 		struct ev_clock clock;
@@ -151,7 +152,7 @@ struct event {
 	 */
 	const __u8 *bytes;
 	size_t bytes_captured;
-	/* of a frame that is "not-ip" because it is ARP: a record has none; else .how is CLAIM_NONE */
+	/* of a claim, and of a frame that is "not-ip" because it is ARP; else .how is CLAIM_NONE */
 	struct claim claim;
 };
 

@@ -256,6 +256,13 @@ static const struct field piece_fields[] = {
 	ROW(ev_piece, bytes, FIELD_BYTES, 0, NULL),   { 0 },
 };
 
+static const struct field claim_fields[] = {
+	ROW(ev_claim, vlan, FIELD_U32, 0, NULL),
+	ROW(ev_claim, captured_bytes, FIELD_U16, 0, NULL),
+	ROW(ev_claim, bytes, FIELD_BYTES, 0, NULL),
+	{ 0 },
+};
+
 static const struct field start_fields[] = {
 	ROW(ev_start, boot_id, FIELD_BYTES, 0, NULL),
 	ROW(ev_start, pid, FIELD_U32, 0, NULL),
@@ -418,6 +425,7 @@ static const struct field *const fields_of_kind[] = {
 	[EVENT_NEIGHBOR] = neighbor_fields,
 	[EVENT_TASK] = task_fields,
 	[EVENT_PIECE] = piece_fields,
+	[EVENT_CLAIM] = claim_fields,
 	[EVENT_START] = start_fields,
 	[EVENT_HOOK] = hook_fields,
 	[EVENT_CLOCK] = clock_fields,

@@ -470,8 +470,7 @@ static void handle_frame(struct join *join, const struct event *event)
 	join->counters.frames++;
 	if (event->frame.unread)
 		join->counters.unread[event->frame.unread]++;
-	if (event->claim.how)
-		claims_event(join, event, &event->claim);
+	claims_event(join, event);
 	if (packet->what != PACKET_TCP &&
 	    (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED))
 		return;
@@ -510,6 +509,7 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_SOCKET] = handle_snapshot,
 	[EVENT_TICK] = handle_tick,
 	[EVENT_FACT] = attempt_take_fact,
+	[EVENT_CLAIM] = claims_event,
 	[EVENT_NEIGHBOR] = host_event,
 	[EVENT_START] = host_event,
 	[EVENT_HOOK] = host_event,

@@ -132,7 +132,7 @@ struct evidence {
 			__u32 seq;
 			__u32 ack;
 		};
-		__u8 mac[CLAIM_MAC_SIZE]; /* frame: who claimed .address */
+		__u8 mac[CLAIM_MAC_SIZE]; /* frame, claim: who claimed .address */
 	};
 	__u32 payload_bytes;
 	__u16 window;
@@ -147,7 +147,7 @@ struct evidence {
 	};
 	__u8 icmp_type;
 	__u8 icmp_code;
-	/* icmp: its sender; a datagram: its source; neighbor: who did not answer; frame: claimed */
+	/* icmp: its sender; a datagram: its source; neighbor: who did not answer; frame, claim: claimed */
 	__u8 address[EVENT_ADDRESS_SIZE];
 };
 

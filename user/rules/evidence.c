@@ -76,10 +76,12 @@ const char *evidence_event(const struct evidence *evidence)
 
 static void add_error(struct text *text, const char *before, __s32 error)
 {
-	const char *name = decode_errno_name(error);
+	const char *name;
 
 	if (!error)
 		return;
+	error = error < 0 ? -error : error; /* of a send it is its result */
+	name = decode_errno_name(error);
 	if (name)
 		text_add(text, "%s%s", before, name);
 	else
@@ -275,13 +277,15 @@ static void add_queue(struct text *text, const struct join *join, const struct e
 	add_place(text, join, evidence);
 }
 
-static void add_claim(struct text *text, const struct evidence *evidence)
+static void add_claim(struct text *text, const struct join *join, const struct evidence *evidence)
 {
 	address_print(text, evidence->address);
 	text_add(text, " is at ");
 	words_mac(text, evidence->mac);
 	if (evidence->frame)
 		text_add(text, "  frame %llu", evidence->frame);
+	else
+		add_place(text, join, evidence);
 }
 
 /* What a look at the sockets found. */
@@ -339,8 +343,7 @@ void evidence_print(const struct join *join, const struct evidence *evidence, un
 		add_state(text, evidence->old_state);
 		add_remote(text, evidence, evidence->old_state);
 		text_add(text, ", sent again");
-		add_error(text, ", error ",
-			  evidence->error < 0 ? -evidence->error : evidence->error);
+		add_error(text, ", error ", evidence->error);
 		break;
 	case EVENT_RESET_RECEIVED:
 		text_add(text, "reset received");
@@ -358,7 +361,8 @@ void evidence_print(const struct join *join, const struct evidence *evidence, un
 			add_place(text, join, evidence);
 		break;
 	case EVENT_FRAME:
-		add_claim(text, evidence);
+	case EVENT_CLAIM:
+		add_claim(text, join, evidence);
 		break;
 	case EVENT_DROP:
 		add_drop(text, join, evidence, how);

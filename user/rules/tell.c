@@ -56,6 +56,7 @@ static void tell_subject(const struct view *view, struct finding *finding)
 
 	attempt->subject->about(attempt, &about);
 	finding->captured = about.sources & SOURCE_CAPTURE;
+	finding->checks_on = finding->captured ? attempt->subject->checks_on : NULL;
 	finding->tuple = about.tuple;
 	finding->cookie = about.cookie;
 	if (about.path)
@@ -81,7 +82,6 @@ static void tell_who(const struct view *view, const struct verdict *verdict,
 	const struct ev_process *process;
 
 	finding->role = attempt->subject->role;
-	finding->checks_on = attempt->subject->checks_on;
 	finding->owner_known = attempt->owner_known;
 	finding->owner_by = attempt->owner_by;
 	finding->owner = *attempt->owner;

@@ -34,7 +34,7 @@ enum wake {
 	/* a lookup of a capture failed or was late, or a datagram met trouble */
 	WAKE_LOOKUP = 1 << 5,
 	WAKE_CONNECTION = 1 << 6, /* an established connection is over */
-	WAKE_CLAIMS = 1 << 7, /* two link addresses of a capture claim one address */
+	WAKE_CLAIMS = 1 << 7, /* two link addresses claim one address */
 	WAKE_STALLED = 1 << 8, /* data of an established connection hangs */
 	WAKE_UNIX = 1 << 9, /* connect() to a Unix socket failed */
 	WAKE_KNOCK = 1 << 14, /* clients of other machines were not let in */
@@ -63,7 +63,7 @@ struct subject {
 	const char *name; /* "connect" */
 	const char *failed; /* "could not connect to": of a headline; NULL: what was seen says it */
 	const char *role; /* of whom it is told of: "client", "listener", "neighbor" */
-	/* Where to check, whatever its rules name: "its network"; NULL: there. */
+	/* Where to check what a capture holds, whatever its rules name: "its network"; NULL: there. */
 	const char *checks_on;
 	/* Goes into the ids of groups, which stand in output: never again another's. */
 	__u8 number;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* subject_captured.c - what only a capture tells, judged at once: connections, claims of an address */
+/* subject_captured.c - what is judged at once: connections of a capture, claims of an address */
 
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -126,13 +126,13 @@ const struct subject subject_connection = {
 
 bool attempt_claims(struct join *join, const struct address_claims *claims)
 {
-	struct attempt_slot *slot = attempt_take_captured(join, &subject_claims,
-							  hash_bytes(claims->vlan, claims->address,
-								     sizeof(claims->address)),
+	__u64 number = hash_bytes(claims->vlan, claims->address, sizeof(claims->address));
+	struct attempt_slot *slot = attempt_take_captured(join, &subject_claims, number,
 							  claims->ifindex, claims->first_ns);
 
 	if (!slot)
 		return false;
+	slot->attempt.netns = claims->netns;
 	slot->attempt.claims = claims;
 	slot->attempt.ended_ns = claims->last_ns;
 	attempt_judge(join, slot, claims->last_ns);
@@ -144,7 +144,7 @@ static void claims_about(const struct attempt *attempt, struct subject_about *ab
 	const struct address_claims *claims = attempt->claims;
 	bool ipv4 = address_is_ipv4(claims->address);
 
-	about->sources = SOURCE_CAPTURE;
+	about->sources = claims->netns ? SOURCE_SOME_PACKETS : SOURCE_CAPTURE;
 	memcpy(about->tuple.local, claims->address, sizeof(about->tuple.local));
 	about->tuple.family = ipv4 ? AF_INET : AF_INET6;
 	about->tuple.protocol = ipv4 ? ETH_P_ARP : IPPROTO_ICMPV6;
@@ -180,8 +180,9 @@ static size_t claims_evidence(const struct attempt *attempt, struct evidence *ev
 		evidence[at] = (struct evidence){
 			.ts_ns = seen->ts_ns,
 			.frame = seen->frame,
-			.kind = EVENT_FRAME,
-			.vantage = VANTAGE_FILE,
+			.kind = claims->netns ? EVENT_CLAIM : EVENT_FRAME,
+			.vantage = seen->vantage,
+			.netns = claims->netns,
 			.ifindex = claims->ifindex,
 		};
 		memcpy(evidence[at].mac, seen->mac, sizeof(seen->mac));

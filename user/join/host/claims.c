@@ -83,11 +83,22 @@ static bool is_shared(const __u8 *mac)
 
 /* ---- slots ---- */
 
+static bool is_frame(const struct event *event)
+{
+	return event->head.kind == EVENT_FRAME;
+}
+
+static __u32 vlan_of(const struct event *event)
+{
+	return is_frame(event) ? event->frame.vlan : event->claim_raw.vlan;
+}
+
 static struct claims_slot *find_slot(struct join *join, const struct event *event,
 				     const struct claim *claim, bool take)
 {
-	__u64 h = hash_mix(hash_bytes(0, claim->address, sizeof(claim->address)),
-			   (__u64)event->head.ifindex << 32 | event->frame.vlan);
+	__u32 vlan = vlan_of(event);
+	__u64 h = hash_mix(hash_bytes(event->head.netns, claim->address, sizeof(claim->address)),
+			   (__u64)event->head.ifindex << 32 | vlan);
 	struct claims_slot *set =
 		&join->claims->slots[h % (CLAIMS_MAX / CLAIMS_WAYS) * CLAIMS_WAYS];
 	struct claims_slot *oldest = NULL;
@@ -95,8 +106,9 @@ static struct claims_slot *find_slot(struct join *join, const struct event *even
 	for (size_t i = 0; i < CLAIMS_WAYS; i++) {
 		struct claims_slot *slot = &set[i];
 
-		if (slot->used && slot->claims.vlan == event->frame.vlan &&
+		if (slot->used && slot->claims.vlan == vlan &&
 		    slot->claims.ifindex == event->head.ifindex &&
+		    slot->claims.netns == event->head.netns &&
 		    address_equal(slot->claims.address, claim->address))
 			return slot;
 		if (slot->proven_ns && !slot->told)
@@ -108,7 +120,8 @@ static struct claims_slot *find_slot(struct join *join, const struct event *even
 	if (!take || !oldest)
 		return NULL;
 	*oldest = (struct claims_slot){ .used = true };
-	oldest->claims.vlan = event->frame.vlan;
+	oldest->claims.vlan = vlan;
+	oldest->claims.netns = event->head.netns;
 	oldest->claims.ifindex = event->head.ifindex;
 	memcpy(oldest->claims.address, claim->address, sizeof(claim->address));
 	return oldest;
@@ -193,7 +206,8 @@ static void keep_seen(struct address_claims *claims, const struct event *event,
 	struct claim_seen *seen = &claims->seen[claims->seen_count++ % JOIN_CLAIMS_KEPT];
 
 	seen->ts_ns = event->head.ts_ns;
-	seen->frame = event->frame.frame;
+	seen->frame = is_frame(event) ? event->frame.frame : 0;
+	seen->vantage = event->head.vantage;
 	memcpy(seen->mac, claim->mac, sizeof(seen->mac));
 }
 
@@ -224,8 +238,10 @@ static void take_claim(struct join *join, struct claims_slot *slot, const struct
 		note_change(slot, now_ns);
 	slot->last = (__u8)by;
 	claims->by[by].count++;
+	claims->by[by].own = !is_frame(event) && (event->head.flags & EVENT_F_OUT);
 	claims->last_ns = now_ns > claims->last_ns ? now_ns : claims->last_ns;
-	claims->mixed = event->frame.link == LINK_LINUX_SLL || event->frame.link == LINK_LINUX_SLL2;
+	claims->mixed = is_frame(event) && (event->frame.link == LINK_LINUX_SLL ||
+					    event->frame.link == LINK_LINUX_SLL2);
 	keep_seen(claims, event, claim);
 	if (claim->how == CLAIM_ANSWERED)
 		note_answer(slot, claim, now_ns);
@@ -235,11 +251,11 @@ static void take_claim(struct join *join, struct claims_slot *slot, const struct
 	join->claims->proven++;
 }
 
-void claims_event(struct join *join, const struct event *event, const struct claim *claim)
+static void note_claim(struct join *join, const struct event *event, const struct claim *claim)
 {
 	struct claims_slot *slot;
 
-	if (is_shared(claim->mac))
+	if (!claim->how || is_shared(claim->mac))
 		return;
 	slot = find_slot(join, event, claim, claim->how != CLAIM_ASKED);
 	if (!slot || slot->told)
@@ -250,6 +266,11 @@ void claims_event(struct join *join, const struct event *event, const struct cla
 		slot->answered = false; /* what comes now answers another question */
 }
 
+void claims_event(struct join *join, const struct event *event)
+{
+	note_claim(join, event, &event->claim);
+}
+
 void claims_packet(struct join *join, const struct event *event)
 {
 	struct claim claim;
@@ -257,8 +278,7 @@ void claims_packet(struct join *join, const struct event *event)
 	if (event->packet.what != PACKET_ICMP || !event->bytes)
 		return;
 	claim_parse_advertisement(&event->packet, event->bytes, event->bytes_captured, &claim);
-	if (claim.how)
-		claims_event(join, event, &claim);
+	note_claim(join, event, &claim);
 }
 
 /* ---- telling ---- */
@@ -277,6 +297,29 @@ static bool is_proxy(const struct claims *claims, const __u8 *mac)
 	return addresses >= PROXIED;
 }
 
+static bool has_claimant(const struct address_claims *claims, const __u8 *mac)
+{
+	for (size_t k = 0; k < 2; k++)
+		if (claims->by[k].count && !memcmp(claims->by[k].mac, mac, CLAIM_MAC_SIZE))
+			return true;
+	return false;
+}
+
+/* One link is seen at several interfaces: a bridge and its port, a bond, both ends of a veth pair. */
+static bool is_told_elsewhere(const struct claims *claims, const struct address_claims *ours)
+{
+	for (size_t i = 0; i < CLAIMS_MAX; i++) {
+		const struct claims_slot *slot = &claims->slots[i];
+
+		if (slot->told && &slot->claims != ours &&
+		    address_equal(slot->claims.address, ours->address) &&
+		    has_claimant(&slot->claims, ours->by[0].mac) &&
+		    has_claimant(&slot->claims, ours->by[1].mac))
+			return true;
+	}
+	return false;
+}
+
 const struct address_claims *claims_next(struct join *join, __u64 now_ns)
 {
 	struct claims *claims = join->claims;
@@ -287,7 +330,8 @@ const struct address_claims *claims_next(struct join *join, __u64 now_ns)
 
 		if (!slot->proven_ns || slot->told || slot->proven_ns + SETTLE_NS > now_ns)
 			continue;
-		if (!is_proxy(claims, by[0].mac) && !is_proxy(claims, by[1].mac))
+		if (!is_proxy(claims, by[0].mac) && !is_proxy(claims, by[1].mac) &&
+		    !is_told_elsewhere(claims, &slot->claims))
 			return &slot->claims;
 		claims_told(join, &slot->claims);
 	}

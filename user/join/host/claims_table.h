@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* claims_table.h - addresses of a capture and who says that they are his; private to join */
+/* claims_table.h - addresses of a link and who says that they are his; private to join */
 #pragma once
 
 #include "join/core.h"
@@ -8,8 +8,8 @@
 int claims_new(struct claims **out);
 void claims_free(struct claims *claims);
 
-void claims_event(struct join *join, const struct event *event, const struct claim *claim);
-void claims_packet(struct join *join, const struct event *event); /* of what is not TCP */
+void claims_event(struct join *join, const struct event *event); /* a claim, or a frame of ARP */
+void claims_packet(struct join *join, const struct event *event); /* a frame of what is not TCP */
 
 /*
  * An address of which two machines say that it is theirs, for long enough at @now_ns, and of which

@@ -19,7 +19,7 @@ static bool match_duplicate(const struct view *view, struct guess *guess)
 static void add_claimant(struct text *text, const struct claimant *by)
 {
 	words_mac(text, by->mac);
-	text_add(text, " (");
+	text_add(text, by->own ? " of this host (" : " (");
 	words_count(text, by->count, "time", "times");
 	text_add(text, ")");
 }
@@ -38,6 +38,11 @@ static void tell_duplicate(const struct view *view, struct finding *finding)
 	add_claimant(&what, &claims->by[1]);
 	text_add(&what, " in turn within ");
 	words_duration(&what, ns_between(claims->first_ns, claims->last_ns));
+	if (claims->netns) {
+		text_add(&what, " at ");
+		words_interface(&what, view->join, claims->netns, claims->ifindex);
+		words_in_netns(&what, view->join, claims->netns);
+	}
 	if (claims->vlan)
 		text_add(&what, " in VLAN %u", claims->vlan);
 	if (claims->both_answered)
@@ -46,13 +51,13 @@ static void tell_duplicate(const struct view *view, struct finding *finding)
 		 "two machines have the same address, and packets to it reach now one, now the "
 		 "other; or one machine answers at two interfaces of one network%s",
 		 claims->mixed ? "; or the interfaces captured are of two networks" : "");
-	check = words_check(view, finding, 0);
+	check = words_check(view, finding, claims->netns);
 	text_add(&check.run, "ip neigh show ");
 	address_print(&check.run, claims->address);
 	words_check_end(&check, "which of them is known there now");
 	if (!address_is_ipv4(claims->address))
 		return;
-	check = words_check(view, finding, 0);
+	check = claims->netns ? words_check_remote(finding) : words_check(view, finding, 0);
 	text_add(&check.run, "arping -D -c 3 -I DEV ");
 	address_print(&check.run, claims->address);
 	words_check_end(&check, "who answers, on a machine of that network without the address");
@@ -68,9 +73,9 @@ const struct rule rule_host_duplicate_address = {
 	.tell = tell_duplicate,
 	.means = "two machines claim one address",
 	.evidence =
-		"two link addresses answer one question of one asker within 1 s, or claim the address in turn (A, B, A, B within 60 s), by ARP answers and announcements or neighbour advertisements; so far of captures only, possible of one of all interfaces, where networks mix",
+		"two link addresses answer one question of one asker within 1 s, or claim the address in turn (A, B, A, B within 60 s), by ARP answers and announcements or neighbour advertisements; possible of a capture of all interfaces, where networks mix",
 	.gate = "a change and its end are a failover, a new network card or a lease that moved; none of the link addresses of VRRP, CARP, HSRP and GLBP, of who claims four addresses or more (proxy ARP), of what different askers were answered (bonds that balance), of probes, and of advertisements without the override flag (anycast, proxies)",
 	.general_check =
 		"ip neigh show ADDRESS again and again; arping -D -c 3 -I DEV ADDRESS on a machine without the address; the switch's table tells the ports of both link addresses",
-	.kernels = "captures only so far: live, ARP is not seen",
+	.kernels = "all",
 };
