@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -311,6 +312,15 @@ def test_count_ends_it(lab):
     agent.popen.wait(30)
     agent.stop()
     assert [f["process"]["pid"] for f in agent.findings(state="final")] == [saw["pid"]]
+
+
+def test_memory_follows_the_load(lab):
+    """Where the host gives huge pages to whoever has room for one, none is taken."""
+    agent = Agent(lab, env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"})
+    memory = pathlib.Path(f"/proc/{agent.pid}/smaps_rollup").read_text()
+    assert re.search(r"^AnonHugePages: +0 kB$", memory, re.M), memory
+    assert "THP_enabled:\t0\n" in pathlib.Path(f"/proc/{agent.pid}/status").read_text()
+    agent.stop()
 
 
 def test_its_own_sockets_are_left_out(lab):

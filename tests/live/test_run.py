@@ -190,11 +190,12 @@ def test_environment_of_the_user(lab):
 
 
 def test_signals_and_limits_are_the_commands_own(lab):
-    """What the agent sets for itself: SIGXFSZ ignored, more descriptors."""
+    """What the agent sets for itself: SIGXFSZ ignored, more descriptors, no huge pages."""
     wrap = ("prlimit", "--nofile=512:4096")
-    done = run(lab, "--", "sh", "-c", "ulimit -Sn; grep SigIgn /proc/self/status", wrap=wrap)
+    done = run(lab, "--", "sh", "-c", "ulimit -Sn; grep -E '^(SigIgn|THP_enabled):' /proc/self/status", wrap=wrap)
     assert done.returncode == 0 and done.stdout.splitlines()[0] == "512", done
-    assert int(done.stdout.split()[-1], 16) & (1 << signal.SIGXFSZ - 1) == 0
+    has = dict(line.split(":\t") for line in done.stdout.splitlines()[1:])
+    assert int(has["SigIgn"], 16) & (1 << signal.SIGXFSZ - 1) == 0 and has["THP_enabled"] == "1"
 
 
 def test_hint_at_user_under_sudo(lab):

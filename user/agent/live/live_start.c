@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/utsname.h>
@@ -127,6 +128,9 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 	if (!err && (metrics_listen_open(&live->listen, options) ||
 		     flight_open(&live->flight, options) || to_exec_open(&live->exec, options)))
 		return EXIT_FAILED;
+	/* a huge page makes 2 MiB of the first entry of each table; what run starts would inherit it */
+	if (options->command != COMMAND_RUN)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	err = err ? err : pipeline_open(&live->pipeline, options);
 	err = err ? err : check_interfaces(options);
 	if (err)
