@@ -216,24 +216,31 @@ static __always_inline __u64 compat_read_socket_cookie(const struct sock *sk)
 }
 
 /*
- * The cgroup of a socket, 0 unknown. Until 5.14 one word held either a pointer or (lowest bit set)
- * something else.
+ * The cgroup of a socket that is read, NULL unknown. Until 5.14 one word held either a pointer or (lowest
+ * bit set) something else.
  */
-static __always_inline __u64 compat_old_socket_cgroup(const struct sock *sk)
+static __always_inline struct cgroup *compat_old_socket_group(const struct sock *sk)
 {
 	struct sock_cgroup_data___old *old =
 		(void *)sk + bpf_core_field_offset(struct sock, sk_cgrp_data);
-	struct cgroup *group = (struct cgroup *)BPF_CORE_READ(old, val);
+	__u64 group = BPF_CORE_READ(old, val);
 
-	return (__u64)group & 1 ? 0 : BPF_CORE_READ(group, kn, id);
+	return group & 1 ? NULL : (struct cgroup *)group;
 }
 
-/* @sk: read. */
-static __always_inline __u64 compat_read_socket_cgroup(const struct sock *sk)
+static __always_inline struct cgroup *compat_read_socket_group(const struct sock *sk)
 {
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
-		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
-	return compat_old_socket_cgroup(sk);
+		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	return compat_old_socket_group(sk);
+}
+
+/* Its number, 0 unknown. @sk: read. */
+static __always_inline __u64 compat_read_socket_cgroup(const struct sock *sk)
+{
+	struct cgroup *group = compat_read_socket_group(sk);
+
+	return BPF_CORE_READ(group, kn, id);
 }
 
 /* @sk: trusted. */
@@ -241,5 +248,5 @@ static __always_inline __u64 compat_socket_cgroup(const struct sock *sk)
 {
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		return sk->sk_cgrp_data.cgroup->kn->id;
-	return compat_old_socket_cgroup(sk);
+	return compat_read_socket_cgroup(sk);
 }

@@ -74,9 +74,10 @@ static __always_inline bool syscall_has_socket(struct syscall_call *call, struct
 }
 
 /* A call returned @ret: an error, or what is told as an opening if it is @told. */
-static __always_inline int syscall_return(enum event_syscall which, long ret, bool told)
+static __always_inline int syscall_return(enum event_syscall which, long ret, bool outside,
+					  bool told)
 {
-	struct syscall_call call = { .call = which, .error = -ret };
+	struct syscall_call call = { .call = which, .error = -ret, .is_seen_outside = outside };
 	struct pt_regs *regs;
 
 	if (ret >= 0 ? !told : syscall_is_silent(which, -ret))
@@ -100,47 +101,47 @@ static __always_inline int syscall_return(enum event_syscall which, long ret, bo
 	SEC("tracepoint/syscalls/sys_exit_" #name)                      \
 	int on_##name(struct trace_event_raw_sys_exit *ctx)             \
 	{                                                               \
-		return function(ctx->ret);                              \
+		return function(ctx->ret, true);                        \
 	}                                                               \
                                                                         \
 	SEC("fexit/" SYSCALL_FUNCTION #name)                            \
 	int BPF_PROG(exit_##name, const struct pt_regs *regs, long ret) \
 	{                                                               \
-		return function(ret);                                   \
+		return function(ret, false);                            \
 	}
 
-static __always_inline int syscall_return_connect(long ret)
+static __always_inline int syscall_return_connect(long ret, bool outside)
 {
 	struct pt_regs *regs;
 
 	if (ret && unix_is_asked(-ret))
 		return unix_connect_failed(-ret);
 	if (ret)
-		return syscall_return(SYSCALL_CONNECT, ret, false);
+		return syscall_return(SYSCALL_CONNECT, ret, outside, false);
 	if (!syscall_is_wanted())
 		return 0;
 	regs = compat_task_registers();
 	return resolver_connected((const void *)PT_REGS_PARM2_CORE_SYSCALL(regs));
 }
 
-static __always_inline int syscall_return_bind(long ret)
+static __always_inline int syscall_return_bind(long ret, bool outside)
 {
-	return syscall_return(SYSCALL_BIND, ret, knobs.follow);
+	return syscall_return(SYSCALL_BIND, ret, outside, knobs.follow);
 }
 
-static __always_inline int syscall_return_listen(long ret)
+static __always_inline int syscall_return_listen(long ret, bool outside)
 {
-	return syscall_return(SYSCALL_LISTEN, ret, false);
+	return syscall_return(SYSCALL_LISTEN, ret, outside, false);
 }
 
-static __always_inline int syscall_return_socket(long ret)
+static __always_inline int syscall_return_socket(long ret, bool outside)
 {
-	return syscall_return(SYSCALL_SOCKET, ret, false);
+	return syscall_return(SYSCALL_SOCKET, ret, outside, false);
 }
 
-static __always_inline int syscall_return_accept(long ret)
+static __always_inline int syscall_return_accept(long ret, bool outside)
 {
-	return syscall_return(SYSCALL_ACCEPT, ret, knobs.accepts);
+	return syscall_return(SYSCALL_ACCEPT, ret, outside, knobs.accepts);
 }
 
 SYSCALL_EXIT(connect, syscall_return_connect)
@@ -269,9 +270,11 @@ int BPF_PROG(on_send, const struct sock *sk, int ret)
 }
 
 /* The same before 6.3, by the system calls that can name a destination. */
-static __always_inline int syscall_return_send(long ret)
+static __always_inline int syscall_return_send(long ret, bool outside)
 {
-	struct syscall_call call = { .call = SYSCALL_SEND, .error = -ret };
+	struct syscall_call call = { .call = SYSCALL_SEND,
+				     .error = -ret,
+				     .is_seen_outside = outside };
 
 	if (ret >= 0 || !syscall_send_is_told(-ret))
 		return 0;

@@ -4,6 +4,7 @@
 
 #include "emit.h"
 #include "fill.h"
+#include "refused.h"
 
 #include <asm-generic/errno.h>
 
@@ -23,6 +24,7 @@ struct syscall_call {
 	__u32 bytes; /* send: 0 unknown */
 	bool kills; /* send: SIGPIPE ends the process */
 	bool is_copied; /* the address is in the kernel's memory */
+	bool is_seen_outside; /* where the system call ends, which its function may never have begun */
 };
 
 /* Does the current process count? */
@@ -207,6 +209,29 @@ static __always_inline __u8 syscall_socket_options(const struct syscall_call *ca
 	return flags;
 }
 
+/* The cgroup whose programs are asked about the call. */
+static __always_inline struct cgroup *syscall_group(const struct syscall_call *call)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return call->sk ? compat_read_socket_group(call->sk) :
+			  BPF_CORE_READ(task, cgroups, dfl_cgrp);
+}
+
+/* Who may have said that it is not permitted. */
+static __always_inline void syscall_fill_refused(struct syscall_record *record,
+						 const struct syscall_call *call)
+{
+	struct cgroup *group = syscall_group(call);
+
+	if ((call->error != EPERM && call->error != EACCES) || !group)
+		return;
+	record->head.known |= EVENT_K_REFUSED;
+	record->body.seccomp = call->is_seen_outside && refused_is_filtered();
+	if (bpf_core_field_exists(group->bpf.effective))
+		record->body.program = refused_program(group, call->call, call->family == AF_INET6);
+}
+
 static __always_inline int syscall_emit_error(const struct syscall_call *call)
 {
 	struct emit_cpu *cpu = emit_cpu();
@@ -223,6 +248,7 @@ static __always_inline int syscall_emit_error(const struct syscall_call *call)
 	body->error = call->error;
 	body->type = call->type;
 	body->bytes = call->bytes;
+	syscall_fill_refused(record, call);
 	if (sk) {
 		record->head.cookie = syscall_fill_socket(&record->head, &body->tuple, call);
 		record->head.known |= EVENT_K_TUPLE | EVENT_K_STATE | EVENT_K_BACKLOG;

@@ -175,6 +175,7 @@ enum {
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 	EVENT_K_ANSWER = 1 << 17, /* event_flow.answer_* */
+	EVENT_K_REFUSED = 1 << 18, /* EPERM and EACCES: ev_syscall.seccomp, .program */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
 	/* told to be shown alone, nothing is judged by it; run -v: a state, or any call, failed or not, */
@@ -316,9 +317,10 @@ struct ev_syscall {
 	__u8 call; /* enum event_syscall */
 	__u8 state; /* of the socket after the call */
 	__u8 socket_flags; /* SOCKET_F_* */
-	__u8 pad[3];
+	__u8 seccomp; /* EVENT_K_REFUSED: 1: a filter of the process may have answered, and not the kernel */
+	__u8 pad[2];
 	__u32 bytes; /* send: that were to go, receive: that there was room for; 0 unknown */
-	__u32 pad2;
+	__u32 program; /* EVENT_K_REFUSED: a BPF program of the cgroup was asked about this call, 0: none */
 	/* EVENT_K_TIMELINE, when the call returned: */
 	__u64 socket; /* which one, while it lives, with a cookie or without; 0: a wait for several */
 	__u64 began_ns;

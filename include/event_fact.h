@@ -22,7 +22,7 @@
  * counter      name: as in /proc/net/netstat, number: value now
  * task-state   pid, name: comm, text: "running", "sleeping", "stopped", "zombie" …
  * capability   pid, name: CAP_…, number: 1 has it in effect
- * bpf-program  name: program, text: where it is attached
+ * bpf-program  name: program, number: its id, text: where it is attached, "" not found
  * done         the last one of a request
  * resolver     pid, address: a name server in the resolv.conf of its mount namespace, number: the how
  *              manieth, from 1, limit: of how many
@@ -35,25 +35,30 @@
  * unix-listener who listens at it now. pid, name: comm, text: exe, number: connections that wait to be
  *              accepted, limit: how many may, port: SOCK_*, flags: FACT_F_OTHER_MOUNTS if it has the
  *              same path, and another file
+ * lsm          name: "modules", text: the security modules of the kernel, with commas between; name:
+ *              "label", pid, text: what one of them says of the process ("docker-default (enforce)"),
+ *              number: 1 that is enforced; name: "programs", number: BPF programs that are asked, as a
+ *              module is, about calls of sockets, text: the first one's name
  */
-#define EVENT_FACTS(X)                \
-	X(ROUTE, "route")             \
-	X(NEIGHBOR, "neighbor")       \
-	X(SYSCTL, "sysctl")           \
-	X(ADDRESS, "address")         \
-	X(HOLDER, "holder")           \
-	X(LISTENER, "listener")       \
-	X(PORT_USE, "port-use")       \
-	X(RULESET, "ruleset")         \
-	X(COUNTER, "counter")         \
-	X(TASK_STATE, "task-state")   \
-	X(CAPABILITY, "capability")   \
-	X(BPF_PROGRAM, "bpf-program") \
-	X(DONE, "done")               \
-	X(RESOLVER, "resolver")       \
-	X(OPEN_FILES, "open-files")   \
-	X(UNIX_PATH, "unix-path")     \
-	X(UNIX_LISTENER, "unix-listener")
+#define EVENT_FACTS(X)                    \
+	X(ROUTE, "route")                 \
+	X(NEIGHBOR, "neighbor")           \
+	X(SYSCTL, "sysctl")               \
+	X(ADDRESS, "address")             \
+	X(HOLDER, "holder")               \
+	X(LISTENER, "listener")           \
+	X(PORT_USE, "port-use")           \
+	X(RULESET, "ruleset")             \
+	X(COUNTER, "counter")             \
+	X(TASK_STATE, "task-state")       \
+	X(CAPABILITY, "capability")       \
+	X(BPF_PROGRAM, "bpf-program")     \
+	X(DONE, "done")                   \
+	X(RESOLVER, "resolver")           \
+	X(OPEN_FILES, "open-files")       \
+	X(UNIX_PATH, "unix-path")         \
+	X(UNIX_LISTENER, "unix-listener") \
+	X(LSM, "lsm")
 
 enum event_fact {
 	FACT_NONE,

@@ -2,6 +2,8 @@
 /* fact_request.h - what a rule wants to know of this host; struct ev_fact (event.h) is the answer */
 #pragma once
 
+#include <stdbool.h>
+
 #include "event.h"
 
 /*
@@ -30,6 +32,11 @@ struct fact_request {
 	__u32 mark;
 	__u32 uid;
 	__u32 bound_ifindex;
+	/* bpf-program: those asked about this call of a socket of .tuple.family, and not about packets */
+	bool of_call;
+	__u8 call; /* enum event_syscall */
+	__u32 program; /* one that was asked, 0 none */
+	const char *cgroup; /* where .pid was if it is gone, NULL unknown */
 	__u32 ifindex; /* a % in the name of a sysctl stands for this interface's */
 	const char *
 		sysctls[8]; /* NULL-ended names, as net.core.somaxconn, net/ipv4/conf/%/rp_filter */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* deny.c - refuse: by a cgroup program as IPAddressDeny=any makes one, or by a seccomp filter around a command */
+/* deny.c - refuse: by a cgroup program as systemd makes one, or by seccomp or Landlock around a command */
 
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -11,8 +11,25 @@
 
 #include "fault.h"
 
-static const char usage[] = "usage: deny egress|connect4|connect6 CGROUP-DIRECTORY\n"
-			    "       deny errno NUMBER CALL[,CALL...] COMMAND [ARGUMENT...]\n";
+static const char usage[] =
+	"usage: deny egress|connect4|connect6|bind4|bind6|post_bind4|post_bind6|socket CGROUP-DIRECTORY\n"
+	"       deny errno NUMBER CALL[,CALL...] COMMAND [ARGUMENT...]\n"
+	"       deny landlock COMMAND [ARGUMENT...]\n";
+
+static const struct point {
+	const char *name;
+	int program;
+	int attach;
+} points[] = {
+	{ "egress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS },
+	{ "connect4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT },
+	{ "connect6", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_CONNECT },
+	{ "bind4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND },
+	{ "bind6", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND },
+	{ "post_bind4", BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND },
+	{ "post_bind6", BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET6_POST_BIND },
+	{ "socket", BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE },
+};
 
 static const struct call {
 	const char *name;
@@ -21,6 +38,9 @@ static const struct call {
 } calls[] = {
 	{ "connect", SYS_connect, -1 },
 	{ "bind", SYS_bind, -1 },
+	{ "socket", SYS_socket, -1 },
+	{ "socket4", SYS_socket, AF_INET },
+	{ "socket6", SYS_socket, AF_INET6 },
 	{ "fsopen", SYS_fsopen, -1 },
 	{ "map-create", SYS_bpf, BPF_MAP_CREATE },
 };
@@ -65,13 +85,17 @@ static void deny_in_cgroup(const char *what, const char *directory)
 {
 	struct bpf_insn insns[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
 				    { .code = BPF_JMP | BPF_EXIT } };
-	bool egress = !strcmp(what, "egress");
+	const struct point *point = points;
 	union bpf_attr load = {}, link = {};
 
-	load.prog_type = egress ? BPF_PROG_TYPE_CGROUP_SKB : BPF_PROG_TYPE_CGROUP_SOCK_ADDR;
-	load.expected_attach_type = egress		      ? BPF_CGROUP_INET_EGRESS :
-				    !strcmp(what, "connect4") ? BPF_CGROUP_INET4_CONNECT :
-								BPF_CGROUP_INET6_CONNECT;
+	while (strcmp(point->name, what) != 0)
+		if (++point == points + sizeof(points) / sizeof(points[0])) {
+			errno = EINVAL;
+			die(what);
+		}
+	load.prog_type = point->program;
+	load.expected_attach_type = point->attach;
+	memcpy(load.prog_name, "deny", sizeof("deny"));
 	load.insns = (unsigned long)insns;
 	load.insn_cnt = 2;
 	load.license = (unsigned long)"GPL";
@@ -86,8 +110,26 @@ static void deny_in_cgroup(const char *what, const char *directory)
 	hold_until_told();
 }
 
+/* Landlock lets the process connect and bind nowhere by TCP (4: 6.7). */
+static void deny_by_landlock(void)
+{
+	const struct {
+		__u64 files, net;
+	} all = { .net = 3 };
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+
+	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_landlock_restrict_self, ruleset, 0))
+		die("landlock");
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 2 && !strcmp(argv[1], "landlock")) {
+		deny_by_landlock();
+		execv(argv[2], argv + 2);
+		die(argv[2]);
+	}
 	if (argc > 4 && !strcmp(argv[1], "errno")) {
 		deny_calls(argv[3], atoi(argv[2]));
 		execv(argv[4], argv + 4);

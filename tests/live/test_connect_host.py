@@ -210,26 +210,6 @@ def test_health_check_is_no_reset(lab, watch, place, family):
     agent.silent()
 
 
-def test_failed_without_a_cause(lab, watch, place, family):
-    """A sandbox answers in the kernel's place: nothing else is known, and nothing may be made up."""
-    port, there = free_port(), place.address(family)
-    agent = watch()
-    saw = lab.fault("errno", 1, "connect", FAULT, "connect", there, port, exe=DENY)
-    assert saw["errno"] == "EPERM"
-    agent.assert_only("connect-failed", pid=saw["pid"], errno="EPERM", confidence="possible")
-
-
-def test_failed_by_a_cgroup(lab, watch, place, family):
-    port, there = free_port(), place.address(family)
-    place.serve(family, port)
-    group = lab.cgroup()
-    assert lab.start(f"connect{family}", group, exe=DENY).line()["op"] == "denying"
-    agent = watch()
-    saw = lab.fault("connect", there, port, wrap=("sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "-"))
-    assert saw["errno"] == "EPERM"
-    agent.assert_only("connect-failed", pid=saw["pid"], errno="EPERM", confidence="possible")
-
-
 def test_self_connect(lab, watch, family):
     """Source port and destination port are the same: the connection meets itself."""
     port = free_port()

@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import DENY, FAULT, free_port
+from lab import free_port
 
 ROUTES = [(4, "unreachable", "EHOSTUNREACH"), (4, "prohibit", "EACCES"), (4, "blackhole", "EINVAL"),
           (6, "unreachable", "EHOSTUNREACH"), (6, "prohibit", "EACCES"), (6, "blackhole", "EINVAL")]
@@ -350,10 +350,3 @@ def test_bind_failed(lab, watch, family):
     saw = lab.fault("-T", "bind", "::1" if family == 6 else "127.0.0.1", free_port())
     assert saw["errno"] == "EINVAL"
     agent.assert_only("bind-failed", pid=saw["pid"], errno="EINVAL", confidence="possible")
-
-
-def test_bind_denied(lab, watch, family):
-    agent = watch()
-    saw = lab.fault("errno", 1, "bind", FAULT, "bind", "::1" if family == 6 else "127.0.0.1", free_port(), exe=DENY)
-    assert saw["errno"] == "EPERM"
-    agent.assert_only("bind-failed", pid=saw["pid"], errno="EPERM", confidence="possible")

@@ -260,7 +260,8 @@ static void names_by_number(void **state)
 		    "cut short before the IP header", "malformed", "fragments of others");
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
-		    "bpf-program", "done", "resolver", "open-files", "unix-path", "unix-listener");
+		    "bpf-program", "done", "resolver", "open-files", "unix-path", "unix-listener",
+		    "lsm");
 	CHECK_NAMES(decode_open_name, "connect", "listen", "bind", "accept", "lookup", "datagram",
 		    "unanswered", "nscd", "resolved", "avahi");
 	CHECK_NAMES(decode_task_name, "fork", "exec", "exit");

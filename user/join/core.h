@@ -72,3 +72,13 @@ struct join {
 	bool finished;
 	bool followed; /* the records are a command's alone (run): with it ends who waits */
 };
+
+/* Who may have refused the call of a syscall record. */
+static inline struct denial denial_of(const struct event *event)
+{
+	return (struct denial){
+		.known = event->head.known & EVENT_K_REFUSED,
+		.seccomp = event->syscall.seccomp,
+		.program = event->syscall.program,
+	};
+}

@@ -8,6 +8,7 @@
 #include "decode/decode.h"
 #include "event.h"
 #include "join/answer.h"
+#include "join/denial.h"
 #include "join/attempt/knock.h"
 #include "join/attempt/subject.h"
 #include "join/conn/kept.h"
@@ -211,6 +212,7 @@ struct opening {
 	__s32 error; /* positive errno, 0 none */
 	__s32 soft_error;
 	__s32 call_error; /* errno that the call itself returned, 0 none or not seen */
+	struct denial denial; /* of that call */
 	__u32 signal;
 	__u32 mark;
 	__u32 bound_ifindex;
@@ -314,6 +316,7 @@ bool opening_call_alone(const struct opening *opening);
 /* A bind(), listen() or connect() to a Unix socket that failed; socket() or accept() without a descriptor. */
 struct failed_call {
 	struct ev_syscall call;
+	struct denial denial;
 	bool asked_known; /* .call.asked and its port; of memory that was swapped out they are not */
 	bool bound_other_later; /* the process settled for another port within the settle */
 	__u32 count; /* socket, accept, connect: how often it failed alike */

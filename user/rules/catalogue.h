@@ -20,6 +20,7 @@
 	X(local_address_absent)                                                     \
 	X(local_route_rejects)                                                      \
 	X(local_no_route)                                                           \
+	X(local_denied)                                                             \
 	X(unix_connect_failed)                                                      \
 	/* what this machine did to the SYN */                                      \
 	X(local_neighbor_failed)                                                    \

@@ -69,5 +69,8 @@ bool fact_fetch_unix_listener(struct fetch *fetch);
 /* fact_resolver.c: anywhere */
 void fact_fetch_resolvers(struct fetch *fetch);
 
+/* fact_lsm.c: anywhere */
+void fact_fetch_lsm(struct fetch *fetch);
+
 /* fact_program.c: in the namespace */
 void fact_fetch_programs(struct fetch *fetch);

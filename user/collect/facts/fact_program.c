@@ -24,14 +24,25 @@
 #define TCX_EGRESS 47
 #define TAG_BYTES 8
 
+#define OF_PACKETS (-1)
+
 static const struct {
 	enum bpf_attach_type type;
 	const char *name;
+	int call; /* enum event_syscall, OF_PACKETS */
+	int family; /* 0: both */
 } attach_points[] = {
-	{ BPF_CGROUP_INET_EGRESS, "egress" },	   { BPF_CGROUP_INET_INGRESS, "ingress" },
-	{ BPF_CGROUP_INET4_CONNECT, "connect4" },  { BPF_CGROUP_INET6_CONNECT, "connect6" },
-	{ BPF_CGROUP_INET4_BIND, "bind4" },	   { BPF_CGROUP_INET6_BIND, "bind6" },
-	{ BPF_CGROUP_INET_SOCK_CREATE, "socket" },
+	{ BPF_CGROUP_INET_EGRESS, "egress", OF_PACKETS, 0 },
+	{ BPF_CGROUP_INET_INGRESS, "ingress", OF_PACKETS, 0 },
+	{ BPF_CGROUP_INET4_CONNECT, "connect4", SYSCALL_CONNECT, AF_INET },
+	{ BPF_CGROUP_INET6_CONNECT, "connect6", SYSCALL_CONNECT, AF_INET6 },
+	{ BPF_CGROUP_INET4_BIND, "bind4", SYSCALL_BIND, AF_INET },
+	{ BPF_CGROUP_INET6_BIND, "bind6", SYSCALL_BIND, AF_INET6 },
+	{ BPF_CGROUP_INET4_POST_BIND, "post_bind4", SYSCALL_BIND, AF_INET },
+	{ BPF_CGROUP_INET6_POST_BIND, "post_bind6", SYSCALL_BIND, AF_INET6 },
+	{ BPF_CGROUP_UDP4_SENDMSG, "sendmsg4", SYSCALL_SEND, AF_INET },
+	{ BPF_CGROUP_UDP6_SENDMSG, "sendmsg6", SYSCALL_SEND, AF_INET6 },
+	{ BPF_CGROUP_INET_SOCK_CREATE, "sock_create", SYSCALL_SOCKET, 0 },
 };
 
 #define PROGRAMS_QUERIED_MAX 16 /* of one attach point */
@@ -91,8 +102,17 @@ static void find_own_programs(struct program_search *search)
 		closedir(dir);
 }
 
+/* An agent of another build has those of the same name (bpf/refused.h passes them over as well). */
+static bool is_of_agents(const char *name)
+{
+	return !strncmp(name, "lookup_connect", strlen("lookup_connect")) ||
+	       !strncmp(name, "lookup_send", strlen("lookup_send"));
+}
+
 static bool is_own(const struct program_search *search, __u32 id, const struct bpf_prog_info *info)
 {
+	if (is_of_agents(info->name))
+		return true;
 	for (size_t i = 0; i < search->own_count; i++)
 		if (search->own[i].id == id ||
 		    !memcmp(search->own[i].tag, info->tag, sizeof(info->tag)))
@@ -110,7 +130,8 @@ static void tell_filter(struct program_search *search, const char *name, __u32 i
 		return;
 	tell_copy(fact.name, name, sizeof(fact.name));
 	fact.number = id;
-	text_add(&text, "%s, %s", where, point);
+	if (where)
+		text_add(&text, "%s, %s", where, point);
 	fact_tell(search->fetch, &fact);
 	search->told++;
 }
@@ -129,13 +150,22 @@ static void tell_program(struct program_search *search, __u32 id, const char *wh
 
 /* ---- along the cgroup path ---- */
 
+static bool is_asked(const struct fact_request *request, size_t point)
+{
+	int call = request->of_call ? request->call : OF_PACKETS;
+	int family = attach_points[point].family;
+
+	return attach_points[point].call == call && (!family || family == request->tuple.family);
+}
+
 static void query_cgroup(struct program_search *search, int fd, const char *cgroup)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(attach_points); i++) {
 		__u32 ids[PROGRAMS_QUERIED_MAX], count = ARRAY_SIZE(ids);
 		char where[120];
 
-		if (bpf_prog_query(fd, attach_points[i].type, 0, NULL, ids, &count))
+		if (!is_asked(search->fetch->request, i) ||
+		    bpf_prog_query(fd, attach_points[i].type, 0, NULL, ids, &count))
 			continue;
 		snprintf(where, sizeof(where), "cgroup %s", cgroup);
 		for (__u32 k = 0; k < count && k < ARRAY_SIZE(ids); k++)
@@ -182,6 +212,8 @@ static void search_cgroups(struct program_search *search)
 
 	find_cgroup_mount(mount, sizeof(mount));
 	read_cgroup_path(search->fetch->request->pid, path, sizeof(path));
+	if (!path[0] && search->fetch->request->cgroup)
+		tell_copy(path, search->fetch->request->cgroup, sizeof(path));
 	base = strlen(mount);
 	length = base ? strlen(path) : 0;
 	while (length) {
@@ -299,12 +331,15 @@ static void search_device(struct program_search *search, __u32 ifindex)
 void fact_fetch_programs(struct fetch *fetch)
 {
 	struct program_search search = { .fetch = fetch };
-	__u32 ifindex = fact_route_ifindex(fetch);
+	__u32 ifindex = fetch->request->of_call ? 0 : fact_route_ifindex(fetch);
 
 	find_own_programs(&search);
 	search_cgroups(&search);
 	if (ifindex)
 		search_device(&search, ifindex);
+	/* it was asked, and its cgroup is gone */
+	if (!search.told && fetch->request->program)
+		tell_program(&search, fetch->request->program, NULL, NULL);
 	if (!search.told)
 		fact_tell_absent(fetch, FACT_BPF_PROGRAM, NULL, 0);
 }

@@ -112,6 +112,18 @@ static int find_counter(FILE *file, const char *name, long long *value)
 	return -ENOENT;
 }
 
+/* One to a line, "XfrmOutPolBlock 3" (net/xfrm/xfrm_proc.c). Returns 0, or a negative errno. */
+static int find_policy_counter(const char *name, long long *value)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/thread-self/net/xfrm_stat", "re");
+	char line[128], key[64];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %lld", key, value) == 2 && !strcmp(key, name))
+			return 0;
+	return -ENOENT;
+}
+
 static void fetch_counter(struct fetch *fetch, const char *name)
 {
 	/* Not /proc/net: that is of the process's first thread. */
@@ -119,7 +131,7 @@ static void fetch_counter(struct fetch *fetch, const char *name)
 					     "/proc/thread-self/net/snmp" };
 	struct ev_fact fact = fact_make(FACT_COUNTER);
 	long long value = 0;
-	int err = strchr(name, ':') ? -ENOENT : -EINVAL;
+	int err = strchr(name, ':') ? -ENOENT : find_policy_counter(name, &value);
 
 	for (size_t i = 0; i < ARRAY_SIZE(files) && err == -ENOENT; i++) {
 		_cleanup_file_ FILE *file = fopen(files[i], "re");

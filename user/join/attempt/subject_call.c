@@ -77,6 +77,7 @@ static struct attempt_slot *take_call(struct join *join, const struct event *eve
 		return NULL;
 	attempt_extra(join, slot)->failed = (struct failed_call){
 		.call = *call,
+		.denial = denial_of(event),
 		.asked_known = event->head.known & EVENT_K_ASKED,
 		.count = 1,
 	};

@@ -438,6 +438,7 @@ void opening_syscall(struct join *join, const struct event *event)
 	slot->opening.end = WAIT_ERRNO;
 	slot->opening.error = call->error;
 	slot->opening.call_error = call->error;
+	slot->opening.denial = denial_of(event);
 	openings_note(join, slot, NOTE_FAILED);
 }
 

@@ -45,14 +45,9 @@ static const char *bind_meaning(__s32 error)
 }
 
 /* Who can refuse a call with these. */
-static void add_suspects(struct text *text, __s32 error, const char *programs)
+static void add_suspects(struct text *text, __s32 error)
 {
-	if (error == EACCES || error == EPERM)
-		text_add(
-			text,
-			"a BPF program on the cgroup (%s), a security module or seccomp may have refused the call",
-			programs);
-	else if (error == EMFILE || error == ENFILE)
+	if (error == EMFILE || error == ENFILE)
 		text_add(text, "the limit on open files is reached");
 	else if (error == ENOBUFS || error == ENOMEM)
 		text_add(text, "the kernel had no memory for it");
@@ -84,7 +79,7 @@ static void add_connect_suspects(struct text *text, const struct view *view)
 		text_add(text,
 			 "the socket may be for IPv6 only (IPV6_V6ONLY), and the address is IPv4");
 	else
-		add_suspects(text, opening->error, "cgroup/connect4 or connect6");
+		add_suspects(text, opening->error);
 }
 
 /* ---- connect-failed ---- */
@@ -168,7 +163,6 @@ static void tell_connect_failed(const struct view *view, struct finding *finding
 	const struct opening *opening = view->opening;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check;
 
 	text_add(&what, "connecting to ");
 	words_remote(&what, view, opening);
@@ -187,11 +181,6 @@ static void tell_connect_failed(const struct view *view, struct finding *finding
 	else
 		add_connect_suspects(&why, view);
 	words_check_route(view, finding, "the way to it as the kernel sees it");
-	if (opening->error != EACCES && opening->error != EPERM)
-		return;
-	check = words_check(view, finding, 0);
-	text_add(&check.run, "bpftool cgroup tree");
-	words_check_end(&check, "programs that may refuse connect()");
 }
 
 const struct rule rule_connect_failed = {
@@ -244,28 +233,12 @@ static void tell_bind_failed(const struct view *view, struct finding *finding)
 	if (bind && call->error == EINVAL && call->tuple.local_port)
 		text_add(&why, "the socket is bound already, to port %u", call->tuple.local_port);
 	else
-		add_suspects(&why, call->error, "systemd's SocketBindDeny= is one");
+		add_suspects(&why, call->error);
 	check = words_check(view, finding, attempt->netns);
 	text_add(&check.run, "ss -ltnp");
 	if (port)
 		text_add(&check.run, " 'sport = :%u'", port);
 	words_check_end(&check, "what has the port");
-	if (call->error != EACCES && call->error != EPERM)
-		return;
-	check = words_check(view, finding, 0);
-	text_add(&check.run, "bpftool cgroup tree");
-	words_check_end(&check, "programs that may refuse bind()");
-}
-
-static void want_bind_failed(const struct view *view, struct fact_request *wanted)
-{
-	const struct ev_syscall *call = &view->attempt->call->call;
-
-	wanted->tuple = call->tuple;
-	wanted->tuple.local_port = call->asked_port;
-	__builtin_memcpy(wanted->tuple.local, call->asked, EVENT_ADDRESS_SIZE);
-	if (call->error != EACCES || !look_call_known(view))
-		wanted->wanted = 0; /* only that errno has a cause that facts could tell */
 }
 
 const struct rule rule_bind_failed = {
@@ -276,11 +249,6 @@ const struct rule rule_bind_failed = {
 	.wakes = WAKE_BIND,
 	.match = match_bind_failed,
 	.tell = tell_bind_failed,
-	.facts = BIT(FACT_SYSCTL) | BIT(FACT_CAPABILITY),
-	.decide = look_decide_always,
-	.want = want_bind_failed,
-	.sysctls = { "net.ipv4.ip_unprivileged_port_start" },
-	.capability = "CAP_NET_BIND_SERVICE",
 	.means = "a bind or listen failed and no cause could be established",
 	.evidence = "its errno; the last resort",
 	.gate = "",
