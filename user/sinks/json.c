@@ -68,7 +68,7 @@ static void put_process(struct json *json, const struct join *join, const struct
 	json_close(json, '}');
 }
 
-static const char *protocol_name(const struct event_tuple *tuple)
+const char *json_protocol(const struct event_tuple *tuple)
 {
 	if (tuple->family == AF_UNIX)
 		return "unix";
@@ -83,18 +83,32 @@ static const char *protocol_name(const struct event_tuple *tuple)
 	return "tcp";
 }
 
+void json_put_community(struct json *json, const struct event_tuple *tuple)
+{
+	struct event_tuple shown = *tuple;
+	char buffer[48];
+	struct text text = text_of(buffer);
+
+	if (!tuple->local_port || !tuple->remote_port || !json_address_set(tuple->local) ||
+	    !json_address_set(tuple->remote))
+		return;
+	if (json->mask) { /* a hash that has no key: of what is shown */
+		mask_address(json->mask, tuple->local, shown.local);
+		mask_address(json->mask, tuple->remote, shown.remote);
+	}
+	community_print(&text, &shown);
+	json_pair(json, "community_id", buffer);
+}
+
 static void put_connection(struct json *json, const struct join *join, const char *role,
 			   __u32 netns, __u64 cookie, const struct event_tuple *tuple,
 			   const struct finding *whole)
 {
 	const char *name = netns ? join_netns_name(join, netns) : NULL;
-	char buffer[48];
-	struct text text = text_of(buffer);
-	struct event_tuple shown = *tuple;
 
 	json_key(json, "connection");
 	json_open(json, '{');
-	json_pair(json, "protocol", protocol_name(tuple));
+	json_pair(json, "protocol", json_protocol(tuple));
 	json_pair(json, "role", role);
 	if (netns)
 		json_pair_unsigned(json, "netns", netns);
@@ -110,19 +124,11 @@ static void put_connection(struct json *json, const struct join *join, const cha
 		json_pair_of(json, "path", whole->socket_path, sizeof(whole->socket_path));
 		json_pair_of(json, "interface", whole->interface, sizeof(whole->interface));
 	}
-	if (tuple->local_port && tuple->remote_port && json_address_set(tuple->local) &&
-	    json_address_set(tuple->remote)) {
-		if (json->mask) { /* a hash that has no key: of what is shown */
-			mask_address(json->mask, tuple->local, shown.local);
-			mask_address(json->mask, tuple->remote, shown.remote);
-		}
-		community_print(&text, &shown);
-		json_pair(json, "community_id", buffer);
-	}
+	json_put_community(json, tuple);
 	json_close(json, '}');
 }
 
-static void put_checks(struct json *json, const struct finding *finding)
+void json_put_checks(struct json *json, const struct finding *finding)
 {
 	json_key(json, "check");
 	json_open(json, '[');
@@ -359,6 +365,12 @@ static void put_pod(struct json *json, const struct ev_process *process)
 	json_close(json, '}');
 }
 
+void json_put_group(struct json *json, const struct finding *finding)
+{
+	json_put_hex(json, "group",
+		     json->mask ? mask_number(json->mask, finding->group) : finding->group);
+}
+
 static void put_head(struct json *json, const struct join *join, const struct finding *finding,
 		     bool checks)
 {
@@ -372,12 +384,11 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 	json_pair(json, "state", finding_state_name(finding->state));
 	json_pair(json, "ended", say_ended(finding));
 	json_put_hex(json, "attempt", finding->attempt);
-	json_put_hex(json, "group",
-		     json->mask ? mask_number(json->mask, finding->group) : finding->group);
+	json_put_group(json, finding);
 	json_pair_of(json, "summary", finding->summary, sizeof(finding->summary));
 	json_pair_of(json, "cause", finding->cause, sizeof(finding->cause));
 	if (checks)
-		put_checks(json, finding);
+		json_put_checks(json, finding);
 	json_put_errno(json, "errno", finding->error);
 	if (finding->signal)
 		json_pair(json, "signal", decode_signal_name(finding->signal));
@@ -404,7 +415,7 @@ static void put_head(struct json *json, const struct join *join, const struct fi
 		       finding);
 }
 
-static void put_tail(struct json *json, const struct finding *finding)
+void json_put_counts(struct json *json, const struct finding *finding)
 {
 	if (finding->blind) {
 		json_key(json, "blind");
@@ -416,6 +427,11 @@ static void put_tail(struct json *json, const struct finding *finding)
 	}
 	json_pair_unsigned(json, "count", finding->count);
 	json_pair_unsigned(json, "total", finding->total);
+}
+
+static void put_tail(struct json *json, const struct finding *finding)
+{
+	json_put_counts(json, finding);
 	json_close(json, '}');
 }
 
@@ -425,7 +441,8 @@ static void put_tail(struct json *json, const struct finding *finding)
  */
 #define TAIL_MOST 400
 
-void json_finding(struct sink *sink, const struct join *join, const struct finding *finding)
+void json_finding_as(struct sink *sink, const struct join *join, const struct finding *finding,
+		     const struct json_shape *shape)
 {
 	char line[LINE_MOST];
 	struct entries entries;
@@ -436,7 +453,7 @@ void json_finding(struct sink *sink, const struct join *join, const struct findi
 	for (int spare = 0; spare < 3; spare++) {
 		json = json_in(line, sizeof(line) / (sink->options.mask ? 2 : 1) - TAIL_MOST);
 		json.mask = sink->options.mask;
-		put_head(&json, join, finding, spare < 2);
+		shape->head(&json, join, finding, spare < 2);
 		if (spare < 1)
 			put_related(&json, join, finding);
 		if (finding->supersedes)
@@ -452,7 +469,14 @@ void json_finding(struct sink *sink, const struct join *join, const struct findi
 	put_entries(&json, &entries, finding->evidence_omitted,
 		    json.size - json.length > 48 ? json.size - json.length - 48 : 0);
 	json.size += TAIL_MOST;
-	put_tail(&json, finding);
+	shape->tail(&json, finding);
 	if (!json.cut)
 		fprintf(sink->options.file, "%s\n", line);
+}
+
+void json_finding(struct sink *sink, const struct join *join, const struct finding *finding)
+{
+	static const struct json_shape shape = { put_head, put_tail };
+
+	json_finding_as(sink, join, finding, &shape);
 }

@@ -29,26 +29,35 @@ void json_put_hex(struct json *json, const char *key, __u64 value)
 	json_pair(json, key, text_add(&text, "%016llx", value));
 }
 
-void json_put_host(struct json *json, const struct join *join)
+bool json_say_host(const struct json *json, const struct join *join, char *name,
+		   struct text *boot_id)
 {
 	const struct ev_start *start = join_start(join);
-	__u8 boot_id[sizeof(start->boot_id)];
-	char buffer[40], name[sizeof(start->host)];
-	struct text text = text_of(buffer);
+	__u8 bytes[sizeof(start->boot_id)];
 
 	if (!start)
+		return false;
+	memcpy(bytes, start->boot_id, sizeof(bytes));
+	for (size_t i = 0; json->mask && i < sizeof(bytes); i++)
+		bytes[i] = (__u8)mask_number(json->mask, i << 8 | bytes[i]);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		text_add(boot_id, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			 bytes[i]);
+	memcpy(name, start->host, sizeof(start->host));
+	if (json->mask) /* here even where it is too short to be searched for */
+		mask_name(json->mask, name, strnlen(name, sizeof(start->host)), name);
+	return true;
+}
+
+void json_put_host(struct json *json, const struct join *join)
+{
+	char name[sizeof(((struct ev_start *)0)->host)], buffer[40];
+	struct text boot_id = text_of(buffer);
+
+	if (!json_say_host(json, join, name, &boot_id))
 		return;
-	memcpy(boot_id, start->boot_id, sizeof(boot_id));
-	for (size_t i = 0; json->mask && i < sizeof(boot_id); i++)
-		boot_id[i] = (__u8)mask_number(json->mask, i << 8 | boot_id[i]);
-	for (size_t i = 0; i < sizeof(boot_id); i++)
-		text_add(&text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-			 boot_id[i]);
 	json_key(json, "host");
 	json_open(json, '{');
-	memcpy(name, start->host, sizeof(name));
-	if (json->mask) /* here even where it is too short to be searched for */
-		mask_name(json->mask, name, strnlen(name, sizeof(name)), name);
 	json_pair_of(json, "name", name, sizeof(name));
 	json_pair(json, "boot_id", buffer);
 	json_close(json, '}');

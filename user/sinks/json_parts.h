@@ -25,5 +25,30 @@ bool json_address_set(const __u8 *address);
 /* Opens the object: type, schema, time. */
 void json_put_begin(struct json *json, const struct join *join, const char *type, __u64 ns);
 
-/* json.c, of sink_json_ops */
+/* The same of this host, as text: false nobody knows. @name: of the size of ev_start's .host, not ended by a zero */
+bool json_say_host(const struct json *json, const struct join *join, char *name,
+		   struct text *boot_id);
+
+/* ---- json.c: of findings ---- */
+
+const char *json_protocol(const struct event_tuple *tuple); /* "tcp" */
+void json_put_community(struct json *json, const struct event_tuple *tuple);
+void json_put_group(struct json *json, const struct finding *finding);
+void json_put_checks(struct json *json, const struct finding *finding);
+void json_put_counts(struct json *json, const struct finding *finding); /* and what was not seen */
+
+/*
+ * What stands in a line before, and behind, what every form of it tells alike: who else was there, what changed, evidence.
+ * The line of @head is open, that of @tail (400 bytes at most) closed. Not @checks: there was no room for them.
+ */
+struct json_shape {
+	void (*head)(struct json *json, const struct join *join, const struct finding *finding,
+		     bool checks);
+	void (*tail)(struct json *json, const struct finding *finding);
+};
+
+void json_finding_as(struct sink *sink, const struct join *join, const struct finding *finding,
+		     const struct json_shape *shape);
+
+/* Of sink_json_ops. */
 void json_finding(struct sink *sink, const struct join *join, const struct finding *finding);

@@ -18,6 +18,7 @@ static const struct form {
 	const char *ends[ENDS_MAX]; /* of a report's name */
 } forms[] = {
 	{ &sink_json_ops, true, offsetof(struct options, json), { NULL } },
+	{ &sink_ecs_ops, true, offsetof(struct options, ecs), { NULL } },
 	{ &sink_brief_ops, true, offsetof(struct options, brief), { NULL } },
 	{ &sink_html_ops, .ends = { ".html", ".htm" } },
 	{ &sink_markdown_ops, .ends = { ".md" } },

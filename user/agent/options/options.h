@@ -82,6 +82,7 @@ struct options {
 	bool text;
 	bool brief;
 	bool json;
+	bool ecs;
 	bool csv;
 	const char *sort; /* flows: a column, NULL as they come */
 	unsigned int verbose;

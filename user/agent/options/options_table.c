@@ -101,6 +101,8 @@ const struct option_row option_rows[] = {
 	  .what = "one line a finding, or a connection" },
 	{ "json", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | S | E | D, FLAG(json), .form = true,
 	  .what = "JSON lines" },
+	{ "ecs", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(ecs), .form = true,
+	  .what = "findings as JSON lines of the Elastic Common Schema" },
 	{ "csv", 0, .group = GROUP_OUTPUT, .commands = F, FLAG(csv), .form = true,
 	  .what = "comma-separated values, with a first line of names" },
 	{ "sort", 0, .group = GROUP_OUTPUT, .commands = F, TEXT(sort, "FIELD"),

@@ -58,7 +58,8 @@ static int open_file(struct output *output, const struct options *options, bool 
 		err = to ? 0 : -ENOMEM;
 	}
 	if (!err && (output->outfile || output->mask))
-		err = lines_open(&output->lines, output->mask, options->json, to, output->outfile);
+		err = lines_open(&output->lines, output->mask, options->json || options->ecs, to,
+				 output->outfile);
 	output->file = output->lines ? lines_file(output->lines) : to;
 	return err ? log_error_r(err, "output") : 0;
 }
