@@ -261,6 +261,41 @@ def test_port_in_use_by_time_wait(lab, watch, family):
     assert lab.fault("-R", "-b", 1, "bind", here, port)["errno"] == "0"
 
 
+@pytest.mark.parametrize("reuse", [(), ("-R",)], ids=["plain", "reuseaddr"])
+def test_port_in_use_by_an_outgoing_connection(lab, watch, place, family, reuse):
+    """The port lies in the ephemeral range, and the kernel gave it to a client: SO_REUSEADDR does not help."""
+    port, there = free_port(), place.address(family)
+    place.serve(family, port)
+    lab.host.sysctl("net.ipv4.ip_local_port_range", "40000\t40100")
+    first = lab.start("-k", "connect", there, port)
+    mine = first.line()["local"]
+    agent = watch()
+    saw = lab.fault(*reuse, "bind", *mine)
+    assert saw["errno"] == "EADDRINUSE"
+    found = agent.assert_only("local-port-in-use", pid=saw["pid"], errno="EADDRINUSE", confidence="certain")
+    if found:
+        assert holders(found) == [first.pid]
+        assert f"[{there}]:{port}" in found["cause"] or f"{there}:{port}" in found["cause"]
+        assert "it is an outgoing connection, whose port the kernel chose from net.ipv4.ip_local_port_range=40000 40100" in found["cause"]
+        assert "SO_REUSEADDR, set before bind(), would do" not in found["cause"]
+
+
+def test_port_in_use_by_an_accepted_connection(lab, watch, family):
+    """Nearest miss: the port lies in the range as well, and a listener that is gone took that connection."""
+    here = "::1" if family == 6 else "127.0.0.1"
+    lab.host.sysctl("net.ipv4.ip_local_port_range", "40000\t40100")
+    server = lab.serve(here, 40101, "keep", "-R")
+    first = lab.start("-k", "connect", here, 40101)
+    assert first.line()["errno"] == "0"
+    lab.host.sysctl("net.ipv4.ip_local_port_range", "40000\t40102")
+    agent = watch()
+    saw = lab.fault("bind", here, 40101)
+    assert saw["errno"] == "EADDRINUSE"
+    found = agent.assert_only("local-port-in-use", pid=saw["pid"], errno="EADDRINUSE")
+    if found:
+        assert "outgoing" not in found["cause"] and holders(found) == [server.pid]
+
+
 def test_port_shared(lab, watch, family):
     """Nearest miss: SO_REUSEPORT on both sides."""
     port = free_port()

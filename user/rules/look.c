@@ -457,6 +457,25 @@ bool look_call_known(const struct view *view)
 	return failed->call.call != SYSCALL_BIND || failed->asked_known;
 }
 
+__u16 look_call_port(const struct attempt *attempt)
+{
+	struct event_tuple tuple;
+
+	subject_tuple(attempt, &tuple);
+	return tuple.local_port;
+}
+
+void look_want_call(const struct view *view, struct fact_request *wanted)
+{
+	const struct attempt *attempt = view->attempt;
+
+	if (view->opening)
+		return;
+	subject_tuple(attempt, &wanted->tuple);
+	wanted->mark = attempt->call->call.mark;
+	wanted->bound_ifindex = attempt->call->call.bound_ifindex;
+}
+
 bool look_decide_always(const struct verdict *verdict)
 {
 	return verdict->rule;

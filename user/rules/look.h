@@ -107,6 +107,10 @@ bool look_begin_seen(const struct view *view);
 
 /* It is known what the call that failed was about: of bind(), which address and port it was given. */
 bool look_call_known(const struct view *view);
+/* The port that a bind() or listen() was about. */
+__u16 look_call_port(const struct attempt *attempt);
+/* struct rule's .want, of a rule about a call: facts of the address and port that it was about. */
+void look_want_call(const struct view *view, struct fact_request *wanted);
 
 /* ---- look_connection.c: about an established connection ---- */
 

@@ -127,6 +127,21 @@ void words_remote(struct text *text, const struct view *view, const struct openi
 		text_add(text, ":%u", opening->tuple.remote_port);
 }
 
+void words_call(struct text *text, const struct attempt *attempt)
+{
+	const struct ev_syscall *failed = &attempt->call->call;
+	const char *call = decode_syscall_name(failed->call);
+	const char *name = decode_errno_name(failed->error);
+	struct event_tuple tuple;
+
+	subject_tuple(attempt, &tuple);
+	text_add(text, "%s() on ", call ? call : "bind");
+	address_print(text, tuple.local);
+	if (failed->call == SYSCALL_BIND || tuple.local_port)
+		text_add(text, " port %u", tuple.local_port);
+	text_add(text, " failed with %s", name ? name : "an error");
+}
+
 static bool is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

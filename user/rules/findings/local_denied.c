@@ -259,27 +259,23 @@ static void add_checks(const struct view *view, struct finding *finding,
 
 static void tell_denied(const struct view *view, struct finding *finding)
 {
-	const struct attempt *attempt = view->attempt;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct event_tuple tuple;
 	struct denied denied;
 
 	if (!denied_of(view, &denied))
 		return;
-	text_add(&what, "%s()", decode_syscall_name(denied.call));
 	if (view->opening) {
-		text_add(&what, " to ");
+		text_add(&what, "connect() to ");
 		words_remote(&what, view, view->opening);
+		text_add(&what, " failed with %s before any packet was made",
+			 decode_errno_name(denied.error));
 	} else if (look_call_known(view)) {
-		subject_tuple(attempt, &tuple);
-		text_add(&what, " on ");
-		address_print(&what, tuple.local);
-		text_add(&what, " port %u", tuple.local_port);
+		words_call(&what, view->attempt);
+	} else {
+		text_add(&what, "%s() failed with %s", decode_syscall_name(denied.call),
+			 decode_errno_name(denied.error));
 	}
-	text_add(&what, " failed with %s", decode_errno_name(denied.error));
-	if (view->opening)
-		text_add(&what, " before any packet was made");
 	add_suspects(&why, view, &denied);
 	add_checks(view, finding, &denied);
 }
