@@ -65,6 +65,7 @@ complete -c sockwhy -n '__sockwhy_takes watch run read states flows top compare 
 complete -c sockwhy -n '__sockwhy_takes watch run read compare' -l brief -d 'one line a finding, or a connection'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows compare explain doctor' -l json -d 'JSON lines'
 complete -c sockwhy -n '__sockwhy_takes watch run read' -l ecs -d 'findings as JSON lines of the Elastic Common Schema'
+complete -c sockwhy -n '__sockwhy_takes watch run read' -l otlp-json -d 'findings as log records of OpenTelemetry: OTLP JSON lines'
 complete -c sockwhy -n '__sockwhy_takes flows' -l csv -d 'comma-separated values, with a first line of names'
 complete -c sockwhy -n '__sockwhy_takes flows' -l sort -x -d 'the greatest first: bytes, retransmissions, duration_us, server_rtt_mean_us ...'
 complete -c sockwhy -n '__sockwhy_takes watch run read states' -s v -l verbose -d 'events beside findings; -vv: every packet of a capture; run: what each socket went through; states: each socket'

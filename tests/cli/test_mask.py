@@ -10,7 +10,7 @@ from program import sockwhy
 
 NAMES = [["payroll", "zzsecret", "com"], ["*", "zzsecret", "example"], ["Jane Zzsecret's Printer", "_ipp", "_tcp", "local"],
          ["\u00fc-zzsecret", "de"], ["a\\b\"zzsecret", "x"], ["zzsecret`$(id)", "y"]]
-FORMS = {"text": [], "verbose": ["-v"], "json": ["--json"], "ecs": ["--ecs"], "json-v": ["--json", "-v"], "brief": ["--brief"]}
+FORMS = {"text": [], "verbose": ["-v"], "json": ["--json"], "ecs": ["--ecs"], "otlp": ["--otlp-json"], "json-v": ["--json", "-v"], "brief": ["--brief"]}
 
 
 def ipv4(protocol, payload, back=False):

@@ -18,16 +18,6 @@ static const __u64 severities[] = { 21, 47, 73 };
 
 _Static_assert(SEVERITY_INFO == 0 && SEVERITY_ERROR == 2, "severities is indexed by it");
 
-/* What hangs, and what is only told as that it went on, has none yet. */
-static const char *outcome(const struct finding *finding)
-{
-	if (finding->state != FINDING_FINAL)
-		return "unknown";
-	if (finding->error || finding->severity == SEVERITY_ERROR)
-		return "failure";
-	return finding->end == WAIT_ANSWERED ? "success" : "unknown";
-}
-
 static void put_list(struct json *json, const char *key, const char *value)
 {
 	json_key(json, key);
@@ -45,7 +35,7 @@ static void put_event(struct json *json, const struct join *join, const struct f
 	json_pair(json, "kind", "event");
 	put_list(json, "category", "network");
 	put_list(json, "type", protocol ? "protocol" : "connection");
-	json_pair(json, "outcome", outcome(finding));
+	json_pair(json, "outcome", say_outcome(finding));
 	json_pair(json, "module", "sockwhy");
 	json_pair(json, "dataset", "sockwhy.finding");
 	json_pair(json, "code", rule_id(finding->rule));
@@ -61,7 +51,7 @@ static void put_event(struct json *json, const struct join *join, const struct f
 /* Of what worked in the end there is none. */
 static void put_error(struct json *json, const struct finding *finding)
 {
-	if (!strcmp(outcome(finding), "success"))
+	if (!strcmp(say_outcome(finding), "success"))
 		return;
 	json_key(json, "error");
 	json_open(json, '{');

@@ -171,6 +171,15 @@ const char *say_ended(const struct finding *finding)
 	return NULL;
 }
 
+const char *say_outcome(const struct finding *finding)
+{
+	if (finding->state != FINDING_FINAL)
+		return "unknown";
+	if (finding->error || finding->severity == SEVERITY_ERROR)
+		return "failure";
+	return finding->end == WAIT_ANSWERED ? "success" : "unknown";
+}
+
 void say_end(struct text *text, const struct finding *finding)
 {
 	const char *name = decode_errno_name(finding->error);

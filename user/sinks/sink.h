@@ -83,6 +83,12 @@ const char *say_message(const struct dns *dns);
 /* JSON's `ended`: NULL unknown */
 const char *say_ended(const struct finding *finding);
 
+/*
+ * "failure"; "success": it worked in the end, late; "unknown": it hangs, or is told only as that it went on, or its end
+ * is not known
+ */
+const char *say_outcome(const struct finding *finding);
+
 /* "curl[4121]" */
 void say_process(struct text *text, const struct event_owner *owner);
 

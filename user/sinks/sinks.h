@@ -37,6 +37,7 @@ struct timelines;
 extern const struct sink_ops sink_text_ops;
 extern const struct sink_ops sink_brief_ops;
 extern const struct sink_ops sink_json_ops;
+extern const struct sink_ops sink_otlp_ops; /* JSON of OTLP */
 extern const struct sink_ops sink_ecs_ops; /* JSON of the Elastic Common Schema */
 extern const struct sink_ops sink_html_ops; /* a report */
 extern const struct sink_ops sink_markdown_ops; /* likewise */

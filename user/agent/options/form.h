@@ -7,6 +7,7 @@
 
 /* What the options ask for on the output. */
 const struct sink_ops *form_of_output(const struct options *options);
+bool form_is_json(const struct options *options); /* lines of it, which --mask has to know */
 
 /* Of --report FILE, by the end of its name; NULL: there is none that ends so. */
 const struct sink_ops *form_of_report(const char *path);

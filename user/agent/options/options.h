@@ -83,6 +83,7 @@ struct options {
 	bool brief;
 	bool json;
 	bool ecs;
+	bool otlp_json;
 	bool csv;
 	const char *sort; /* flows: a column, NULL as they come */
 	unsigned int verbose;

@@ -103,6 +103,8 @@ const struct option_row option_rows[] = {
 	  .what = "JSON lines" },
 	{ "ecs", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(ecs), .form = true,
 	  .what = "findings as JSON lines of the Elastic Common Schema" },
+	{ "otlp-json", 0, .group = GROUP_OUTPUT, .commands = JUDGES, FLAG(otlp_json), .form = true,
+	  .what = "findings as log records of OpenTelemetry: OTLP JSON lines" },
 	{ "csv", 0, .group = GROUP_OUTPUT, .commands = F, FLAG(csv), .form = true,
 	  .what = "comma-separated values, with a first line of names" },
 	{ "sort", 0, .group = GROUP_OUTPUT, .commands = F, TEXT(sort, "FIELD"),

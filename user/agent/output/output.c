@@ -58,7 +58,7 @@ static int open_file(struct output *output, const struct options *options, bool 
 		err = to ? 0 : -ENOMEM;
 	}
 	if (!err && (output->outfile || output->mask))
-		err = lines_open(&output->lines, output->mask, options->json || options->ecs, to,
+		err = lines_open(&output->lines, output->mask, form_is_json(options), to,
 				 output->outfile);
 	output->file = output->lines ? lines_file(output->lines) : to;
 	return err ? log_error_r(err, "output") : 0;
