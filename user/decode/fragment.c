@@ -57,7 +57,7 @@ struct datagram {
 };
 
 struct fragments {
-	__u64 abandoned;
+	__u64 partial; /* datagrams that are not whole, now or when their place was taken */
 	struct datagram datagrams[FRAGMENTS_MAX];
 };
 
@@ -74,11 +74,7 @@ void fragments_free(struct fragments *fragments)
 
 __u64 fragments_abandoned(const struct fragments *fragments)
 {
-	__u64 count = fragments->abandoned;
-
-	for (size_t i = 0; i < FRAGMENTS_MAX; i++)
-		count += fragments->datagrams[i].used && !fragments->datagrams[i].whole;
-	return count;
+	return fragments->partial;
 }
 
 static __u16 be16(const __u8 *at)
@@ -199,7 +195,7 @@ static enum fragment_result read_piece(const struct link *link, struct piece *pi
 static void begin(struct fragments *fragments, struct datagram *datagram, const struct key *key,
 		  __u64 now_ns)
 {
-	fragments->abandoned += datagram->used && !datagram->whole;
+	fragments->partial++;
 	memset(datagram, 0, offsetof(struct datagram, bytes));
 	datagram->used = true;
 	datagram->key = *key;
@@ -315,5 +311,6 @@ enum fragment_result fragment_take(struct fragments *fragments, struct link *lin
 	    datagram->header_bytes + datagram->total > DATAGRAM_MAX)
 		return FRAGMENT_HELD;
 	give(datagram, link, now_ns);
+	fragments->partial--;
 	return FRAGMENT_WHOLE;
 }

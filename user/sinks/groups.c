@@ -80,8 +80,8 @@ static struct finding *group_detach_kept(struct groups *groups, struct group *gr
 
 void groups_free(struct groups *groups)
 {
-	for (size_t i = 0; i < groups->room; i++)
-		free(groups->slots[i].kept);
+	while (groups->kept)
+		free(group_detach_kept(groups, TAILQ_FIRST(&groups->kept_by_use)));
 	free(groups);
 }
 
