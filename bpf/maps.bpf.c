@@ -9,6 +9,7 @@ const volatile struct knobs knobs;
 
 struct ring_map ring SEC(".maps");
 struct emit_cpus_map emit_cpus SEC(".maps");
+struct sockwhy_health_map sockwhy_health SEC(".maps");
 struct followed_processes_map followed_processes SEC(".maps");
 struct followed_cookies_map followed_cookies SEC(".maps");
 struct followed_flows_map followed_flows SEC(".maps");

@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "event.h"
+#include "health.h"
 #include "knobs.h"
 
 extern const volatile struct knobs knobs;
@@ -41,6 +42,14 @@ struct emit_cpus_map {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct emit_cpu);
+};
+
+/* What the agent says of itself: no program reads it, who asks for its name does. */
+struct sockwhy_health_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct agent_health);
 };
 
 /* Processes that are followed, by tgid. */

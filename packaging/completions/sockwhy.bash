@@ -19,7 +19,7 @@ _sockwhy()
 		case ${COMP_WORDS[i]} in
 		--) break ;;
 		=) i=$((i + 1)) ;;
-		-f | --filter | -p | --comm | --name | --uid | --unit | --container | --pod | --cgroup | --netns | -i | --interface | --since | --until | --finding | --severity | --mute | --set | --sort | -o | --output | --record | -w | --write | --snaplen | --keylog | --rotate | --files | --report | --metrics | --listen | --exec | --flight | --flight-to | --syslog | --color | -c | --duration | --fail-on | -u | -r | --packets | --without | --no-fence | --ring-size | --max-connections | --config) [ "${COMP_WORDS[i + 1]}" = = ] || i=$((i + 1)) ;;
+		-f | --filter | -p | --comm | --name | --uid | --unit | --container | --pod | --cgroup | --netns | -i | --interface | --since | --until | --finding | --severity | --mute | --set | --sort | -o | --output | --record | -w | --write | --snaplen | --keylog | --rotate | --files | --report | --metrics | --listen | --exec | --flight | --flight-to | --syslog | --heartbeat | --color | -c | --duration | --fail-on | -u | -r | --packets | --without | --no-fence | --ring-size | --max-connections | --config) [ "${COMP_WORDS[i + 1]}" = = ] || i=$((i + 1)) ;;
 		-*) ;;
 		*) command=${COMP_WORDS[i]} && break ;;
 		esac
@@ -29,7 +29,7 @@ _sockwhy()
 		for ((i = i + 1; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
 			--) i=$((i + 1)) && break ;;
-			-f | --filter | -p | --comm | --name | --uid | --unit | --container | --pod | --cgroup | --netns | -i | --interface | --since | --until | --finding | --severity | --mute | --set | --sort | -o | --output | --record | -w | --write | --snaplen | --keylog | --rotate | --files | --report | --metrics | --listen | --exec | --flight | --flight-to | --syslog | --color | -c | --duration | --fail-on | -u | -r | --packets | --without | --no-fence | --ring-size | --max-connections | --config) i=$((i + 1)) ;;
+			-f | --filter | -p | --comm | --name | --uid | --unit | --container | --pod | --cgroup | --netns | -i | --interface | --since | --until | --finding | --severity | --mute | --set | --sort | -o | --output | --record | -w | --write | --snaplen | --keylog | --rotate | --files | --report | --metrics | --listen | --exec | --flight | --flight-to | --syslog | --heartbeat | --color | -c | --duration | --fail-on | -u | -r | --packets | --without | --no-fence | --ring-size | --max-connections | --config) i=$((i + 1)) ;;
 			-*) ;;
 			*) break ;;
 			esac
@@ -44,7 +44,7 @@ _sockwhy()
 	fi
 
 	case $prev in
-	-f | --filter | --comm | --name | --unit | --container | --pod | --cgroup | --since | --until | --sort | --snaplen | --rotate | --files | --listen | --exec | --flight | --flight-to | --syslog | -c | --duration | --without | --no-fence | --ring-size | --max-connections)
+	-f | --filter | --comm | --name | --unit | --container | --pod | --cgroup | --since | --until | --sort | --snaplen | --rotate | --files | --listen | --exec | --flight | --flight-to | --syslog | --heartbeat | -c | --duration | --without | --no-fence | --ring-size | --max-connections)
 		:
 		return
 		;;
@@ -91,7 +91,7 @@ _sockwhy()
 	esac
 
 	case ${command:-watch} in
-	watch) options='-f --filter -p --comm --name --uid --unit --container --pod --cgroup --netns -i --interface --finding --severity --mute --all --set --text --brief --json --ecs --otlp-json -v --verbose -q --quiet -o --output --record -w --write --snaplen --mask --rotate --files --report --metrics --listen --exec --flight --flight-to --journal --syslog --force --utc --color -c --duration --fail-on -r --packets --without --no-fence --ring-size --max-connections --config -h --help --version' ;;
+	watch) options='-f --filter -p --comm --name --uid --unit --container --pod --cgroup --netns -i --interface --finding --severity --mute --all --set --text --brief --json --ecs --otlp-json -v --verbose -q --quiet -o --output --record -w --write --snaplen --mask --rotate --files --report --metrics --listen --exec --flight --flight-to --journal --syslog --force --heartbeat --utc --color -c --duration --fail-on -r --packets --without --no-fence --ring-size --max-connections --config -h --help --version' ;;
 	run) options='-f --filter --comm --name --uid --unit --container --pod --cgroup --netns -i --interface --finding --severity --mute --all --set --text --brief --json --ecs --otlp-json -v --verbose -q --quiet -o --output --record -w --write --snaplen --keylog --mask --rotate --files --report --force --utc --color --fail-on -u --packets --without --no-fence --ring-size --max-connections --config -h --help --version' ;;
 	read) options='-f --filter -p --comm --name --uid --unit --container --pod --cgroup -i --interface --since --until --finding --severity --mute --all --set --text --brief --json --ecs --otlp-json -v --verbose -q --quiet -o --output -w --write --snaplen --keylog --mask --rotate --files --report --force --utc --color -c --fail-on -r --no-fence --max-connections --config -h --help --version' ;;
 	states) options='-f --filter -p --comm --uid --unit --container --pod --cgroup --netns --set --text --json -v --verbose -o --output --force --color -h --help --version' ;;

@@ -87,6 +87,7 @@ complete -c sockwhy -n '__sockwhy_takes watch' -l flight-to -x -d '--flight: whe
 complete -c sockwhy -n '__sockwhy_takes watch' -l journal -d 'findings into systemd\'s journal, for standard output unless a form or -o is asked for'
 complete -c sockwhy -n '__sockwhy_takes watch' -l syslog -x -d 'findings as messages of syslog (RFC 5424) to this socket, instead of standard output likewise'
 complete -c sockwhy -n '__sockwhy_takes watch run read states flows top compare' -l force -d 'overwrite the files of -o, -w, --record, --report and --metrics'
+complete -c sockwhy -n '__sockwhy_takes watch' -l heartbeat -x -d 'say so often (1m, 1h) that it lives: records taken and lost, findings, memory'
 complete -c sockwhy -n '__sockwhy_takes watch run read flows top compare' -l utc -d 'times in UTC'
 complete -c sockwhy -n '__sockwhy_takes watch run read states top compare' -l color -x -a 'auto always never' -d 'colour: on a terminal, unless NO_COLOR is set (auto)'
 complete -c sockwhy -n '__sockwhy_takes watch read flows' -s c -x -d 'end after so many findings, or rows of flows'

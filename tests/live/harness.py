@@ -117,6 +117,13 @@ class Agent:
         """The first finding that matches, as soon as it is printed."""
         return self._wait(f"finding {want}", lambda: next(iter(self.findings(**want)), None), timeout)
 
+    def beats(self, count):
+        """The heartbeats so far, when there are so many."""
+        def told():
+            return [o for o in self.objects() if o["type"] == "heartbeat"]
+        self._wait(f"{count} heartbeats", lambda: len(told()) >= count, PATIENCE_S)
+        return told()
+
     def _marker(self, *args):
         """A process of ours fails on purpose; returns when its verdict is out."""
         done = subprocess.run(self.ns.command(FAULT, "-c", MARKER, *args), check=True, stdout=subprocess.PIPE, text=True)

@@ -95,3 +95,13 @@ def test_living_process(lab, journal):
     for reader in agent.readers:
         reader.join(PATIENCE_S)
     assert agent.lines == [] and any("; found " in line for line in agent.stderr), agent.stderr
+
+
+def test_heartbeat(lab, journal):
+    """--heartbeat: an entry of its own kind, which no finding has, and what it took."""
+    Agent(lab, "--journal", "--heartbeat", "1s", wrap=journal)
+    entry = wait_for(journal, "PRIORITY=6", "SOCKWHY_LOST=0")[0]
+    assert entry["MESSAGE"].startswith("alive for ") and "SOCKWHY_FINDING" not in entry
+    assert int(entry["SOCKWHY_RECORDS"]) > 0 and int(entry["SOCKWHY_MEMORY_BYTES"]) > 1 << 20
+    numbers = {json.loads(line)["message_id"] for line in sockwhy("explain", "--json").out.splitlines() if '"message_id"' in line}
+    assert len(numbers) > 10 and entry["MESSAGE_ID"] not in numbers

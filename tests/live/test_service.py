@@ -15,11 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from harness import Agent, PATIENCE_S
 from lab import free_port
-from program import ROOT, SOCKWHY
+from program import ROOT, SOCKWHY, sockwhy
 from test_names import GLIBC
 from test_quiet import private_etc
 from test_resolvers import serve_names
 
+ALIVE = re.compile(r"\S+ \S+ alive for \S+ s: (\d+) records, 0 lost, 0 shed; findings: error (\d+) warning 0 info 0; \S+ MiB, .* of CPU")
 UNIT = (ROOT / "packaging/sockwhy.service.in").read_text()
 
 
@@ -129,6 +130,7 @@ def test_metrics(lab):
     assert list(told.values()) == counts and sum(told.values()) == sum(summary["findings"].values())
     value = {name: family.samples[0].value for name, family in families.items() if len(family.samples) == 1}
     assert value["sockwhy_attempts"] == summary["attempts"] and value["sockwhy_writes_failed"] == 0
+    assert value["sockwhy_up"] == 0 and value["sockwhy_last_turn_timestamp_seconds"] == pytest.approx(time.time(), abs=60)
     assert value["sockwhy_start_time_seconds"] == pytest.approx(time.time(), abs=300)
     assert any(sample.labels["kind"] == "error" or sample.value for sample in families["sockwhy_records"].samples)
 
@@ -193,3 +195,58 @@ def test_lookups(lab, address):
     assert counts == {"worked": 2, "failed": 1}, lookups
     within = [sample.value for sample in lookups if sample.labels == {"result": "worked", "le": "0.500000"}]
     assert within == [2]
+
+
+def test_heartbeat(lab):
+    """A line at intervals, quiet or not; it counts what was found, and is silent where none is asked for."""
+    port = free_port()
+    agent = Agent(lab, "--config", "none", "-q", "--heartbeat", "1s", f"port {port}", start_line=False)
+    first = agent.beats(1)[0]
+    assert first["every_us"] == 1_000_000 <= first["duration_us"] and first["lost"] == first["attempts"] == 0
+    assert first["memory_bytes"] > 1 << 20 and first["cpu_us"] > 0
+    pid = lab.fault("connect", "127.0.0.1", port)["pid"]
+    agent.wait_for(state="final", pid=pid)
+    last = agent.beats(len(agent.beats(1)) + 1)[-1]
+    assert (last["attempts"], last["failures"], last["findings"]["error"]) == (1, 1, 1) and last["records"] > first["records"]
+    assert round((last["duration_us"] - first["duration_us"]) / 1e6) == len(agent.beats(1)) - 1
+    agent.stop()
+    without = Agent(lab, "--config", "none")
+    without.quiesce()
+    assert not [line for line in without.lines if "heartbeat" in line]
+
+
+@pytest.mark.parametrize("form", ["--text", "--brief"])
+def test_heartbeat_for_people(lab, form):
+    done = subprocess.run(lab.host.command(SOCKWHY, "--config", "none", form, "--heartbeat", "1s", "--duration", "2500ms", "port 1"),
+                          stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE_S)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and all(map(ALIVE.fullmatch, lines)), done.stdout
+
+
+def agents_of(schema, pid):
+    """What doctor says of one agent, None when it finds none."""
+    lines = [schema.check(line) for line in sockwhy("doctor", "--json").out.splitlines()]
+    return next((line for line in lines if line["type"] == "agent" and line["pid"] == pid), None)
+
+
+def test_doctor_finds_agents(lab):
+    """One that runs, with what it found; one that stands still; none that was killed."""
+    port = free_port()
+    agent = Agent(lab, "--config", "none", f"port {port}")
+    agent.wait_for(state="final", pid=lab.fault("connect", "127.0.0.1", port)["pid"])
+    end = time.monotonic() + PATIENCE_S
+    while not (said := agents_of(agent.schema, agent.pid)) or not said["findings"]["error"]:
+        assert time.monotonic() < end, said
+        time.sleep(0.1)  # it says so once a second, to who asks
+    assert said["ok"] and said["findings"] == {"error": 1, "warning": 0, "info": 0} and said["lost"] == 0 < said["records"]
+    assert f"sockwhy[{agent.pid}] since " in sockwhy("doctor").out
+    os.kill(agent.pid, signal.SIGSTOP)
+    while (said := agents_of(agent.schema, agent.pid))["ok"]:
+        assert time.monotonic() < end + 10, said
+        time.sleep(0.2)
+    assert said["turned_us_ago"] > 5_000_000 and re.search(rf"sockwhy\[{agent.pid}\] .* STANDS STILL", sockwhy("doctor").out)
+    agent.popen.kill()
+    agent.popen.wait(PATIENCE_S)
+    while agents_of(agent.schema, agent.pid):  # the kernel frees a map of the dead a little later
+        assert time.monotonic() < end + 20
+        time.sleep(0.1)

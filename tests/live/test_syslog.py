@@ -2,7 +2,9 @@
 """--syslog: what a real rsyslog understands of findings, with the configuration that is in contrib/."""
 
 import json
+import re
 import shutil
+import socket
 import subprocess
 import time
 
@@ -25,9 +27,9 @@ def settled(look, what):
 def rsyslog(lab):
     """rsyslogd with contrib/rsyslog.conf, in the lab's folder: its socket, and the lines of its file so far."""
     assert shutil.which("rsyslogd"), "rsyslog is missing: make setup"
-    socket, lines, conf = lab.dir / "socket", lab.dir / "sockwhy.jsonl", lab.dir / "rsyslog.conf"
+    path, lines, conf = lab.dir / "socket", lab.dir / "sockwhy.jsonl", lab.dir / "rsyslog.conf"
     words = (ROOT / "contrib/rsyslog.conf").read_text()
-    for there, here in (("/run/sockwhy-syslog", socket), ("/var/log/sockwhy.jsonl", lines), ('load="imuxsock"', 'load="imuxsock" SysSock.Use="off"')):
+    for there, here in (("/run/sockwhy-syslog", path), ("/var/log/sockwhy.jsonl", lines), ('load="imuxsock"', 'load="imuxsock" SysSock.Use="off"')):
         assert there in words
         words = words.replace(there, str(here))
     conf.write_text(words)
@@ -36,18 +38,18 @@ def rsyslog(lab):
     with subprocess.Popen(["rsyslogd", "-n", "-f", conf, "-i", lab.dir / "pid"], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True) as popen:
         try:
-            settled(lambda: socket.exists() or popen.poll() is not None, "rsyslogd makes no socket")
+            settled(lambda: path.exists() or popen.poll() is not None, "rsyslogd makes no socket")
             assert popen.poll() is None, popen.stderr.read()
-            yield socket, lambda: [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+            yield path, lambda: [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
         finally:
             popen.kill()
 
 
 def test_told(lab, rsyslog):
     """Each finding is one message, and its members are what JSON has. IPv4 and IPv6."""
-    socket, lines = rsyslog
+    path, lines = rsyslog
     port = free_port()
-    agent = Agent(lab, "--config", "none", "--syslog", socket, f"port {port}")
+    agent = Agent(lab, "--config", "none", "--syslog", path, f"port {port}")
     server = lab.serve("127.0.0.1", port, ns=lab.host)
     lab.fault("connect", "127.0.0.1", port)
     server.close()
@@ -63,6 +65,16 @@ def test_told(lab, rsyslog):
             {**{name: found[name] for name in ("severity", "confidence", "state", "attempt", "errno")}, "role": connection["role"],
              "comm": found["process"]["comm"]}
         assert (members["remote_address"], members["remote_port"]) == (connection["remote"]["address"], str(port))
+
+
+def test_heartbeat(lab):
+    path = lab.dir / "socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
+        there.bind(str(path))
+        there.settimeout(PATIENCE_S)
+        Agent(lab, "--config", "none", "--syslog", path, "--heartbeat", "1s", "port 1")
+        said = there.recv(4096).decode()
+    assert re.fullmatch(r"<30>1 \S+Z \S+ sockwhy \d+ heartbeat - \ufeffalive for \S+ s: \d+ records, .* of CPU", said), said
 
 
 def test_nobody_listens(lab):

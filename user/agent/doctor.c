@@ -11,9 +11,11 @@
 #include "attach/attach.h"
 #include "fence/fence.h"
 #include "sinks/json_write.h"
+#include "sinks/sink.h"
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/time.h"
 
 #define CHECKS_MAX 32
 #define RING_BYTES (64u << 10) /* enough to load with; nothing is attached */
@@ -126,6 +128,58 @@ static int finished(int status)
 		return status;
 	log_error_r(-errno, "output: writing");
 	return EXIT_FAILED;
+}
+
+/* ---- agents that run ---- */
+
+#define STILL_NS (5 * NS_PER_S) /* its loop comes round 50 times a second, and says so once */
+
+static void print_agent(void *ctx, const struct agent_health *health)
+{
+	const struct options *options = ctx;
+	__u64 now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	__u64 ago_ns = now_ns > health->turned_ns ? now_ns - health->turned_ns : 0;
+	char line[1024], since[40];
+	struct json json = json_in(line, sizeof(line));
+	struct text text = text_of(since);
+
+	if (!options->json) {
+		say_realtime(&text, health->started_ns, options->utc);
+		printf("  sockwhy[%u] since %s: %llu records, %llu lost, %llu shed; %s%llu.%llu s ago\n",
+		       health->pid, since, health->records, health->lost, health->suppressed,
+		       ago_ns > STILL_NS ? "STANDS STILL: it came round " : "it came round ",
+		       ago_ns / NS_PER_S, ago_ns / (NS_PER_S / 10) % 10);
+		return;
+	}
+	say_rfc3339(&text, health->started_ns);
+	json_open(&json, '{');
+	json_pair(&json, "type", "agent");
+	json_pair_unsigned(&json, "pid", health->pid);
+	json_pair(&json, "started", since);
+	json_key(&json, "ok");
+	json_bool(&json, ago_ns <= STILL_NS);
+	json_pair_unsigned(&json, "turned_us_ago", ago_ns / NS_PER_US);
+	json_pair_unsigned(&json, "records", health->records);
+	json_pair_unsigned(&json, "lost", health->lost);
+	json_pair_unsigned(&json, "suppressed", health->suppressed);
+	json_key(&json, "findings");
+	json_open(&json, '{');
+	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
+		json_pair_unsigned(&json, severity_name(severity), health->findings[severity]);
+	json_close(&json, '}');
+	json_close(&json, '}');
+	print_json(&json);
+}
+
+static void print_agents(const struct options *options)
+{
+	int count;
+
+	if (!options->json)
+		puts("\nAgents that run on this kernel:\n");
+	count = attach_find_agents(print_agent, (void *)options);
+	if (!options->json && count <= 0)
+		printf("  %s\n", count ? "cannot be looked for without CAP_SYS_ADMIN" : "none");
 }
 
 /* ---- leftovers ---- */
@@ -288,6 +342,7 @@ int command_doctor(const struct options *options)
 	}
 	fflush(stdout);
 	print_fences(options);
+	print_agents(options);
 	if (able) {
 		able = print_hooks(options);
 		if (!options->json)

@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/options/behind.h"
 #include "agent/live/live.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/time.h"
 
@@ -39,6 +40,7 @@ int command_watch(const struct options *options)
 		return EXIT_FAILED;
 	}
 	notify_ready(&live.notify);
+	heartbeat_begin(&live.heartbeat, options, clock_read_ns(CLOCK_MONOTONIC));
 	progress_begin(&live.status, options);
 	live.pipeline.progress = &live.status;
 	if (!live_run(&live))

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "event.h"
+#include "health.h"
 
 /*
  * Theory of operation
@@ -119,6 +120,15 @@ struct attach_leftover {
  */
 int attach_clean(bool dry_run, void (*found)(void *ctx, const struct attach_leftover *leftover),
 		 void *ctx);
+
+/* From now on attach_find_agents() of any process finds this. Returns 0 or a negative errno. */
+int attach_tell_health(const struct attach *attach, const struct agent_health *health);
+
+/*
+ * Calls @found for each agent of this kernel that has told its health: whoever holds the map lives, or stands still. Returns
+ * how many, or a negative errno: -EPERM without CAP_SYS_ADMIN.
+ */
+int attach_find_agents(void (*found)(void *ctx, const struct agent_health *health), void *ctx);
 
 /* A capability or kernel feature as `doctor` shows it. */
 struct attach_check {

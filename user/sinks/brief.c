@@ -162,6 +162,7 @@ const struct sink_ops sink_brief_ops = {
 	.close = text_close_storms,
 	.event = text_event,
 	.lost = text_lost,
+	.heartbeat = text_heartbeat,
 	.finding = brief_finding,
 	.verdict = brief_verdict,
 	.end = brief_end,

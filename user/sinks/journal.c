@@ -142,17 +142,26 @@ static void put_message(struct journal *journal, const struct join *join,
 	put(journal, "MESSAGE", buffer);
 }
 
+/* @id: of a finding, or "heartbeat" */
+static void put_kind(struct journal *journal, const char *id, __u8 severity)
+{
+	char buffer[40];
+	struct text text = text_of(buffer);
+
+	message_id_print(&text, id);
+	put(journal, "MESSAGE_ID", buffer);
+	put_number(journal, "PRIORITY", (__u64)say_priority(severity));
+	put_number(journal, "SYSLOG_FACILITY", LOG_DAEMON >> 3);
+	put(journal, "SYSLOG_IDENTIFIER", "sockwhy");
+}
+
 static void put_verdict(struct journal *journal, const struct join *join,
 			const struct finding *finding)
 {
 	char buffer[120];
 	struct text text = text_of(buffer);
 
-	message_id_print(&text, rule_id(finding->rule));
-	put(journal, "MESSAGE_ID", buffer);
-	put_number(journal, "PRIORITY", (__u64)say_priority(finding->severity));
-	put_number(journal, "SYSLOG_FACILITY", LOG_DAEMON >> 3);
-	put(journal, "SYSLOG_IDENTIFIER", "sockwhy");
+	put_kind(journal, rule_id(finding->rule), finding->severity);
 	put(journal, "SOCKWHY_FINDING", rule_id(finding->rule));
 	put(journal, "SOCKWHY_STAGE", stage_name((enum stage)finding->stage) ?: "");
 	put(journal, "SOCKWHY_SEVERITY", severity_name(finding->severity));
@@ -263,4 +272,26 @@ static void journal_finding(struct sink *sink, const struct join *join,
 	journal->error = local_socket_send(&journal->socket, journal->entry, journal->length);
 }
 
-const struct sink_ops sink_journal_ops = { .finding = journal_finding };
+static void journal_heartbeat(struct sink *sink, const struct join *join,
+			      const struct heartbeat *heartbeat)
+{
+	struct journal *journal = sink->state;
+	char buffer[300];
+	struct text text = text_of(buffer);
+
+	(void)join;
+	journal->length = 0;
+	say_heartbeat(&text, heartbeat);
+	put(journal, "MESSAGE", buffer);
+	put_kind(journal, "heartbeat", SEVERITY_INFO);
+	put_number(journal, "SOCKWHY_DURATION_US", heartbeat->duration_ns / NS_PER_US);
+	put_number(journal, "SOCKWHY_RECORDS", heartbeat->counters->records);
+	put_number(journal, "SOCKWHY_LOST", heartbeat->counters->lost);
+	put_number(journal, "SOCKWHY_SHED", heartbeat->counters->suppressed);
+	put_number(journal, "SOCKWHY_MEMORY_BYTES", heartbeat->memory_bytes);
+	put_number(journal, "SOCKWHY_CPU_US", heartbeat->cpu_ns / NS_PER_US);
+	journal->error = local_socket_send(&journal->socket, journal->entry, journal->length);
+}
+
+const struct sink_ops sink_journal_ops = { .finding = journal_finding,
+					   .heartbeat = journal_heartbeat };

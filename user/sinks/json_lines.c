@@ -263,6 +263,42 @@ static void put_capture(struct json *json, const struct summary *summary)
 	json_close(json, '}');
 }
 
+static void put_findings(struct json *json, const __u64 *findings)
+{
+	json_key(json, "findings");
+	json_open(json, '{');
+	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
+		json_pair_unsigned(json, severity_name(severity), findings[severity]);
+	json_close(json, '}');
+}
+
+static void json_heartbeat(struct sink *sink, const struct join *join,
+			   const struct heartbeat *heartbeat)
+{
+	const struct join_counters *counters = heartbeat->counters;
+	char line[1024];
+	struct json json = json_in(line, sizeof(line));
+
+	json.mask = sink->options.mask;
+	json_put_begin(&json, join, "heartbeat", heartbeat->time_ns);
+	json_put_host(&json, join);
+	put_findings(&json, heartbeat->findings);
+	json_pair_unsigned(&json, "duration_us", heartbeat->duration_ns / NS_PER_US);
+	json_pair_unsigned(&json, "every_us", heartbeat->every_ns / NS_PER_US);
+	json_pair_unsigned(&json, "records", counters->records);
+	json_pair_unsigned(&json, "attempts", heartbeat->counted.attempts);
+	json_pair_unsigned(&json, "failures", heartbeat->counted.failures);
+	json_pair_unsigned(&json, "lost", counters->lost);
+	json_pair_unsigned(&json, "suppressed", counters->suppressed);
+	json_pair_unsigned(&json, "evicted", counters->evicted);
+	json_pair_unsigned(&json, "failed_writes", heartbeat->failed_writes);
+	if (heartbeat->memory_bytes)
+		json_pair_unsigned(&json, "memory_bytes", heartbeat->memory_bytes);
+	json_pair_unsigned(&json, "cpu_us", heartbeat->cpu_ns / NS_PER_US);
+	json_close(&json, '}');
+	fprintf(sink->options.file, "%s\n", line);
+}
+
 static void json_summary(struct sink *sink, const struct join *join, const struct summary *summary)
 {
 	const struct join_counters *counters = summary->counters;
@@ -272,11 +308,7 @@ static void json_summary(struct sink *sink, const struct join *join, const struc
 	json.mask = sink->options.mask;
 	json_put_begin(&json, join, "summary", join_now_ns(join));
 	json_put_host(&json, join);
-	json_key(&json, "findings");
-	json_open(&json, '{');
-	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
-		json_pair_unsigned(&json, severity_name(severity), summary->findings[severity]);
-	json_close(&json, '}');
+	put_findings(&json, summary->findings);
 	json_pair_unsigned(&json, "duration_us", summary->duration_ns / NS_PER_US);
 	json_pair_unsigned(&json, "records", counters->records);
 	json_pair_unsigned(&json, "attempts", summary->counted.attempts);
@@ -314,5 +346,6 @@ const struct sink_ops sink_json_ops = {
 	.message = json_message,
 	.lost = json_lost,
 	.finding = json_told,
+	.heartbeat = json_heartbeat,
 	.summary = json_summary,
 };

@@ -157,6 +157,11 @@ void metrics_print(const struct metrics *metrics, FILE *file, const struct join 
 	print_head(file, "start_time_seconds", "gauge", "When it began, since the epoch.");
 	fprintf(file, "sockwhy_start_time_seconds %llu.%03llu\n", more->start_ns / NS_PER_S,
 		more->start_ns / NS_PER_MS % 1000);
+	print_gauge(file, "up", "1 while it runs; 0 in what it wrote last.", !more->ended);
+	print_head(file, "last_turn_timestamp_seconds", "gauge",
+		   "When its loop came round last, since the epoch.");
+	fprintf(file, "sockwhy_last_turn_timestamp_seconds %llu.%03llu\n", more->now_ns / NS_PER_S,
+		more->now_ns / NS_PER_MS % 1000);
 	print_head(file, "findings_total", "counter", "Final verdicts, one an attempt.");
 	for (size_t i = 0; i < metrics->counts_count; i++)
 		fprintf(file,

@@ -23,6 +23,8 @@ extern const struct sink_ops sink_metrics_ops; /* its options' state: metrics_ne
 struct metrics_more {
 	const char *version;
 	__u64 start_ns; /* realtime */
+	__u64 now_ns; /* realtime */
+	bool ended; /* these are its last words */
 	__u64 failed_writes;
 	struct counted counted;
 };

@@ -144,6 +144,22 @@ void say_duration(struct text *text, __u64 us)
 		text_add(text, "%llu s", us / US_PER_S);
 }
 
+void say_heartbeat(struct text *text, const struct heartbeat *heartbeat)
+{
+	const struct join_counters *counters = heartbeat->counters;
+
+	text_add(text, "alive for ");
+	say_duration(text, heartbeat->duration_ns / NS_PER_US);
+	text_add(text, ": %llu records, %llu lost, %llu shed; findings:", counters->records,
+		 counters->lost, counters->suppressed);
+	for (int severity = SEVERITY_ERROR; severity >= 0; severity--)
+		text_add(text, " %s %llu", severity_name(severity), heartbeat->findings[severity]);
+	text_add(text, "; %llu.%llu MiB, ", heartbeat->memory_bytes >> 20,
+		 (heartbeat->memory_bytes & 0xfffff) * 10 >> 20);
+	say_duration(text, heartbeat->cpu_ns / NS_PER_US);
+	text_add(text, " of CPU");
+}
+
 const char *say_message(const struct dns *dns)
 {
 	if (!dns)

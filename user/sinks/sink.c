@@ -169,6 +169,14 @@ int sink_verdict(struct sink *sink, const struct join *join, const struct attemp
 	return 0;
 }
 
+int sink_heartbeat(struct sink *sink, const struct join *join, const struct heartbeat *heartbeat)
+{
+	if (!sink->ops->heartbeat)
+		return 0;
+	sink->ops->heartbeat(sink, join, heartbeat);
+	return sink_flush(sink);
+}
+
 int sink_end(struct sink *sink, const struct join *join)
 {
 	return sink->ops->end ? sink->ops->end(sink, join) : 0;

@@ -101,6 +101,19 @@ static inline bool capture_summary_counts(const struct capture_summary *capture,
 	return capture->files || counters->frames;
 }
 
+/* That the agent lives, and what it took and told since it began. */
+struct heartbeat {
+	__u64 time_ns;
+	__u64 duration_ns; /* since the begin */
+	__u64 every_ns;
+	__u64 findings[SEVERITY_COUNT]; /* finals */
+	__u64 failed_writes;
+	__u64 memory_bytes; /* resident; 0 unknown */
+	__u64 cpu_ns; /* of the process alone: not what the kernel side takes where others run */
+	struct counted counted;
+	const struct join_counters *counters;
+};
+
 struct sink;
 
 int sink_open(struct sink **out, const struct sink_options *options);
@@ -121,6 +134,7 @@ bool sink_wants_attempts(const struct sink *sink);
 /* Behind the finding: the verdict that it told; @finding NULL: it was only counted in its group. */
 int sink_verdict(struct sink *sink, const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict, const struct finding *finding);
+int sink_heartbeat(struct sink *sink, const struct join *join, const struct heartbeat *heartbeat);
 int sink_end(struct sink *sink,
 	     const struct join *join); /* no record is left: before the summary */
 int sink_summary(struct sink *sink, const struct join *join, const struct summary *summary);

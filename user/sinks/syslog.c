@@ -176,6 +176,15 @@ static void put_host(struct text *text, const struct join *join)
 		text_put(text, "-", 1);
 }
 
+static void put_head(struct text *text, const struct syslog_to *to, const struct join *join,
+		     __u8 severity, __u64 time_ns, const char *id)
+{
+	text_add(text, "<%d>1 ", LOG_DAEMON | say_priority(severity));
+	put_time(text, join_realtime_ns(join, time_ns));
+	put_host(text, join);
+	text_add(text, " sockwhy %d %s ", to->pid, id);
+}
+
 /* Where it was cut no part of a character is left. */
 static void end_whole(struct text *text)
 {
@@ -206,10 +215,7 @@ static void syslog_finding(struct sink *sink, const struct join *join,
 	char message[SYSLOG_BYTES + 1];
 	struct text text = text_of(message);
 
-	text_add(&text, "<%d>1 ", LOG_DAEMON | say_priority(finding->severity));
-	put_time(&text, join_realtime_ns(join, finding->time_ns));
-	put_host(&text, join);
-	text_add(&text, " sockwhy %d %s ", to->pid, rule_id(finding->rule));
+	put_head(&text, to, join, finding->severity, finding->time_ns, rule_id(finding->rule));
 	put_members(&text, finding);
 	text_add(&text, " " BOM);
 	put_text(&text, join, finding);
@@ -217,4 +223,18 @@ static void syslog_finding(struct sink *sink, const struct join *join,
 	to->error = local_socket_send(&to->socket, message, text.length);
 }
 
-const struct sink_ops sink_syslog_ops = { .finding = syslog_finding };
+static void syslog_heartbeat(struct sink *sink, const struct join *join,
+			     const struct heartbeat *heartbeat)
+{
+	struct syslog_to *to = sink->state;
+	char message[SYSLOG_BYTES + 1];
+	struct text text = text_of(message);
+
+	put_head(&text, to, join, SEVERITY_INFO, heartbeat->time_ns, "heartbeat");
+	text_add(&text, "- " BOM);
+	say_heartbeat(&text, heartbeat);
+	to->error = local_socket_send(&to->socket, message, text.length);
+}
+
+const struct sink_ops sink_syslog_ops = { .finding = syslog_finding,
+					  .heartbeat = syslog_heartbeat };

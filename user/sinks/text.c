@@ -500,6 +500,7 @@ const struct sink_ops sink_text_ops = {
 	.look = text_look,
 	.message = text_message,
 	.lost = text_lost,
+	.heartbeat = text_heartbeat,
 	.finding = text_finding,
 	.verdict = text_verdict,
 	.end = text_end,

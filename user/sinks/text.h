@@ -30,6 +30,8 @@ void text_look(struct sink *sink, const struct join *join, const struct event *e
 void text_message(struct sink *sink, const struct join *join, const struct event *event,
 		  const struct dns *dns);
 void text_lost(struct sink *sink, const struct join *join, const struct event *event, __u64 total);
+void text_heartbeat(struct sink *sink, const struct join *join, const struct heartbeat *heartbeat);
+
 /* ---- what every socket of the command went through (run -v) ---- */
 
 void text_tell_timelines(struct sink *sink, const struct join *join); /* at the end, a block each */

@@ -171,3 +171,14 @@ void text_lost(struct sink *sink, const struct join *join, const struct event *e
 				event->lost.by_kind[kind]);
 	fputc('\n', sink->options.file);
 }
+
+void text_heartbeat(struct sink *sink, const struct join *join, const struct heartbeat *heartbeat)
+{
+	char buffer[300];
+	struct text text = text_of(buffer);
+
+	text_clock(sink, &text, join, heartbeat->time_ns);
+	text_add(&text, " ");
+	say_heartbeat(&text, heartbeat);
+	fprintf(sink->options.file, "%s\n", buffer);
+}

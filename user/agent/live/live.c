@@ -25,6 +25,7 @@
 #define TICKS_PER_LOST 10 /* how often the kernel side's counts are read */
 #define TICKS_PER_CLOCK 500 /* records.md: every 10 s, and on steps */
 #define TICKS_PER_STEP 25
+#define TICKS_PER_HEALTH 50
 #define CLOCK_STEP_NS (50 * (__s64)NS_PER_MS)
 
 __s64 live_clock_offset_ns(void)
@@ -60,6 +61,26 @@ static int tell_lost(struct live *live)
 	return err ? err : tell_counts(live, EVENT_SUPPRESSED, &live->suppressed, &suppressed);
 }
 
+/* What doctor finds, also of an agent that has hung since. */
+static void tell_health(struct live *live)
+{
+	const struct join_counters *counters = join_counters(live->pipeline.join);
+	__u64 now_ns = clock_read_ns(CLOCK_MONOTONIC);
+	struct agent_health health = {
+		.version = AGENT_HEALTH_VERSION,
+		.pid = (__u32)getpid(),
+		.started_ns = live->started_ns,
+		.turned_ns = now_ns,
+		.records = counters->records,
+		.lost = counters->lost,
+		.suppressed = counters->suppressed,
+	};
+
+	_Static_assert(AGENT_HEALTH_SEVERITIES == SEVERITY_COUNT, "one member each");
+	memcpy(health.findings, live->pipeline.found, sizeof(health.findings));
+	attach_tell_health(live->attach, &health);
+}
+
 static int tick(struct live *live)
 {
 	int err;
@@ -70,6 +91,7 @@ static int tick(struct live *live)
 	flight_poll(&live->flight, groups_errors_begun(live->pipeline.groups),
 		    clock_read_ns(CLOCK_MONOTONIC));
 	to_exec_poll(&live->exec, clock_read_ns(CLOCK_MONOTONIC));
+	heartbeat_poll(&live->heartbeat, &live->pipeline, clock_read_ns(CLOCK_MONOTONIC));
 	write_poll(&live->output.write); /* secrets before the packets that they open */
 	err = ring_drain(live->ring);
 	if (err < 0)
@@ -77,7 +99,8 @@ static int tick(struct live *live)
 	err = live_look(live);
 	if (err)
 		return err;
-	live->ticks++;
+	if (live->ticks++ % TICKS_PER_HEALTH == 0)
+		tell_health(live);
 	if (live->ticks % TICKS_PER_LOST == 0)
 		err = tell_lost(live);
 	if (!err && live->ticks % TICKS_PER_STEP == 0) {
@@ -266,6 +289,7 @@ int live_finish(struct live *live)
 	     live->options->command == COMMAND_TOP) &&
 	    !outlets_unread(&live->pipeline.outlets))
 		output_log_summary(&live->pipeline, false);
+	live->counting.ended = true;
 	metrics_file_poll(&live->metrics, &live->counting, &live->pipeline, 0);
 	if (metrics_file_close(&live->metrics))
 		status = EXIT_FAILED;

@@ -9,6 +9,7 @@
 #include "agent/live/notify.h"
 #include "agent/options/options.h"
 #include "agent/output/flight.h"
+#include "agent/output/heartbeat.h"
 #include "agent/output/to_exec.h"
 #include "agent/output/output.h"
 #include "agent/pipeline.h"
@@ -38,6 +39,7 @@ struct live {
 	struct metrics_file metrics;
 	struct metrics_listen listen;
 	struct flight flight; /* watch --flight */
+	struct heartbeat_timer heartbeat; /* watch --heartbeat */
 	struct to_exec exec; /* watch --exec */
 	struct notify notify; /* watch: the service manager */
 	struct record_writer *writer;
@@ -59,6 +61,7 @@ struct live {
 	bool wants_no_socket; /* resets without a socket are told by drops alone */
 	bool more_facts; /* of this set come from another request */
 	__u64 ticks;
+	__u64 started_ns; /* realtime */
 	__u64 look_ns; /* when the next look at all sockets is due; 0: none is made */
 	__u64 datagrams_next_ns; /* before that nobody looks who holds which UDP socket */
 	__s64 clock_offset_ns; /* realtime less monotonic, as last told */

@@ -123,6 +123,7 @@ int live_prepare(struct live *live, const struct options *options, bool hold)
 		.flight.bundler.fd = -1,
 		.exec.beside.fd = -1,
 	};
+	live->started_ns = clock_read_ns(CLOCK_REALTIME);
 	live->sink = (struct record_sink){ take, live };
 	err = write_check(options);
 	if (!err && (metrics_listen_open(&live->listen, options) ||

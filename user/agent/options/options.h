@@ -110,6 +110,7 @@ struct options {
 
 	__u64 findings_max; /* -c, 0 without end */
 	__u64 duration_ns; /* 0 without end */
+	__u64 heartbeat_ns; /* 0: none */
 	struct when since;
 	struct when until;
 	int fail_on; /* -1: off */

@@ -147,6 +147,8 @@ const struct option_row option_rows[] = {
 	  .what = "findings as messages of syslog (RFC 5424) to this socket, instead of standard output likewise" },
 	{ "force", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | SCREENS, FLAG(force),
 	  .what = "overwrite the files of -o, -w, --record, --report and --metrics" },
+	{ "heartbeat", 0, .group = GROUP_OUTPUT, .commands = W, TIME(heartbeat_ns),
+	  .what = "say so often (1m, 1h) that it lives: records taken and lost, findings, memory" },
 	{ "utc", 0, .group = GROUP_OUTPUT, .commands = OUTPUTS | T, FLAG(utc),
 	  .what = "times in UTC" },
 	{ "color", 0, .group = GROUP_OUTPUT, .commands = VERDICTS_OF | SCREENS,

@@ -27,8 +27,14 @@ void counting_close(struct counting *counting)
 
 void counting_print(const struct counting *counting, const struct pipeline *pipeline, FILE *file)
 {
-	const struct metrics_more more = { SOCKWHY_VERSION, counting->start_ns,
-					   pipeline->outlets.failed, pipeline_counted(pipeline) };
+	const struct metrics_more more = {
+		.version = SOCKWHY_VERSION,
+		.start_ns = counting->start_ns,
+		.now_ns = clock_read_ns(CLOCK_REALTIME),
+		.ended = counting->ended,
+		.failed_writes = pipeline->outlets.failed,
+		.counted = pipeline_counted(pipeline),
+	};
 
 	metrics_print(counting->metrics, file, pipeline->join, &more);
 }

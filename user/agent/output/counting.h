@@ -9,6 +9,7 @@ struct counting {
 	struct metrics *metrics; /* NULL: nobody asks for them */
 	struct sink *sink;
 	__u64 start_ns; /* realtime */
+	bool ended; /* what is printed now are the last words */
 };
 
 /* Returns 0 or a negative errno, logged. */

@@ -111,6 +111,13 @@ void outlets_finding(struct outlets *outlets, const struct join *join,
 		note(outlets, outlet, sink_finding(outlet->sink, join, finding));
 }
 
+void outlets_heartbeat(struct outlets *outlets, const struct join *join,
+		       const struct heartbeat *heartbeat)
+{
+	for_each_outlet(outlet, outlets)
+		note(outlets, outlet, sink_heartbeat(outlet->sink, join, heartbeat));
+}
+
 void outlets_attempt(struct outlets *outlets, const struct join *join,
 		     const struct attempt *attempt)
 {

@@ -39,6 +39,8 @@ void outlets_attempt(struct outlets *outlets, const struct join *join,
 void outlets_verdict(struct outlets *outlets, const struct join *join,
 		     const struct attempt *attempt, const struct verdict *verdict,
 		     const struct finding *finding);
+void outlets_heartbeat(struct outlets *outlets, const struct join *join,
+		       const struct heartbeat *heartbeat);
 void outlets_end(struct outlets *outlets, const struct join *join, const struct summary *summary);
 bool outlets_want_again(const struct outlets *outlets);
 void outlets_again(struct outlets *outlets, const struct join *join, const struct event *event,
