@@ -16,10 +16,15 @@
  * many entries with that address stand between it and where it goes, of so many ports (.limit) from
  * the lowest (.port) to the highest, and whose the packet's own port is (.address, its client; any:
  * nobody's).
+ *
+ * A third is of one connection (fact_request.tuple): how what comes back to its local side looks before
+ * NAT of that namespace has translated it: from .address2 and port .limit to .address and .port; the status of its entry is .number
+ * (IPS_* of nf_conntrack_common.h).
  */
 #define FACT_CONNTRACK "Conntrack:"
 #define FACT_CONNTRACK_ENTRIES FACT_CONNTRACK "entries"
 #define FACT_CONNTRACK_PORTS FACT_CONNTRACK "ports"
+#define FACT_CONNTRACK_ENTRY FACT_CONNTRACK "entry"
 
 struct fact_request {
 	__u64 attempt; /* goes into ev_fact.request */

@@ -7,10 +7,12 @@ output; it ends with standard input. Behaviour is looked up by the address that 
     syn     silent, accept, reset, icmp, challenge (a bare ACK), accept-reset (SYN/ACK, then a reset of the ACK)
     delay   seconds before that answer          ignore  so many SYNs get no answer first
     icmp    [type, code]                        router  the address the ICMP error comes from
-    badsum  spoil the TCP checksum of answers   data    ack, close or reset: what follows received data, once it is acknowledged
+    badsum  spoil the TCP checksum of answers   data    ack, close, reset or stray: what follows received data, once it is acknowledged
     ttl     hop limit of what follows data      most    bytes of the longest segment that arrives
+    deaf    resets are not heard
 
-Established connections need no state: what a segment acknowledges is our next sequence number.
+Established connections need no state: what a segment acknowledges is our next sequence number. But one that was reset is
+known no more. A stray lies far out of the window.
 """
 
 import fcntl
@@ -29,6 +31,7 @@ SIOCGIFHWADDR = 0x8927
 GATEWAY_MAC = bytes.fromhex("020000000001")
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 ISN = 1_000_000
+STRAY = 1 << 30
 TTL = 57
 
 
@@ -118,6 +121,7 @@ class Internet:
         self.others = {}    # address spoken to -> number of other packets
         self.clients = {}   # our (address, port) of an active open -> flags heard
         self.plans = {}     # .. -> the command that began it
+        self.over = set()   # ends of connections that were reset, the host's as it is seen from out there
         self.timers = []
         self.waiting = None
         self.order = 0
@@ -172,8 +176,9 @@ class Internet:
         elif seg.flags & (SYN | ACK) == SYN:
             self.on_syn(how, seg)
         elif seg.flags & RST:
-            pass
-        elif how.get("syn") == "accept-reset":
+            if not how.get("deaf"):
+                self.over.add((seg.src, seg.sport, seg.dst, seg.dport))
+        elif how.get("syn") == "accept-reset" or (seg.src, seg.sport, seg.dst, seg.dport) in self.over:
             self.answer({}, seg, RST, seg.ack, 0)
         elif how.get("syn") == "accept" and seg.length <= how.get("most", seg.length):
             taken = seg.seq + seg.length + (seg.flags & FIN)
@@ -181,7 +186,9 @@ class Internet:
                 self.answer({}, seg, FIN | ACK, seg.ack, taken)
             elif seg.length:
                 self.answer({}, seg, ACK, seg.ack, taken)
-                if how.get("data", "ack") != "ack":
+                if how.get("data") == "stray":
+                    self.send(tcp_packet(seg.dst, seg.src, seg.dport, seg.sport, seg.ack + STRAY, taken, PSH | ACK, payload=b"x"))
+                elif how.get("data", "ack") != "ack":
                     flags = {"close": FIN | ACK, "reset": RST | ACK}[how["data"]]
                     self.answer({"ttl": how.get("ttl", TTL)}, seg, flags, seg.ack, taken)
 
@@ -234,6 +241,10 @@ class Internet:
             return None
         if "open" in command:
             self.open(command)
+            return {}
+        if "stray" in command:
+            ends = aton(command["stray"]), aton(command["to"]), command["port"], command["dport"]
+            self.send(tcp_packet(*ends, ISN, ISN, PSH | ACK, payload=b"x"))
             return {}
         if "heard" in command:
             return {"flags": self.clients[(aton(command["heard"]), command["port"])]}

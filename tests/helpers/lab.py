@@ -186,6 +186,10 @@ class Internet(Process):
         """
         self.ask(open=address, port=port, to=to, dport=dport, syns=syns, **then)
 
+    def stray(self, address, port, to, dport):
+        """That machine sends data of a connection that there is not."""
+        self.ask(stray=address, port=port, to=to, dport=dport)
+
     def heard(self, address, port):
         """TCP flags of what that machine got as an answer."""
         return self.ask(heard=address, port=port)["flags"]

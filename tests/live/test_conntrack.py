@@ -9,6 +9,7 @@ import pytest
 
 from lab import free_port
 
+PEER = pathlib.Path(__file__).parents[1] / "helpers/peer.py"
 MOST = pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_max")
 ENTRIES_MOST = 300_000  # more would take a while to make
 
@@ -117,3 +118,75 @@ def test_nat_without_a_free_port(lab, watch, family, case):
         # what the client's own interface saw is out of sight where it is in another namespace
         assert f"all of {low} to {most}" in found["cause"], found["cause"]
         assert found["confidence"] == ("certain" if case == "own" else "likely")
+
+
+def behind(lab, family, *there):
+    """A namespace behind the lab's host, from which the way there leads through that."""
+    client = lab.namespace()
+    lab.link(lab.host, client)
+    lab.host.sysctl("net.ipv6.conf.all.forwarding" if family == 6 else "net.ipv4.ip_forward", 1)
+    client.ip(*(f"route add {address} via {lab.host.address(family)}" for address in there))
+    return client
+
+
+def translate(lab, hook, priority, rule):
+    lab.host.run(f"nft add table inet nat; nft add chain inet nat {hook} '{{ type nat hook {hook} priority {priority}; }}'; "
+                 f"nft add rule inet nat {hook} {rule}")
+
+
+def until_reset(peer):
+    """It asks again and again, and gets no answer, until its connection is reset."""
+    for _ in range(40):
+        if "ECONNRESET" in (peer.ask(do="send", bytes=100)["result"], peer.ask(do="receive", timeout=0.2)["result"]):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("case", ["source", "target", "target of own", "another's"])
+def test_an_answer_that_is_not_translated_back(lab, watch, family, case):
+    """The other host's data lies out of the window, and the reset of it ends the connection there.
+
+    Nearest miss: what the other host sends between those ends is of another connection.
+    """
+    port, net = free_port(), lab.internet()
+    there, service = net.host(family, "accept", data="stray"), net.host(family)
+    client = lab.host if case == "target of own" else behind(lab, family, there, service)
+    asked = there if case in ("source", "another's") else service
+    if asked == there:
+        translate(lab, "postrouting", 100, f"tcp dport {port} masquerade")
+    else:
+        translate(lab, "output" if client is lab.host else "prerouting", -100,
+                  f"ip{'6' * (family == 6)} daddr {service} tcp dport {port} dnat ip{'6' * (family == 6)} to {there}")
+    agent, peer = watch(), lab.start(PEER, exe=sys.executable, ns=client)
+    peer.ask(do="connect", address=asked, port=port)
+    if case == "another's":
+        net.set(there, syn="accept")
+        peer.ask(do="assure", bytes=100)
+        net.set(there, syn="accept-reset")
+        net.stray(there, port, lab.host.inet6 if family == 6 else lab.host.inet4, free_port())
+        assert until_reset(peer)
+        agent.assert_only("conn-reset-by-peer", pid=peer.pid, comm=None, errno="ECONNRESET", remote=(there, port))
+        return
+    assert until_reset(peer)
+    found = agent.assert_only("conn-nat-bypassed", pid=peer.pid, comm=None, errno="ECONNRESET", remote=(asked, port), confidence="certain")
+    if found:
+        assert "be_liberal=0" in found["cause"] and there in found["summary"], found
+
+
+@pytest.mark.parametrize("case", ["liberal", "deaf"])
+def test_an_answer_that_does_no_harm(lab, watch, family, case):
+    """Nearest misses: conntrack takes it for one of the connection; the other host does not believe the reset."""
+    port, net = free_port(), lab.internet()
+    there = net.host(family, "accept", data="stray", deaf=case == "deaf")
+    client = behind(lab, family, there)
+    translate(lab, "postrouting", 100, f"tcp dport {port} masquerade")
+    lab.host.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", int(case == "liberal"))
+    agent, peer = watch(), lab.start(PEER, exe=sys.executable, ns=client)
+    peer.ask(do="connect", address=there, port=port)
+    for _ in range(3):
+        peer.ask(do="send", bytes=100)
+        assert peer.ask(do="receive", timeout=0.2)["result"] == "timeout"
+    net.set(there, syn="accept", data="reset")
+    peer.ask(do="send", bytes=100)
+    assert peer.ask(do="receive", timeout=5)["result"] == "ECONNRESET"
+    agent.assert_only("conn-reset-by-peer", pid=peer.pid, comm=None, errno="ECONNRESET", remote=(there, port))

@@ -299,15 +299,18 @@ static void count_chosen(struct pipeline *pipeline, const struct attempt *attemp
 static void judge_attempt(struct pipeline *pipeline, struct attempt *attempt)
 {
 	struct verdict verdict = { 0 };
+	const struct rule *asks;
 	bool pending, fetched = false;
 
 	rules_judge(pipeline->join, &pipeline->thresholds, attempt, &verdict);
-	if (verdict.rule && rules_facts_decide(&verdict) &&
+	asks = verdict.asks;
+	if (rules_facts_decide(&verdict) &&
 	    filter_attempt(pipeline->filter, pipeline->join, attempt) &&
 	    budget_take(pipeline, &pipeline->budget_decide, DECIDE_PER_SECOND)) {
 		fetched = fetch_facts(pipeline, attempt, &verdict);
 		if (fetched)
 			rules_judge(pipeline->join, &pipeline->thresholds, attempt, &verdict);
+		fetched &= !asks || verdict.rule == asks; /* another one's are not its own */
 	}
 	pending = verdict.rule && verdict.state == FINDING_PENDING;
 	if (filter_chooses(pipeline->filter) && attempt->state == ATTEMPT_FINAL)

@@ -18,6 +18,7 @@ struct attempt_table;
 struct claims;
 struct conn;
 struct answers;
+struct bypasses;
 struct conns;
 struct datagrams;
 struct full_queue;
@@ -45,6 +46,7 @@ struct join {
 	struct conns *conns;
 	struct openings *openings;
 	struct strays *strays;
+	struct bypasses *bypasses;
 	struct attempt_table *attempts;
 	struct evidence_pool *evidence;
 

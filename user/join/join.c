@@ -8,6 +8,7 @@
 
 #include "join/attempt/answers.h"
 #include "join/attempt/attempt.h"
+#include "join/conn/bypass_table.h"
 #include "join/conn/flow_table.h"
 #include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
@@ -342,6 +343,7 @@ static void handle_act(struct join *join, const struct event *event)
 {
 	if (event->head.kind == EVENT_DROP && datagram_drop(join, event))
 		return;
+	bypass_note(join, event);
 	handle_wire(join, event);
 	attempt_standing_act(join, event);
 }

@@ -11,6 +11,7 @@
 #include "join/denial.h"
 #include "join/attempt/knock.h"
 #include "join/attempt/subject.h"
+#include "join/conn/bypass.h"
 #include "join/conn/kept.h"
 #include "join/host/claims.h"
 #include "join/lookup/known.h"

@@ -7,6 +7,7 @@
 #include "join/attempt/answers.h"
 #include "join/attempt/attempt.h"
 #include "join/conn/flow_table.h"
+#include "join/conn/bypass_table.h"
 #include "join/conn/kept_table.h"
 #include "join/conn/opening.h"
 #include "join/conn/said.h"
@@ -70,7 +71,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	    conns_new(&join->conns, limits->connections, limits->segments ? CONNS_STREAMS : 0,
 		      join->owners) ||
 	    openings_new(&join->openings, conns_slots(join->conns) - 1) ||
-	    strays_new(&join->strays, limits->strays)) {
+	    strays_new(&join->strays, limits->strays) || bypasses_new(&join->bypasses)) {
 		join_free(join);
 		return -ENOMEM;
 	}
@@ -101,6 +102,7 @@ void join_free(struct join *join)
 	conns_free(join->conns);
 	openings_free(join->openings);
 	strays_free(join->strays);
+	bypasses_free(join->bypasses);
 	host_free(join->host);
 	loss_free(join->loss);
 	sight_free(join->sight);

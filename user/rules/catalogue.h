@@ -65,6 +65,7 @@
 	X(tls_no_server_hello)                                                      \
 	/* what went on below the two applications */                               \
 	X(conn_local_drop)                                                          \
+	X(conn_nat_bypassed)                                                        \
 	X(conn_mtu_blackhole)                                                       \
 	X(conn_reader_stalled)                                                      \
 	X(conn_keepalive_timeout)                                                   \

@@ -202,8 +202,12 @@ static bool is_faint(const struct view *view, const struct rule *rule, const str
 	       rule->severity != SEVERITY_INFO;
 }
 
-/* The first that matches; one that makes an info of itself gives way to one that does not. NULL: none. */
-static const struct rule *first_match(const struct view *view, struct guess *guess)
+/*
+ * The first that matches; one that makes an info of itself gives way to one that does not. NULL: none. @asks: the first
+ * before it that would match with the right facts; NULL none.
+ */
+static const struct rule *first_match(const struct view *view, struct guess *guess,
+				      const struct rule **asks)
 {
 	__u32 known = view->outcome ? view->outcome->known : 0;
 	__u32 holes = view->outcome ? look_connection_holes(view) : 0;
@@ -222,6 +226,10 @@ static const struct rule *first_match(const struct view *view, struct guess *gue
 		if (known & OUTCOME_SOCKET ? !rule->match_socket(view, &next) :
 					     !rule->match(view, &next))
 			continue;
+		if (next.asks) {
+			*asks = *asks ? *asks : rule;
+			continue;
+		}
 		if (is_faint(view, rule, &next)) {
 			if (!faint)
 				*guess = next;
@@ -245,7 +253,7 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 	*verdict = (struct verdict){ 0 };
 	if (!attempt->unknown && !attempt->claimed &&
 	    view_of(join, thresholds, attempt, &outcome, &view))
-		rule = first_match(&view, &guess);
+		rule = first_match(&view, &guess, &verdict->asks);
 	if (rule && !guess.silent) {
 		verdict->rule = rule;
 		verdict->state = view.wake == WAKE_PENDING || attempt->state == ATTEMPT_OPEN ?
@@ -272,6 +280,8 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 
 bool rules_facts_decide(const struct verdict *verdict)
 {
+	if (verdict->asks)
+		return true;
 	return verdict->rule && verdict->state != FINDING_CLEARED && verdict->rule->decide &&
 	       verdict->rule->decide(verdict);
 }
@@ -279,12 +289,12 @@ bool rules_facts_decide(const struct verdict *verdict)
 bool rules_want(const struct join *join, const struct attempt *attempt,
 		const struct verdict *verdict, struct fact_request *wanted)
 {
-	const struct rule *rule = verdict->rule;
+	const struct rule *rule = verdict->asks ? verdict->asks : verdict->rule;
 	struct outcome outcome;
 	struct view view;
 
 	*wanted = (struct fact_request){ .attempt = attempt->id };
-	if (!rule || verdict->state == FINDING_CLEARED || !rule->facts ||
+	if (!rule || (!verdict->asks && verdict->state == FINDING_CLEARED) || !rule->facts ||
 	    !view_of(join, &thresholds_default, attempt, &outcome, &view))
 		return false;
 	if (verdict->opening)

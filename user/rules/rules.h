@@ -162,6 +162,8 @@ rule_kernels(const struct rule *rule); /* explain: which kernel gives what, subs
 
 struct verdict {
 	const struct rule *rule; /* NULL: nothing to tell */
+	const struct rule *
+		asks; /* another one, before it, if facts say so; NULL none, or they were fetched */
 	__u8 severity;
 	__u8 confidence;
 	__u8 state; /* enum finding_state */
@@ -180,7 +182,7 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 bool rules_want(const struct join *join, const struct attempt *attempt,
 		const struct verdict *verdict, struct fact_request *wanted);
 
-/* The verdict may change with facts in hand: fetch before counting, then judge again. */
+/* The verdict may change with facts in hand, or be another rule's: fetch before counting, then judge again. */
 bool rules_facts_decide(const struct verdict *verdict);
 
 /* ---- telling ---- */

@@ -196,6 +196,8 @@ static bool quotes(const struct finding *finding, enum event_fact what, const st
 		       strcmp(fact->name, FACT_CONNTRACK_PORTS) != 0;
 	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_IPV6_OFF))
 		return fact->number;
+	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_BE_LIBERAL))
+		return finding->rule == &rule_conn_nat_bypassed; /* else it was asked for in vain */
 	return what != FACT_ADDRESS || finding->rule == &rule_local_address_absent ||
 	       finding->rule == &rule_local_no_route;
 }

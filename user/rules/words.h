@@ -89,6 +89,7 @@ void words_ruleset(struct text *text, const struct view *view, __u32 hooks);
 
 /* "; IPv6 is switched off (net.ipv6.conf.all.disable_ipv6=1)", where the facts say so. */
 #define WORDS_IPV6_OFF "net.ipv6.conf.all.disable_ipv6"
+#define WORDS_BE_LIBERAL "net.netfilter.nf_conntrack_tcp_be_liberal"
 void words_family_off(struct text *text, const struct view *view, const __u8 *address, __u32 netns);
 
 /* Adds "ip route get …" as the socket's route look-up would ask. */

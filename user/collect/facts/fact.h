@@ -50,6 +50,7 @@ void fact_fetch_counters(struct fetch *fetch);
 /* fact_conntrack.c: in the namespace */
 void fact_fetch_conntrack(struct fetch *fetch);
 void fact_fetch_translated(struct fetch *fetch); /* fact_translated.c */
+void fact_fetch_entry(struct fetch *fetch); /* fact_translated.c */
 
 /* fact_socket.c: in the namespace */
 void fact_fetch_sockets(struct fetch *fetch); /* HOLDER, LISTENER, PORT_USE, as wanted */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* fact_translated.c - who has the ports that source NAT gives out towards one destination */
+/* fact_translated.c - what NAT makes of a connection, and who has the ports that it gives out towards one destination */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "collect/facts/fact.h"
 #include "collect/tell.h"
@@ -102,5 +103,112 @@ void fact_fetch_translated(struct fetch *fetch)
 	fact.limit = ports.taken ? ports.highest - ports.lowest + 1 : 0;
 	fact.port = ports.lowest;
 	memcpy(fact.address, ports.holder, sizeof(fact.address));
+	fact_tell(fetch, &fact);
+}
+
+/* ---- one connection ---- */
+
+struct entry {
+	const struct event_tuple *tuple;
+	bool found;
+	__u32 status;
+	struct way back; /* of what comes to the tuple's local side */
+};
+
+static int take_one(void *ctx, struct nlmsghdr *message)
+{
+	struct nlattr *table[CTA_MAX + 1];
+	struct entry *entry = ctx;
+	struct way there, back;
+	bool opened;
+
+	if (netlink_attributes(message, sizeof(struct nfgenmsg), table, CTA_MAX) ||
+	    !read_way(table[CTA_TUPLE_ORIG], &there) || !read_way(table[CTA_TUPLE_REPLY], &back))
+		return 0;
+	opened = there.source_port == entry->tuple->local_port &&
+		 there.destination_port == entry->tuple->remote_port &&
+		 address_equal(there.source, entry->tuple->local) &&
+		 address_equal(there.destination, entry->tuple->remote);
+	entry->found = true;
+	entry->back = opened ? back : there;
+	if (table[CTA_STATUS])
+		entry->status = ntohl(nla_get_u32(table[CTA_STATUS]));
+	return 0;
+}
+
+static int put_address(struct nl_msg *message, const __u8 *address, int v4, int v6)
+{
+	const size_t mapped = EVENT_ADDRESS_SIZE - sizeof(struct in_addr);
+
+	return address_is_ipv4(address) ?
+		       nla_put(message, v4, sizeof(struct in_addr), address + mapped) :
+		       nla_put(message, v6, EVENT_ADDRESS_SIZE, address);
+}
+
+static int put_addresses(struct nl_msg *message, const struct event_tuple *tuple)
+{
+	struct nlattr *ip = nla_nest_start(message, CTA_TUPLE_IP);
+
+	if (!ip || put_address(message, tuple->local, CTA_IP_V4_SRC, CTA_IP_V6_SRC) ||
+	    put_address(message, tuple->remote, CTA_IP_V4_DST, CTA_IP_V6_DST))
+		return -ENOMEM;
+	nla_nest_end(message, ip);
+	return 0;
+}
+
+static int put_ports(struct nl_msg *message, const struct event_tuple *tuple)
+{
+	struct nlattr *proto = nla_nest_start(message, CTA_TUPLE_PROTO);
+
+	if (!proto || nla_put_u8(message, CTA_PROTO_NUM, tuple->protocol) ||
+	    nla_put_u16(message, CTA_PROTO_SRC_PORT, htons(tuple->local_port)) ||
+	    nla_put_u16(message, CTA_PROTO_DST_PORT, htons(tuple->remote_port)))
+		return -ENOMEM;
+	nla_nest_end(message, proto);
+	return 0;
+}
+
+/*
+ * Which one: by what its local side sends. The answer is marked as one of several, and no end follows: what
+ * ends it is the acknowledgment. NULL: no memory.
+ */
+static struct nl_msg *question(const struct event_tuple *tuple)
+{
+	struct nfgenmsg head = {
+		.nfgen_family = address_is_ipv4(tuple->local) ? AF_INET : AF_INET6,
+		.version = NFNETLINK_V0,
+	};
+	struct nl_msg *message = netlink_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
+						 NLM_F_ACK, &head, sizeof(head));
+	struct nlattr *way = message ? nla_nest_start(message, CTA_TUPLE_ORIG) : NULL;
+
+	if (way && !put_addresses(message, tuple) && !put_ports(message, tuple)) {
+		nla_nest_end(message, way);
+		return message;
+	}
+	nlmsg_free(message);
+	return NULL;
+}
+
+void fact_fetch_entry(struct fetch *fetch)
+{
+	struct entry entry = { .tuple = &fetch->request->tuple };
+	struct ev_fact fact = fact_make(FACT_COUNTER);
+	struct netlink netlink = NETLINK_CLOSED;
+	int err = netlink_open(&netlink, NETLINK_NETFILTER);
+
+	if (!err)
+		err = netlink_ask(&netlink, question(entry.tuple), take_one, &entry);
+	netlink_close(&netlink);
+	if (err || !entry.found) {
+		fact_tell_absent(fetch, FACT_COUNTER, FACT_CONNTRACK_ENTRY, err ? err : -ENOENT);
+		return;
+	}
+	tell_copy(fact.name, FACT_CONNTRACK_ENTRY, sizeof(fact.name));
+	fact.number = entry.status;
+	fact.port = entry.back.destination_port;
+	fact.limit = entry.back.source_port;
+	memcpy(fact.address, entry.back.destination, sizeof(fact.address));
+	memcpy(fact.address2, entry.back.source, sizeof(fact.address2));
 	fact_tell(fetch, &fact);
 }

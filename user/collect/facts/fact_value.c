@@ -157,6 +157,8 @@ void fact_fetch_counters(struct fetch *fetch)
 			fact_fetch_conntrack(fetch);
 		else if (!strcmp(request->counters[i], FACT_CONNTRACK_PORTS))
 			fact_fetch_translated(fetch);
+		else if (!strcmp(request->counters[i], FACT_CONNTRACK_ENTRY))
+			fact_fetch_entry(fetch);
 		else
 			fetch_counter(fetch, request->counters[i]);
 }
