@@ -2,6 +2,7 @@
 """Tests of the lab need root: real programs talk in namespaces, tcpdump captures them, and the program reads that."""
 
 import os
+import re
 
 import pytest
 
@@ -36,3 +37,19 @@ def lab():
 @pytest.fixture(params=[4, 6], ids=["v4", "v6"])
 def family(request):
     return request.param
+
+
+@pytest.fixture
+def judge(net, schema):
+    """Of `net`, the test's network: ends the captures; judge(id, severity, confidence, pattern, …): told of them, and nothing else, not even on request."""
+    def check(*expected, where=("client", "server"), args=()):
+        net.stop()
+        for place in where:
+            found = net.read(schema, place, "--all", *args)
+            told = [f'{line["finding"]}: {line["summary"]}' for line in found]
+            assert [line["finding"] for line in found] == [expected[0]] * bool(expected[0]), (place, told)
+            if expected[0]:
+                line = found[0]
+                assert line["severity"] == expected[1] and line["confidence"] in expected[2].split("|"), line
+                assert re.search(expected[3], line["summary"]), (place, line["summary"])
+    return check

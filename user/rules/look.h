@@ -163,7 +163,22 @@ bool look_unavailable(__u16 status);
 /* What was not seen of it: BLIND_*. */
 __u32 look_connection_holes(const struct view *view);
 
-/* It sent the same threshold stuck times, and the other side fell silent, or its FIN tells that it heard none. */
+/* Of which side it is true, of the client's first; FIGURES_NEITHER. */
+int look_which(const struct view *view, bool (*test)(const struct view *view, int side));
+
+/*
+ * The server repeated its SYN/ACK though the client had acknowledged it, and never acknowledged a byte: a queue of
+ * connections to be accepted that is full ignores the client's ACK and data.
+ */
+bool look_not_taken(const struct view *view);
+
+/* What never arrived at the other side, though what stood behind it did, and it waited for that. */
+bool look_has_hole(const struct view *view, int side);
+
+/*
+ * It sent the same threshold stuck times, and the other side fell silent, did not take the connection, or its FIN tells
+ * that it heard none.
+ */
 bool look_never_heard(const struct view *view, int side);
 
 /* Where the packets were taken, as far as hop limits tell. */

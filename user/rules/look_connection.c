@@ -113,13 +113,20 @@ enum vantage_point look_vantage_point(const struct view *view)
 	return is_initial(near_hops) ? VANTAGE_POINT_CLIENT : VANTAGE_POINT_SERVER;
 }
 
+/* What the server never got, it did not refuse. */
+static bool never_got(const struct view *view)
+{
+	const struct outcome_side *client = look_side(view, look_client(view));
+
+	return client->stuck >= view->thresholds->value[THRESHOLD_STUCK] || client->hole_bytes;
+}
+
 bool look_closed_speechless(const struct view *view)
 {
 	const struct outcome_side *client = look_side(view, look_client(view));
 	const struct outcome_side *server = look_side(view, !look_client(view));
 
-	/* what it never got, it did not refuse */
-	if (client->stuck >= view->thresholds->value[THRESHOLD_STUCK])
+	if (never_got(view))
 		return false;
 	return server->fin_ns && !server->spoke && !server->acked_bytes &&
 	       (!client->closed_ns || server->fin_ns < client->closed_ns ||
@@ -196,12 +203,10 @@ static bool is_greeting(const struct first *first)
 bool look_only_greeted(const struct view *view)
 {
 	const struct outcome *outcome = view->outcome;
-	const struct outcome_side *client = look_side(view, look_client(view));
 	const struct outcome_side *server = look_side(view, !look_client(view));
 
 	if (!is_greeting(&server->first_word) || !server->fin_ns || !server->fin_unprovoked ||
-	    server->unseen_bytes || outcome->last.leave ||
-	    client->stuck >= view->thresholds->value[THRESHOLD_STUCK])
+	    server->unseen_bytes || outcome->last.leave || never_got(view))
 		return false;
 	/* it waits for who says nothing: how long is the server's matter */
 	if (outcome->words == 1)
@@ -334,12 +339,51 @@ void words_turned_away(struct text *why, const struct first *error)
 			"a proxy without a backend that answers in time, or a limit of the server");
 }
 
+int look_which(const struct view *view, bool (*test)(const struct view *view, int side))
+{
+	__u8 client = look_client(view);
+
+	if (test(view, client))
+		return client;
+	return test(view, !client) ? !client : FIGURES_NEITHER;
+}
+
+struct words_check words_check_on(const struct view *view, struct finding *finding, int side)
+{
+	return side == look_client(view) ? words_check(view, finding, 0) :
+					   words_check_remote(finding);
+}
+
+void words_not_taken(struct text *why, const struct view *view)
+{
+	words_side(why, view, !look_client(view));
+	text_add(why, " sent its SYN/ACK again, though it had been acknowledged, as a host does "
+		      "whose queue of connections to be accepted is full; or what the client sends "
+		      "is lost on the way there");
+}
+
+bool look_not_taken(const struct view *view)
+{
+	return view->outcome->syn_acks_again && !look_side(view, look_client(view))->acked_bytes &&
+	       !look_side(view, !look_client(view))->spoke;
+}
+
+bool look_has_hole(const struct view *view, int side)
+{
+	const struct outcome_side *own = look_side(view, side);
+
+	return own->hole_bytes &&
+	       ns_between(own->hole_ns, view->outcome->ended_ns) >=
+		       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
+}
+
 bool look_never_heard(const struct view *view, int side)
 {
 	const struct outcome_side *own = look_side(view, side);
 
 	return own->stuck >= view->thresholds->value[THRESHOLD_STUCK] && own->stuck &&
-	       (own->stuck_silent || own->stuck_till_fin);
+	       (own->stuck_silent || own->stuck_till_fin ||
+		(side == look_client(view) && look_not_taken(view)));
 }
 
 /* RFC 9293 3.7.1; RFC 8200 5: 1280 bytes of IPv6, here less the headers and time stamps. */

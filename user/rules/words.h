@@ -147,6 +147,10 @@ void words_side(struct text *text, const struct view *view, int side);
 
 /* Adds a check on the server: its connections and what their processes left unread. */
 void words_check_server(const struct view *view, struct finding *finding, const char *why);
+/* On the host of that side of a connection: words_check() or words_check_remote(). */
+struct words_check words_check_on(const struct view *view, struct finding *finding, int side);
+/* Why a server repeats a SYN/ACK that was acknowledged. */
+void words_not_taken(struct text *why, const struct view *view);
 
 /* All of a finding: an answer of HTTP that was cut short, a proxy that opens no tunnel. @how: "closed", "reset" */
 void words_cut_answer(const struct view *view, struct finding *finding, const char *how);

@@ -436,6 +436,7 @@ void outcome_take_talk(struct outcome *outcome, const struct talk *talk,
 	outcome->unseen = stream->side[0].flagged[STREAM_ACK_LOST_SEGMENT] ||
 			  stream->side[1].flagged[STREAM_ACK_LOST_SEGMENT];
 	outcome->established_ns = talk->syn_ack.ts_ns;
+	outcome->syn_acks_again = talk->syn_acks_again;
 	outcome->ended_ns = ended_ns(talk);
 	take_side(outcome, talk, 0);
 	take_side(outcome, talk, 1);

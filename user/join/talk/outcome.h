@@ -137,6 +137,7 @@ struct outcome {
 	__s8 closed_first;
 	__s8 reset_by;
 	__u64 established_ns; /* the handshake was answered */
+	__u32 syn_acks_again; /* SYN/ACKs that came again behind the client's acknowledgment */
 	__u64 ended_ns; /* the last packet, or the end of what was seen */
 
 	__u32 words; /* so many in all */

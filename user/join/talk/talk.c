@@ -317,6 +317,13 @@ static void note_answer(struct talk *talk, const struct stream *stream, const st
 	talk->answered = mark_of(event);
 }
 
+/* The other side's FIN has arrived since its last word: what it says now may be another one. */
+static bool hears_fin(const struct talk_burst *burst, const struct talk_mark *fin, __u32 ack)
+{
+	return fin->ts_ns && burst->last_ns <= fin->ts_ns &&
+	       seq_before(fin->seq + fin->payload_bytes, ack);
+}
+
 static void take_data(struct talk *talk, const struct stream *stream, const struct event *event,
 		      __u8 from)
 {
@@ -330,7 +337,8 @@ static void take_data(struct talk *talk, const struct stream *stream, const stru
 	if (talk->bursts && burst->side != from && from != stream->ends->client)
 		note_answer(talk, stream, event);
 	if (!talk->bursts || burst->side != from ||
-	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS)
+	    ns_between(burst->last_ns, event->head.ts_ns) >= PAUSE_NS ||
+	    hears_fin(burst, &talk->side[!from].fin, packet->ack))
 		begin_burst(talk, stream, event, from);
 	burst->last_ns = event->head.ts_ns;
 	burst->end_seq = packet_end;
@@ -415,9 +423,13 @@ static void take_marks(struct talk *talk, const struct stream *stream, const str
 	const struct packet *packet = &event->packet;
 	struct talk_side *side = ELEMENT(talk->side, from);
 
-	if ((packet->tcp_flags & TCP_F_SYN) && (packet->tcp_flags & TCP_F_ACK))
-		talk->syn_ack = mark_of(event);
-	else if (packet->tcp_flags & TCP_F_SYN)
+	if ((packet->tcp_flags & TCP_F_SYN) && (packet->tcp_flags & TCP_F_ACK)) {
+		if (stream_has_acked(&stream->side[!from], packet->seq + 1))
+			talk->syn_acks_again++;
+		else
+			talk->syn_ack = mark_of(event);
+	}
+	if ((packet->tcp_flags & (TCP_F_SYN | TCP_F_ACK)) == TCP_F_SYN)
 		talk->syn = mark_of(event);
 	if ((packet->tcp_flags & TCP_F_FIN) && !side->fin.ts_ns)
 		side->fin = mark_of(event);

@@ -13,8 +13,8 @@
  * Theory of operation
  *
  * A stream (stream.h) knows segments; a talk is what goes on above them: a chain of
- * *bursts*: what one side sends without a word from the other and without a pause. Questions and
- * answers are bursts that take turns; who sent the last burst may be waiting for an answer.
+ * *bursts*: what one side sends without a word from the other, without its FIN and without a pause.
+ * Questions and answers are bursts that take turns; who sent the last burst may be waiting for an answer.
  *
  *     client  ████ request                      ██ request       ▌FIN
  *     server          ██████ answer                       (nothing)
@@ -126,7 +126,8 @@ struct talk {
 	struct talk_answer http; /* of the last request */
 	struct talk_upgrade upgrade;
 	struct talk_mark syn;
-	struct talk_mark syn_ack;
+	struct talk_mark syn_ack; /* the last before the client acknowledged it */
+	__u32 syn_acks_again; /* that came behind that */
 
 	/* the longest time to an answer of the server whose host had acknowledged the question before */
 	__u64 answer_ns;

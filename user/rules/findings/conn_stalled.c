@@ -6,27 +6,11 @@
 #include "rules/words.h"
 #include "util/address.h"
 
-/* Which side it is true of. */
-static int which(const struct view *view, bool (*test)(const struct view *view, int side))
-{
-	__u8 client = look_client(view);
-
-	if (test(view, client))
-		return client;
-	return test(view, !client) ? !client : FIGURES_NEITHER;
-}
-
 static bool is_stuck(const struct view *view, int side)
 {
 	const struct outcome_side *own = look_side(view, side);
 
 	return own->stuck && own->stuck >= view->thresholds->value[THRESHOLD_STUCK];
-}
-
-static struct words_check check_on(const struct view *view, struct finding *finding, int side)
-{
-	return side == look_client(view) ? words_check(view, finding, 0) :
-					   words_check_remote(finding);
 }
 
 /* ---- conn-mtu-blackhole ---- */
@@ -57,16 +41,6 @@ static bool silent_since_large(const struct view *view, int side)
 	       ns_between(look_figures(view, !side)->last_ns, own->stuck_ns) < NS_PER_S;
 }
 
-/* What never arrived, though what stood behind it did, and somebody waited for it. */
-static bool has_hole(const struct view *view, int side)
-{
-	const struct outcome_side *own = look_side(view, side);
-
-	return own->hole_bytes &&
-	       ns_between(own->hole_ns, view->outcome->ended_ns) >=
-		       view->thresholds->value[THRESHOLD_ANSWER_WAIT] * NS_PER_MS;
-}
-
 /* A whole segment of the longest kind is missing, and none as long ever came. */
 static bool has_large_hole(const struct view *view, int side)
 {
@@ -75,17 +49,17 @@ static bool has_large_hole(const struct view *view, int side)
 	__u32 carried = look_carried_bytes(view);
 	__u32 least = mss > carried + OPTIONS_BYTES ? mss - OPTIONS_BYTES : carried + 1;
 
-	return has_hole(view, side) && look_side(view, side)->hole_bytes >= least &&
+	return look_has_hole(view, side) && look_side(view, side)->hole_bytes >= least &&
 	       look_figures(view, side)->longest < least;
 }
 
 static bool match_mtu(const struct view *view, struct guess *guess)
 {
-	int side = which(view, large_ones_vanish);
+	int side = look_which(view, large_ones_vanish);
 
 	guess->absence = true;
 	if (side == FIGURES_NEITHER) {
-		side = which(view, has_large_hole);
+		side = look_which(view, has_large_hole);
 		if (side == FIGURES_NEITHER)
 			return false;
 		/* who is heard of later is there, and would have sent it again */
@@ -125,7 +99,7 @@ static void tell_mtu_hole(const struct view *view, struct finding *finding, int 
 {
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
+	struct words_check check = words_check_on(view, finding, side);
 
 	add_hole(&what, view, side);
 	if (look_figures(view, !side)->mss)
@@ -142,7 +116,7 @@ static void tell_mtu_stuck(const struct view *view, struct finding *finding, int
 	__u16 mss = look_figures(view, !side)->mss;
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
+	struct words_check check = words_check_on(view, finding, side);
 
 	words_side(&what, view, side);
 	text_add(&what, " sent a segment of %u bytes again %u times and it never arrived",
@@ -168,17 +142,17 @@ static void tell_mtu_stuck(const struct view *view, struct finding *finding, int
 	if (own->stuck_silent && !later_ones_arrive(view, side))
 		text_add(&why, "; or the host or the way to it failed at just that moment");
 	add_mtu_check(&check, view, side);
-	check = check_on(view, finding, side);
+	check = words_check_on(view, finding, side);
 	text_add(&check.run, "sysctl net.ipv4.tcp_mtu_probing");
 	words_check_end(&check, "1 lets the kernel find the size by itself");
 }
 
 static void tell_mtu(const struct view *view, struct finding *finding)
 {
-	int side = which(view, large_ones_vanish);
+	int side = look_which(view, large_ones_vanish);
 
 	if (side == FIGURES_NEITHER)
-		tell_mtu_hole(view, finding, which(view, has_large_hole));
+		tell_mtu_hole(view, finding, look_which(view, has_large_hole));
 	else
 		tell_mtu_stuck(view, finding, side);
 }
@@ -203,160 +177,6 @@ const struct rule rule_conn_mtu_blackhole = {
 	.kernels = "every kernel tells it",
 };
 
-/* ---- conn-keepalive-timeout ---- */
-
-static bool probes_in_vain(const struct view *view, int side)
-{
-	return look_side(view, side)->probes >= view->thresholds->value[THRESHOLD_PROBES];
-}
-
-static bool match_keepalive(const struct view *view, struct guess *guess)
-{
-	guess->absence = true;
-	guess->confidence = CONFIDENCE_LIKELY;
-	return which(view, probes_in_vain) != FIGURES_NEITHER;
-}
-
-static void tell_keepalive(const struct view *view, struct finding *finding)
-{
-	int side = which(view, probes_in_vain);
-	const struct outcome_side *own = look_side(view, side);
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
-
-	text_add(&what, "%u keep-alives of ", own->probes);
-	words_side(&what, view, side);
-	text_add(&what, " got no answer in ");
-	words_duration(&what, ns_between(own->probes_ns, view->outcome->ended_ns));
-	text_add(&what, "; nothing was heard of ");
-	words_side(&what, view, !side);
-	text_add(&what, " for ");
-	words_duration(&what,
-		       ns_between(look_figures(view, !side)->last_ns, view->outcome->ended_ns));
-	text_add(&why, "the other host is off or cut off, or a NAT or firewall on the way "
-		       "forgot the connection and drops its packets");
-	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, look_figures(view, !side)->address);
-	words_check_end(&check, "whether that host answers at all");
-}
-
-const struct rule rule_conn_keepalive_timeout = {
-	.id = "conn-keepalive-timeout",
-	.stage = STAGE_REACHED,
-	.severity = SEVERITY_ERROR,
-	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_CONNECTION,
-	.needs = OUTCOME_PROBES | OUTCOME_REPEATS,
-	.match = match_keepalive,
-	.tell = tell_keepalive,
-	.match_socket = standing_match_keepalive,
-	.tell_socket = standing_tell_keepalive,
-	.means = "keep-alive probes were never answered",
-	.evidence =
-		"threshold keepalive-probes probes in a row without a packet of the other side, to the end; live: ETIMEDOUT with probes unanswered and nothing unacknowledged",
-	.gate = "any packet of the other side after the first of them refutes it",
-	.general_check = "ping HOST; idle time-outs of NATs and firewalls on the way",
-	.kernels = "every kernel tells it",
-};
-
-/* ---- conn-timed-out ---- */
-
-/* The other direction was not captured: it may have been answered there. */
-static bool is_unheard(const struct view *view, int side)
-{
-	return !look_figures(view, !side)->packets;
-}
-
-static bool match_timed_out(const struct view *view, struct guess *guess)
-{
-	int side = which(view, look_never_heard);
-
-	guess->absence = true;
-	guess->confidence = CONFIDENCE_LIKELY;
-	if (side == FIGURES_NEITHER || !is_unheard(view, side))
-		return side != FIGURES_NEITHER;
-	guess->confidence = CONFIDENCE_POSSIBLE;
-	guess->blind |= BLIND_PACKETS_OUT_OF_SIGHT;
-	return true;
-}
-
-static void tell_unheard(const struct view *view, struct finding *finding, int side)
-{
-	const struct outcome_side *own = look_side(view, side);
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
-
-	words_side(&what, view, side);
-	text_add(&what, " sent a segment of %u bytes again %u times in ", own->stuck_bytes,
-		 own->stuck);
-	words_duration(&what, ns_between(own->stuck_ns, own->again_ns));
-	text_add(&what, " and nothing new after it; this capture holds no packet of ");
-	words_side(&what, view, !side);
-	text_add(
-		&why,
-		"the other host is off or cut off, or the way to it or back from it is broken: what "
-		"it sent did not pass here, so it is not known");
-	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, look_figures(view, !side)->address);
-	words_check_end(&check, "whether that host answers at all");
-}
-
-static void tell_timed_out(const struct view *view, struct finding *finding)
-{
-	int side = which(view, look_never_heard);
-	const struct outcome_side *own = look_side(view, side);
-	__u64 fin_ns = own->stuck_till_fin ? look_side(view, !side)->fin_ns : 0;
-	struct text what = text_of(finding->summary);
-	struct text why = text_of(finding->cause);
-	struct words_check check;
-
-	if (is_unheard(view, side)) {
-		tell_unheard(view, finding, side);
-		return;
-	}
-	check = check_on(view, finding, side);
-	text_add(&what, "%u bytes of ", own->unacked_bytes);
-	words_side(&what, view, side);
-	text_add(&what, " were sent again %u times in ", own->stuck);
-	words_duration(&what, ns_between(own->stuck_ns, own->again_ns));
-	text_add(&what, " and never acknowledged; the %s of ", fin_ns ? "FIN" : "last packet");
-	words_side(&what, view, !side);
-	text_add(&what, " came ");
-	words_duration(&what,
-		       fin_ns ? ns_between(own->again_ns, fin_ns) :
-				ns_between(look_figures(view, !side)->last_ns, own->again_ns));
-	text_add(&what, fin_ns ? " after the last of them, of which it had heard none" :
-				 " before the last of them");
-	text_add(&why,
-		 fin_ns ? "the way there was broken, or something on it dropped this connection" :
-			  "the other host is off or cut off, the way to it is broken, or "
-			  "something on it drops this connection");
-	text_add(&check.run, "ping -c 3 ");
-	address_print(&check.run, look_figures(view, !side)->address);
-	words_check_end(&check, "whether that host answers at all");
-}
-
-const struct rule rule_conn_timed_out = {
-	.id = "conn-timed-out",
-	.stage = STAGE_REACHED,
-	.severity = SEVERITY_ERROR,
-	.cap = CONFIDENCE_CERTAIN,
-	.wakes = WAKE_CONNECTION | WAKE_STALLED,
-	.needs = OUTCOME_STUCK | OUTCOME_REPEATS | OUTCOME_UNACKED,
-	.match = match_timed_out,
-	.tell = tell_timed_out,
-	.match_socket = standing_match_timed_out,
-	.tell_socket = standing_tell_timed_out,
-	.means = "data was sent again and again and never acknowledged",
-	.evidence =
-		"the same segment sent again threshold stuck times and not a packet of the other side since the first repetition, but for a FIN behind the last that acknowledges none of it (possible at most where the capture holds none of it at all: then nothing new may follow); live: ETIMEDOUT with bytes unacknowledged, pending from the third repetition in a row",
-	.gate = "any other packet of the other side after the first repetition refutes it",
-	.general_check = "ping HOST; a capture at the other end",
-	.kernels = "every kernel tells it",
-};
-
 /* ---- conn-peer-window-zero ---- */
 
 /* A closed window matters to who has something to say. */
@@ -370,15 +190,15 @@ static bool does_not_read(const struct view *view, int side)
 static bool match_window(const struct view *view, struct guess *guess)
 {
 	(void)guess;
-	return which(view, does_not_read) != FIGURES_NEITHER;
+	return look_which(view, does_not_read) != FIGURES_NEITHER;
 }
 
 static void tell_window(const struct view *view, struct finding *finding)
 {
-	int side = which(view, does_not_read);
+	int side = look_which(view, does_not_read);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
+	struct words_check check = words_check_on(view, finding, side);
 	__u32 probes = look_figures(view, !side)->flagged[STREAM_ZERO_WINDOW_PROBE];
 
 	words_side(&what, view, side);
@@ -459,7 +279,7 @@ static bool loses_many(const struct view *view, int side)
 
 static bool loses(const struct view *view, int side)
 {
-	return loses_many(view, side) || has_hole(view, side) ||
+	return loses_many(view, side) || look_has_hole(view, side) ||
 	       look_figures(view, side)->waits_ns >=
 		       view->thresholds->value[THRESHOLD_LOSS_TIME] * NS_PER_MS;
 }
@@ -467,7 +287,7 @@ static bool loses(const struct view *view, int side)
 static bool match_loss(const struct view *view, struct guess *guess)
 {
 	(void)guess;
-	return which(view, loses) != FIGURES_NEITHER;
+	return look_which(view, loses) != FIGURES_NEITHER;
 }
 
 static void add_share(struct text *what, __u32 count, __u64 of)
@@ -478,13 +298,13 @@ static void add_share(struct text *what, __u32 count, __u64 of)
 
 static void tell_loss(const struct view *view, struct finding *finding)
 {
-	int side = which(view, loses);
+	int side = look_which(view, loses);
 	const struct figures_side *wire = look_figures(view, side);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
+	struct words_check check = words_check_on(view, finding, side);
 
-	if (has_hole(view, side)) {
+	if (look_has_hole(view, side)) {
 		add_hole(&what, view, side);
 		text_add(&why, "packets are lost on the way to ");
 		words_side(&why, view, !side);
@@ -510,10 +330,14 @@ static void tell_loss(const struct view *view, struct finding *finding)
 		 wire->flagged[STREAM_FAST_RETRANSMISSION]);
 	if (without_need(view, side))
 		text_add(&what, "; %u more without need", without_need(view, side));
-	text_add(&why, "packets are lost on the way to ");
-	words_side(&why, view, !side);
-	text_add(&why, ", or its acknowledgments on the way back%s",
-		 loses_many(view, side) ? "" : ", or that host said nothing meanwhile");
+	if (side == look_client(view) && view->outcome->syn_acks_again) {
+		words_not_taken(&why, view);
+	} else {
+		text_add(&why, "packets are lost on the way to ");
+		words_side(&why, view, !side);
+		text_add(&why, ", or its acknowledgments on the way back%s",
+			 loses_many(view, side) ? "" : ", or that host said nothing meanwhile");
+	}
 	text_add(&check.run, "ip -s link");
 	words_check_end(
 		&check,
@@ -558,15 +382,15 @@ static bool disordered(const struct view *view, int side)
 static bool match_reordered(const struct view *view, struct guess *guess)
 {
 	(void)guess;
-	return which(view, disordered) != FIGURES_NEITHER;
+	return look_which(view, disordered) != FIGURES_NEITHER;
 }
 
 static void tell_reordered(const struct view *view, struct finding *finding)
 {
-	int side = which(view, disordered);
+	int side = look_which(view, disordered);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
-	struct words_check check = check_on(view, finding, side);
+	struct words_check check = words_check_on(view, finding, side);
 
 	add_share(&what, overtaken(view, side), look_figures(view, side)->segments);
 	text_add(&what, " of ");

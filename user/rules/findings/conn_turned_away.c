@@ -158,7 +158,7 @@ const struct rule rule_conn_closed_early = {
 		"the server accepted, then closed before it answered anything, or in the middle of its answer; or turned the client away",
 	.evidence =
 		"the server's FIN before the client's, in the first exchange, and not a byte of it, or nothing but the greeting of a protocol in which it speaks first; or its FIN or reset behind a first line that says that it turns the client away: HTTP 408, 429, 502 to 504, SMTP or FTP 4xx and 5xx; or sshd's own words, or an error of a database in place of its greeting or behind its no to TLS, whoever closes first (what MySQL's and PostgreSQL's codes mean is said); or before an HTTP answer is as long as its Content-Length, or its last chunk came; or a proxy answers CONNECT with another status than 2xx and the client leaves; live: the server's FIN first and no segment with payload of it, or a first one that turns the client away; and of HTTP/1 the same, where the header of an answer stands in its first segment, within 1,024 bytes",
-	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word, or took what came after its own FIN, may be one-way, and is one; what it never got, sent again threshold stuck times, it did not refuse",
+	.gate = "other HTTP answers are answers, 404 and 500 too; an answer to HEAD has no body, and what a client breaks off is none; PostgreSQL's CancelRequest gets none; a client that said nothing either is an info, where the server closed within threshold closed-at-once: a port check ends so, too, and later the server may have waited for a request; what took more than 64 KiB without a word, or took what came after its own FIN, may be one-way, and is one; what it never got, sent again threshold stuck times or missing in front of what came, it did not refuse",
 	.general_check = "the server's log and its limits",
 	.kernels = "every kernel tells it",
 };
@@ -218,6 +218,9 @@ static bool match_reset(const struct view *view, struct guess *guess)
 	lost = lost_bytes(view, by);
 	if (look_side(view, by)->fin_ns)
 		return false;
+	/* it waited for what was lost: that is what is to be told */
+	if (look_has_hole(view, !by))
+		return false;
 	if (!lost && (look_side(view, !by)->goodbye || look_side(view, by)->goodbye))
 		return false;
 	if (look_side(view, !by)->fin_ns && outcome->words && !owed_answer(view, by) && !lost)
@@ -257,6 +260,8 @@ static void say_why_reset(struct text *why, const struct view *view, int by)
 			 "window: to its host that is of no connection, as where a translator let "
 			 "it pass untranslated",
 			 look_side(view, !by)->stray_bytes);
+	} else if (by != look_client(view) && look_not_taken(view)) {
+		words_not_taken(why, view);
 	} else if (!look_side(view, by)->reset_acks) {
 		text_add(why,
 			 "its host reset without an acknowledgment, as it does for a connection "
@@ -318,7 +323,7 @@ const struct rule rule_conn_reset_by_peer = {
 	.means = "one side, or something on the way in its name, reset an established connection",
 	.evidence =
 		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; live: ECONNRESET, what was unacknowledged, and who spoke last",
-	.gate = "an error only if an answer was owed (not to more than 64 KiB that were taken without a word) or bytes were lost, a warning where the client itself reset, or (live) a process of this host left more than 128 bytes of its client unread, else an info; a reset after both had closed, after a goodbye (close_notify, GOAWAY, a close frame of WebSocket, QUIT, 221, BYE, LOGOUT, an unbind) behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none",
+	.gate = "an error only if an answer was owed (not to more than 64 KiB that were taken without a word) or bytes were lost, a warning where the client itself reset, or (live) a process of this host left more than 128 bytes of its client unread, else an info; a reset after both had closed, after a goodbye (close_notify, GOAWAY, a close frame of WebSocket, QUIT, 221, BYE, LOGOUT, an unbind) behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none; a side that waited for threshold answer-wait for a hole to be filled is conn-loss",
 	.general_check = "the log of the application that reset; nstat on its host",
 	.kernels = "every kernel tells it",
 };

@@ -84,6 +84,10 @@ static void add_why_slow(struct text *why, const struct view *view)
 		text_add(
 			why,
 			"a SYN or its answer was lost on the way, or the far end ignored it (full queue)");
+	else if (opening->synack_in > 1)
+		text_add(why, "the SYN/ACK had to be sent again: the first one or the ACK that "
+			      "answers it was lost or dropped, or one of the two hosts took its "
+			      "time");
 	else
 		text_add(why, "the path or the far end is slow");
 }

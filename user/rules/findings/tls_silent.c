@@ -278,7 +278,7 @@ static __u32 acked_bytes(const struct view *view, const struct handshake *handsh
 	return acked > before ? acked - before : 0;
 }
 
-/* What the client got instead. What was never acknowledged is a matter of TCP: conn-timed-out. */
+/* What the client got instead. What never arrived is a matter of TCP: conn-timed-out, conn-mtu-blackhole, conn-loss. */
 static enum no_answer no_answer(const struct view *view)
 {
 	const struct handshake *handshake = view->outcome->tls;
@@ -291,7 +291,10 @@ static enum no_answer no_answer(const struct view *view)
 	if (server_answered(handshake, server))
 		return ANSWERED;
 	if (closed_first(view) == !handshake->client) {
-		if (look_side(view, !handshake->client)->closed_ns < handshake->hello_ns)
+		if (look_side(view, !handshake->client)->closed_ns < handshake->hello_ns ||
+		    look_side(view, handshake->client)->stuck >=
+			    view->thresholds->value[THRESHOLD_STUCK] ||
+		    look_side(view, handshake->client)->hole_bytes)
 			return ANSWERED;
 		return server->reset_ns == look_side(view, !handshake->client)->closed_ns ?
 			       NO_ANSWER_RESET :
