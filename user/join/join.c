@@ -470,12 +470,12 @@ static void handle_frame(struct join *join, const struct event *event)
 	const struct packet *packet = &event->packet;
 
 	join->counters.frames++;
-	if (event->frame.unread)
-		join->counters.unread[event->frame.unread]++;
-	claims_event(join, event);
 	if (packet->what != PACKET_TCP &&
-	    (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED))
+	    (packet->what == PACKET_NONE || packet->what == PACKET_UNPARSED)) {
+		join->counters.unread[event->frame.unread]++;
+		claims_event(join, event);
 		return;
+	}
 	if (packet->flags & PACKET_F_CUT)
 		join->counters.cut++;
 	if (event->frame.how & FRAME_F_OPAQUE)
