@@ -189,6 +189,10 @@ static __always_inline void socket_emit_state(const struct sock *sk, const struc
 		known |= EVENT_K_RESET_SEEN;
 	if (is_reset)
 		record->body.how |= SOCKET_F_RESET;
+	/* what a process closes has its file until it has left these states */
+	if (new_state == TCP_CLOSE && !sk->sk_socket &&
+	    (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT))
+		record->body.how |= SOCKET_F_UNACCEPTED;
 	if ((new_state == TCP_CLOSE || new_state == TCP_FIN_WAIT1) &&
 	    record->head.flags & EVENT_F_TASK && fill_task_flags() & PF_EXITING) {
 		struct task_struct *task = (struct task_struct *)bpf_get_current_task();

@@ -226,6 +226,8 @@ enum {
 	SOCKET_F_V6ONLY = 1 << 4,
 	SOCKET_F_OOM = 1 << 4, /* ev_socket: the kernel kills the exiting task for want of memory */
 	SOCKET_F_REUSEADDR = 1 << 5,
+	SOCKET_F_UNACCEPTED =
+		1 << 5, /* ev_socket, of an end: no accept() ever handed it to a process */
 	SOCKET_F_REUSEPORT = 1 << 6,
 	SOCKET_F_BOUND_PORT = 1 << 7, /* the application chose the source port */
 };

@@ -193,12 +193,13 @@ class Internet:
                     self.answer({"ttl": how.get("ttl", TTL)}, seg, flags, seg.ack, taken)
 
     def ask(self, seg, plan):
-        """A request of so many bytes; then it leaves, by a FIN or a reset, so many seconds later."""
+        """A request of so many bytes, if any; then it leaves, if it is to, by a FIN or a reset, so many seconds later."""
         size = plan.pop("bytes", 0)
-        if not size:
-            return
         ends = seg.dst, seg.src, seg.dport, seg.sport
-        self.send(tcp_packet(*ends, seg.ack, seg.seq + 1, PSH | ACK, payload=b"x" * size))
+        if size:
+            self.send(tcp_packet(*ends, seg.ack, seg.seq + 1, PSH | ACK, payload=b"x" * size))
+        if "leave" not in plan:
+            return
         flag = {"close": FIN, "reset": RST}[plan["leave"]]
         plan["left"] = [flag]
         self.at(plan["after"], lambda: self.send(tcp_packet(*ends, seg.ack + size, seg.seq + 1, flag | ACK)))

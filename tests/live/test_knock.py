@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clients of other machines that this host does not let in, told from its side."""
 
+import signal
+import sys
+
 import pytest
 
 from harness import describe
-from lab import free_port
+from lab import Process, free_port
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
@@ -164,3 +167,138 @@ def test_syn_flood(lab, watch, family, far, needs_agent):
     assert found["process"]["pid"] == server.pid and found["severity"] == "warning"
     assert "its queue of them takes 2" in found["summary"] and "tcp_syncookies" in found["cause"]
     agent.silent(allow=("accept-syn-flood",))
+
+
+# Listens, and does what it is told: "accept" one, "close" the listener, "linger": reset what it has accepted, "again": listen once more.
+LISTENER = """
+import json, socket, struct, sys
+address, port, share = sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["share"]
+def listen():
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, share)
+    s.bind((address, port))
+    s.listen()
+    return s
+listener, taken = listen(), []
+print("{}", flush=True)
+for line in sys.stdin:
+    what = json.loads(line)
+    if what == "accept":
+        taken.append(listener.accept()[0])
+    elif what == "close":
+        listener.close()
+    elif what == "linger":
+        for s in taken:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.close()
+    elif what == "again":
+        listener = listen()
+    print("{}", flush=True)
+"""
+
+CLIENT = """
+import errno, json, socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+print("{}", flush=True)
+try:
+    s.recv(1)
+except OSError as err:
+    print(json.dumps({"errno": errno.errorcode[err.errno]}), flush=True)
+sys.stdin.read()
+"""
+
+
+def listener(lab, address, port, *options):
+    proc = Process(lab.host.command(sys.executable, "-c", LISTENER, address, port, *options))
+    lab.processes.append(proc)
+    proc.line()
+    return proc
+
+
+def do(proc, *what):
+    for one in what:
+        proc.tell(one)
+        proc.line()
+
+
+@pytest.mark.parametrize("ends", ["close", "again", "kill"])
+@pytest.mark.parametrize("sent", [0, 100])
+def test_listener_closed(lab, watch, family, far, sent, ends):
+    """A client is connected, and the listener closes before it was accepted."""
+    here, net, client = far
+    port = free_port()
+    server = listener(lab, here, port)
+    agent = watch()
+    net.open(client, 45000, here, port, bytes=sent)
+    while len(net.heard(client, 45000)) < 1 + bool(sent):
+        pass
+    if ends == "kill":
+        server.kill(signal.SIGKILL)
+    else:
+        do(server, "close", *(["again"] if ends == "again" else []))
+    found = agent.assert_only("accept-listener-closed", pid=server.pid, confidence="certain", comm=None)
+    assert net.heard(client, 45000)[-1] & RST
+    if found:
+        assert found["connection"]["remote"] == {"address": client, "port": 45000}
+        assert ("SIGKILL" in found["cause"]) == (ends == "kill")
+        assert ("by now" in found["cause"]) == (ends == "again")
+        assert any("listener" == change["what"] for change in found["changed"])
+
+
+def test_listener_closed_behind_accept(lab, watch, family, far):
+    """Nearest miss: the process had accepted it, resets it, and closes its listener at the same time."""
+    here, net, client = far
+    port = free_port()
+    server = listener(lab, here, port)
+    agent = watch()
+    net.open(client, 45000, here, port)
+    do(server, "accept", "close", "linger")
+    agent.silent()
+    assert net.heard(client, 45000)[-1] & RST
+
+
+def test_listener_closed_without_that_client(lab, watch, family, far):
+    """Nearest miss: the client had reset the connection itself before the listener closed."""
+    here, net, client = far
+    port = free_port()
+    server = listener(lab, here, port)
+    agent = watch()
+    net.open(client, 45000, here, port, leave="reset", after=0.1)
+    while not net.heard(client, 45000) or lab.host.run(f"ss -Htn state established 'sport = :{port}'"):
+        pass
+    do(server, "close")
+    agent.silent()
+
+
+def test_listener_handed_on(lab, watch, family, far):
+    """Nearest miss: another listener of that port takes over what waited (tcp_migrate_req)."""
+    here, net, client = far
+    port = free_port()
+    lab.host.sysctl("net.ipv4.tcp_migrate_req", 1)
+    first = listener(lab, here, port, "share")
+    agent = watch()
+    net.open(client, 45000, here, port)
+    while net.heard(client, 45000) != [SYN | ACK]:
+        pass
+    second = listener(lab, here, port, "share")
+    do(first, "close")
+    do(second, "accept")
+    agent.silent()
+    assert net.heard(client, 45000) == [SYN | ACK]
+
+
+def test_listener_closed_for_a_client_of_this_machine(lab, watch, family):
+    """Nearest miss: who waited is a process of this machine, and has the verdict with that cause."""
+    port = free_port()
+    server = listener(lab, lo(family), port)
+    agent = watch()
+    client = Process(lab.host.command(sys.executable, "-c", CLIENT, lo(family), port))
+    lab.processes.append(client)
+    client.line()
+    do(server, "close")
+    assert client.line() == {"errno": "ECONNRESET"}
+    found = agent.assert_only("connect-reset-in-handshake", pid=client.pid, comm=None)
+    if found:
+        assert f"[{server.pid}] closed its listener" in found["cause"]
+    assert not knocks(agent), describe(knocks(agent))

@@ -184,16 +184,17 @@ static const struct flag_name known_flags[] = {
 	{ 0 },
 };
 
-#define SOCKET_FLAGS(prefix, shift)                                    \
-	{ prefix "exiting", SOCKET_F_EXITING << (shift) },             \
-		{ prefix "reset", SOCKET_F_RESET << (shift) },         \
-		{ prefix "mptcp", SOCKET_F_MPTCP << (shift) },         \
-		{ prefix "kernel", SOCKET_F_KERNEL << (shift) },       \
-		{ prefix "v6only", SOCKET_F_V6ONLY << (shift) },       \
-		{ prefix "reuseaddr", SOCKET_F_REUSEADDR << (shift) }, \
-		{ prefix "reuseport", SOCKET_F_REUSEPORT << (shift) }, \
-	{                                                              \
-		prefix "bound-port", SOCKET_F_BOUND_PORT << (shift)    \
+#define SOCKET_FLAGS(prefix, shift)                                      \
+	{ prefix "exiting", SOCKET_F_EXITING << (shift) },               \
+		{ prefix "reset", SOCKET_F_RESET << (shift) },           \
+		{ prefix "mptcp", SOCKET_F_MPTCP << (shift) },           \
+		{ prefix "kernel", SOCKET_F_KERNEL << (shift) },         \
+		{ prefix "v6only", SOCKET_F_V6ONLY << (shift) },         \
+		{ prefix "reuseaddr", SOCKET_F_REUSEADDR << (shift) },   \
+		{ prefix "unaccepted", SOCKET_F_UNACCEPTED << (shift) }, \
+		{ prefix "reuseport", SOCKET_F_REUSEPORT << (shift) },   \
+	{                                                                \
+		prefix "bound-port", SOCKET_F_BOUND_PORT << (shift)      \
 	}
 
 static const struct flag_name socket_flags[] = { SOCKET_FLAGS("", 0), { 0 } };

@@ -283,6 +283,7 @@ struct opening {
 	__u32 refused_reason; /* NAME_RESET_REASON, valid unless learned from a drop */
 	bool refused_by_drop; /* learned from a NO_SOCKET drop (kernels before 6.10) */
 	bool reset_here; /* a local socket (peer on this machine) sent the reset: its state */
+	bool reset_here_unaccepted; /* it closed with its listener, and no process ever had it */
 	__u8 reset_here_state;
 	__u32 reset_here_netns;
 	struct {
@@ -389,10 +390,7 @@ bool attempt_outcome(const struct join *join, const struct attempt *attempt,
 const char *attempt_remote_name(const struct join *join, const struct attempt *attempt,
 				const struct opening *opening);
 
-/*
- * Its caller asked for names where no packet shows it (nscd, TLS), and no name of where it goes is
- * known. @opening: as above.
- */
+/* Its caller asked for names where no packet shows it (nscd, TLS), and none is known; @opening: as above. */
 bool attempt_is_veiled(const struct join *join, const struct attempt *attempt,
 		       const struct opening *opening);
 
@@ -416,10 +414,7 @@ void join_free(struct join *join);
 /* Takes one decoded record. */
 void join_event(struct join *join, const struct event *event);
 
-/*
- * Takes a record of a stream that ended and comes a second time, for its packets alone: only whose
- * they are is followed, and the clock.
- */
+/* A record of a stream that ended, a second time: only whose its packets are is followed, and the clock. */
 void join_event_again(struct join *join, const struct event *event);
 
 /* The next attempt that needs a judgement, NULL none. Call until NULL after every record. */
@@ -453,10 +448,7 @@ size_t join_connecting(const struct join *join);
 
 /* ---- TCP connections: conn.h ---- */
 
-/*
- * Segments are followed of every connection of a capture, and under run of those of the followed
- * processes: of others the kernel side shows a few packets only.
- */
+/* Of every connection of a capture, under run of those of the followed processes: others show few packets. */
 const struct conns *join_conns(const struct join *join);
 bool join_follows_segments(const struct join *join);
 
@@ -494,6 +486,9 @@ struct listener {
 	const struct event_owner *owner; /* NULL: not known */
 	__u32 backlog_max;
 	__u64 since_ns; /* 0: open before the agent started */
+	__u64 closed_ns; /* 0: it is open */
+	__u8 closed_how,
+		closed_signal; /* SOCKET_F_* of that; what ended the exiting task, 0 none */
 	/* the last accept() that failed for want of something (a descriptor, memory) */
 	__u64 accept_failed_ns; /* 0: none did */
 	__s32 accept_error; /* positive errno */
@@ -507,6 +502,10 @@ const struct listener *join_listener(const struct join *join, __u32 *at);
 /* The listener that would have taken a SYN to @tuple's remote side in @netns; NULL none known. */
 const struct listener *join_listener_for(const struct join *join, __u32 netns,
 					 const struct event_tuple *tuple);
+
+/* The same of one that closed within the 100 ms before @ns, 0: in any namespace; until the next record. */
+const struct listener *join_listener_closed(const struct join *join, __u32 netns,
+					    const struct event_tuple *tuple, __u64 ns);
 
 /* How many of how many, to whom. Counts of openings by destination since the agent started. */
 struct scope {

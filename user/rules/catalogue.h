@@ -58,6 +58,8 @@
 	X(udp_receive_buffer_full)                                                  \
 	X(udp_reply_from_other_address)                                             \
 	X(udp_no_reply)                                                             \
+	/* an established connection that no process ever had */                    \
+	X(accept_listener_closed)                                                   \
 	/* the TLS handshake of an established connection, before all else of it */ \
 	X(tls_not_tls)                                                              \
 	X(tls_alert)                                                                \

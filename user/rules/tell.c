@@ -162,7 +162,8 @@ static void tell_scope(const struct view *view, struct finding *finding)
 static bool concerns(const struct finding *finding, const struct change *change)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	bool here = !strcmp(finding->role, "listener") || !tuple->remote_port;
+	bool here = !strcmp(finding->role, "listener") || !strcmp(finding->role, "server") ||
+		    !tuple->remote_port;
 	__u16 port = here ? tuple->local_port : tuple->remote_port;
 	char word[16];
 	struct text text = text_of(word);

@@ -116,6 +116,12 @@ void words_starved(struct text *text, const struct view *view, __s32 error);
 void words_why_full(struct text *text, const struct view *view, const struct listener *listener);
 /* "postgres[812]", or "a process" where it is not known. */
 void words_listener(struct text *text, const struct listener *listener);
+/*
+ * "gunicorn[812] closed its listener, and with it every connection that it had not accepted": the one
+ * at @tuple's remote side, in @netns (0: any), at @ns; also where who that was is not known.
+ */
+void words_listener_closed(struct text *text, const struct view *view, __u32 netns,
+			   const struct event_tuple *tuple, __u64 ns);
 
 /*
  * "postgres[812] listens on 127.0.0.1:5432 only, which no other address reaches": who comes nearest to

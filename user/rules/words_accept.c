@@ -140,3 +140,31 @@ void words_near_listener(struct text *text, const struct join *join, __u32 netns
 	else if (how == NEAR_ADDRESS && !has_address(near, asked->remote))
 		text_add(text, " only");
 }
+
+void words_listener_closed(struct text *text, const struct view *view, __u32 netns,
+			   const struct event_tuple *tuple, __u64 ns)
+{
+	const struct listener *closed = join_listener_closed(view->join, netns, tuple, ns);
+	const struct listener *now = join_listener_for(view->join, netns, tuple);
+	const char *signal;
+
+	if (closed)
+		words_listener(text, closed);
+	else
+		text_add(text, "its server");
+	text_add(text, " closed its listener, and with it every connection that no accept() had "
+		       "taken yet");
+	if (closed && (closed->closed_how & SOCKET_F_EXITING)) {
+		signal = decode_signal_name(closed->closed_signal);
+		text_add(text, "; it was ending");
+		if (closed->closed_signal && signal)
+			text_add(text, " by %s", signal);
+		else if (closed->closed_signal)
+			text_add(text, " by signal %u", closed->closed_signal);
+	}
+	if (!now)
+		return;
+	text_add(text, "; by now ");
+	words_listener(text, now);
+	text_add(text, " listens there");
+}

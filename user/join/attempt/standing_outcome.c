@@ -19,10 +19,13 @@ static bool is_claimed(const struct standing *standing, const struct conn *mirro
 	return mirror->unread || (!standing->flow.client && mirror->opened && mirror->troubled);
 }
 
-/* What the process at the other end, on this host, had read of what it got when it closed. */
-static void take_unread(const struct conn *mirror, struct outcome *outcome)
+/* What the process at the other end, on this host, had read of what it got when it closed; if it had one. */
+static void take_peer(const struct conn *mirror, struct outcome *outcome)
 {
-	if (!mirror || !mirror->unread_bytes)
+	if (!mirror)
+		return;
+	outcome->peer_unaccepted = mirror->unaccepted;
+	if (!mirror->unread_bytes)
 		return;
 	outcome->peer_read_bytes = mirror->read_bytes;
 	outcome->peer_unread_bytes = mirror->unread_bytes;
@@ -148,5 +151,5 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 	take_reset(conn, outcome);
 	take_words(join, conn, outcome);
 	take_answer(outcome);
-	take_unread(mirror, outcome);
+	take_peer(mirror, outcome);
 }

@@ -17,13 +17,16 @@
 
 /* ---- whose it is ---- */
 
+/* @tuple: of its socket. Also one that closed with it just now. */
 static const struct listener *listener_of(const struct join *join, __u32 netns,
-					  const struct event_tuple *tuple)
+					  const struct event_tuple *tuple, __u64 now_ns)
 {
 	struct event_tuple asked = { .remote_port = tuple->local_port };
+	const struct listener *closed;
 
 	memcpy(asked.remote, tuple->local, sizeof(asked.remote));
-	return join_listener_for(join, netns, &asked);
+	closed = join_listener_closed(join, netns, &asked, now_ns);
+	return closed ? closed : join_listener_for(join, netns, &asked);
 }
 
 /* NULL: nobody knows. */
@@ -57,7 +60,7 @@ struct attempt_slot *attempt_of_standing(struct join *join, __u32 netns, __u64 c
 
 	if (!conn || conn->attempt || conn->closed)
 		return conn ? conn->attempt : NULL;
-	listener = conn->opened ? NULL : listener_of(join, conn->netns, tuple);
+	listener = conn->opened ? NULL : listener_of(join, conn->netns, tuple, now_ns);
 	owner = owner_of(join, conn, listener);
 	take_role(&flow, conn, listener);
 	flow.netns = conn->netns;
@@ -119,17 +122,39 @@ static void count(struct flow *flow, const struct event_flow *counts, __u32 know
 	flow->client = flow->counts.how & FLOW_F_CLIENT;
 }
 
+/* A listener that closes resets those who wait for its accept(); who was reset, or timed out, has an error. */
+static bool closed_with_listener(const struct ev_socket *socket)
+{
+	return (socket->how & SOCKET_F_UNACCEPTED) && !(socket->how & SOCKET_F_RESET) &&
+	       !socket->error;
+}
+
+/* Whose opening on this host is not over tells itself that it was reset. */
+static bool is_opening_here(const struct join *join, const struct event *event)
+{
+	struct ends ends = ends_of_tuple(&event->socket.tuple);
+	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+	const struct conn *mirror = conns_mirror(join->conns, conn, &ends);
+
+	return mirror && mirror->opening;
+}
+
 /* What its other end, if that is on this host, is judged by. */
-static void note_unread(struct join *join, const struct event *event)
+static void note_end(struct join *join, const struct event *event)
 {
 	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
 	const struct event_flow *counts = &event->socket.flow;
 	struct ends ends = ends_of_tuple(&event->socket.tuple);
 
-	if (!conn || !(event->head.known & EVENT_K_COUNTERS) || !counts->unread_bytes)
+	if (!conn)
 		return;
-	conn->unread_bytes = counts->unread_bytes;
-	conn->read_bytes = (__u32)(counts->bytes_received - counts->unread_bytes);
+	conn->unaccepted = closed_with_listener(&event->socket);
+	if (event->head.known & EVENT_K_COUNTERS && counts->unread_bytes) {
+		conn->unread_bytes = counts->unread_bytes;
+		conn->read_bytes = (__u32)(counts->bytes_received - counts->unread_bytes);
+	}
+	if (!conn->unaccepted && !conn->unread_bytes)
+		return;
 	if (!conns_is_linked(join->conns, conn))
 		conns_set_ends(join->conns, conn, &ends);
 }
@@ -159,8 +184,9 @@ static void ended(struct join *join, const struct event *event)
 	standing->flow.resets_told = join_hook_attached(join, "reset-sent");
 	standing->how = socket->how;
 	standing->signal = socket->signal;
+	standing->unaccepted = closed_with_listener(socket) && !is_opening_here(join, event);
 	note(join, slot, event);
-	note_unread(join, event);
+	note_end(join, event);
 	slot->attempt.state = ATTEMPT_SETTLING;
 	slot->attempt.ended_ns = event->head.ts_ns;
 	attempt_set_timer(join, slot, TIMER_SETTLE, event->head.ts_ns + join->limits.settle_ns);
@@ -411,7 +437,8 @@ static bool is_served(const struct join *join, const struct conn *conn, const st
 
 	if ((event->head.known & EVENT_K_FLOW) && (socket->flow.how & FLOW_F_ROLE))
 		return !(socket->flow.how & FLOW_F_CLIENT);
-	return !conn->opened && (conn->accepted || listener_of(join, conn->netns, &socket->tuple));
+	return !conn->opened && (conn->accepted ||
+				 listener_of(join, conn->netns, &socket->tuple, event->head.ts_ns));
 }
 
 /* Several processes may hold one socket: the first is told of. */

@@ -101,6 +101,7 @@ struct conn {
 	struct peer_reset reset;
 	__u32 read_bytes; /* its process had read when it ended; with .unread_bytes, which are not 0 */
 	__u32 unread_bytes;
+	bool unaccepted; /* no process ever had it, and it ended with its listener */
 	__s32 error;
 	__u32 owner; /* of whom it was told when no opening is left to say it; owner.h, 0 unknown */
 	__u64 established_ns; /* the handshake of its opening was over; 0 not seen */

@@ -35,6 +35,7 @@ struct drop_seen {
 struct standing {
 	struct flow flow; /* first */
 	__u8 how; /* SOCKET_F_* of its end */
+	bool unaccepted; /* no process ever had it, and it ended with its listener */
 	bool closed_here; /* it has not ended yet: its process closes, as .how says */
 	__u16 again_bytes; /* payload of the segment that was sent again last; 0: not told */
 	__u32 signal; /* that ended the process which closed it, 0 none */

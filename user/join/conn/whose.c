@@ -13,8 +13,6 @@
 
 #define PLACES 16384 /* of each table; the oldest makes room */
 #define CHAIN_MAX 16 /* whoever makes connections chooses their ports */
-/* Two CPUs disagree about the time by less than this (measured: 0.63 ms at worst). */
-#define CLOCKS_APART_NS NS_PER_MS
 
 struct socket_owner {
 	__u64 cookie;

@@ -211,6 +211,7 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 {
 	const struct evidence *evidence = &sighting->evidence;
 	struct opening *opening = &slot->opening;
+	const struct conn *own;
 
 	switch (evidence->kind) {
 	case EVENT_PACKET:
@@ -227,7 +228,9 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 		if (!sighting->state && is_syn(evidence)) {
 			note_refused(opening, sighting, false);
 		} else if (sighting->state) {
+			own = conns_by_cookie(join->conns, sighting->cookie);
 			opening->reset_here = true;
+			opening->reset_here_unaccepted = own && own->unaccepted;
 			opening->reset_here_state = sighting->state;
 			opening->reset_here_netns = evidence->netns;
 		}

@@ -15,6 +15,9 @@
 #include "util/tcp.h"
 #include "util/time.h"
 
+/* A close walks the connections that wait; with it another task may have come between. */
+#define CLOSING_NS (100 * NS_PER_MS)
+
 struct listener_slot {
 	struct listener listener; /* first */
 	bool used;
@@ -26,6 +29,8 @@ struct listeners {
 	__u32 *free;
 	struct hash by; /* 2i: a slot's cookie, 2i + 1: its namespace, address and port */
 	struct hash by_port;
+	struct listener closed[8]; /* the last ones, with owners of their own */
+	__u32 closed_count;
 	__u32 room;
 	__u32 touched; /* slots that were ever used */
 	__u32 free_count;
@@ -207,6 +212,19 @@ void listener_accept_failed(struct join *join, const struct event *event)
 	slot->listener.accept_error = call->error;
 }
 
+static void note_closed(struct join *join, const struct listener *listener,
+			const struct event *event)
+{
+	struct listeners *listeners = join->listeners;
+	struct listener *closed =
+		&listeners->closed[listeners->closed_count++ % ARRAY_SIZE(listeners->closed)];
+
+	listener_copy(join, closed, listener);
+	closed->closed_ns = event->head.ts_ns;
+	closed->closed_how = event->socket.how;
+	closed->closed_signal = event->socket.signal;
+}
+
 void listener_close(struct join *join, const struct event *event)
 {
 	struct listener_slot *slot = find(join->listeners, event->head.cookie);
@@ -226,6 +244,7 @@ void listener_close(struct join *join, const struct event *event)
 	text_add(&text, " closed");
 	host_note_change(join, slot->listener.netns, event->head.ts_ns, CHANGE_LISTENER, true,
 			 owner ? owner->tgid : 0, buffer);
+	note_closed(join, &slot->listener, event);
 	forget(join, slot);
 }
 
@@ -288,6 +307,20 @@ const struct listener *join_listener_for(const struct join *join, __u32 netns,
 		first = found < first ? found : first;
 	}
 	return first == HASH_END ? NULL : &join->listeners->slots[first].listener;
+}
+
+const struct listener *join_listener_closed(const struct join *join, __u32 netns,
+					    const struct event_tuple *tuple, __u64 ns)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(join->listeners->closed); i++) {
+		const struct listener *closed = &join->listeners->closed[i];
+
+		if (closed->closed_ns && closed->closed_ns < ns + 2 * CLOCKS_APART_NS &&
+		    ns < closed->closed_ns + CLOSING_NS && (!netns || closed->netns == netns) &&
+		    closed->tuple.local_port == tuple->remote_port && takes(closed, tuple->remote))
+			return closed;
+	}
+	return NULL;
 }
 
 /* ---- what comes of those who ask ---- */

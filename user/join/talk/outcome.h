@@ -164,6 +164,7 @@ struct outcome {
 	bool mirrored; /* its other end is on this host, too, and tells what both met with */
 	__u32 peer_read_bytes; /* .. its process had read so many when it closed; */
 	__u32 peer_unread_bytes; /* .. and left so many; 0: none, or it is elsewhere */
+	bool peer_unaccepted; /* .. or none ever had it, and it ended with its listener */
 	const struct handshake *tls; /* NULL: none, or both sides were content. By the same indexes */
 	struct figures figures;
 	struct outcome_side side[2];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rules/look.h"
+#include "rules/standing.h"
 #include "rules/words.h"
 #include "util/address.h"
 #include "util/tcp.h"
@@ -372,4 +373,61 @@ const struct rule rule_accept_unfinished = {
 	.gate = "an info where at most 5 % of the connects to that port fail, live of the SYNs of other machines within a minute or two, or where those cannot be seen (packets of another namespace), or where the client has a public address and fewer than three did so; a listener whose queue of handshakes is full has accept-syn-flood; clients of this machine have a verdict of their own; one SYN/ACK alone, and a client that resets, is connect-failed",
 	.general_check = "a capture at the client: does the SYN/ACK arrive, does its ACK leave",
 	.kernels = "SYN/ACKs sent again: all",
+};
+
+/* ---- accept-listener-closed ---- */
+
+/* A client that had closed before misses nothing but what it may still have wanted to be told. */
+static bool match_listener_closed(const struct view *view, struct guess *guess)
+{
+	const struct standing *standing = look_standing(view);
+
+	if (!standing->unaccepted)
+		return false;
+	if (standing->flow.state == TCP_STATE_CLOSE_WAIT)
+		guess->severity = SEVERITY_INFO;
+	return true;
+}
+
+static void tell_listener_closed(const struct view *view, struct finding *finding)
+{
+	const struct flow *flow = &look_standing(view)->flow;
+	struct event_tuple asked = { .remote_port = flow->tuple.local_port };
+	struct text what = text_of(finding->summary);
+	struct text why = text_of(finding->cause);
+	struct words_check check;
+
+	memcpy(asked.remote, flow->tuple.local, sizeof(asked.remote));
+	words_side(&what, view, FIGURES_REMOTE);
+	text_add(&what, " had connected to ");
+	address_print_port(&what, flow->tuple.local, flow->tuple.local_port);
+	words_in_netns(&what, view->join, flow->netns);
+	text_add(&what, " and waited to be accepted; its connection was reset");
+	if (flow->counts.unread_bytes)
+		text_add(&what, ", with %u bytes of it unread", flow->counts.unread_bytes);
+	words_listener_closed(&why, view, flow->netns, &asked, flow->ended_ns);
+	check = words_check(view, finding, 0);
+	text_add(&check.run, "journalctl --since -1h -p notice");
+	words_check_end(&check, "why it ended or was restarted");
+	check = words_check(view, finding, flow->netns);
+	text_add(&check.run, "sysctl net.ipv4.tcp_migrate_req");
+	words_check_end(&check, "1 hands on what waits, to another listener with SO_REUSEPORT; "
+				"else accept it before the close");
+}
+
+const struct rule rule_accept_listener_closed = {
+	.id = "accept-listener-closed",
+	.stage = STAGE_ACCEPT,
+	.severity = SEVERITY_ERROR,
+	.cap = CONFIDENCE_CERTAIN,
+	.wakes = WAKE_CONNECTION,
+	.match_socket = match_listener_closed,
+	.tell_socket = tell_listener_closed,
+	.means = "a listener closed while connections waited to be accepted: those were reset",
+	.evidence =
+		"a socket that no accept() had handed to a process ended established, without an error and without a reset of its peer: only the close of its listener does that",
+	.gate = "an info where the client had closed before; not told where the client is on this host, which has connect-reset-in-handshake or conn-reset-by-peer with this cause",
+	.general_check =
+		"the service's log, and what restarted it; tcp_migrate_req hands what waits to another SO_REUSEPORT listener",
+	.kernels = "all",
 };

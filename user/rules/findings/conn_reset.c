@@ -88,13 +88,15 @@ bool standing_match_reset(const struct view *view, struct guess *guess)
 {
 	__u32 lost = flow_of(view)->counts.unacked_bytes;
 	bool client = flow_of(view)->client && flow_of(view)->role_known;
+	bool unaccepted = view->outcome->peer_unaccepted;
 
-	if (!is_reset_by(view, FIGURES_REMOTE) || has_window_closed(view) || is_health_check(view))
+	if (!is_reset_by(view, FIGURES_REMOTE) || has_window_closed(view) ||
+	    (is_health_check(view) && !unaccepted))
 		return false;
 	/* it was closed already: that nobody reads any more matters to what was still on its way */
 	if (flow_of(view)->state != TCP_STATE_ESTABLISHED && lost <= GOODBYE_BYTES)
 		return false;
-	if (client && was_open(view) && (lost || owes_answer(view)))
+	if (client && was_open(view) && (lost || owes_answer(view) || unaccepted))
 		return true;
 	guess->severity = lost || (client && left_unread(view)) ? SEVERITY_WARNING : SEVERITY_INFO;
 	return true;
@@ -142,7 +144,10 @@ void standing_tell_reset(const struct view *view, struct finding *finding)
 	if (left_unread(view))
 		text_add(&what, "; its process had read %u bytes and left %u unread",
 			 view->outcome->peer_read_bytes, view->outcome->peer_unread_bytes);
-	if (client && left_unread(view))
+	if (view->outcome->peer_unaccepted)
+		words_listener_closed(&why, view, 0, &flow_of(view)->tuple,
+				      flow_of(view)->ended_ns);
+	else if (client && left_unread(view))
 		text_add(&why,
 			 "its process closed without reading everything, and a close does "
 			 "not end in order then (RFC 9293 3.6.1): what it had answered may not "

@@ -346,7 +346,10 @@ static void tell_reset_in_handshake(const struct view *view, struct finding *fin
 		text_add(&what, " later");
 	}
 	text_add(&what, ", before any data was acknowledged or received");
-	if (opening->reset_here)
+	if (opening->reset_here_unaccepted)
+		words_listener_closed(&why, view, opening->reset_here_netns, &opening->tuple,
+				      opening->ended_ns);
+	else if (opening->reset_here)
 		text_add(&why, "a socket of this host sent it: %s", OWN_RESETS);
 	else
 		text_add(&why, "%s", OTHER_RESETS);
