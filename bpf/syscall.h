@@ -218,13 +218,19 @@ static __always_inline struct cgroup *syscall_group(const struct syscall_call *c
 			  BPF_CORE_READ(task, cgroups, dfl_cgrp);
 }
 
+/* Errors of who forbids a call; RestrictAddressFamilies= of systemd gives the last. */
+static __always_inline bool syscall_is_refused(int error)
+{
+	return error == EPERM || error == EACCES || error == EAFNOSUPPORT;
+}
+
 /* Who may have said that it is not permitted. */
 static __always_inline void syscall_fill_refused(struct syscall_record *record,
 						 const struct syscall_call *call)
 {
 	struct cgroup *group = syscall_group(call);
 
-	if ((call->error != EPERM && call->error != EACCES) || !group)
+	if (!syscall_is_refused(call->error) || !group)
 		return;
 	record->head.known |= EVENT_K_REFUSED;
 	record->body.seccomp = call->is_seen_outside && refused_is_filtered();

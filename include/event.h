@@ -175,7 +175,7 @@ enum {
 	EVENT_K_TIMEOUTS = 1 << 15, /* event_flow.timeouts: since 6.7 */
 	EVENT_K_TIMES = 1 << 16, /* event_flow.sent_ns, .received_ns, .heard_ns */
 	EVENT_K_ANSWER = 1 << 17, /* event_flow.answer_* */
-	EVENT_K_REFUSED = 1 << 18, /* EPERM and EACCES: ev_syscall.seccomp, .program */
+	EVENT_K_REFUSED = 1 << 18, /* EPERM, EACCES, EAFNOSUPPORT: ev_syscall.seccomp, .program */
 	EVENT_K_SEGMENT = 1 << 20, /* event_flow.again_bytes */
 	EVENT_K_QUESTIONS = 1 << 21, /* ev_open.questions, .questions_ms */
 	/* told to be shown alone, nothing is judged by it; run -v: a state, or any call, failed or not, */

@@ -33,6 +33,7 @@ struct options {
 	int send_bytes;
 	int uid;
 	int fallback_port;
+	int family; /* of the socket, whatever the address */
 	const char *mode;
 	const char *name; /* of this process, as the kernel keeps it */
 	bool nonblock, hold, reuseaddr, reuseport, v6only, linger0, twice, leave, answer, defer;
@@ -52,12 +53,17 @@ static void set_linger0(int fd)
 		die("SO_LINGER");
 }
 
+/* One that cannot be had is all that there is to tell. */
 static int socket_open(const struct options *o, int family)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(o->family ? o->family : family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		die("socket");
+	if (fd < 0) {
+		struct result res = { .err = errno };
+
+		print_result("socket", &res);
+		exit(0);
+	}
 	if (o->reuseaddr)
 		set_opt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (o->reuseport)
@@ -200,6 +206,19 @@ static int cmd_connect(struct options *o, char **argv)
 	return 0;
 }
 
+/* Whether there are sockets of that family; else that is told. */
+static bool has_family(int family, struct result *res)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	res->err = fd < 0 ? errno : 0;
+	if (fd < 0)
+		print_result("socket", res);
+	else
+		close(fd);
+	return fd >= 0;
+}
+
 /* fallback PORT ADDRESS…: one after the other, each with the time-out -t, the first that works is used. */
 static int cmd_fallback(struct options *o, char **argv)
 {
@@ -208,9 +227,12 @@ static int cmd_fallback(struct options *o, char **argv)
 	o->nonblock = o->timeout_ms >= 0;
 	for (i = 1; argv[i]; i++) {
 		struct sockaddr_storage to = sa_make(argv[i], port);
-		int fd = socket_open(o, to.ss_family);
-		struct result res;
+		struct result res = { .remote = to };
+		int fd;
 
+		if (argv[i + 1] && !has_family(to.ss_family, &res))
+			continue;
+		fd = socket_open(o, to.ss_family);
 		connect_once(o, fd, &to, &res);
 		print_result("connect", &res);
 		close(fd);
@@ -478,6 +500,7 @@ static const struct {
 	{ 'd', OPTION_INT, offsetof(struct options, send_bytes) },
 	{ 'u', OPTION_INT, offsetof(struct options, uid) },
 	{ 'f', OPTION_INT, offsetof(struct options, fallback_port) },
+	{ 'F', OPTION_INT, offsetof(struct options, family) },
 	{ 'm', OPTION_TEXT, offsetof(struct options, mode) },
 	{ 'c', OPTION_TEXT, offsetof(struct options, name) },
 	{ 'N', OPTION_FLAG, offsetof(struct options, nonblock) },

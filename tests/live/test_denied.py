@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Calls that this host does not permit: programs of the cgroup, seccomp, Landlock, IPsec, routes, low ports."""
 
+import errno
+import socket
+
 import pytest
 
 from lab import DENY, FAULT, free_port
@@ -144,3 +147,65 @@ def test_both_permit(lab, watch, family):
     agent = watch()
     assert lab.fault("bind", LOOPBACK[family], free_port(), wrap=inside(group))["errno"] == "0"
     agent.silent()
+
+
+# ---- socket() ----
+
+def test_socket_by_a_cgroup(lab, watch, place, family):
+    port, there = free_port(), place.address(family)
+    group = denying(lab, "socket")
+    agent = watch()
+    saw = lab.fault("connect", there, port, wrap=inside(group))
+    assert (saw["op"], saw["errno"]) == ("socket", "EPERM")
+    found = agent.assert_only("local-denied", pid=saw["pid"], errno="EPERM", confidence="likely")
+    if found:
+        assert found["cause"].startswith("the BPF program deny (id "), found["cause"]
+        assert found["summary"] == f"socket() for IPv{family} failed with EPERM"
+
+
+def test_socket_by_seccomp(lab, watch, family):
+    agent = watch()
+    saw = lab.fault("errno", errno.EPERM, f"socket{family}", FAULT, "connect", LOOPBACK[family], free_port(), exe=DENY)
+    assert (saw["op"], saw["errno"]) == ("socket", "EPERM")
+    found = agent.assert_only("local-denied", pid=saw["pid"], errno="EPERM")
+    if found:
+        assert found["cause"].startswith("a seccomp filter of the process"), found["cause"]
+
+
+def test_family_by_seccomp(lab, watch, family):
+    """What RestrictAddressFamilies= does."""
+    agent = watch()
+    saw = lab.fault("errno", errno.EAFNOSUPPORT, f"socket{family}", FAULT, "connect", LOOPBACK[family], free_port(), exe=DENY)
+    assert (saw["op"], saw["errno"]) == ("socket", "EAFNOSUPPORT")
+    if family == 6:
+        agent.silent()  # an info: that is how programs ask whether there is IPv6
+        return
+    found = agent.assert_only("local-family-unsupported", pid=saw["pid"], confidence="likely")
+    if found:
+        assert "seccomp filter" in found["cause"]
+
+
+@pytest.mark.parametrize("forbidden", [4, 6])
+def test_family_that_another_replaces(lab, watch, forbidden):
+    """Nearest miss: IPv6 cannot be had, IPv4 works at once. The other way round it is told."""
+    port, other = free_port(), 10 - forbidden
+    lab.serve(LOOPBACK[other], port)
+    agent = watch()
+    saw = lab.fault("errno", errno.EAFNOSUPPORT, f"socket{forbidden}", FAULT, "fallback", port, LOOPBACK[forbidden], LOOPBACK[other],
+                    exe=DENY)
+    assert [line["errno"] for line in saw["lines"]] == ["EAFNOSUPPORT", "0"]
+    if forbidden == 6:
+        agent.silent()
+    else:
+        agent.assert_only("local-family-unsupported", pid=saw["pid"])
+
+
+@pytest.mark.parametrize("call", ["connect", "bind"])
+def test_address_of_another_family(lab, watch, call):
+    """A socket of IPv4, an address of IPv6."""
+    agent = watch()
+    saw = lab.fault("-F", int(socket.AF_INET), call, "::1", free_port())
+    assert (saw["op"], saw["errno"]) == (call, "EAFNOSUPPORT")
+    found = agent.assert_only("local-family-unsupported", pid=saw["pid"], errno="EAFNOSUPPORT", confidence="certain")
+    if found:
+        assert found["cause"] == "the socket is of IPv4, and the address of IPv6"

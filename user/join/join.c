@@ -213,8 +213,7 @@ static void handle_starved(struct join *join, const struct event *event)
 	if (event->syscall.call == SYSCALL_ACCEPT &&
 	    (files || event->syscall.error == ENOMEM || event->syscall.error == ENOBUFS))
 		listener_accept_failed(join, event);
-	if (files)
-		attempt_starved(join, event);
+	attempt_starved(join, event);
 }
 
 static void handle_error(struct join *join, const struct event *event)

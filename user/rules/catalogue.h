@@ -21,6 +21,7 @@
 	X(local_route_rejects)                                                      \
 	X(local_no_route)                                                           \
 	X(local_denied)                                                             \
+	X(local_family_unsupported)                                                 \
 	X(unix_connect_failed)                                                      \
 	/* what this machine did to the SYN */                                      \
 	X(local_neighbor_failed)                                                    \

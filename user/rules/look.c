@@ -457,6 +457,13 @@ bool look_call_known(const struct view *view)
 	return failed->call.call != SYSCALL_BIND || failed->asked_known;
 }
 
+bool look_went_on_by_ipv4(const struct view *view)
+{
+	const struct failed_call *failed = view->attempt->call;
+
+	return failed->call.tuple.family == FAMILY_IPV6 && failed->bound_other_later;
+}
+
 __u16 look_call_port(const struct attempt *attempt)
 {
 	struct event_tuple tuple;

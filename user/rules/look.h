@@ -90,6 +90,8 @@ const struct ev_fact *look_route(const struct view *view); /* NULL not fetched *
 /* The route that was looked up in a namespace of this machine, whatever it says; NULL: none was. */
 const struct ev_fact *look_route_in(const struct view *view, __u32 netns);
 
+enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 }; /* AF_INET, AF_INET6 */
+
 enum {
 	ROUTE_UNICAST = 1,
 	ROUTE_LOCAL = 2,
@@ -107,6 +109,8 @@ bool look_begin_seen(const struct view *view);
 
 /* It is known what the call that failed was about: of bind(), which address and port it was given. */
 bool look_call_known(const struct view *view);
+/* Of a call for IPv6: the process opened something of IPv4 within the settle. */
+bool look_went_on_by_ipv4(const struct view *view);
 /* The port that a bind() or listen() was about. */
 __u16 look_call_port(const struct attempt *attempt);
 /* struct rule's .want, of a rule about a call: facts of the address and port that it was about. */

@@ -135,8 +135,12 @@ void words_call(struct text *text, const struct attempt *attempt)
 	struct event_tuple tuple;
 
 	subject_tuple(attempt, &tuple);
-	text_add(text, "%s() on ", call ? call : "bind");
-	address_print(text, tuple.local);
+	if (failed->call == SYSCALL_SOCKET) {
+		text_add(text, "socket() for %s", tuple.family == FAMILY_IPV6 ? "IPv6" : "IPv4");
+	} else {
+		text_add(text, "%s() on ", call ? call : "bind");
+		address_print(text, tuple.local);
+	}
 	if (failed->call == SYSCALL_BIND || tuple.local_port)
 		text_add(text, " port %u", tuple.local_port);
 	text_add(text, " failed with %s", name ? name : "an error");

@@ -35,7 +35,7 @@ void words_host(struct text *text, const struct view *view, const struct opening
 /* The same with its port: "10.0.0.1:80", "[fe80::1%eth0]:80" */
 void words_remote(struct text *text, const struct view *view, const struct opening *opening);
 
-/* "bind() on 0.0.0.0 port 80 failed with EADDRINUSE" */
+/* "bind() on 0.0.0.0 port 80 failed with EADDRINUSE", "socket() for IPv6 failed with EPERM" */
 void words_call(struct text *text, const struct attempt *attempt);
 
 /* "nginx[812]" */

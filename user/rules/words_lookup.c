@@ -8,8 +8,6 @@
 #include "util/address.h"
 #include "util/port.h"
 
-enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 }; /* AF_INET, AF_INET6 */
-
 bool words_upstream(struct text *text, const struct lookup *lookup, struct finding *finding)
 {
 	const struct lookup_upstream *upstream = &lookup->upstream;

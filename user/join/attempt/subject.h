@@ -29,7 +29,7 @@ enum wake {
 	WAKE_FAILED = 1 << 1, /* connect: the last opening failed */
 	WAKE_WORKED = 1 << 2, /* connect: an opening worked */
 	WAKE_BIND =
-		1 << 3, /* bind() or listen() failed, or socket() or accept() found no descriptor */
+		1 << 3, /* bind() or listen() failed, or socket() or accept() got no descriptor */
 	WAKE_OVERFLOW = 1 << 4, /* a listener's accept queue overflowed */
 	/* a lookup of a capture failed or was late, or a datagram met trouble */
 	WAKE_LOOKUP = 1 << 5,

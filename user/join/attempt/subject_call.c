@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* subject_call.c - a bind() or listen() that failed, a socket() or accept() without a descriptor */
+/* subject_call.c - a bind() or listen() that failed, a socket() or accept() that got no descriptor */
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -110,9 +111,21 @@ void attempt_call(struct join *join, const struct event *event)
 			 index_of(join, slot));
 }
 
+static bool is_starved(const struct ev_syscall *call)
+{
+	return call->error == EMFILE || call->error == ENFILE;
+}
+
+/* socket() that this host does not let be. Of other errors the program may have asked for what there is not. */
+static bool is_refused_socket(const struct ev_syscall *call)
+{
+	return call->call == SYSCALL_SOCKET &&
+	       (call->error == EPERM || call->error == EACCES || call->error == EAFNOSUPPORT);
+}
+
 /*
- * A process without descriptors fails at every turn, as fast as it can: what it calls in vain within
- * one settle time is one attempt.
+ * A process without descriptors, or without the right to a socket, fails at every turn, as fast as it can: what
+ * it calls in vain within one settle time is one attempt.
  */
 void attempt_starved(struct join *join, const struct event *event)
 {
@@ -120,10 +133,14 @@ void attempt_starved(struct join *join, const struct event *event)
 	__u64 key = hash_mix(process_key(3 + call->call, &call->owner), event->head.cookie);
 	struct attempt_slot *slot = attempt_first(join, key);
 
+	if (!is_starved(call) && !is_refused_socket(call))
+		return;
 	for (; slot; slot = attempt_next(join, slot)) {
 		struct failed_call *failed = &attempt_extra(join, slot)->failed;
 
 		if (slot->timer == TIMER_BIND && failed->call.call == call->call &&
+		    failed->call.error == call->error &&
+		    failed->call.tuple.family == call->tuple.family &&
 		    same_process(slot->attempt.owner, &call->owner)) {
 			failed->count++;
 			failed->call.backlog = call->backlog;
@@ -132,8 +149,13 @@ void attempt_starved(struct join *join, const struct event *event)
 	}
 	slot = take_call(join, event,
 			 call->call == SYSCALL_ACCEPT ? &subject_accept : &subject_socket);
-	if (slot)
-		attempt_set_key(join, slot, key);
+	if (!slot)
+		return;
+	attempt_set_key(join, slot, key);
+	if (!is_starved(call)) /* of one family: it may go on with the other */
+		hash_add(&join->attempts->undecided,
+			 undecided_key(&call->owner, call->tuple.family == AF_INET6),
+			 index_of(join, slot));
 }
 
 /*
@@ -247,6 +269,8 @@ static void starved_key(const struct attempt *attempt, const struct opening *ope
 	(void)severity;
 	subject_key_add(key, call->tuple.local, sizeof(call->tuple.local));
 	subject_key_add(key, &call->tuple.local_port, sizeof(call->tuple.local_port));
+	if (call->call == SYSCALL_SOCKET)
+		subject_key_add(key, &call->tuple.family, sizeof(call->tuple.family));
 }
 
 static void unix_about(const struct attempt *attempt, struct subject_about *about)

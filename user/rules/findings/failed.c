@@ -7,8 +7,6 @@
 #include "rules/words.h"
 #include "util/address.h"
 
-enum { FAMILY_IPV6 = 10 }; /* AF_INET6 */
-
 /* @meaning: what the errno means here, NULL where that is as everywhere */
 static void add_meaning(struct text *text, __s32 error, const char *meaning)
 {
@@ -53,8 +51,6 @@ static void add_suspects(struct text *text, __s32 error)
 		text_add(text, "the kernel had no memory for it");
 	else if (error == ECONNABORTED)
 		text_add(text, "something on this host destroyed the socket (ss -K)");
-	else if (error == EAFNOSUPPORT)
-		text_add(text, "the address family is switched off or not allowed here");
 	else
 		text_add(text, "no cause could be established");
 }

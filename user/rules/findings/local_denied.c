@@ -135,6 +135,8 @@ static bool match_denied(const struct view *view, struct guess *guess)
 	/* of a port that is not known nobody can say that it was none for privileged processes */
 	if (denied.call == SYSCALL_BIND && denied.error == EACCES && !look_call_known(view))
 		return false;
+	if (denied.call == SYSCALL_SOCKET && look_went_on_by_ipv4(view))
+		guess->silent = true;
 	guess->confidence = confidence_of(view, &denied);
 	return true;
 }
@@ -249,7 +251,7 @@ static void add_checks(const struct view *view, struct finding *finding,
 		text_add(&check.run, "ip xfrm policy");
 		words_check_end(&check, "policies with action block");
 	}
-	if (!suspects.others && !suspects.modules)
+	if (count_suspects(&suspects) && !suspects.others && !suspects.modules)
 		return;
 	check = words_check(view, finding, 0);
 	text_add(&check.run,
@@ -290,13 +292,14 @@ static void want_denied(const struct view *view, struct fact_request *wanted)
 		return;
 	if (attempt->owner_known)
 		process = join_process(view->join, attempt->owner->tgid, attempt->owner->start_ns);
-	if (view->opening) {
-		wanted->sysctls[0] = wanted->capability = NULL;
-		wanted->wanted &= ~(BIT(FACT_SYSCTL) | BIT(FACT_CAPABILITY));
-	} else {
+	if (!view->opening) {
 		subject_tuple(attempt, &wanted->tuple);
 		wanted->counters[0] = NULL;
 		wanted->wanted &= ~(BIT(FACT_ROUTE) | BIT(FACT_ADDRESS) | BIT(FACT_COUNTER));
+	}
+	if (denied.call != SYSCALL_BIND) { /* no low port has a part in it */
+		wanted->sysctls[0] = wanted->capability = NULL;
+		wanted->wanted &= ~(BIT(FACT_SYSCTL) | BIT(FACT_CAPABILITY));
 	}
 	wanted->tuple.family = denied.family;
 	wanted->of_call = true;
@@ -323,7 +326,7 @@ const struct rule rule_local_denied = {
 	.counters = { BLOCKED },
 	.capability = "CAP_NET_BIND_SERVICE",
 	.means =
-		"connect(), bind() or listen() was refused with EPERM or EACCES, and no packet was made",
+		"socket(), connect(), bind() or listen() was refused with EPERM or EACCES, and no packet was made",
 	.evidence =
 		"the errno, and who could refuse: whether a BPF program of the socket's cgroup is asked about such a call, and whether the process has a seccomp filter, both read as the call failed; programs by name and cgroup, security modules, and blocked packets of IPsec, read afterwards. One that is the only one: likely; several, or none: possible, and all are named",
 	.gate = "a route that prohibits it is local-route-rejects, a low port without privilege local-port-privileged. Programs and filters that answer with another errno are not looked for",
