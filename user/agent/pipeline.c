@@ -48,7 +48,8 @@ int pipeline_open(struct pipeline *pipeline, const struct options *options)
 	/* of connections of the whole host few packets are seen */
 	if (options->command != COMMAND_WATCH && (options->command != COMMAND_TOP || options->file))
 		limits.segments = true;
-	limits.established = options->command == COMMAND_READ || options->command == COMMAND_FLOWS;
+	limits.established = options->command == COMMAND_READ ||
+			     options->command == COMMAND_FLOWS || options->command == COMMAND_RUN;
 	limits.parties = options->write;
 	if (options_count_flows(options))
 		limits.flows = (__u32)options->connections_max;

@@ -8,6 +8,7 @@
 
 #include "join/attempt/answers.h"
 #include "join/attempt/attempt.h"
+#include "join/attempt/followed.h"
 #include "join/conn/bypass_table.h"
 #include "join/conn/flow_table.h"
 #include "join/conn/kept_table.h"
@@ -260,47 +261,6 @@ static void handle_snapshot(struct join *join, const struct event *event)
 		attempt_look(join, event);
 }
 
-/*
- * The conn whose segments a packet of a followed process belongs to: of the sender's socket, where
- * that is not followed elsewhere already. NULL: it is, or there is no room.
- */
-static struct conn *followed_conn(struct join *join, const struct event *event,
-				  const struct ends *ends)
-{
-	struct conn *conn =
-		conns_of_packet(join->conns, &event->packet, ends, event->head.netns, &join->look);
-	struct conn *own = conns_by_cookie(join->conns, event->head.cookie);
-
-	if (conn && conn->stream)
-		return conn;
-	if (!own)
-		return conn ? conn : conns_add_packet(join->conns, ends, event->head.netns);
-	if (!conns_is_linked(join->conns, own))
-		conns_set_ends(join->conns, own, ends);
-	if (!conns_has_ends(own, ends)) /* behind NAT: other ends, and a connection of its own */
-		return conn ? conn : conns_add_packet(join->conns, ends, event->head.netns);
-	return own->stream ? NULL : own;
-}
-
-/*
- * Of a selection of a connection's packets every other one would look lost. Returns the conn that the
- * packet counts for, NULL none.
- */
-static const struct conn *follow(struct join *join, const struct event *event)
-{
-	const struct packet *packet = &event->packet;
-	struct ends ends = ends_of(packet->source, packet->source_port, packet->destination,
-				   packet->destination_port);
-	struct conn *conn = stream_is_segment(packet) ? followed_conn(join, event, &ends) : NULL;
-
-	if (!conn)
-		return NULL;
-	conn->sources |= SOURCE_ALL_PACKETS;
-	conns_take_packet(join->conns, conn, packet, event->head.netns, event->head.ts_ns, 0,
-			  &join->look);
-	return conn;
-}
-
 /* Of a socket whose opening was never told (the command accepted it) no packet waits for one. */
 static bool is_nobodys(const struct conn *followed, const struct packet *packet)
 {
@@ -378,16 +338,20 @@ static void note_narrowed(struct join *join, const struct event *event)
 
 static void handle_packet(struct join *join, const struct event *event)
 {
-	const struct conn *followed = NULL;
+	struct conn *followed = NULL;
 
 	if (event->packet.what == PACKET_ICMP && (event->packet.flags & PACKET_F_INNER))
 		note_narrowed(join, event);
 	if ((event->head.flags & EVENT_F_FOLLOWED) && join->limits.segments)
-		followed = follow(join, event);
+		followed = followed_packet(join, event);
 	if (lookup_packet(join, event)) {
+		if (followed)
+			followed->claimed = true;
 		tell_lookups(join);
 		return;
 	}
+	if (followed)
+		followed_listen(join, followed, event);
 	attempt_handshake(join, event);
 	said_packet(join, event);
 	if (event->head.flags & EVENT_F_FOLLOWED)

@@ -65,7 +65,7 @@ struct join;
 struct join_limits {
 	__u32 connections; /* openings held at once */
 	bool segments; /* all that come of a connection are followed (not under watch) */
-	bool established; /* of captures: what becomes of those connections is judged, too */
+	bool established; /* of those that are followed: what becomes of them is judged, too */
 	__u32 flows; /* sockets kept as connections; 0: none is */
 	bool parties; /* whose packets are is asked: join_parties() */
 	__u32 listeners;

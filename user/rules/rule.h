@@ -30,6 +30,7 @@ struct guess {
 	bool errno_alone; /* rests on the call's errno: no packet and no hook has a part in it */
 	bool silent; /* is a cause, and no failure: nothing is told */
 	bool asks; /* facts of this host alone can say whether it is the cause: without them it is none */
+	bool by_packets; /* of a connection of this host: private to rules.c */
 	__u32 blind; /* blind spots of this very judgement */
 	const struct opening *opening; /* the one it speaks of; NULL: the view's */
 };

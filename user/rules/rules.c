@@ -242,6 +242,39 @@ static const struct rule *first_match(const struct view *view, struct guess *gue
 	return faint;
 }
 
+/*
+ * Of a connection of this host whose every packet came: where its socket tells of no failure its packets may. Returns
+ * @rule, the socket's, or the packets'.
+ */
+static const struct rule *match_packets(const struct view *view, const struct rule *rule,
+					struct guess *guess)
+{
+	struct view by_packets = *view;
+	struct guess next = { 0 };
+	const struct rule *told, *asks = NULL; /* the socket's is asked */
+	struct outcome outcome;
+
+	if (view->wake != WAKE_CONNECTION || !view->outcome || !look_standing(view) ||
+	    view->outcome->mirrored ||
+	    (rule && (guess->silent || guess->severity != SEVERITY_INFO)) ||
+	    !attempt_packets_outcome(view->join, view->attempt, &outcome))
+		return rule;
+	by_packets.outcome = &outcome;
+	told = first_match(&by_packets, &next, &asks);
+	if (!told || next.silent || (rule && next.severity == SEVERITY_INFO))
+		return rule;
+	*guess = next;
+	guess->by_packets = true;
+	return told;
+}
+
+/* What its verdict rests on, where that is not what its socket tells. @room: for it. */
+static void take_packets(const struct verdict *verdict, struct outcome *room, struct view *view)
+{
+	if (verdict->by_packets && attempt_packets_outcome(view->join, view->attempt, room))
+		view->outcome = room;
+}
+
 void rules_judge(const struct join *join, const struct thresholds *thresholds,
 		 const struct attempt *attempt, struct verdict *verdict)
 {
@@ -253,12 +286,15 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 	*verdict = (struct verdict){ 0 };
 	if (!attempt->unknown && !attempt->claimed &&
 	    view_of(join, thresholds, attempt, &outcome, &view))
-		rule = first_match(&view, &guess, &verdict->asks);
+		rule = match_packets(&view, first_match(&view, &guess, &verdict->asks), &guess);
 	if (rule && !guess.silent) {
 		verdict->rule = rule;
 		verdict->state = view.wake == WAKE_PENDING || attempt->state == ATTEMPT_OPEN ?
 					 FINDING_PENDING :
 					 FINDING_FINAL;
+		verdict->by_packets =
+			guess.by_packets ||
+			(view.outcome && attempt->subject->by_packets && !look_standing(&view));
 		verdict->opening = view.opening;
 		if (guess.opening)
 			verdict->opening = guess.opening;
@@ -297,6 +333,7 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 	if (!rule || (!verdict->asks && verdict->state == FINDING_CLEARED) || !rule->facts ||
 	    !view_of(join, &thresholds_default, attempt, &outcome, &view))
 		return false;
+	take_packets(verdict, &outcome, &view);
 	if (verdict->opening)
 		view.opening = verdict->opening;
 	wanted->wanted = rule->facts;
@@ -367,6 +404,7 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 	memset(finding, 0, offsetof(struct finding, related));
 	if (!view_of(join, thresholds, attempt, &outcome, &view) && !verdict->opening)
 		view.wake = WAKE_PENDING; /* all that is left to say is that it is over */
+	take_packets(verdict, &outcome, &view);
 	if (verdict->opening)
 		view.opening = verdict->opening;
 	tell_frame(&view, verdict, finding);

@@ -169,6 +169,7 @@ struct verdict {
 	__u8 state; /* enum finding_state */
 	__u32 blind; /* BLIND_* */
 	const struct opening *opening; /* the one it speaks of; NULL for bind, listen, overflow */
+	bool by_packets; /* of a connection of this host: its packets tell it, and not its socket */
 };
 
 /*

@@ -276,8 +276,9 @@ void tell_frame(const struct view *view, const struct verdict *verdict, struct f
 	tell_changes(view, finding);
 	tell_facts(view, finding);
 	finding->evidence_count =
-		attempt_evidence(view->join, attempt, finding->evidence,
-				 ARRAY_SIZE(finding->evidence), &finding->evidence_omitted);
+		(verdict->by_packets ? attempt_packets_evidence : attempt_evidence)(
+			view->join, attempt, finding->evidence, ARRAY_SIZE(finding->evidence),
+			&finding->evidence_omitted);
 }
 
 void tell_cleared(const struct view *view, struct finding *finding)

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "join/attempt/attempt.h"
+#include "join/attempt/followed.h"
 #include "join/conn/opening.h"
 #include "join/host/scope.h"
 #include "join/lookup/lookup.h"
@@ -391,8 +392,17 @@ static void finish_next(struct join *join)
 {
 	const struct talk *over;
 
-	while (TAILQ_EMPTY(&join->attempts->due) && join->talks && (over = talk_finish_next(join)))
-		attempt_talk(join, over);
+	while (TAILQ_EMPTY(&join->attempts->due) && join->talks &&
+	       (over = talk_finish_next(join))) {
+		struct conn *conn = conns_of_stream(join->conns, over->stream);
+
+		if (conn->sources & SOURCE_CAPTURE) {
+			attempt_talk(join, over);
+			continue;
+		}
+		followed_over(join, conn, over, over->ended_ns);
+		attempt_run_timers(join, UINT64_MAX);
+	}
 }
 
 void attempt_finish(struct join *join)

@@ -178,6 +178,8 @@ void attempt_standing_act(struct join *join, const struct event *event);
 struct outcome;
 void standing_outcome(const struct join *join, const struct attempt *attempt,
 		      struct outcome *outcome);
+bool standing_by_packets(const struct join *join, const struct attempt *attempt,
+			 struct outcome *outcome);
 /* subject_pipe.c: its process wrote to it and got EPIPE */
 void attempt_standing_pipe(struct join *join, const struct event *event);
 /* What a look at all sockets found of one, and that the look is over. */

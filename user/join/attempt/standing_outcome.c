@@ -2,6 +2,7 @@
 /* standing_outcome.c - what became of an established connection of this host, out of what its socket and packets told */
 
 #include "join/attempt/attempt.h"
+#include "join/attempt/followed.h"
 #include "join/conn/opening.h"
 #include "join/conn/said.h"
 #include "join/host/loss.h"
@@ -128,16 +129,46 @@ static void take_answer(struct outcome *outcome)
 		};
 }
 
+static const struct conn *mirror_of(const struct join *join, const struct standing *standing)
+{
+	struct ends ends = ends_of_tuple(&standing->flow.tuple);
+
+	return conns_mirror(join->conns, conns_by_cookie(join->conns, standing->flow.cookie),
+			    &ends);
+}
+
+bool standing_by_packets(const struct join *join, const struct attempt *attempt,
+			 struct outcome *outcome)
+{
+	if (!followed_outcome(join, attempt, outcome))
+		return false;
+	outcome->mirrored = is_claimed(attempt->standing, mirror_of(join, attempt->standing));
+	return true;
+}
+
+/* Its socket told nothing that is worth a word. */
+static bool is_of_packets_alone(const struct attempt *attempt)
+{
+	const struct standing *standing = attempt->standing;
+
+	return attempt->state != ATTEMPT_OPEN && standing->talk && !standing->flow.ended_ns &&
+	       !standing->refused_ns;
+}
+
 void standing_outcome(const struct join *join, const struct attempt *attempt,
 		      struct outcome *outcome)
 {
 	const struct standing *standing = attempt->standing;
 	const struct handshake_slot *handshake = handshakes_at(join, standing->handshake);
-	struct ends ends = ends_of_tuple(&standing->flow.tuple);
-	struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
-	const struct conn *mirror = conns_mirror(join->conns, conn, &ends);
+	const struct conn *conn = conns_by_cookie(join->conns, standing->flow.cookie);
+	const struct conn *mirror = mirror_of(join, standing);
 	struct figures figures;
 
+	if (is_of_packets_alone(attempt)) {
+		if (!standing_by_packets(join, attempt, outcome))
+			*outcome = (struct outcome){ .known = 0 };
+		return;
+	}
 	figures_take_flow(&figures, &standing->flow, attempt->due_ns);
 	outcome_take_figures(outcome, &figures);
 	if (handshake) {

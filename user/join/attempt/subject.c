@@ -82,6 +82,12 @@ bool attempt_outcome(const struct join *join, const struct attempt *attempt,
 	return true;
 }
 
+bool attempt_packets_outcome(const struct join *join, const struct attempt *attempt,
+			     struct outcome *outcome)
+{
+	return attempt->subject->by_packets && attempt->subject->by_packets(join, attempt, outcome);
+}
+
 /* What is sent when all is over: the last ACK, the reset after the close. */
 #define AFTERMATH_NS (250 * NS_PER_MS)
 

@@ -87,6 +87,9 @@ struct subject {
 	/* What became of its connection; NULL: it is about none, or not that far. */
 	void (*outcome)(const struct join *join, const struct attempt *attempt,
 			struct outcome *outcome);
+	/* The same as its packets tell it beside that; false: not all of them came. NULL: never. */
+	bool (*by_packets)(const struct join *join, const struct attempt *attempt,
+			   struct outcome *outcome);
 	/* The @index-th span of its packets (whose.h), to its end; false: no more. NULL: none. */
 	bool (*packets)(const struct attempt *attempt, size_t index, struct packet_span *span);
 	/* It was told: what its attempt held is given back. NULL: there is nothing. */
@@ -120,3 +123,14 @@ void subject_key_add(struct subject_key *key, const void *bytes, size_t size);
 
 /* Its ends, from the side of whom it is told of; ports and addresses may be zero. */
 void subject_tuple(const struct attempt *attempt, struct event_tuple *tuple);
+
+/*
+ * What attempt_outcome() has of its socket, by its packets: of a followed command, where every one of them came
+ * (OUTCOME_SOCKET is not known); false: they did not. Where the socket tells nothing attempt_outcome() has it.
+ */
+bool attempt_packets_outcome(const struct join *join, const struct attempt *attempt,
+			     struct outcome *outcome);
+
+/* attempt_evidence(), and the packets that such an outcome rests on. */
+size_t attempt_packets_evidence(const struct join *join, const struct attempt *attempt,
+				struct evidence *evidence, size_t room, size_t *omitted);

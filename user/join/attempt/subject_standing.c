@@ -12,6 +12,7 @@
 #include "join/host/host.h"
 #include "join/host/loss.h"
 #include "join/talk/handshakes.h"
+#include "join/talk/talk_table.h"
 #include "util/address.h"
 #include "util/tcp.h"
 
@@ -491,7 +492,8 @@ static enum wake standing_wake(const struct attempt *attempt, const struct openi
 	(void)opening;
 	if (attempt->state == ATTEMPT_OPEN)
 		return WAKE_STALLED;
-	if (attempt->standing->flow.ended_ns || attempt->standing->refused_ns)
+	if (attempt->standing->flow.ended_ns || attempt->standing->refused_ns ||
+	    attempt->standing->talk)
 		return WAKE_CONNECTION;
 	return WAKE_NONE;
 }
@@ -553,6 +555,8 @@ static void standing_released(struct join *join, const struct attempt *attempt)
 
 	if (handshake)
 		handshake->told = attempt->state == ATTEMPT_FINAL && !attempt->worked;
+	if (attempt->standing->talk)
+		talks_give_back(join->talks, attempt->standing->talk);
 	if (!conn || conn->attempt != (const struct attempt_slot *)attempt)
 		return;
 	conn->attempt = NULL;
@@ -566,8 +570,8 @@ static void standing_released(struct join *join, const struct attempt *attempt)
 		.name = of_name, .role = of_role, .number = of_number,                             \
 		.wakes = WAKE_CONNECTION | WAKE_STALLED, .uncounted = true, .wake = standing_wake, \
 		.about = standing_about, .key = of_key, .evidence = subject_listed,                \
-		.outcome = standing_outcome, .packets = standing_packets,                          \
-		.release = standing_released,                                                      \
+		.outcome = standing_outcome, .by_packets = standing_by_packets,                    \
+		.packets = standing_packets, .release = standing_released,                         \
 	}
 
 const struct subject subject_standing = STANDING("standing", "client", 7, standing_key);

@@ -21,7 +21,7 @@
  *               conns of their own: nobody is pushed out before his row was told
  *     stream    segment by segment, while every packet comes: of captures, under run. Packets are
  *               taken where the first of them was seen, in that namespace
- *     talk      who speaks and who waits, above the segments of a capture; and its TLS handshake
+ *     talk      who speaks and who waits, above the segments; and, of captures, its TLS handshake
  *
  * It is found by its socket's cookie, and by its two ends: those of its own, and those that NAT of
  * this machine was seen to give it (an alias). Of several with the same ends the newest comes first.

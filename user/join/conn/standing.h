@@ -32,6 +32,8 @@ struct drop_seen {
 	bool syn_ack;
 };
 
+struct talk;
+
 struct standing {
 	struct flow flow; /* first */
 	__u8 how; /* SOCKET_F_* of its end */
@@ -54,4 +56,5 @@ struct standing {
 	struct drop_seen drop_in; /* those that came for it */
 	__u32 drop_seq; /* of the last of them */
 	__u32 drop_again; /* so often in a row the same */
+	const struct talk *talk; /* what was said on it, all of which came; NULL: not that is known */
 };

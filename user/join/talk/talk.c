@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* talk.c - what is said on the connections of a capture, and when one of them is to be judged */
+/* talk.c - what is said on connections whose every packet comes, and when one of them is to be judged */
 
 #include <netinet/in.h>
 #include <string.h>
@@ -127,7 +127,7 @@ static struct talk_mark mark_of(const struct event *event)
 
 	return (struct talk_mark){
 		.ts_ns = event->head.ts_ns,
-		.frame = event->frame.frame,
+		.frame = event->head.kind == EVENT_FRAME ? event->frame.frame : 0,
 		.seq = packet->seq,
 		.ack = packet->ack,
 		.payload_bytes = packet->payload_bytes,
@@ -456,12 +456,16 @@ static bool says_something(const struct packet *packet, const struct stream_look
 	       (look->stream->side[!look->from].state & SIDE_FIN);
 }
 
-/* The first of its sender with payload, or where the client turns to TLS. */
+/*
+ * The first of its sender with payload, or where the client turns to TLS. Of a capture: live what follows a
+ * hello is not captured, and handshakes are judged by what is told of them (handshake_notable.c).
+ */
 static bool may_begin_tls(const struct talk *talk, const struct stream *stream,
 			  const struct event *event, __u8 from)
 {
-	return talk->side[from].first.frame == event->frame.frame ||
-	       (from == stream->ends->client && handshake_turns(event));
+	return event->head.kind == EVENT_FRAME &&
+	       (talk->side[from].first.frame == event->frame.frame ||
+		(from == stream->ends->client && handshake_turns(event)));
 }
 
 /* Nobody takes it: it is no word. */

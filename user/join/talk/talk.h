@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* talk.h - who said what when on an established connection of a capture, and how it ended */
+/* talk.h - who said what when on an established connection whose every packet comes, and how it ended */
 #pragma once
 
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 #include "join/core.h"
 #include "join/talk/talk.h"
 
-/* Of captures alone: what every packet says is known there. */
+/* Of captures, and of what run follows: what every packet says is known there. */
 struct talks {
 	struct talk *slots; /* as many as conns: those that are over give theirs to the next */
 	__u32 *free; /* the last that was given back on top: it is still in the CPU's cache */

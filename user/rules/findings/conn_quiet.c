@@ -52,10 +52,10 @@ const struct rule rule_conn_slow_peer = {
 	.tell = tell_slow,
 	.means = "the server's host acknowledges quickly, its application answers slowly",
 	.evidence =
-		"the longest time from the acknowledgment of the client's last word to the server's next one; so far of captures only",
+		"the longest time from the acknowledgment of the client's last word to the server's next one; of captures, and of what run follows",
 	.gate = "threshold slow-answer; where nothing tells that the server answered rather than spoke by itself it is an info, at most possible",
 	.general_check = "the server application's log",
-	.kernels = "captures only so far",
+	.kernels = "captures, and run on every kernel: packets alone tell it",
 };
 
 /* ---- conn-silent ---- */

@@ -417,8 +417,8 @@ const struct rule rule_conn_reordered = {
 	.tell = tell_reordered,
 	.means = "segments come out of order again and again",
 	.evidence =
-		"the share of segments out of order, and the duplicate ACKs they provoke; so far of captures only, per connection",
+		"the share of segments out of order, and the duplicate ACKs they provoke, per connection; of captures, and of what run follows",
 	.gate = "thresholds loss-percent and loss-segments, as for conn-loss, and five of them; not told of a capture that shows packets twice, where order cannot be told from loss",
 	.general_check = "nstat -az TcpExtTCPSACKReorder; the hashing of bonds and queues",
-	.kernels = "captures only so far",
+	.kernels = "captures, and run on every kernel: packets alone tell it",
 };
