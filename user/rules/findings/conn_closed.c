@@ -143,6 +143,17 @@ static bool is_used_again(const struct view *view)
 	       last->idle_ns >= view->thresholds->value[THRESHOLD_KEEPALIVE_IDLE] * NS_PER_MS;
 }
 
+/* An upload that the server does not want: it answers before it has read everything, and closes. */
+static bool refuses_rest(const struct view *view)
+{
+	enum { REQUEST_ANSWER_REST = 3, HTTP_ERROR = 400 };
+	const struct first *answer = &look_side(view, !look_client(view))->first_word;
+
+	return answer->kind == FIRST_HTTP && answer->number >= HTTP_ERROR &&
+	       view->outcome->words == REQUEST_ANSWER_REST && !view->outcome->last.owed &&
+	       !is_used_again(view);
+}
+
 static void tell_pipe(const struct view *view, struct finding *finding)
 {
 	int writer = wrote_late(view);
@@ -158,7 +169,13 @@ static void tell_pipe(const struct view *view, struct finding *finding)
 	words_side(&what, view, !writer);
 	text_add(&what, " had closed, and was reset");
 	if (writer == look_client(view)) {
-		words_wrote_to_closed(&why, is_used_again(view));
+		if (refuses_rest(view))
+			text_add(&why,
+				 "the server answered with HTTP %u and closed without taking the "
+				 "rest of what the client sends",
+				 look_side(view, !look_client(view))->first_word.number);
+		else
+			words_wrote_to_closed(&why, is_used_again(view));
 		text_add(&why, "; its write fails with EPIPE or ECONNRESET");
 	} else {
 		text_add(&why, "the client closed without waiting for everything the server had to "
