@@ -24,6 +24,7 @@
 
 #include "event_fact.h"
 #include "event_flow.h"
+#include "event_gauge.h"
 
 #define EVENT_ADDRESS_SIZE 16 /* IPv4 is mapped: ::ffff:a.b.c.d */
 #define EVENT_COMM_SIZE 16
@@ -68,7 +69,8 @@
 	X(LOST, "lost", ev_lost, "records that did not fit, by kind")                             \
 	X(SUPPRESSED, "suppressed", ev_lost, "records the kernel side shed under load, by kind")  \
 	X(END, "end", ev_end, "the recording ends here")                                          \
-	X(FRAME, "frame", ev_frame, "a packet of a capture file")
+	X(FRAME, "frame", ev_frame, "a packet of a capture file")                                 \
+	X(GAUGE, "gauge", ev_gauge, "how full something of this host is, or how often it was")
 
 enum event_kind {
 	EVENT_NONE, /* no record has it: a zeroed buffer is not a record */

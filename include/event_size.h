@@ -35,4 +35,5 @@ EVENT_ASSERT_SIZE(ev_change, 120);
 EVENT_ASSERT_SIZE(ev_lost, 512);
 EVENT_ASSERT_SIZE(ev_end, 16);
 EVENT_ASSERT_SIZE(ev_frame, 288);
+EVENT_ASSERT_SIZE(ev_gauge, 24);
 _Static_assert(EVENT_KIND_COUNT <= EVENT_KINDS_MAX, "counts by kind have a place for every kind");

@@ -190,3 +190,30 @@ def test_an_answer_that_does_no_harm(lab, watch, family, case):
     peer.ask(do="send", bytes=100)
     assert peer.ask(do="receive", timeout=5)["result"] == "ECONNRESET"
     agent.assert_only("conn-reset-by-peer", pid=peer.pid, comm=None, errno="ECONNRESET", remote=(there, port))
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["own", "watched"])
+def test_the_table_fills_up(lab, watch, tracked, most, elsewhere):
+    """Nine tenths full as the agent looks; nearest miss: the same a little below, and no more comes."""
+    fill(tracked, most * 85 // 100)
+    agent = watch("--set", "host-look=1", *("--netns", tracked.path) * elsewhere, ns=lab.namespace() if elsewhere else None)
+    agent.quiesce(slow=False)
+    agent.only_allowed()
+    fill(tracked, most * 92 // 100)
+    found = agent.assert_only("host-conntrack-filling", severity="warning", confidence="certain")
+    if found:
+        assert f" of {most}" in found["summary"] and "198.51.100.9" in found["cause"], found
+        assert found["connection"]["netns"] == tracked.inode
+
+
+def test_the_table_will_be_full(lab, watch, tracked, most):
+    """From half full on it rises at every look."""
+    fill(tracked, most * 51 // 100)
+    agent = watch("--set", "host-look=1")
+    agent.quiesce(slow=False)
+    for percent in range(52, 88):
+        fill(tracked, most * percent // 100)
+        if agent.findings(state="final"):
+            break
+    found = agent.assert_only("host-conntrack-filling", severity="warning", confidence="likely")
+    assert "full in " in found["summary"], found

@@ -247,7 +247,8 @@ static void names_by_number(void **state)
 		    "synack-retransmit", "reset-sent", "reset-received", "drop", "syscall",
 		    "listen-full", "packet", "icmp-sent", "neighbor", "task", "piece", "claim",
 		    "start", "hook", "clock", "tick", "interface", "netns", "name", "process",
-		    "socket", "fact", "change", "lost", "suppressed", "end", "frame");
+		    "socket", "fact", "change", "lost", "suppressed", "end", "frame", "gauge");
+	CHECK_NAMES(decode_gauge_name, "conntrack", "tcp-memory", "tcp-pressures", "tcp-aborted");
 	CHECK_NAMES(decode_state_name, NULL, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1",
 		    "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
 		    "CLOSING", "NEW_SYN_RECV");

@@ -27,7 +27,7 @@ static const struct {
 	{ "lookup", 4 },    { "connection", 5 }, { "claims", 6 },	{ "standing", 7 },
 	{ "served", 8 },    { "kept", 12 },	 { "kept-served", 13 }, { "send", 14 },
 	{ "receiver", 15 }, { "socket", 16 },	 { "accept", 17 },	{ "knock", 18 },
-	{ "unix", 19 },
+	{ "unix", 19 },	    { "host", 20 },
 };
 
 static void numbers_stay(void **state)

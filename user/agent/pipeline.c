@@ -16,10 +16,7 @@
 #include "util/log.h"
 #include "util/time.h"
 
-/*
- * Groups remembered. A group is a kind of failure of one program to one destination: a host that
- * has more of them at a time has one cause that shows in all of them.
- */
+/* Groups remembered, of one program and one destination each: more at a time have one cause. */
 #define GROUPS_MAX 4096
 
 /*
@@ -118,7 +115,8 @@ static bool event_is_shown(const struct pipeline *pipeline, const struct event *
 		return true; /* the sink tells what was lost, asked or not */
 	case EVENT_TICK:
 	case EVENT_PIECE: /* payload is for -w alone */
-	case EVENT_CLAIM: /* what comes of it is told */
+	case EVENT_CLAIM:
+	case EVENT_GAUGE: /* what comes of these two is told */
 		return false;
 	case EVENT_NAME:
 	case EVENT_CLOCK:

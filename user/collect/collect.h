@@ -213,6 +213,13 @@ void host_visit(struct host *host, void (*visit)(void *ctx), void *ctx);
 int host_fd(const struct host *host); /* for epoll */
 int host_poll(struct host *host); /* delivers what changed: interface, netns, change records */
 
+/*
+ * A look at each watched namespace: delivers gauge records of what is worth one: the table of
+ * connections from half full on, TCP's memory when it was short of it since the last look. Returns 0
+ * or the sink's error.
+ */
+int host_look(struct host *host);
+
 int host_tell_start(const struct record_sink *sink, const char *version, const char *arguments);
 int host_tell_clock(const struct record_sink *sink);
 

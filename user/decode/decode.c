@@ -110,6 +110,7 @@ static const struct layout layouts[EVENT_KIND_COUNT] = {
 			   CHOICE(ev_change, what, 0, CHANGE_COUNT) },
 	[EVENT_END] = { ERRNOS(ev_end, why, 1) },
 	[EVENT_FRAME] = { RAW(ev_frame, 1), CHOICE(ev_frame, unread, 0, UNREAD_COUNT) },
+	[EVENT_GAUGE] = { CHOICE(ev_gauge, what, 0, GAUGE_COUNT) },
 };
 
 _Static_assert(offsetof(struct ev_socket, soft_error) ==

@@ -143,6 +143,7 @@ struct event {
 		struct ev_lost lost;
 		struct ev_end end;
 		struct ev_frame frame;
+		struct ev_gauge gauge;
 	};
 	/* of packet, frame, drop, reset-sent, icmp-sent; .what is PACKET_NONE without */
 	struct packet packet;
@@ -283,6 +284,7 @@ const char *decode_syscall_name(unsigned int call); /* "connect" */
 const char *decode_socket_type_name(unsigned int type); /* "stream" */
 const char *decode_vantage_name(unsigned int vantage); /* "tc-in" */
 const char *decode_fact_name(unsigned int what);
+const char *decode_gauge_name(unsigned int what); /* "conntrack" */
 const char *decode_icmp_name(bool ipv6, unsigned int type,
 			     unsigned int code); /* "port unreachable" */
 const char *decode_unread_name(unsigned int unread); /* "not-ip"; empty of UNREAD_NONE */

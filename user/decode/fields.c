@@ -378,6 +378,13 @@ static const struct field change_fields[] = {
 	{ 0 },
 };
 
+static const struct field gauge_fields[] = {
+	ROW(ev_gauge, number, FIELD_U64, 0, NULL),
+	ROW(ev_gauge, most, FIELD_U64, 0, NULL),
+	ROW(ev_gauge, what, FIELD_NAME, 0, decode_gauge_name),
+	{ 0 },
+};
+
 /* One field a kind, named as the kind is. */
 static const struct field lost_fields[] = {
 #define X(id, text, body, what)                                           \
@@ -443,6 +450,7 @@ static const struct field *const fields_of_kind[] = {
 	[EVENT_SUPPRESSED] = lost_fields,
 	[EVENT_END] = end_fields,
 	[EVENT_FRAME] = frame_fields,
+	[EVENT_GAUGE] = gauge_fields,
 };
 
 _Static_assert(ARRAY_SIZE(fields_of_kind) == EVENT_KIND_COUNT, "fields for every kind");

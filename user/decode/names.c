@@ -214,6 +214,17 @@ const char *decode_name_space_name(unsigned int space)
 	return LOOK_UP(names, space);
 }
 
+const char *decode_gauge_name(unsigned int what)
+{
+	static const char *const names[] = {
+#define X(id, text) [GAUGE_##id] = (text),
+		EVENT_GAUGES(X)
+#undef X
+	};
+
+	return LOOK_UP(names, what);
+}
+
 const char *decode_change_name(unsigned int what)
 {
 	static const char *const names[] = {

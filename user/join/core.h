@@ -26,6 +26,7 @@ struct bypasses;
 struct conns;
 struct datagrams;
 struct full_queue;
+struct gauges;
 struct handshakes;
 struct host;
 struct kept_table;
@@ -60,6 +61,7 @@ struct join {
 	struct listeners *listeners;
 	struct scopes *scopes;
 	struct claims *claims;
+	struct gauges *gauges;
 	struct lookups *lookups;
 	struct datagrams *datagrams;
 	struct kept_table *kept;

@@ -487,6 +487,7 @@ static handle_fn *const handlers[EVENT_KIND_COUNT] = {
 	[EVENT_LOST] = loss_event,
 	[EVENT_SUPPRESSED] = loss_event,
 	[EVENT_FRAME] = handle_frame,
+	[EVENT_GAUGE] = attempt_gauge,
 };
 
 void join_event(struct join *join, const struct event *event)

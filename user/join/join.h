@@ -14,6 +14,7 @@
 #include "join/conn/bypass.h"
 #include "join/conn/kept.h"
 #include "join/host/claims.h"
+#include "join/host/gauges.h"
 #include "join/lookup/known.h"
 #include "join/talk/talk.h"
 #include "join/talk/outcome.h"
@@ -44,12 +45,10 @@
  *     │                                 │ last opening ends, or one works
  *     └─────────────────────────────────┴──► SETTLING ──settle time──► FINAL ──told──► freed
  *
- * Struct members are facts and counters, never judgements: whether something is a failure of this
- * host, a neighbour's or nobody's is for rules/. Members are read by rules and sinks, written by
- * join alone.
+ * Struct members are facts and counters, never judgements: whose failure something is is for rules/.
+ * Members are read by rules and sinks, written by join alone.
  *
- * Everything is allocated by join_new(); when a table is full the oldest that is of least use goes,
- * and that is counted.
+ * Everything is allocated by join_new(); from a full table the oldest of least use goes, counted.
  */
 
 #define JOIN_OPENINGS_MAX 8 /* of one attempt; the next address makes another one */
@@ -117,7 +116,7 @@ struct evidence {
 	};
 	__s32 error;
 	__s32 soft_error;
-	__u32 reason; /* drop: NAME_DROP_REASON, reset-sent: NAME_RESET_REASON */
+	__u32 reason; /* drop: NAME_DROP_REASON, reset-sent: NAME_RESET_REASON, gauge: enum event_gauge */
 	__u32 known; /* EVENT_K_* */
 	__u32 count; /* retransmits, backlog */
 	union {
@@ -356,6 +355,7 @@ struct attempt {
 		const struct address_claims *claims;
 		const struct standing *standing;
 		const struct kept *kept;
+		const struct gauge *gauge;
 	};
 };
 

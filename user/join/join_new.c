@@ -13,6 +13,7 @@
 #include "join/conn/said.h"
 #include "join/conn/whose_table.h"
 #include "join/host/claims_table.h"
+#include "join/host/gauges_table.h"
 #include "join/host/host.h"
 #include "join/host/listener.h"
 #include "join/host/loss.h"
@@ -82,7 +83,7 @@ int join_new(struct join **out, const struct join_limits *limits)
 	if (attempt_table_new(&join->attempts, n) || evidence_pool_new(&join->evidence, 4 * n) ||
 	    host_new(&join->host) || loss_new(&join->loss) || sight_new(&join->sight) ||
 	    listeners_new(&join->listeners, limits->listeners) || scopes_new(&join->scopes) ||
-	    claims_new(&join->claims) || lookups_new(&join->lookups) ||
+	    claims_new(&join->claims) || gauges_new(&join->gauges) || lookups_new(&join->lookups) ||
 	    datagrams_new(&join->datagrams) || kept_new(&join->kept, join->owners) ||
 	    handshakes_new(&join->handshakes) || saids_new(&join->saids) ||
 	    answers_new(&join->answers) ||
@@ -109,6 +110,7 @@ void join_free(struct join *join)
 	listeners_free(join->listeners);
 	scopes_free(join->scopes);
 	claims_free(join->claims);
+	gauges_free(join->gauges);
 	lookups_free(join->lookups);
 	datagrams_free(join->datagrams);
 	kept_free(join->kept);

@@ -99,6 +99,9 @@
 	X(accept_no_listener)                                                       \
 	/* who claims an address */                                                 \
 	X(host_duplicate_address)                                                   \
+	/* what of the host is full, or short */                                    \
+	X(host_conntrack_filling)                                                   \
+	X(host_socket_memory)                                                       \
 	/* the last resorts, where no cause could be established */                 \
 	X(connect_failed)                                                           \
 	X(bind_failed)

@@ -277,6 +277,25 @@ static void add_queue(struct text *text, const struct join *join, const struct e
 	add_place(text, join, evidence);
 }
 
+static void add_reported(struct text *text, const struct evidence *evidence)
+{
+	if (evidence->error || evidence->soft_error)
+		add_error(text, "error ", evidence->error ? evidence->error : evidence->soft_error);
+	else
+		text_add(text, "an ICMP error was reported");
+}
+
+/* "conntrack 9300 of 10000" */
+static void add_gauge(struct text *text, const struct join *join, const struct evidence *evidence)
+{
+	const char *name = decode_gauge_name(evidence->reason);
+
+	text_add(text, "%s %u", name ? name : "gauge", evidence->count);
+	if (evidence->limit)
+		text_add(text, " of %u", evidence->limit);
+	add_place(text, join, evidence);
+}
+
 static void add_claim(struct text *text, const struct join *join, const struct evidence *evidence)
 {
 	address_print(text, evidence->address);
@@ -333,11 +352,7 @@ void evidence_print(const struct join *join, const struct evidence *evidence, un
 		add_error(text, ", soft error ", evidence->error ? 0 : evidence->soft_error);
 		break;
 	case EVENT_ERROR:
-		if (evidence->error || evidence->soft_error)
-			add_error(text, "error ",
-				  evidence->error ? evidence->error : evidence->soft_error);
-		else
-			text_add(text, "an ICMP error was reported");
+		add_reported(text, evidence);
 		break;
 	case EVENT_RETRANSMIT:
 		add_state(text, evidence->old_state);
@@ -363,6 +378,9 @@ void evidence_print(const struct join *join, const struct evidence *evidence, un
 	case EVENT_FRAME:
 	case EVENT_CLAIM:
 		add_claim(text, join, evidence);
+		break;
+	case EVENT_GAUGE:
+		add_gauge(text, join, evidence);
 		break;
 	case EVENT_DROP:
 		add_drop(text, join, evidence, how);

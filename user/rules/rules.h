@@ -113,6 +113,12 @@ const char *blind_name(unsigned int bit); /* of bit number 0…: "lost-records" 
 	  "of so much time lost in retransmission time-outs few segments are notable, too")    \
 	X(SLOW_ANSWER, "slow-answer", "ms", 1000,                                              \
 	  "an answer is slow when it came later than this")                                    \
+	X(CONNTRACK_FILL, "conntrack-fill", "%", 90,                                           \
+	  "a table of connections that is fuller than this is nearly full")                    \
+	X(CONNTRACK_SOON, "conntrack-soon", "s", 900,                                          \
+	  "one that is half full is told where its trend fills it within this time")           \
+	X(HOST_LOOK, "host-look", "s", 60,                                                     \
+	  "live, how often is looked how full tables and memory of the host are; 0: never")    \
 	X(SILENCE, "silence", "s", 60,                                                         \
 	  "a connection on which nobody speaks for this long is silent")
 

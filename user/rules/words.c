@@ -437,3 +437,41 @@ void words_party_listener(struct finding *finding, const struct listener *listen
 	party->tuple = listener->tuple;
 	party->state = 10; /* LISTEN */
 }
+
+/* ---- the table of connections ---- */
+
+void words_conntrack_fill(struct text *text, const struct view *view)
+{
+	const struct ev_fact *fact;
+	const char *joint = "; of ";
+
+	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++) {
+		bool source = !strcmp(fact->name, FACT_CONNTRACK "source");
+
+		if (strncmp(fact->name, FACT_CONNTRACK, strlen(FACT_CONNTRACK)) != 0 ||
+		    !strcmp(fact->name, FACT_CONNTRACK_PORTS) || (fact->flags & FACT_F_ABSENT) ||
+		    !fact->limit || !strcmp(fact->name, FACT_CONNTRACK_ENTRIES))
+			continue;
+		if (*joint == ';')
+			text_add(text, "; of %lld looked at ", fact->limit);
+		else
+			text_add(text, ", ");
+		joint = "";
+		text_add(text, "%lld are %s", fact->number, source ? "from " : "in ");
+		if (source)
+			address_print(text, fact->address);
+		else
+			text_add_foreign(text, fact->name + strlen(FACT_CONNTRACK),
+					 sizeof(fact->name) - strlen(FACT_CONNTRACK));
+	}
+}
+
+void words_check_conntrack(const struct view *view, struct finding *finding, __u32 netns)
+{
+	struct words_check check = words_check(view, finding, netns);
+
+	text_add(&check.run, "sysctl -ar 'net.netfilter.nf_conntrack.*timeout'");
+	words_check_end(&check,
+			"how long an entry stays; to change: net.netfilter.nf_conntrack_max, "
+			"or what makes so many");
+}

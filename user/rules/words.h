@@ -70,6 +70,11 @@ struct words_check words_check_at(struct finding *finding, const __u8 *address);
 void words_check_end(struct words_check *check, const char *why, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* "; of 16384 looked at 60001 are from 10.0.0.9, 61234 are in SYN_SENT", as its facts tell. */
+void words_conntrack_fill(struct text *text, const struct view *view);
+/* Adds a check of how long entries stay, and what may be changed. */
+void words_check_conntrack(const struct view *view, struct finding *finding, __u32 netns);
+
 /* Adds a check where the opening went, here or on the far host: "ss -ltnp 'sport = :8080'". */
 void words_check_listener(const struct view *view, struct finding *finding,
 			  const struct opening *opening, const char *why);

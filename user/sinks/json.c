@@ -79,6 +79,8 @@ const char *json_protocol(const struct event_tuple *tuple)
 		return "arp";
 	case IPPROTO_ICMPV6:
 		return "icmpv6";
+	case IPPROTO_RAW: /* of all */
+		return "ip";
 	}
 	return "tcp";
 }

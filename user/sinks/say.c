@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -425,6 +426,8 @@ void say_target(struct text *text, const struct finding *finding)
 		add_socket_path(text, finding);
 	else if (say_is_of_client(finding->role))
 		add_remote(text, finding);
+	else if (tuple->protocol == IPPROTO_RAW)
+		text_add(text, "this host"); /* no connection's, all of them */
 	else
 		address_print_port(text, tuple->local, tuple->local_port);
 	add_asked(text, finding);

@@ -97,6 +97,7 @@ static int tick(struct live *live)
 	if (err < 0)
 		return err;
 	err = live_look(live);
+	err = err ? err : live_gauges(live);
 	if (err)
 		return err;
 	if (live->ticks++ % TICKS_PER_HEALTH == 0)

@@ -62,6 +62,7 @@ struct live {
 	bool more_facts; /* of this set come from another request */
 	__u64 ticks;
 	__u64 started_ns; /* realtime */
+	__u64 gauges_ns; /* when the next look at the host is due; 0: none is made */
 	__u64 look_ns; /* when the next look at all sockets is due; 0: none is made */
 	__u64 datagrams_next_ns; /* before that nobody looks who holds which UDP socket */
 	__s64 clock_offset_ns; /* realtime less monotonic, as last told */
@@ -133,6 +134,8 @@ void live_look_floors(const struct live *live, struct attach_options *attach);
 void live_look_begin(struct live *live, bool can); /* from now on at intervals */
 /* Looks at all sockets when it is time to. Returns 0 or -ECANCELED: nothing more is wanted. */
 int live_look(struct live *live);
+void live_gauges_begin(struct live *live); /* the first one is due now */
+int live_gauges(struct live *live);
 
 /*
  * Delivers what has happened, then every socket that is open, for its figures alone. Returns 0 or

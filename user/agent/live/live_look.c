@@ -64,6 +64,23 @@ int live_look(struct live *live)
 	return err == -ECANCELED ? err : 0;
 }
 
+/* ---- the host ---- */
+
+void live_gauges_begin(struct live *live)
+{
+	live->gauges_ns = threshold_ms(live, THRESHOLD_HOST_LOOK) ? 1 : 0;
+}
+
+int live_gauges(struct live *live)
+{
+	__u64 now_ns = clock_read_ns(CLOCK_MONOTONIC);
+
+	if (!live->gauges_ns || now_ns < live->gauges_ns)
+		return 0;
+	live->gauges_ns = now_ns + threshold_ms(live, THRESHOLD_HOST_LOOK) * NS_PER_MS;
+	return host_look(live->host);
+}
+
 /* ---- top ---- */
 
 /* Nothing is judged by it: a connection that is told again and again did not begin before. */

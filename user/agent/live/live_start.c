@@ -578,6 +578,8 @@ int live_start(struct live *live)
 	if (err)
 		return err;
 	live_look_begin(live, hook_is_attached(live, "look"));
+	if (live->options->command == COMMAND_WATCH)
+		live_gauges_begin(live);
 	for (size_t i = 0; i < live->options->pids.count && !err; i++)
 		err = live_follow(live, (__u32)strtoul(live->options->pids.at[i], NULL, 10));
 	if (!err && live->options->command == COMMAND_WATCH)

@@ -42,6 +42,10 @@ struct watch {
 	__u32 (*peers)[2]; /* nsid as seen from here, inode; of the last scan */
 	size_t peer_count;
 	__u64 peers_ns; /* when it was made */
+	bool looked; /* at its gauges: .pressures and .aborted are what was told last */
+	bool filled; /* the last look found the table of connections half full */
+	__u64 pressures;
+	__u64 aborted;
 };
 
 struct host {

@@ -165,6 +165,7 @@ void attempt_judge_early(struct join *join, struct attempt_slot *slot, __u64 now
 void attempt_talk(struct join *join, const struct talk *talk); /* likewise */
 /* Likewise; false: no slot was free. */
 bool attempt_claims(struct join *join, const struct address_claims *claims);
+void attempt_gauge(struct join *join, const struct event *event); /* subject_gauge.c */
 /* wish.c: a lookup that worked slowly waits; a connect begins, and it is over. */
 void wish_wait(struct join *join, struct attempt_slot *slot);
 void wish_begin(struct join *join, struct attempt_slot *slot, const struct opening *opening);

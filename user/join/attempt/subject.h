@@ -39,6 +39,7 @@ enum wake {
 	WAKE_UNIX = 1 << 9, /* connect() to a Unix socket failed */
 	WAKE_KNOCK = 1 << 14, /* clients of other machines were not let in */
 	WAKE_KEPT = 1 << 15, /* a process keeps more and more half-closed connections */
+	WAKE_GAUGE = 1 << 13, /* something of the host is full, or short */
 };
 
 /* What can be said of any subject. Zeros are unknown. */
@@ -113,7 +114,8 @@ struct subject {
 	X(served) /* .. and as server */                                \
 	X(kept) /* half-closed ones, of a client */                     \
 	X(kept_served) /* .. of a server */                             \
-	X(claims) /* of one address by two machines */
+	X(claims) /* of one address by two machines */                  \
+	X(host) /* something of it is full, or short */
 
 #define SUBJECT_DECLARE(name) extern const struct subject subject_##name;
 SUBJECTS(SUBJECT_DECLARE)

@@ -40,32 +40,6 @@ static bool match_conntrack_full(const struct view *view, struct guess *guess)
 	return true;
 }
 
-static void add_fill(struct text *text, const struct view *view)
-{
-	const struct ev_fact *fact;
-	const char *joint = "; of ";
-
-	for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, FACT_COUNTER, i)); i++) {
-		bool source = !strcmp(fact->name, FACT_CONNTRACK "source");
-
-		if (strncmp(fact->name, FACT_CONNTRACK, strlen(FACT_CONNTRACK)) != 0 ||
-		    !strcmp(fact->name, FACT_CONNTRACK_PORTS) || (fact->flags & FACT_F_ABSENT) ||
-		    !fact->limit || !strcmp(fact->name, FACT_CONNTRACK_ENTRIES))
-			continue;
-		if (*joint == ';')
-			text_add(text, "; of %lld looked at ", fact->limit);
-		else
-			text_add(text, ", ");
-		joint = "";
-		text_add(text, "%lld are %s", fact->number, source ? "from " : "in ");
-		if (source)
-			address_print(text, fact->address);
-		else
-			text_add_foreign(text, fact->name + strlen(FACT_CONNTRACK),
-					 sizeof(fact->name) - strlen(FACT_CONNTRACK));
-	}
-}
-
 static void tell_conntrack_full(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
@@ -90,16 +64,12 @@ static void tell_conntrack_full(const struct view *view, struct finding *finding
 	text_add(&why, "the table of connections (conntrack) of ");
 	words_netns(&why, view->join, drop->netns);
 	text_add(&why, " is full: %lld of %lld", entries->number, entries->limit);
-	add_fill(&why, view);
+	words_conntrack_fill(&why, view);
 	check = words_check(view, finding, drop->netns);
 	text_add(&check.run,
 		 "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max");
 	words_check_end(&check, "how full it is now");
-	check = words_check(view, finding, drop->netns);
-	text_add(&check.run, "sysctl -ar 'net.netfilter.nf_conntrack.*timeout'");
-	words_check_end(&check,
-			"how long an entry stays; to change: net.netfilter.nf_conntrack_max, "
-			"or what makes so many");
+	words_check_conntrack(view, finding, drop->netns);
 }
 
 /* ---- host-nat-ports-exhausted ---- */
