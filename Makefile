@@ -10,6 +10,7 @@
 # make fuzz       a long hunt: MINUTES=10 for each fuzzer
 # make faults     plays every fault and healthy load beside a live agent, writes docs/accuracy.md (root)
 # make healthy    a million connections, lookups, handshakes that are in order beside a live agent (root)
+# make matrix     other kernels, emulated: the demo, kernel side and live tests in each, writes docs/kernels.md (root, a mirror of Debian)
 # make agree      beside tshark and tcptrace: what each says of the same captures
 # make bench      what the agent costs (root)
 # make static     build/static/sockwhy, which needs no library of the host
@@ -298,7 +299,7 @@ test-all:
 	$(Q)$(MAKE) test
 	$(Q)$(MAKE) test-package
 
-.PHONY: demo bench agree faults healthy
+.PHONY: demo bench agree faults healthy matrix
 # every scenario of tests/faults, and docs/accuracy.md; ONLY='dns-* refused': these, the page keeps the rest (root)
 faults:
 	$(Q)sh packaging/setup.sh faults
@@ -309,6 +310,11 @@ healthy:
 	$(Q)sh packaging/setup.sh faults
 	$(Q)$(MAKE) all $(LIVE_APPS)
 	$(Q)/usr/bin/python3 -B tests/faults/healthy.py $(ONLY)
+# ONLY='5.10 newest': these, and the page stays
+matrix:
+	$(Q)sh packaging/setup.sh matrix
+	$(Q)$(MAKE) $(JOBS) root-build
+	$(Q)/usr/bin/python3 -B tests/vm/matrix.py $(ONLY)
 agree: all
 	$(Q)/usr/bin/python3 -B tests/agree/agree.py
 demo:

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# setup.sh [demo|faults|package|bench] - install the Debian packages of packages.txt that are missing: for building
-# and tests, for the demo alone, or for the scenarios of make faults, the Debian package or the benchmarks as well.
+# setup.sh [demo|faults|matrix|package|bench] - install the Debian packages of packages.txt that are missing: for building
+# and tests, for the demo alone, or for the scenarios of make faults, the kernels of make matrix, the Debian package or the benchmarks as well.
 #
 # Asks nothing, needs root only when something is missing, touches no network when nothing is.
 set -eu
@@ -10,7 +10,8 @@ set -eu
 here=$(dirname "$0")
 case "${1:-}" in
 demo) want='^(build|demo)$' ;;
-faults) want='^(build|demo|test|faults)$' ;;
+faults) want='^(build|demo|test|machine|faults)$' ;;
+matrix) want='^(build|demo|test|machine)$' ;;
 package) want='^(build|demo|test|package)$' ;;
 bench) want='^(build|demo|test|bench)$' ;;
 *) want='^(build|demo|test)$' ;;

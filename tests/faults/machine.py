@@ -174,7 +174,7 @@ class Machine:
 
     def boot(self):
         kernel = next((KERNEL / "boot").glob("vmlinuz-*"))
-        # no offloads: what leaves it is what a wire carries. cx16=off: see tests/vm/vm.sh
+        # no offloads: what leaves it is what a wire carries. cx16=off: see tests/vm/boot.py
         nic = "virtio-net-pci,netdev=net,romfile=," + ",".join(
             f"{side}_{what}=off" for side in ("guest", "host") for what in ("tso4", "tso6", "ufo", "ecn")) + ",csum=off,gso=off,guest_csum=off"
         self.socket, line = socket.socketpair()
