@@ -123,6 +123,12 @@ static void a_listener(void **state)
 	assert_int_equal(join_listener(join, &at)->accept_owner->tgid, 4);
 	close.socket.old_state = TCP_STATE_LISTEN;
 	join_event(join, &close);
+	assert_int_equal(owners_used(join->owners), 2); /* what it closed is asked for it */
+	listen.head.known = 0;
+	for (int i = 0; i < 8; i++) { /* as many as are kept so */
+		join_event(join, &listen);
+		join_event(join, &close);
+	}
 	assert_int_equal(owners_used(join->owners), 0);
 }
 
