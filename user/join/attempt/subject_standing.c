@@ -172,6 +172,11 @@ static void ended(struct join *join, const struct event *event)
 	slot = attempt_of(join, event, event->head.cookie, &socket->tuple);
 	if (!slot || slot->attempt.state == ATTEMPT_FINAL)
 		return;
+	if (standing_of(join, slot)->closed_here && socket->old_state == TCP_STATE_FIN_WAIT1) {
+		note(join, slot,
+		     event); /* its process had closed: what the peer does then changes nothing */
+		return;
+	}
 	if (handshake)
 		attempt_take_handshake(join, slot, handshake);
 	standing = standing_of(join, slot);
