@@ -216,4 +216,5 @@ def test_doctor_json(schema):
     assert done.returncode == (1 if missing else 0)
     assert bool(missing) != any(line["type"] == "hook" for line in lines)
     words = sockwhy("doctor").out
-    assert all(line["name"] in words for line in lines if line["type"] != "leftover")
+    # agents that run meanwhile come and go
+    assert all(line["name"] in words for line in lines if line["type"] not in ("leftover", "agent"))

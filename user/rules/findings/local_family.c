@@ -19,21 +19,24 @@ struct refused {
 static bool refused_of(const struct view *view, struct refused *refused)
 {
 	const struct opening *opening = view->opening;
-	const struct failed_call *failed = opening ? NULL : view->attempt->call;
+	const struct failed_call *failed = view->attempt->call;
 
+	if (opening) {
+		*refused = (struct refused){
+			.connects = true,
+			.ipv6 = opening->tuple.family == FAMILY_IPV6,
+			.asked = opening->tuple.remote,
+			.denial = &opening->denial,
+		};
+		return opening_call_alone(opening) && opening->error == EAFNOSUPPORT;
+	}
 	*refused = (struct refused){
-		.connects = opening,
-		.makes = failed && failed->call.call == SYSCALL_SOCKET,
-		.ipv6 = (opening ? opening->tuple.family : failed->call.tuple.family) ==
-			FAMILY_IPV6,
-		.denial = opening ? &opening->denial : &failed->denial,
+		.makes = failed->call.call == SYSCALL_SOCKET,
+		.ipv6 = failed->call.tuple.family == FAMILY_IPV6,
+		.asked = failed->asked_known ? failed->call.asked : NULL,
+		.denial = &failed->denial,
 	};
-	if (opening)
-		refused->asked = opening->tuple.remote;
-	else if (failed->asked_known)
-		refused->asked = failed->call.asked;
-	return opening ? opening_call_alone(opening) && opening->error == EAFNOSUPPORT :
-			 failed->call.error == EAFNOSUPPORT;
+	return failed->call.error == EAFNOSUPPORT;
 }
 
 /* The kernel has no IPv6: ipv6.disable=1, or no such module; then it has no such sysctl. */
