@@ -2,6 +2,7 @@
 """A far host, or what is on the way to it, forgets a connection, loses its large segments, resets in its name, or gives up."""
 
 import pathlib
+import re
 import socket
 import sys
 import time
@@ -67,7 +68,7 @@ def test_forgotten_and_reset(watch, far):
     far.send(200)
     assert far.error() == "ECONNRESET"
     found = far.only(agent, "conn-idle-dropped", errno="ECONNRESET", confidence="possible")
-    assert "and was reset" in found["summary"] and "after a silence of 1.5" in found["summary"], found
+    assert "and was reset" in found["summary"] and re.search("after a silence of (1.5|at least 1.[23])", found["summary"]), found
 
 
 def test_reset_while_it_is_used(watch, far):

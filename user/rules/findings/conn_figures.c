@@ -24,11 +24,15 @@ static bool is_timed(const struct view *view)
 /* The time from the first transmission of a segment to its third repetition, in time-outs, and one to spare. */
 enum { TIMEOUTS_TOLD = 8, LEAST_RTO_US = 200000 };
 
-/* RFC 6298: the time-out is 200 ms or four deviations above the round trip, and doubles. */
+/* RFC 6298: the first time-out is 200 ms or four deviations above the round trip; they double. */
+static __u64 timeout_ns(const struct event_flow *counts)
+{
+	return (counts->srtt_us + 4ull * counts->rttvar_us + LEAST_RTO_US) * NS_PER_US;
+}
+
 static __u64 told_after_ns(const struct event_flow *counts)
 {
-	return TIMEOUTS_TOLD * (counts->srtt_us + 4ull * counts->rttvar_us + LEAST_RTO_US) *
-	       NS_PER_US;
+	return TIMEOUTS_TOLD * timeout_ns(counts);
 }
 
 /* No segment as long has ever arrived, and all that was shorter did. */
@@ -229,15 +233,19 @@ void standing_tell_gave_up(const struct view *view, struct finding *finding)
 
 /* ---- conn-idle-dropped ---- */
 
-/* The first data after a silence is reset at once; nothing else was sent since. */
+/* The first data after a silence is reset at once; nothing else was sent since, but that again, once (RFC 8985 7). */
 static __u64 idle_before_reset_ns(const struct view *view)
 {
 	const struct event_flow *counts = &flow_of(view)->counts;
+	__u64 idle_ns;
 
 	if (view->outcome->reset_by != FIGURES_REMOTE || flow_of(view)->error != ECONNRESET ||
-	    counts->again_in_row)
+	    counts->again_in_row > 1)
 		return 0;
-	return ns_between(counts->heard_ns, counts->sent_ns);
+	idle_ns = ns_between(counts->heard_ns, counts->sent_ns);
+	if (!counts->again_in_row)
+		return idle_ns;
+	return idle_ns > timeout_ns(counts) ? idle_ns - timeout_ns(counts) : 0;
 }
 
 /* It gets no answer: the data was sent first at least so long before its third repetition was told. */
@@ -285,7 +293,8 @@ void standing_tell_idle(const struct view *view, struct finding *finding)
 	words_side(&what, view, FIGURES_LOCAL);
 	text_add(&what, " spoke to ");
 	words_side(&what, view, FIGURES_REMOTE);
-	text_add(&what, " after a silence of %s", reset ? "" : "at least ");
+	text_add(&what, " after a silence of %s",
+		 reset && !counts->again_in_row ? "" : "at least ");
 	words_duration(&what, idle_ns);
 	if (reset)
 		text_add(&what, " and was reset");
