@@ -172,9 +172,9 @@ static void ended(struct join *join, const struct event *event)
 	slot = attempt_of(join, event, event->head.cookie, &socket->tuple);
 	if (!slot || slot->attempt.state == ATTEMPT_FINAL)
 		return;
+	/* its process had closed: what the peer does then changes nothing */
 	if (standing_of(join, slot)->closed_here && socket->old_state == TCP_STATE_FIN_WAIT1) {
-		note(join, slot,
-		     event); /* its process had closed: what the peer does then changes nothing */
+		note(join, slot, event);
 		return;
 	}
 	if (handshake)
