@@ -27,7 +27,17 @@ def echo(conn):
     except OSError:
         pass
     conn.close()
-held, kept = None, []
+def fresh(family):
+    """A socket with a port that none before it had: tests find their connections by it."""
+    while True:
+        sock = socket.socket(family)
+        sock.bind(("", 0))
+        port = sock.getsockname()[1]
+        if port not in used:
+            used.add(port)
+            return sock, port
+        sock.close()
+held, kept, used = None, [], set()
 for line in sys.stdin:
     ask, answer = json.loads(line), {}
     if "listen" in ask:
@@ -38,11 +48,9 @@ for line in sys.stdin:
     try:
         if "connect" in ask:
             family = socket.AF_INET6 if ":" in ask["connect"] else socket.AF_INET
-            held = socket.socket(family)
+            held, answer["port"] = fresh(family)
             held.settimeout(ask.get("timeout", 20))
             held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            held.bind(("", 0))
-            answer["port"] = held.getsockname()[1]
             held.connect((ask["connect"], ask["port"]))
         if "send" in ask:
             held.sendall(bytes(i * 7 % 251 for i in range(ask["send"])))
