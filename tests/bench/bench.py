@@ -50,7 +50,8 @@ SPREAD = 0.03  # half of what the median is within, by the median
 TICKS = os.sysconf("SC_CLK_TCK")
 DEVNULL = subprocess.DEVNULL
 # the libbpf-tools want tracefs mounted, which not every host has: a mount of their own does
-WITH_TRACEFS = ["unshare", "-m", "sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$@"', "-"]
+WITH_TRACEFS = ["unshare", "-m", "sh", "-ec",
+                "mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing; exec \"$@\"", "-"]
 
 
 class Tool:
@@ -80,7 +81,8 @@ class Tool:
             # the BPF tools say nothing when they are ready: they are when their programs are attached
             end = time.monotonic() + 20
             while not any("bpf_link" in link or "bpf-link" in link or "perf_event" in link for link in links(proc.pid)):
-                assert proc.poll() is None and time.monotonic() < end, f"{self.name} does not start"
+                assert proc.poll() is None, f"{self.name} does not start: {proc.stderr.read().decode()}"
+                assert time.monotonic() < end, f"{self.name} does not start"
                 time.sleep(0.02)
             return
         said = b""
