@@ -65,14 +65,11 @@ static void put_error(struct json *json, const struct finding *finding)
 
 static void put_host(struct json *json, const struct join *join)
 {
-	char name[sizeof(((struct ev_start *)0)->host)], buffer[40];
+	char buffer[40];
 	struct text boot_id = text_of(buffer);
 
-	if (!json_say_host(json, join, name, &boot_id))
+	if (!json_open_host(json, join, &boot_id))
 		return;
-	json_key(json, "host");
-	json_open(json, '{');
-	json_pair_of(json, "name", name, sizeof(name));
 	json_key(json, "boot");
 	json_open(json, '{');
 	json_pair(json, "id", buffer);

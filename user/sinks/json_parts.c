@@ -49,16 +49,25 @@ bool json_say_host(const struct json *json, const struct join *join, char *name,
 	return true;
 }
 
-void json_put_host(struct json *json, const struct join *join)
+bool json_open_host(struct json *json, const struct join *join, struct text *boot_id)
 {
-	char name[sizeof(((struct ev_start *)0)->host)], buffer[40];
-	struct text boot_id = text_of(buffer);
+	char name[sizeof(((struct ev_start *)0)->host)];
 
-	if (!json_say_host(json, join, name, &boot_id))
-		return;
+	if (!json_say_host(json, join, name, boot_id))
+		return false;
 	json_key(json, "host");
 	json_open(json, '{');
 	json_pair_of(json, "name", name, sizeof(name));
+	return true;
+}
+
+void json_put_host(struct json *json, const struct join *join)
+{
+	char buffer[40];
+	struct text boot_id = text_of(buffer);
+
+	if (!json_open_host(json, join, &boot_id))
+		return;
 	json_pair(json, "boot_id", buffer);
 	json_close(json, '}');
 }

@@ -25,7 +25,10 @@ bool json_address_set(const __u8 *address);
 /* Opens the object: type, schema, time. */
 void json_put_begin(struct json *json, const struct join *join, const char *type, __u64 ns);
 
-/* The same of this host, as text: false nobody knows. @name: of the size of ev_start's .host, not ended by a zero */
+/* Opens the host's object, with its name; false: nobody knows it, and nothing is open. */
+bool json_open_host(struct json *json, const struct join *join, struct text *boot_id);
+
+/* The same, as text: false nobody knows. @name: of the size of ev_start's .host, not ended by a zero */
 bool json_say_host(const struct json *json, const struct join *join, char *name,
 		   struct text *boot_id);
 
