@@ -118,7 +118,6 @@ struct tls_hello {
 	__u16 version_legacy; /* of the message; 0: not even that was captured */
 	__u16 version_least; /* offered, or chosen by the server; 0 unknown */
 	__u16 version_most;
-	__u16 cipher; /* chosen by the server */
 	__u32 bytes; /* of the message with its header */
 	char name[TLS_NAME_SIZE]; /* asked for (RFC 6066 3); as on the wire: foreign text */
 	char protocols[TLS_PROTOCOLS_SIZE]; /* "h2, http/1.1" (RFC 7301), escaped; empty none */

@@ -251,7 +251,6 @@ static void take_step(struct tls_hello *hello)
 		next_behind(hello, field[0], STEP_EXTENSIONS, 2);
 		break;
 	case STEP_CHOSEN:
-		hello->cipher = load_u16(field);
 		next(hello, STEP_EXTENSIONS, 2);
 		break;
 	case STEP_EXTENSIONS:

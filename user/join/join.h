@@ -201,10 +201,8 @@ struct opening {
 	__u16 asked_port;
 	bool asked_known; /* and differs from the peer: something rewrote it */
 	bool bound_port; /* the application chose the source port */
-	bool mptcp;
 	__u8 sources; /* enum source, of its conn: what absence means */
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
-	bool counters_known;
 	__u8 how; /* SOCKET_F_* of its end */
 	__u8 state; /* enum opening_state */
 	__u8 end; /* enum wait_end */
@@ -223,7 +221,6 @@ struct opening {
 	/* our SYNs */
 	__u32 isn;
 	bool isn_known;
-	bool isn_from_wire;
 	bool port_from_wire; /* of a packet that source NAT may have passed already */
 	__u16 syn_sent; /* by the socket's own account: 1 + retransmits of the SYN */
 	__u16 syn_handed; /* seen at TC egress in the socket's own namespace */
@@ -279,8 +276,6 @@ struct opening {
 	bool refused_rewritten; /* NAT of this machine had given the SYN another destination: */
 	__u8 refused_to[EVENT_ADDRESS_SIZE];
 	__u16 refused_to_port;
-	__u32 refused_reason; /* NAME_RESET_REASON, valid unless learned from a drop */
-	bool refused_by_drop; /* learned from a NO_SOCKET drop (kernels before 6.10) */
 	bool reset_here; /* a local socket (peer on this machine) sent the reset: its state */
 	bool reset_here_unaccepted; /* it closed with its listener, and no process ever had it */
 	__u8 reset_here_state;
@@ -570,7 +565,6 @@ __u64 join_now_ns(const struct join *join); /* the latest time the stream has sh
 
 /* Hooks by name, as the stream tells. */
 bool join_hook_attached(const struct join *join, const char *name);
-const struct ev_hook *join_hook(const struct join *join, size_t index); /* NULL at the end */
 
 struct join_counters {
 	__u64 records;
@@ -588,7 +582,6 @@ struct join_counters {
 	__u64 failures;
 	__u64 evicted; /* openings that had to go before their end */
 	__u64 expired; /* openings that ended unseen and were let go by age */
-	__u64 strays_overwritten;
 	__u64 frames; /* of capture files */
 	__u64 unread[UNREAD_COUNT]; /* those of them that say nothing, by reason */
 	__u64 opaque; /* those that carry another packet that is not read */

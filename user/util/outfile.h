@@ -23,7 +23,6 @@
  * free for others, at most OUTFILE_RESERVE_MOST.
  */
 
-#define OUTFILE_FILES_MAX 10000
 #define OUTFILE_RESERVE_PART 20 /* a twentieth */
 #define OUTFILE_RESERVE_MOST (256ull << 20)
 

@@ -10,7 +10,6 @@
 
 #define FACT_ADDRESSES_MAX 16
 #define FACT_SOCKETS_MAX 8 /* holders, and as many listeners */
-#define FACT_STATES_MAX 12
 #define FACT_DESTINATIONS_MAX 4
 #define FACT_PROGRAMS_MAX 6
 #define FACT_RESOLVERS_MAX 8 /* glibc and musl take three */

@@ -194,7 +194,7 @@ static void note(struct join *join, struct attempt_slot *slot, const struct sigh
 	else
 		knock->scanned |= is_scanner(join, knock->netns, tuple->remote);
 	if (knock->what == KNOCK_DROPPED)
-		wire_note_drop(&knock->drop, sighting, false);
+		wire_note_drop(&knock->drop, sighting);
 	slot->attempt.ended_ns = evidence.ts_ns;
 	evidence.direction = DIRECTION_IN;
 	evidence_add(join->evidence, &slot->seen, &evidence);

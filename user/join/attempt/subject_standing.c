@@ -315,7 +315,6 @@ static void note_drop(struct standing *standing, struct drop_seen *seen, const s
 	seen->location = event->drop.location;
 	seen->netns = event->head.netns;
 	seen->ifindex = event->head.ifindex;
-	seen->ours = true;
 }
 
 /* Whose packet was dropped, by its own namespace or by another one on its way. */

@@ -197,7 +197,7 @@ struct compare_result {
 	__u32 blind[COMPARE_SIDES]; /* BIT(enum compare_unsure): what that side may have missed */
 	bool server_known[COMPARE_SIDES]; /* other connections of that server were matched */
 	bool sees[COMPARE_SIDES][COMPARE_WAYS]; /* its capture holds packets of that direction */
-	__u64 side_first_ns[COMPARE_SIDES], side_last_ns[COMPARE_SIDES]; /* of its capture */
+	__u64 side_last_ns[COMPARE_SIDES]; /* of its capture */
 };
 
 /* offset: what to add to a time of side 0 for that of side 1 */

@@ -203,7 +203,6 @@ const struct compare_result *compare_result_make(struct compare *compare, unsign
 	for (unsigned int s = 0; s < COMPARE_SIDES; s++) {
 		for (unsigned int way = 0; way < COMPARE_WAYS; way++)
 			result->sees[s][way] = compare->side[s].way_packets[way] > 0;
-		result->side_first_ns[s] = compare->side[s].counters.first_ns;
 		result->side_last_ns[s] = compare->side[s].counters.last_ns;
 		if (!pair[s])
 			continue;

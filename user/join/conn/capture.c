@@ -370,7 +370,7 @@ static void open_opening(struct join *join, const struct event *event, const str
 	*openings_last(join, slot) = (struct captured_last){ .seen_ns = event->head.ts_ns };
 	conn->watched = true;
 	slot->opening.tcp_state = TCP_STATE_SYN_SENT;
-	opening_note_isn(slot, packet->seq, true);
+	opening_note_isn(slot, packet->seq);
 	slot->opening.syn_ifindex = event->head.ifindex;
 	slot->opening.of_lookup = lookup_awaits_tcp(join) && lookup_of_segment(join, packet);
 	if (slot->opening.of_lookup)

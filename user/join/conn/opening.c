@@ -13,11 +13,10 @@
 #include "util/address.h"
 #include "util/tcp.h"
 
-void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire)
+void opening_note_isn(struct opening_slot *slot, __u32 isn)
 {
 	slot->opening.isn = slot->conn->isn = isn;
 	slot->opening.isn_known = slot->conn->isn_known = true;
-	slot->opening.isn_from_wire = from_wire;
 }
 
 void opening_set_ends(struct join *join, struct opening_slot *slot)
@@ -129,7 +128,6 @@ void opening_open(struct join *join, const struct event *event)
 	slot->opening.mark = open->mark;
 	slot->opening.bound_ifindex = open->bound_ifindex;
 	slot->opening.bound_port = open->socket_flags & SOCKET_F_BOUND_PORT;
-	slot->opening.mptcp = open->socket_flags & SOCKET_F_MPTCP;
 	slot->opening.of_lookup = lookup_awaits_tcp(join) && lookup_opens_tcp(join, open);
 	if ((event->head.known & EVENT_K_ASKED) &&
 	    (open->asked_port != open->tuple.remote_port ||
@@ -178,7 +176,6 @@ static void note_counters(struct join *join, struct opening_slot *slot, const st
 	struct opening *opening = &slot->opening;
 
 	if (event->head.known & EVENT_K_COUNTERS) {
-		opening->counters_known = true;
 		opening->bytes_sent = socket->flow.bytes_delivered;
 		opening->bytes_received = socket->flow.bytes_received;
 		opening->unsent_bytes = socket->flow.unacked_bytes;
@@ -186,7 +183,7 @@ static void note_counters(struct join *join, struct opening_slot *slot, const st
 		opening->total_retransmits = socket->flow.retransmits;
 	}
 	if ((event->head.known & EVENT_K_ISN) && !opening->isn_known) {
-		opening_note_isn(slot, socket->isn, false);
+		opening_note_isn(slot, socket->isn);
 		if (opening->tuple.local_port)
 			wire_find_strays(join, slot); /* of other namespaces, told apart by it */
 	}

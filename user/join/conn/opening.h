@@ -70,7 +70,6 @@ struct sighting {
 	__u16 source_port;
 	__u16 destination_port;
 	__u64 cookie; /* the sender's, 0 unknown */
-	__u64 rx_cookie; /* the receiver's, 0 unknown */
 	__u32 seq; /* of the packet (of the quoted one) */
 	__u32 ts_value; /* RFC 7323, 0 none */
 	__u32 ts_echo;
@@ -150,7 +149,7 @@ void opening_prove(struct opening_slot *slot, __u64 now_ns);
 void opening_see_whole(struct join *join, struct opening_slot *slot);
 /* What was learned of the opening is what its conn is found by. */
 void opening_set_ends(struct join *join, struct opening_slot *slot);
-void opening_note_isn(struct opening_slot *slot, __u32 isn, bool from_wire);
+void opening_note_isn(struct opening_slot *slot, __u32 isn);
 
 /* ---- standing.c: connections that stand ---- */
 
@@ -167,8 +166,8 @@ struct strays;
 /* @room: sightings kept that have no opening yet. Returns 0 or -ENOMEM. */
 int strays_new(struct strays **out, __u32 room);
 void strays_free(struct strays *strays);
-/* Keeps it. @syn: it can be found by its sequence number, too. Returns whether an older one had to go. */
-bool strays_keep(struct strays *strays, const struct sighting *sighting, bool syn);
+/* Keeps it, in the place of the oldest. @syn: it can be found by its sequence number, too. */
+void strays_keep(struct strays *strays, const struct sighting *sighting, bool syn);
 /* Walks, the newest first; others share their buckets. NULL at the end. */
 struct sighting *strays_between(const struct strays *strays, const struct ends *ends);
 struct sighting *strays_next_between(const struct strays *strays, const struct sighting *stray);
@@ -209,7 +208,7 @@ void wire_note_full(struct join *join, struct opening_slot *slot, const struct e
 		    __u64 listener_cookie, bool at_ack);
 
 void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting);
-void wire_note_drop(struct drop_seen *seen, const struct sighting *sighting, bool ours);
+void wire_note_drop(struct drop_seen *seen, const struct sighting *sighting);
 /* Is it a drop whose reason the kernel calls so? */
 bool wire_is_reason(const struct join *join, const struct sighting *sighting, const char *name);
 

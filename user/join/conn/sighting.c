@@ -63,7 +63,6 @@ void sighting_take(struct sighting *sighting, const struct event *event)
 		sighting->evidence.icmp_type = event->icmp.type;
 		sighting->evidence.icmp_code = event->icmp.code;
 	} else if (event->head.kind == EVENT_DROP) {
-		sighting->rx_cookie = event->drop.rx_cookie;
 		sighting->state = event->drop.rx_state;
 		sighting->evidence.reason = event->drop.reason;
 		sighting->evidence.location = event->drop.location;

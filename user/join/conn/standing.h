@@ -27,7 +27,6 @@ struct drop_seen {
 	__u64 location;
 	__u64 first_ns;
 	bool reason_known;
-	bool ours; /* the kernel named our socket as sender (out) or receiver (in) */
 	bool tcp_reset; /* what was dropped was a RST (else SYN, SYN/ACK …: see syn_ack) */
 	bool syn_ack;
 };

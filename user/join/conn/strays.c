@@ -77,11 +77,10 @@ void strays_forget(struct strays *strays, const struct sighting *stray)
 	hash_remove(&strays->by_isn, index_of(strays, stray));
 }
 
-bool strays_keep(struct strays *strays, const struct sighting *sighting, bool syn)
+void strays_keep(struct strays *strays, const struct sighting *sighting, bool syn)
 {
 	__u32 index = strays->next;
 	struct sighting *stray = &strays->ring[index];
-	bool overwritten = hash_has(&strays->by_ends, index);
 	struct ends ends = ends_of(sighting->source, sighting->source_port, sighting->destination,
 				   sighting->destination_port);
 
@@ -91,5 +90,4 @@ bool strays_keep(struct strays *strays, const struct sighting *sighting, bool sy
 	hash_add(&strays->by_ends, ends.hash, index);
 	if (stray->seq_known && !stray->quoted && syn)
 		hash_add(&strays->by_isn, hash_mix(0, stray->seq), index);
-	return overwritten;
 }

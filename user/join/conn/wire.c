@@ -134,11 +134,10 @@ static void note_answer(struct join *join, struct opening_slot *slot,
 	opening->answer_ttl = evidence->ttl;
 }
 
-void wire_note_drop(struct drop_seen *seen, const struct sighting *sighting, bool ours)
+void wire_note_drop(struct drop_seen *seen, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
 
-	seen->ours |= ours;
 	if (seen->count++)
 		return;
 	seen->reason = evidence->reason;
@@ -187,27 +186,23 @@ static bool is_no_fate(const struct join *join, const struct evidence *evidence)
 	return drop == DROP_COPY || drop == DROP_NOISE;
 }
 
-static void note_refused(struct opening *opening, const struct sighting *sighting, bool by_drop)
+static void note_refused(struct opening *opening, const struct sighting *sighting)
 {
 	opening->refused_here = true;
-	opening->refused_by_drop = by_drop;
 	opening->refused_netns = sighting->evidence.netns;
-	if (!by_drop)
-		opening->refused_reason = sighting->evidence.reason;
 	memcpy(opening->refused_to, sighting->destination, sizeof(opening->refused_to));
 	opening->refused_to_port = sighting->destination_port;
 	opening->refused_rewritten = opening->refused_to_port != opening->tuple.remote_port ||
 				     !address_equal(opening->refused_to, opening->tuple.remote);
 }
 
-static void note_drop_out(struct opening *opening, const struct sighting *sighting, bool ours)
+static void note_drop_out(struct opening *opening, const struct sighting *sighting)
 {
-	wire_note_drop(&opening->drop_out, sighting, ours);
+	wire_note_drop(&opening->drop_out, sighting);
 	note_stopped(opening, sighting);
 }
 
-static void apply_out(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
-		      bool by_cookie)
+static void apply_out(struct join *join, struct opening_slot *slot, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
 	struct opening *opening = &slot->opening;
@@ -220,13 +215,13 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 		break;
 	case EVENT_DROP:
 		if (wire_is_reason(join, sighting, "NO_SOCKET") && is_syn(evidence))
-			note_refused(opening, sighting, true);
+			note_refused(opening, sighting);
 		else
-			note_drop_out(opening, sighting, by_cookie);
+			note_drop_out(opening, sighting);
 		break;
 	case EVENT_RESET_SENT:
 		if (!sighting->state && is_syn(evidence)) {
-			note_refused(opening, sighting, false);
+			note_refused(opening, sighting);
 		} else if (sighting->state) {
 			own = conns_by_cookie(join->conns, sighting->cookie);
 			opening->reset_here = true;
@@ -241,13 +236,12 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 	}
 }
 
-static void apply_in(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
-		     bool by_cookie)
+static void apply_in(struct join *join, struct opening_slot *slot, const struct sighting *sighting)
 {
 	const struct evidence *evidence = &sighting->evidence;
 
 	if (evidence->kind == EVENT_DROP)
-		wire_note_drop(&slot->opening.drop_in, sighting, by_cookie);
+		wire_note_drop(&slot->opening.drop_in, sighting);
 	else if (evidence->kind == EVENT_PACKET)
 		note_answer(join, slot, sighting);
 }
@@ -260,7 +254,7 @@ static void apply_quoted(struct join *join, struct opening *opening,
 	const struct netns_slot *netns = host_netns(join, opening->netns);
 
 	if (evidence->kind == EVENT_DROP)
-		wire_note_drop(&opening->drop_in, sighting, false);
+		wire_note_drop(&opening->drop_in, sighting);
 	else if (evidence->flags & EVENT_F_LOOPBACK)
 		note_icmp_here(opening, sighting); /* nobody but this machine sends on lo */
 	else if (evidence->netns == opening->netns || !(netns && netns->covered))
@@ -269,7 +263,7 @@ static void apply_quoted(struct join *join, struct opening *opening,
 }
 
 static void apply(struct join *join, struct opening_slot *slot, const struct sighting *sighting,
-		  bool out, bool by_cookie)
+		  bool out)
 {
 	struct evidence evidence = sighting->evidence;
 
@@ -282,9 +276,9 @@ static void apply(struct join *join, struct opening_slot *slot, const struct sig
 	if (sighting->quoted)
 		apply_quoted(join, &slot->opening, sighting);
 	else if (out)
-		apply_out(join, slot, sighting, by_cookie);
+		apply_out(join, slot, sighting);
 	else
-		apply_in(join, slot, sighting, by_cookie);
+		apply_in(join, slot, sighting);
 	evidence.direction = out && !sighting->quoted ? DIRECTION_OUT : DIRECTION_IN;
 	openings_add_evidence(join, slot, &evidence);
 }
@@ -344,8 +338,7 @@ static bool place_among(struct join *join, const struct sighting *sighting, cons
 	if (!out)
 		note_peer(conn, &sighting->evidence);
 	if (conn->opening) /* else it was told: this came late */
-		apply(join, conn->opening, sighting, out,
-		      !out && sighting->rx_cookie && sighting->rx_cookie == conn->cookie);
+		apply(join, conn->opening, sighting, out);
 	return true;
 }
 
@@ -376,7 +369,7 @@ static void learn_from_own(struct join *join, struct opening_slot *slot,
 	bool teaches = false;
 
 	if (is_syn(evidence) && !slot->opening.isn_known) {
-		opening_note_isn(slot, evidence->seq, true);
+		opening_note_isn(slot, evidence->seq);
 		teaches = true;
 	}
 	if (same && evidence->netns == slot->opening.netns && !tuple->local_port) {
@@ -406,7 +399,7 @@ static bool place_by_cookie(struct join *join, const struct sighting *sighting)
 	if (!conn->opening)
 		return true; /* late */
 	learn_from_own(join, conn->opening, sighting);
-	apply(join, conn->opening, sighting, true, true);
+	apply(join, conn->opening, sighting, true);
 	return true;
 }
 
@@ -447,8 +440,7 @@ void wire_find_strays(struct join *join, struct opening_slot *slot)
 		strays_forget(join->strays, stray);
 		apply(join, slot, stray,
 		      address_equal(stray->source, tuple->local) &&
-			      stray->source_port == tuple->local_port,
-		      stray->rx_cookie && stray->rx_cookie == slot->opening.cookie);
+			      stray->source_port == tuple->local_port);
 	}
 }
 
@@ -479,7 +471,7 @@ void wire_find_rewritten(struct join *join, struct opening_slot *slot)
 				    &ends)) /* what is still to come of it passes there */
 			conns_set_alias(join->conns, slot->conn, &ends);
 		strays_forget(join->strays, stray);
-		apply(join, slot, stray, true, false);
+		apply(join, slot, stray, true);
 	}
 }
 
@@ -538,8 +530,7 @@ enum wire_heard wire_event(struct join *join, const struct event *event, struct 
 		return WIRE_NOTHING;
 	if (place_by_cookie(join, sighting) || place_by_tuple(join, sighting))
 		return WIRE_NOTHING;
-	join->counters.strays_overwritten +=
-		strays_keep(join->strays, sighting, is_syn(&sighting->evidence));
+	strays_keep(join->strays, sighting, is_syn(&sighting->evidence));
 	if (is_syn(&sighting->evidence) && event->head.kind == EVENT_PACKET &&
 	    !(event->head.flags & (EVENT_F_OUT | EVENT_F_LOOPBACK)))
 		return WIRE_SYN;
@@ -552,7 +543,7 @@ static void keep_full(struct join *join, const struct event *event)
 	struct sighting sighting;
 
 	sighting_take_full(&sighting, event);
-	join->counters.strays_overwritten += strays_keep(join->strays, &sighting, true);
+	strays_keep(join->strays, &sighting, true);
 }
 
 enum wire_heard wire_listener(struct join *join, const struct event *event, struct full_queue *full,

@@ -412,11 +412,6 @@ bool join_hook_attached(const struct join *join, const char *name)
 	return false;
 }
 
-const struct ev_hook *join_hook(const struct join *join, size_t index)
-{
-	return index < join->host->hooks_count ? &join->host->hooks[index] : NULL;
-}
-
 __u64 join_realtime_ns(const struct join *join, __u64 monotonic_ns)
 {
 	if (!join->host->clock_known)

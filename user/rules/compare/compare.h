@@ -56,7 +56,6 @@ struct comparison {
 };
 
 const char *comparison_name(unsigned int id); /* "syn-lost" */
-const char *comparison_meaning(unsigned int id);
 
 /* "A's capture begins later": what a bit of .unsure means of side @side. */
 void comparison_print_unsure(struct text *text, unsigned int unsure, unsigned int side);

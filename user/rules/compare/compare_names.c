@@ -12,20 +12,9 @@ static const char *const names[] = {
 #undef X
 };
 
-static const char *const meanings[] = {
-#define X(id, name, what) [VERDICT_##id] = what,
-	VERDICTS(X)
-#undef X
-};
-
 const char *comparison_name(unsigned int id)
 {
 	return id < ARRAY_SIZE(names) ? names[id] : NULL;
-}
-
-const char *comparison_meaning(unsigned int id)
-{
-	return id < ARRAY_SIZE(meanings) ? meanings[id] : NULL;
 }
 
 static const char *const unsure_words[] = {
