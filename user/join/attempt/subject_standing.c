@@ -131,40 +131,35 @@ static bool closed_with_listener(const struct ev_socket *socket)
 }
 
 /* Whose opening on this host is not over tells itself that it was reset. */
-static bool is_opening_here(const struct join *join, const struct event *event)
+static bool is_opening_here(const struct join *join, struct conn *conn, const struct ends *ends)
 {
-	struct ends ends = ends_of_tuple(&event->socket.tuple);
-	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
-	const struct conn *mirror = conns_mirror(join->conns, conn, &ends);
+	const struct conn *mirror = conns_mirror(join->conns, conn, ends);
 
 	return mirror && mirror->opening;
 }
 
 /* What its other end, if that is on this host, is judged by. */
-static void note_end(struct join *join, const struct event *event)
+static void note_end(struct join *join, struct conn *conn, const struct ends *ends,
+		     const struct event *event)
 {
-	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
 	const struct event_flow *counts = &event->socket.flow;
-	struct ends ends = ends_of_tuple(&event->socket.tuple);
 
-	if (!conn)
-		return;
 	conn->unaccepted = closed_with_listener(&event->socket);
 	if (event->head.known & EVENT_K_COUNTERS && counts->unread_bytes) {
 		conn->unread_bytes = counts->unread_bytes;
 		conn->read_bytes = (__u32)(counts->bytes_received - counts->unread_bytes);
 	}
-	if (!conn->unaccepted && !conn->unread_bytes)
-		return;
-	if (!conns_is_linked(join->conns, conn))
-		conns_set_ends(join->conns, conn, &ends);
+	if ((conn->unaccepted || conn->unread_bytes) && !conns_is_linked(join->conns, conn))
+		conns_set_ends(join->conns, conn, ends);
 }
 
 static void ended(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
 	struct handshake_slot *handshake = attempt_handshake_of(join, event);
+	struct ends ends = ends_of_tuple(&socket->tuple);
 	struct attempt_slot *slot;
+	struct conn *conn;
 	struct standing *standing;
 
 	if (handshake && handshake->told)
@@ -190,9 +185,11 @@ static void ended(struct join *join, const struct event *event)
 	standing->flow.resets_told = join_hook_attached(join, "reset-sent");
 	standing->how = socket->how;
 	standing->signal = socket->signal;
-	standing->unaccepted = closed_with_listener(socket) && !is_opening_here(join, event);
+	conn = conns_by_cookie(join->conns, event->head.cookie);
+	standing->unaccepted = closed_with_listener(socket) && !is_opening_here(join, conn, &ends);
 	note(join, slot, event);
-	note_end(join, event);
+	if (conn)
+		note_end(join, conn, &ends, event);
 	slot->attempt.state = ATTEMPT_SETTLING;
 	slot->attempt.ended_ns = event->head.ts_ns;
 	attempt_set_timer(join, slot, TIMER_SETTLE, event->head.ts_ns + join->limits.settle_ns);
