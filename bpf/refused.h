@@ -13,16 +13,19 @@
 		 bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_##name) : \
 		 BPF_CGROUP_##name)
 
+/* clang calls memcmp() for more than a few bytes, and no such function is there. */
+static __always_inline bool refused_begins(const char *name, const char *with, int length)
+{
+	for (int i = 0; i < length; i++)
+		if (name[i] != with[i])
+			return false;
+	return true;
+}
+
 /* lookup.bpf.c has those of a cgroup (lookup_connect4 …); they refuse nothing, whichever agent's they are. */
 static __always_inline bool refused_is_ours(const char *name)
 {
-	static const char begin[] = "lookup_";
-	bool connects = name[7] == 'c' && name[8] == 'o', sends = name[7] == 's' && name[8] == 'e';
-
-	for (int i = 0; i < 7; i++)
-		if (name[i] != begin[i])
-			return false;
-	return connects || sends;
+	return refused_begins(name, "lookup_co", 9) || refused_begins(name, "lookup_se", 9);
 }
 
 /* The number of the first program of others at @place, 0: there is none. */
