@@ -235,7 +235,6 @@ static void take_header(struct tls_side *side)
 	/* nothing else can come first */
 	if (plausible && (record.type == TLS_HANDSHAKE || record.type == TLS_ALERT)) {
 		side->flags |= TLS_SIDE_BEGUN;
-		side->version = record.version;
 		begin_record(side, &record);
 	} else if (tls_is_ssl2_hello(side->header, TLS_HEADER_BYTES)) {
 		side->flags |= TLS_SIDE_BEGUN | TLS_SIDE_SSL2 | TLS_SIDE_LOST;

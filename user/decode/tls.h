@@ -158,7 +158,6 @@ struct tls_side {
 	__u32 next; /* offset in the stream of the next byte */
 	__u32 messages; /* BIT(enum tls_message) of those seen in clear */
 	__u16 records[TLS_TYPE_COUNT]; /* begun, by type - TLS_TYPE_FIRST; they saturate */
-	__u16 version; /* of the first record's header */
 	__u16 last_bytes; /* the last record's body */
 	__u16 body_left; /* of it, still to come */
 	__u16 data_count; /* records of type 23 since tls_side_mark(), or since the begin */

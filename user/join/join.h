@@ -187,7 +187,6 @@ struct icmp_seen {
 	bool ipv6 : 1;
 	bool mixed : 1; /* later ones were of another type or code */
 	__u8 sender[EVENT_ADDRESS_SIZE];
-	__u8 ttl;
 	__u64 first_ns;
 };
 
@@ -203,7 +202,6 @@ struct opening {
 	bool bound_port; /* the application chose the source port */
 	__u8 sources; /* enum source, of its conn: what absence means */
 	bool seen_whole; /* its birth was seen: nothing before it was missed */
-	__u8 how; /* SOCKET_F_* of its end */
 	__u8 state; /* enum opening_state */
 	__u8 end; /* enum wait_end */
 	__u8 tcp_state; /* the kernel's last word */
@@ -252,9 +250,7 @@ struct opening {
 	bool reset_hook; /* and that could have been seen */
 	__u64 bytes_sent; /* acknowledged by the peer */
 	__u64 bytes_received;
-	__u32 unsent_bytes;
 	__u32 srtt_us;
-	__u32 total_retransmits;
 
 	/* what this machine's kernel did to it */
 	struct drop_seen drop_out; /* our packets */
@@ -479,7 +475,6 @@ struct listener {
 	struct event_tuple tuple; /* local only */
 	bool v6only;
 	const struct event_owner *owner; /* NULL: not known */
-	__u32 backlog_max;
 	__u64 since_ns; /* 0: open before the agent started */
 	__u64 closed_ns; /* 0: it is open */
 	__u8 closed_how,

@@ -32,7 +32,6 @@ struct input {
 	size_t at; /* in buffer */
 	size_t length;
 	size_t size; /* of buffer */
-	__u64 taken; /* bytes before buffer[at] */
 	__u8 *buffer;
 	struct unpacker *unpacker; /* NULL: read as it is */
 };
@@ -64,7 +63,6 @@ static inline int input_need(struct input *input, size_t size)
 static inline void input_take(struct input *input, size_t size)
 {
 	input->at += size;
-	input->taken += size;
 }
 
 /* Moves on over any number of bytes. Returns as input_need(). */

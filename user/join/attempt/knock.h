@@ -34,7 +34,6 @@ struct knock {
 	__u32 syns;
 	__u32 clients; /* addresses told apart, the others among .syns */
 	__u32 ports; /* refused, of one client and nobody listens on any of them: at least so many */
-	bool again; /* a client sent its SYN again: it waits for an answer */
 	bool scanned; /* a client that tries one port after another was among them */
 	bool unseen; /* records were lost meanwhile: it may be a client of this machine */
 	struct drop_seen drop; /* dropped */

@@ -147,8 +147,6 @@ static void note_client(struct knocking *knocking, const struct sighting *sighti
 	if (i == knock->clients) {
 		knock->clients++;
 		memcpy(client->address, sighting->source, sizeof(client->address));
-	} else if (client->port == sighting->source_port && client->isn == sighting->seq) {
-		knock->again = true;
 	}
 	client->port = sighting->source_port;
 	client->isn = sighting->seq;

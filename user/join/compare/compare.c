@@ -271,7 +271,6 @@ static void note_seen(struct compare_conn *conn, const struct held *held,
 		way->ttl = held->ttl;
 	if (held->kind == COMPARE_RESET && !way->reset_ns) {
 		way->reset_ns = held->ts_ns;
-		way->reset_frame = held->frame;
 		way->reset_ttl = held->ttl;
 	}
 	if (held->kind <= COMPARE_SYN_ACK && !way->syn.seen)

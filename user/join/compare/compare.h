@@ -147,9 +147,7 @@ struct compare_way {
 	bool ttl_matched;
 	__u16 changed; /* BIT(enum compare_change) */
 	__u32 sequence_added; /* from side 0 to side 1, modulo 2^32 */
-	__u32 window_changed; /* matched packets whose window differs */
 	__u64 reset_ns[COMPARE_SIDES]; /* the first reset, 0 none */
-	__u64 reset_frame[COMPARE_SIDES];
 	__u8 reset_ttl[COMPARE_SIDES];
 };
 

@@ -324,10 +324,8 @@ static void note_changes(struct match *match, const struct held *zero, const str
 	}
 	if (zero->timestamps && one->timestamps && zero->ts_value != one->ts_value)
 		way->changed |= BIT(CHANGED_TIMESTAMP_VALUES);
-	if (zero->window != one->window) {
+	if (zero->window != one->window)
 		way->changed |= BIT(CHANGED_WINDOW);
-		way->window_changed++;
-	}
 	if (zero->digest_size && zero->digest_size == one->digest_size &&
 	    zero->digest != one->digest)
 		way->changed |= BIT(CHANGED_PAYLOAD);

@@ -84,7 +84,7 @@ struct compare_conn {
 		__u32 untranslated;
 		__u8 ttl;
 		__u8 reset_ttl;
-		__u64 reset_ns, reset_frame;
+		__u64 reset_ns;
 		__u64 fin_ns;
 	} way[COMPARE_WAYS];
 };

@@ -48,7 +48,6 @@ static void result_add_way(struct compare_way *to, unsigned int side,
 	if (!to->ttl_matched)
 		to->ttl[side] = from->ttl;
 	to->reset_ns[side] = from->reset_ns;
-	to->reset_frame[side] = from->reset_frame;
 	to->reset_ttl[side] = from->reset_ttl;
 }
 
@@ -62,7 +61,6 @@ void compare_result_add_match(struct compare_way *to, const struct match_way *fr
 	to->resegmented = from->resegmented;
 	to->times = from->times;
 	to->changed = from->changed;
-	to->window_changed = from->window_changed;
 	to->ttl_matched = from->ttl_matched;
 	if (!from->ttl_matched)
 		return;

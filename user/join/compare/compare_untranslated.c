@@ -62,7 +62,6 @@ static void add_way(struct compare_conn_way *home, const struct compare_conn_way
 	if (!stray->reset_ns || (home->reset_ns && home->reset_ns <= stray->reset_ns))
 		return;
 	home->reset_ns = stray->reset_ns;
-	home->reset_frame = stray->reset_frame;
 	home->reset_ttl = stray->reset_ttl;
 }
 

@@ -60,7 +60,6 @@ struct handshake_ref {
 
 /* A reset of the peer as it passed: what it says beyond that the socket got one. */
 struct peer_reset {
-	__u32 seq;
 	__u32 ack; /* valid with .acks: up to there its host had heard */
 	__u8 hops; /* its hop limit; 0: none was seen */
 	__u8 usual_hops; /* .. that of the SYN/ACK; 0 not seen */

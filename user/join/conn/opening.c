@@ -178,9 +178,7 @@ static void note_counters(struct join *join, struct opening_slot *slot, const st
 	if (event->head.known & EVENT_K_COUNTERS) {
 		opening->bytes_sent = socket->flow.bytes_delivered;
 		opening->bytes_received = socket->flow.bytes_received;
-		opening->unsent_bytes = socket->flow.unacked_bytes;
 		opening->srtt_us = socket->flow.srtt_us;
-		opening->total_retransmits = socket->flow.retransmits;
 	}
 	if ((event->head.known & EVENT_K_ISN) && !opening->isn_known) {
 		opening_note_isn(slot, socket->isn);
@@ -220,7 +218,6 @@ static void end_opening(struct join *join, struct opening_slot *slot, const stru
 
 	opening->state = OPENING_FAILED;
 	opening->ended_ns = event->head.ts_ns;
-	opening->how = socket->how;
 	opening->error = socket->error ? socket->error : taken_error(opening, socket);
 	opening->signal = socket->signal;
 	if (socket->how & SOCKET_F_RESET)

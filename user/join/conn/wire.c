@@ -70,7 +70,6 @@ void wire_note_icmp(struct icmp_seen *seen, const struct sighting *sighting)
 	seen->type = evidence->icmp_type;
 	seen->code = evidence->icmp_code;
 	seen->ipv6 = evidence->flags & EVENT_F_IPV6;
-	seen->ttl = evidence->ttl;
 	seen->first_ns = evidence->ts_ns;
 	memcpy(seen->sender, evidence->address, sizeof(seen->sender));
 }
@@ -317,7 +316,6 @@ static void note_peer(struct conn *conn, const struct evidence *evidence)
 		conn->reset.usual_hops = evidence->ttl;
 	} else if (is_reset(evidence)) {
 		conn->reset.hops = evidence->ttl;
-		conn->reset.seq = evidence->seq;
 		conn->reset.ack = evidence->ack;
 		conn->reset.acks = evidence->tcp_flags & TCP_F_ACK;
 	}

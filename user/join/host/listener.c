@@ -176,7 +176,6 @@ void listener_open(struct join *join, const struct event *event)
 	if (event->head.known & EVENT_K_OWNER)
 		owners_set(join->owners, &slot->listener.owner, &open->owner);
 	slot->listener.v6only = open->socket_flags & SOCKET_F_V6ONLY;
-	slot->listener.backlog_max = open->backlog_max;
 	slot->listener.since_ns = event->head.ts_ns;
 }
 
@@ -197,7 +196,6 @@ void listener_snapshot(struct join *join, const struct event *event)
 	if (owner_known)
 		owners_set(join->owners, &slot->listener.owner, &snapshot->owner);
 	slot->listener.v6only = snapshot->flags & SOCKET_F_V6ONLY;
-	slot->listener.backlog_max = snapshot->backlog_max;
 }
 
 void listener_accept_failed(struct join *join, const struct event *event)
