@@ -28,7 +28,7 @@
 /*
  * Theory of operation
  *
- * A *opening* is one active open: a socket and a generation (connect() again on the same socket is
+ * An *opening* is one active open: a socket and a generation (connect() again on the same socket is
  * another opening). An *attempt* is one caller's wish: one opening or several (same process and port,
  * another address, overlapping or begun within the fallback window of the last failure), or one
  * bind() or listen() that failed, or one episode of a listener whose accept queue overflowed.

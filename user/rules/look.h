@@ -53,13 +53,13 @@ struct event_tuple look_stopped(const struct opening *opening);
 /* A reset that answers our SYN arrived: at the socket, or on the wire. */
 bool look_refused(const struct opening *opening);
 
-/* One opening of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
 /* What drops or rejects at @hooks (FILTER_HOOK_*), the likeliest; NULL: nothing that was fetched. */
 const struct ev_fact *look_ruleset(const struct view *view, __u32 hooks);
 /* The whole ruleset was fetched, and nothing in it drops or rejects at @hooks. */
 bool look_no_rule(const struct view *view, __u32 hooks);
 /* Plain ACKs that came instead of a SYN/ACK, of other numbers: packets, else what the socket refused. */
 __u32 look_challenges(const struct view *view);
+/* One opening of the attempt worked late: the SYN was repeated, or it took long (connect-slow). */
 bool look_slow(const struct view *view);
 /* What a handshake with that address usually takes from here; 0 not known. */
 __u32 look_usual_handshake_us(const struct view *view);

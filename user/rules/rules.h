@@ -22,7 +22,8 @@
  * evidence but the attempt's coverage has holes; the holes become blind spots.
  *
  * Judging costs little and happens for every attempt; telling happens only for findings that are
- * printed, after their facts were fetched. A row with facts_decide is judged again after them.
+ * printed, after their facts were fetched. A row whose facts decide (.decide, or a guess that asks) is
+ * fetched for and judged again before it is counted.
  */
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_COUNT };

@@ -81,20 +81,22 @@ void words_check_listener(const struct view *view, struct finding *finding,
 /* The same in a namespace of this host: who has the port. */
 void words_check_port(const struct view *view, struct finding *finding, __u32 netns, __u16 port);
 
-/* "; its ruleset has inet filter/input: policy drop": quoted; which of it matched is not known. */
-/* Those that a packet passes: that this namespace sent, that came for it, that it passed on. */
+/* The hooks that a packet passes: that this namespace sent, that came for it, that it passed on. */
 #define WORDS_HOOKS_OUT (FILTER_HOOK_OUTPUT | FILTER_HOOK_POSTROUTING | FILTER_HOOK_EGRESS)
 #define WORDS_HOOKS_IN (FILTER_HOOK_INGRESS | FILTER_HOOK_PREROUTING | FILTER_HOOK_INPUT)
 #define WORDS_HOOKS_FORWARD                                                   \
 	(FILTER_HOOK_INGRESS | FILTER_HOOK_PREROUTING | FILTER_HOOK_FORWARD | \
 	 FILTER_HOOK_POSTROUTING | FILTER_HOOK_EGRESS)
 #define WORDS_HOOKS_EITHER (FILTER_HOOK_INPUT | WORDS_HOOKS_FORWARD) /* of the last two */
-/* A rule or policy that the packet can have met at @hooks (FILTER_HOOK_*), if one is known. */
+/*
+ * "; its ruleset has inet filter/input: policy drop": a rule or policy that the packet can have met at @hooks
+ * (FILTER_HOOK_*), if one is known; quoted, for which of it matched is not known.
+ */
 void words_ruleset(struct text *text, const struct view *view, __u32 hooks);
 
-/* "; IPv6 is switched off (net.ipv6.conf.all.disable_ipv6=1)", where the facts say so. */
 #define WORDS_IPV6_OFF "net.ipv6.conf.all.disable_ipv6"
 #define WORDS_BE_LIBERAL "net.netfilter.nf_conntrack_tcp_be_liberal"
+/* "; IPv6 is switched off (net.ipv6.conf.all.disable_ipv6=1)", where the facts say so. */
 void words_family_off(struct text *text, const struct view *view, const __u8 *address, __u32 netns);
 
 /* Adds "ip route get …" as the socket's route look-up would ask. */
