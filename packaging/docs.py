@@ -3,7 +3,8 @@
 """docs.py [--check] SOCKWHY - writes what pages say of findings, thresholds and options from the program's tables.
 
 The tables are asked of the program itself (`explain --json`, `--help`), but for those that it does not print: why findings
-stand in their order (user/rules/catalogue.h), and the kinds of records (include/event.h). In a page the parts that are made stand between a line `made by make docs:
+stand in their order (user/rules/catalogue.h), the kinds of records (include/event.h), the verdicts of compare and why one
+is not sure (user/rules/compare, user/join/compare). In a page the parts that are made stand between a line `made by make docs:
 PART` and the next line `by hand`; all else is left as it is. In the man page's list of options what stands below
 an option's own line `by hand` is kept, too. What shells complete is made whole (completions.py).
 
@@ -267,6 +268,26 @@ def man_list_part(program, _by_hand):
     return lines
 
 
+def man_terms(rows):
+    return [line for name, what in rows for line in (".TP", f".B {roff(name)}", *paragraph(what))]
+
+
+def man_verdicts_part(_program, _by_hand):
+    text = (ROOT / "user/rules/compare/compare.h").read_text(encoding="utf-8")
+    return man_terms(re.findall(r'X\(\w+, "([\w-]+)", "(.*?)"\)', text))
+
+
+def man_unsure_part(_program, _by_hand):
+    """Why a verdict of compare is not sure: names in join, words in rules, here of capture B."""
+    names, words = (dict(re.findall(r'\[(UNSURE_\w+)\] =\s+((?:"[^"]*"\s*)+)',
+                                    (ROOT / f"user/{stage}/compare/compare_names.c").read_text(encoding="utf-8")))
+                    for stage in ("join", "rules"))
+    if names.keys() != words.keys():
+        raise SystemExit(f"docs.py: reasons of compare without a name or words: {names.keys() ^ words.keys()}")
+    return man_terms((json.loads(name), "".join(re.findall(r'"([^"]*)"', words[id_])).replace("%c", "B"))
+                     for id_, name in names.items())
+
+
 # ---- the journal's catalog ----
 
 def catalog(program):
@@ -289,7 +310,8 @@ PAGES = {
     "docs/findings.md": {"overview": overview_part, "order": order_part, "details": details_part,
                          "thresholds": thresholds_part},
     "docs/records.md": {"kinds": kinds_part},
-    "man/sockwhy.8": {"options": options_part, "list": man_list_part},
+    "man/sockwhy.8": {"options": options_part, "list": man_list_part, "verdicts": man_verdicts_part,
+                      "unsure": man_unsure_part},
     "man/sockwhy.conf.5": {"file": man_file_part},
     "man/sockwhy-findings.7": {"findings": man_findings_part, "thresholds": man_thresholds_part},
 }
