@@ -221,7 +221,7 @@ static bool fetch(struct replay *replay, const struct attempt *attempt,
 	struct fact_request wanted;
 	size_t from;
 
-	if (!rules_want(replay->join, attempt, verdict, &wanted))
+	if (!rules_want(replay->join, &thresholds_default, attempt, verdict, &wanted))
 		return false;
 	assert_true(question < QUESTIONS_MAX);
 	if (replay->twist == TWIST_NONE) {

@@ -164,7 +164,7 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 
 	if (!pipeline->facts.fetch)
 		return false;
-	asks = rules_want(pipeline->join, attempt, verdict, &wanted);
+	asks = rules_want(pipeline->join, &pipeline->thresholds, attempt, verdict, &wanted);
 	wanted.attempt = attempt->id;
 	asks_path = facts_want_path(attempt, verdict, &wanted, &path);
 	if (!asks && !asks_path)

@@ -322,8 +322,9 @@ bool rules_facts_decide(const struct verdict *verdict)
 	       verdict->rule->decide(verdict);
 }
 
-bool rules_want(const struct join *join, const struct attempt *attempt,
-		const struct verdict *verdict, struct fact_request *wanted)
+bool rules_want(const struct join *join, const struct thresholds *thresholds,
+		const struct attempt *attempt, const struct verdict *verdict,
+		struct fact_request *wanted)
 {
 	const struct rule *rule = verdict->asks ? verdict->asks : verdict->rule;
 	struct outcome outcome;
@@ -331,7 +332,7 @@ bool rules_want(const struct join *join, const struct attempt *attempt,
 
 	*wanted = (struct fact_request){ .attempt = attempt->id };
 	if (!rule || (!verdict->asks && verdict->state == FINDING_CLEARED) || !rule->facts ||
-	    !view_of(join, &thresholds_default, attempt, &outcome, &view))
+	    !view_of(join, thresholds, attempt, &outcome, &view))
 		return false;
 	take_packets(verdict, &outcome, &view);
 	if (verdict->opening)

@@ -187,8 +187,9 @@ void rules_judge(const struct join *join, const struct thresholds *thresholds,
 		 const struct attempt *attempt, struct verdict *verdict);
 
 /* Which facts are to be fetched before telling; false: none. */
-bool rules_want(const struct join *join, const struct attempt *attempt,
-		const struct verdict *verdict, struct fact_request *wanted);
+bool rules_want(const struct join *join, const struct thresholds *thresholds,
+		const struct attempt *attempt, const struct verdict *verdict,
+		struct fact_request *wanted);
 
 /* The verdict may change with facts in hand, or be another rule's: fetch before counting, then judge again. */
 bool rules_facts_decide(const struct verdict *verdict);
