@@ -472,7 +472,8 @@ void options_help(FILE *file, const struct command_row *commands, enum command c
 			 commands[i].arguments);
 		fprintf(file, "  %-46s  %s\n", usage, commands[i].what);
 	}
-	fputs("\nFILTER is a pcap-filter expression: host 10.0.0.2 and port 443\n", file);
+	if (option_find("filter", strlen("filter"))->commands & wanted)
+		fputs("\nFILTER is a pcap-filter expression: host 10.0.0.2 and port 443\n", file);
 	for (int group = 0; group < GROUP_COUNT; group++) {
 		bool any = false;
 
