@@ -162,8 +162,7 @@ static void tell_scope(const struct view *view, struct finding *finding)
 static bool concerns(const struct finding *finding, const struct change *change)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	bool here = !strcmp(finding->role, "listener") || !strcmp(finding->role, "server") ||
-		    !tuple->remote_port;
+	bool here = !subject_role_asks(finding->role) || !tuple->remote_port;
 	__u16 port = here ? tuple->local_port : tuple->remote_port;
 	char word[16];
 	struct text text = text_of(word);

@@ -107,7 +107,7 @@ static void add_cut(const struct sink *sink, struct text *text, const char *word
 static void add_whereto(const struct sink *sink, struct text *text, const struct join *join,
 			const struct finding *finding)
 {
-	bool client = say_is_of_client(finding->role);
+	bool client = subject_role_asks(finding->role);
 	const char *arrow = sink->options.ascii ? " -> " : " → ";
 	char buffer[600];
 	struct text who = text_of(buffer);

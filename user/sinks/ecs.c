@@ -176,7 +176,7 @@ static void put_ends(struct json *json, const struct finding *finding)
 	const struct event_tuple *tuple = &finding->tuple;
 	const struct end local = { .address = tuple->local, .port = tuple->local_port };
 	struct end remote = { tuple->remote, tuple->remote_port, finding->name, NULL, 0 };
-	bool client = say_is_of_client(finding->role);
+	bool client = subject_role_asks(finding->role);
 
 	if (finding->asked_known) {
 		remote.address = finding->asked;
@@ -207,7 +207,7 @@ static void put_network(struct json *json, const struct finding *finding)
 		json_pair(json, "protocol", "dns");
 	if (!finding->captured)
 		json_pair(json, "direction",
-			  say_is_of_client(finding->role) ? "egress" : "ingress");
+			  subject_role_asks(finding->role) ? "egress" : "ingress");
 	json_put_community(json, tuple);
 	json_close(json, '}');
 }

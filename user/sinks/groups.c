@@ -206,7 +206,7 @@ static struct finding *group_tell(struct groups *groups, struct group *group)
 	idle->duration_known = false;
 	idle->supersedes = NULL;
 	idle->cookie = 0;
-	if (say_is_of_client(idle->role))
+	if (subject_role_asks(idle->role))
 		idle->tuple.local_port = 0;
 	else
 		idle->tuple.remote_port = 0;

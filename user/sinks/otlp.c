@@ -188,7 +188,7 @@ static void put_connection(struct json *json, const struct finding *finding)
 	put_end(json, "network.peer.address", "network.peer.port", tuple->remote,
 		tuple->remote_port);
 	put_array(json, "sockwhy.socket_path", finding->socket_path);
-	if (!say_is_of_client(finding->role))
+	if (!subject_role_asks(finding->role))
 		return;
 	if (finding->asked_known)
 		put_end(json, "sockwhy.asked.address", "sockwhy.asked.port", finding->asked,

@@ -371,11 +371,6 @@ static void add_asked(struct text *text, const struct finding *finding)
 	text_add(text, ")");
 }
 
-bool say_is_of_client(const char *role)
-{
-	return !role || !strcmp(role, "client");
-}
-
 static void add_socket_path(struct text *text, const struct finding *finding)
 {
 	text_add_foreign(text, finding->socket_path, sizeof(finding->socket_path));
@@ -384,7 +379,7 @@ static void add_socket_path(struct text *text, const struct finding *finding)
 void say_connection(struct text *text, const struct finding *finding, bool ascii)
 {
 	const struct event_tuple *tuple = &finding->tuple;
-	bool client = say_is_of_client(finding->role);
+	bool client = subject_role_asks(finding->role);
 	const char *arrow = ascii ? (client ? " -> " : " <- ") : (client ? " → " : " ← ");
 	bool local = is_set(tuple->local) || tuple->local_port;
 	bool remote = is_set(tuple->remote) || tuple->remote_port;
@@ -408,7 +403,7 @@ void say_who(struct text *text, const struct join *join, const struct finding *f
 		return;
 	}
 	/* at a port that nobody has there is no process to name */
-	if (!finding->owner_known && !finding->did && !say_is_of_client(finding->role))
+	if (!finding->owner_known && !finding->did && !subject_role_asks(finding->role))
 		return;
 	say_owner(text, finding);
 	if (finding->captured || !finding->netns || !join_netns_own(join) ||
@@ -424,7 +419,7 @@ void say_target(struct text *text, const struct finding *finding)
 
 	if (finding->socket_path[0])
 		add_socket_path(text, finding);
-	else if (say_is_of_client(finding->role))
+	else if (subject_role_asks(finding->role))
 		add_remote(text, finding);
 	else if (tuple->protocol == IPPROTO_RAW)
 		text_add(text, "this host"); /* no connection's, all of them */

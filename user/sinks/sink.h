@@ -124,9 +124,6 @@ void say_scope(struct text *text, const struct join *join, const struct finding 
 /* A party that the cause has named. */
 bool say_party_stands_above(const struct finding *finding, const struct party *party);
 
-/* Does who has that role ask, and the remote side is where? Else it stands where others come to. */
-bool say_is_of_client(const char *role);
-
 /* "10.0.0.1:45678 → 10.0.0.2:8080" */
 void say_connection(struct text *text, const struct finding *finding, bool ascii);
 

@@ -10,6 +10,11 @@
 #include "join/lookup/veil.h"
 #include "util/time.h"
 
+bool subject_role_asks(const char *role)
+{
+	return !role || !strcmp(role, "client");
+}
+
 void subject_key_add(struct subject_key *key, const void *bytes, size_t size)
 {
 	if (size > sizeof(key->bytes) - key->size)
@@ -49,7 +54,7 @@ const char *attempt_remote_name(const struct join *join, const struct attempt *a
 	struct subject_about about = { .cookie = 0 };
 
 	attempt->subject->about(attempt, &about);
-	if (strcmp(attempt->subject->role, "client") != 0 || about.name)
+	if (!subject_role_asks(attempt->subject->role) || about.name)
 		return NULL; /* who answers is no place that was asked for */
 	if (opening)
 		return looked_up(join, owner, opening_is_captured(opening) ? 0 : opening->netns,
@@ -67,7 +72,7 @@ bool attempt_is_veiled(const struct join *join, const struct attempt *attempt,
 
 	subject_tuple(attempt, &tuple);
 	return attempt->owner_known && tuple.protocol == IPPROTO_TCP &&
-	       !strcmp(attempt->subject->role, "client") &&
+	       subject_role_asks(attempt->subject->role) &&
 	       veil_of_owner(join, attempt->owner,
 			     opening ? opening->started_ns : attempt->started_ns) &&
 	       !attempt_remote_name(join, attempt, opening);

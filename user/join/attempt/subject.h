@@ -120,6 +120,9 @@ struct subject {
 #define SUBJECT_DECLARE(name) extern const struct subject subject_##name;
 SUBJECTS(SUBJECT_DECLARE)
 
+/* Does who has that role ask, and the remote side is where? Else it stands where others come to. NULL asks. */
+bool subject_role_asks(const char *role);
+
 /* Appends to a key; what does not fit is left out. */
 void subject_key_add(struct subject_key *key, const void *bytes, size_t size);
 

@@ -212,7 +212,7 @@ struct top_whose top_whose_of_attempt(const struct join *join, const struct atte
 
 	subject_tuple(attempt, tuple);
 	whose = top_whose_of(attempt->owner_known ? attempt->owner : NULL, tuple,
-			     say_is_of_client(attempt->subject->role), attempt->netns);
+			     subject_role_asks(attempt->subject->role), attempt->netns);
 	if (whose.client)
 		whose.name = attempt_remote_name(join, attempt, attempt_decider(attempt));
 	return whose;
@@ -266,7 +266,7 @@ static void take_finding(struct sink *sink, const struct join *join, const struc
 {
 	struct top_whose whose =
 		top_whose_of(finding->owner_known ? &finding->owner : NULL, &finding->tuple,
-			     say_is_of_client(finding->role), finding->netns);
+			     subject_role_asks(finding->role), finding->netns);
 	__u64 keys[TOP_TABLE_COUNT];
 
 	for (int i = 0; i < TOP_TABLE_COUNT; i++)

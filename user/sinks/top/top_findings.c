@@ -59,7 +59,7 @@ static void say_clock(struct text *text, const struct join *join, __u64 ns, bool
 static void say_headline(struct text *text, const struct top *top, const struct join *join,
 			 const struct finding *finding)
 {
-	bool client = !finding->role || !strcmp(finding->role, "client");
+	bool client = subject_role_asks(finding->role);
 	char buffer[200];
 	struct text end = text_of(buffer);
 
