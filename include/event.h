@@ -186,6 +186,7 @@ enum {
 	EVENT_K_PENDING = 1 << 23, /* ev_listener.pending */
 	EVENT_K_PARENTS = 1 << 24, /* ev_process.parents */
 	EVENT_K_PATH = 1 << 25, /* ev_syscall.mntns, .path */
+	EVENT_K_PREFIX = 1 << 26, /* ev_change.address, .prefix_bits, .family */
 };
 
 enum event_open_how {
@@ -526,11 +527,16 @@ enum event_change {
 	CHANGE_COUNT
 };
 
-struct ev_change { /* header: netns */
+struct ev_change { /* header: netns; ifindex of a link, an address or a route that has one */
 	__u16 what; /* enum event_change */
 	__u16 removed; /* 0 added or altered, 1 removed */
 	__u32 pid; /* who did it, if known */
 	char text[112];
+	/* EVENT_K_PREFIX: where a route or a rule leads, or an address with its own; the body may end before them */
+	__u8 address[EVENT_ADDRESS_SIZE];
+	__u8 prefix_bits; /* of IPv4 at most 32 */
+	__u8 family; /* AF_INET, AF_INET6 */
+	__u8 pad[6];
 };
 
 struct ev_lost {

@@ -31,7 +31,7 @@ EVENT_ASSERT_SIZE(ev_name, 72);
 EVENT_ASSERT_SIZE(ev_process, 872);
 EVENT_ASSERT_SIZE(ev_snapshot, 312);
 EVENT_ASSERT_SIZE(ev_fact, 280);
-EVENT_ASSERT_SIZE(ev_change, 120);
+EVENT_ASSERT_SIZE(ev_change, 144);
 EVENT_ASSERT_SIZE(ev_lost, 512);
 EVENT_ASSERT_SIZE(ev_end, 16);
 EVENT_ASSERT_SIZE(ev_frame, 288);

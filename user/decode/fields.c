@@ -375,6 +375,9 @@ static const struct field change_fields[] = {
 	ROW(ev_change, removed, FIELD_U16, 0, NULL),
 	ROW(ev_change, pid, FIELD_U32, 0, NULL),
 	ROW(ev_change, text, FIELD_TEXT, 0, NULL),
+	ROW(ev_change, address, FIELD_ADDRESS, EVENT_K_PREFIX, NULL),
+	ROW(ev_change, prefix_bits, FIELD_U8, EVENT_K_PREFIX, NULL),
+	ROW(ev_change, family, FIELD_U8, EVENT_K_PREFIX, NULL),
 	{ 0 },
 };
 

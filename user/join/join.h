@@ -519,8 +519,12 @@ struct change {
 	__u64 ts_ns;
 	__u32 netns;
 	__u32 pid;
+	__u32 ifindex; /* of a link, an address or a route; 0 none, or not known */
 	__u16 what; /* enum event_change */
 	bool removed;
+	__u8 family; /* AF_INET, AF_INET6: where a route or a rule leads, an address with its prefix; 0 not known */
+	__u8 prefix_bits; /* of IPv4 at most 32 */
+	__u8 address[EVENT_ADDRESS_SIZE];
 	char text[112];
 };
 

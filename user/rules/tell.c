@@ -158,36 +158,6 @@ static void tell_scope(const struct view *view, struct finding *finding)
 			 finding->scope_other_port);
 }
 
-/* A listener that came or went concerns those who asked for its port, and what is told of that port. */
-static bool concerns(const struct finding *finding, const struct change *change)
-{
-	const struct event_tuple *tuple = &finding->tuple;
-	bool here = !subject_role_asks(finding->role) || !tuple->remote_port;
-	__u16 port = here ? tuple->local_port : tuple->remote_port;
-	char word[16];
-	struct text text = text_of(word);
-
-	if (change->what != CHANGE_LISTENER)
-		return true;
-	text_add(&text, ":%u ", port);
-	return strstr(change->text, word);
-}
-
-static void tell_changes(const struct view *view, struct finding *finding)
-{
-	__u64 window = view->thresholds->value[THRESHOLD_CHANGE_WINDOW] * NS_PER_S;
-	__u64 from = finding->started_ns > window ? finding->started_ns - window : 0;
-	__u64 ended_ns = view->attempt->ended_ns; /* what changed after it explains nothing */
-	__u64 to = ended_ns && ended_ns < finding->time_ns ? ended_ns : finding->time_ns;
-	struct change changes[32];
-	size_t count =
-		join_changes(view->join, finding->netns, from, to, changes, ARRAY_SIZE(changes));
-
-	for (size_t i = 0; i < count && finding->changed_count < ARRAY_SIZE(finding->changed); i++)
-		if (concerns(finding, &changes[i]))
-			finding->changed[finding->changed_count++] = changes[i];
-}
-
 /* Every address of the host says something only where one was missing, the table of connections if full. */
 static bool quotes(const struct finding *finding, enum event_fact what, const struct ev_fact *fact)
 {

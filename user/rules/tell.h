@@ -16,3 +16,8 @@ __u64 tell_group(const struct join *join, const struct attempt *attempt,
 /* As rules_storm(). */
 __u64 tell_storm(const struct join *join, const struct attempt *attempt,
 		 const struct verdict *verdict);
+
+/* ---- tell_changes.c ---- */
+
+/* What changed on this host shortly before, and concerns this connection: the last that did. */
+void tell_changes(const struct view *view, struct finding *finding);

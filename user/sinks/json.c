@@ -210,6 +210,8 @@ static void put_changed(struct json *json, const struct join *join, const struct
 		if (change->pid)
 			json_pair_unsigned(json, "pid", change->pid);
 		json_pair_of(json, "text", change->text, sizeof(change->text));
+		if (change->netns != finding->netns)
+			json_pair_unsigned(json, "netns", change->netns);
 		json_close(json, '}');
 	}
 	json_close(json, ']');

@@ -556,12 +556,26 @@ void say_party(struct text *text, const struct join *join, const struct finding 
 	say_namespace(text, join, party->netns);
 }
 
-void say_changed(struct text *text, const struct finding *finding, const struct change *change)
+void say_changed(struct text *text, const struct join *join, const struct finding *finding,
+		 const struct change *change)
 {
+	const size_t begin = text->length;
+
 	if (finding->started_ns > change->ts_ns) {
 		say_duration(text, (finding->started_ns - change->ts_ns) / NS_PER_US);
-		text_add(text, " before: ");
+		text_add(text, " before");
 	}
+	if (change->netns != finding->netns) {
+		text_add(text, "%sin ", text->length > begin ? " " : "");
+		if (change->netns == join_netns_own(join))
+			text_add(text, "this host's own namespace");
+		else
+			text_add(text, "namespace ");
+		if (change->netns != join_netns_own(join))
+			say_namespace(text, join, change->netns);
+	}
+	if (text->length > begin)
+		text_add(text, ": ");
 	/* the others say themselves what happened */
 	if (change->what == CHANGE_ROUTE || change->what == CHANGE_ADDRESS)
 		text_add(text, "%s %s: ", say_change(change),

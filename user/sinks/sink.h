@@ -140,8 +140,9 @@ bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *
 void say_party(struct text *text, const struct join *join, const struct finding *finding,
 	       const struct party *party);
 
-/* "2.0 s before: route added: 10.0.0.0/24 dev eth0" */
-void say_changed(struct text *text, const struct finding *finding, const struct change *change);
+/* "2.0 s before: route added: 10.0.0.0/24 dev eth0", "1.2 s before in namespace web: …" where that is another */
+void say_changed(struct text *text, const struct join *join, const struct finding *finding,
+		 const struct change *change);
 
 /* "lost-records, started-late"; "" */
 void say_blind(struct text *text, const struct finding *finding);

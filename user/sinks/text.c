@@ -269,13 +269,13 @@ static void print_related(struct sink *sink, const struct join *join, const stru
 	}
 }
 
-static void print_changed(struct sink *sink, const struct finding *finding)
+static void print_changed(struct sink *sink, const struct join *join, const struct finding *finding)
 {
 	for (size_t i = 0; i < finding->changed_count; i++) {
 		char buffer[256];
 		struct text text = text_of(buffer);
 
-		say_changed(&text, finding, &finding->changed[i]);
+		say_changed(&text, join, finding, &finding->changed[i]);
 		line(sink, i ? "" : "changed", buffer);
 	}
 }
@@ -438,7 +438,7 @@ void text_tell_block(struct sink *sink, const struct join *join, const struct fi
 	print_cause(sink, finding);
 	print_checks(sink, finding);
 	print_scope(sink, join, finding);
-	print_changed(sink, finding);
+	print_changed(sink, join, finding);
 	if (finding->did)
 		line(sink, "what", finding->summary);
 	if (finding->supersedes) {

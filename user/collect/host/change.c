@@ -47,7 +47,11 @@ int change_flush(struct host *host)
 
 static int tell_change(struct watch *watch, const struct ev_change *body, __u32 ifindex)
 {
-	struct tell_where where = { .netns = watch->inode, .ifindex = ifindex };
+	struct tell_where where = {
+		.netns = watch->inode,
+		.ifindex = ifindex,
+		.known = body->family ? EVENT_K_PREFIX : 0,
+	};
 
 	if (!may_tell(watch->host))
 		return 0;
@@ -63,7 +67,6 @@ int change_address(struct watch *watch, struct nlmsghdr *message)
 	struct ifaddrmsg *head = nlmsg_data(message);
 	struct text text = text_of(body.text);
 	struct nlattr *table[IFA_MAX + 1];
-	__u8 address[EVENT_ADDRESS_SIZE];
 	char device[16];
 
 	if (netlink_attributes(message, sizeof(*head), table, IFA_MAX))
@@ -71,10 +74,12 @@ int change_address(struct watch *watch, struct nlmsghdr *message)
 	/* IPv6 announces an address twice: when it appears and when it may be used (RFC 4862 5.4). */
 	if (!body.removed && (netlink_u32(table[IFA_FLAGS], head->ifa_flags) & IFA_F_TENTATIVE))
 		return 0;
-	if (!netlink_address(table[IFA_LOCAL] ?: table[IFA_ADDRESS], address))
+	if (!netlink_address(table[IFA_LOCAL] ?: table[IFA_ADDRESS], body.address))
 		return 0;
+	body.prefix_bits = head->ifa_prefixlen;
+	body.family = head->ifa_family;
 	watch_device(watch, head->ifa_index, device);
-	address_print(&text, address);
+	address_print(&text, body.address);
 	text_add(&text, "/%u dev ", head->ifa_prefixlen);
 	text_add_foreign(&text, device, sizeof(device));
 	return tell_change(watch, &body, head->ifa_index);
@@ -94,6 +99,9 @@ int change_route(struct watch *watch, struct nlmsghdr *message)
 	/* The kernel's own routes only mirror the addresses, which are told; cloned ones are a cache. */
 	if (route.protocol == RTPROT_KERNEL || (route.flags & RTM_F_CLONED))
 		return 0;
+	memcpy(body.address, route.destination, sizeof(body.address));
+	body.prefix_bits = route.prefix_bits;
+	body.family = route.family;
 	watch_device(watch, route.oif, route.device);
 	route_print(&text, &route);
 	return tell_change(watch, &body, route.oif);
@@ -120,9 +128,11 @@ int change_rule(struct watch *watch, struct nlmsghdr *message)
 	} else {
 		text_add(&text, "all");
 	}
-	if (netlink_address(table[FRA_DST], address)) {
+	body.prefix_bits = head->dst_len;
+	body.family = head->family;
+	if (netlink_address(table[FRA_DST], body.address)) {
 		text_add(&text, " to ");
-		address_print(&text, address);
+		address_print(&text, body.address);
 		text_add(&text, "/%u", head->dst_len);
 	}
 	mark = netlink_u32(table[FRA_FWMARK], 0);
@@ -135,7 +145,8 @@ int change_rule(struct watch *watch, struct nlmsghdr *message)
 	return tell_change(watch, &body, 0);
 }
 
-int change_link(struct watch *watch, const struct ev_interface *was, const struct ev_interface *now)
+int change_link(struct watch *watch, __u32 ifindex, const struct ev_interface *was,
+		const struct ev_interface *now)
 {
 	struct ev_change body = { .what = CHANGE_LINK, .removed = !now };
 	struct text text = text_of(body.text);
@@ -159,7 +170,7 @@ int change_link(struct watch *watch, const struct ev_interface *was, const struc
 		text_add(&text, ", was ");
 		text_add_foreign(&text, was->name, sizeof(was->name));
 	}
-	return text.length == before ? 0 : tell_change(watch, &body, 0);
+	return text.length == before ? 0 : tell_change(watch, &body, ifindex);
 }
 
 static int tell_generation(struct watch *watch, struct nlmsghdr *message)

@@ -99,7 +99,7 @@ int change_rule(struct watch *watch, struct nlmsghdr *message);
 int change_ruleset(struct watch *watch, struct nlmsghdr *message);
 
 /* @was: NULL it appeared; @now: NULL it is gone. */
-int change_link(struct watch *watch, const struct ev_interface *was,
+int change_link(struct watch *watch, __u32 ifindex, const struct ev_interface *was,
 		const struct ev_interface *now);
 
 /* Tells how many changes were shed in a second that is over. */

@@ -219,7 +219,7 @@ static int end_interface(struct watch *watch, struct interface_entry *entry, boo
 		err = tell_interface(watch, ifindex, &entry->body);
 	*entry = watch->interfaces[--watch->interface_count];
 	if (err >= 0 && change)
-		err = change_link(watch, &old, NULL);
+		err = change_link(watch, ifindex, &old, NULL);
 	return err;
 }
 
@@ -246,7 +246,7 @@ static int update_interface(struct watch *watch, __u32 ifindex, const struct ev_
 	if (!err)
 		err = tell_interface(watch, ifindex, &entry->body);
 	if (err >= 0 && !first)
-		err = change_link(watch, is_new ? NULL : &old, &entry->body);
+		err = change_link(watch, ifindex, is_new ? NULL : &old, &entry->body);
 	return err;
 }
 

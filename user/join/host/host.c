@@ -306,24 +306,30 @@ const struct neighbor_failure *host_neighbor_failure_near(const struct join *joi
 
 /* ---- changes ---- */
 
-void host_note_change(struct join *join, __u32 netns, __u64 ts_ns, __u16 what, bool removed,
-		      __u32 pid, const char *text)
+void host_note_change(struct join *join, const struct change *change)
 {
-	struct change *change = &join->host->changes[join->host->changes_next++ % CHANGES_MAX];
-	struct text copy = text_of(change->text);
-
-	change->ts_ns = ts_ns;
-	change->netns = netns;
-	change->what = what;
-	change->removed = removed;
-	change->pid = pid;
-	text_add(&copy, "%s", text);
+	join->host->changes[join->host->changes_next++ % CHANGES_MAX] = *change;
 }
 
 static void note_change(struct join *join, const struct event *event)
 {
-	host_note_change(join, event->head.netns, event->head.ts_ns, event->change.what,
-			 event->change.removed, event->change.pid, event->change.text);
+	const struct ev_change *body = &event->change;
+	struct change change = {
+		.ts_ns = event->head.ts_ns,
+		.netns = event->head.netns,
+		.ifindex = event->head.ifindex,
+		.what = body->what,
+		.removed = body->removed,
+		.pid = body->pid,
+	};
+
+	if (event->head.known & EVENT_K_PREFIX) {
+		change.family = body->family;
+		change.prefix_bits = body->prefix_bits;
+		memcpy(change.address, body->address, sizeof(change.address));
+	}
+	memcpy(change.text, body->text, sizeof(change.text));
+	host_note_change(join, &change);
 }
 
 size_t join_changes(const struct join *join, __u32 netns, __u64 from_ns, __u64 to_ns,

@@ -29,8 +29,7 @@ int host_new(struct host **out);
 void host_free(struct host *host);
 
 void host_event(struct join *join, const struct event *event);
-void host_note_change(struct join *join, __u32 netns, __u64 ts_ns, __u16 what, bool removed,
-		      __u32 pid, const char *text);
+void host_note_change(struct join *join, const struct change *change);
 
 const struct netns_slot *host_netns(const struct join *join, __u32 netns); /* NULL: not known */
 

@@ -227,11 +227,14 @@ void listener_close(struct join *join, const struct event *event)
 {
 	struct listener_slot *slot = find(join->listeners, event->head.cookie);
 	const struct event_owner *owner = slot ? slot->listener.owner : NULL;
-	char buffer[112];
-	struct text text = text_of(buffer);
+	struct change change = { .what = CHANGE_LISTENER, .removed = true };
+	struct text text = text_of(change.text);
 
 	if (!slot || event->socket.new_state != TCP_STATE_CLOSE)
 		return;
+	change.ts_ns = event->head.ts_ns;
+	change.netns = slot->listener.netns;
+	change.pid = owner ? owner->tgid : 0;
 	text_add(&text, "listener ");
 	address_print_port(&text, slot->listener.tuple.local, slot->listener.tuple.local_port);
 	if (owner) {
@@ -240,8 +243,7 @@ void listener_close(struct join *join, const struct event *event)
 		text_add(&text, "[%u]", owner->tgid);
 	}
 	text_add(&text, " closed");
-	host_note_change(join, slot->listener.netns, event->head.ts_ns, CHANGE_LISTENER, true,
-			 owner ? owner->tgid : 0, buffer);
+	host_note_change(join, &change);
 	note_closed(join, &slot->listener, event);
 	forget(join, slot);
 }

@@ -46,7 +46,7 @@ static void take_lists(struct report_entry *entry, const struct join *join,
 	}
 	for (size_t i = 0; i < finding->changed_count && i < ARRAY_SIZE(entry->changed); i++) {
 		text = text_of(entry->changed[entry->changed_count]);
-		say_changed(&text, finding, &finding->changed[i]);
+		say_changed(&text, join, finding, &finding->changed[i]);
 		entry->changed_count++;
 	}
 	for (size_t i = 0; i < finding->facts_count && i < ARRAY_SIZE(entry->facts); i++) {
