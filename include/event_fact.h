@@ -39,6 +39,8 @@
  *              "label", pid, text: what one of them says of the process ("docker-default (enforce)"),
  *              number: 1 that is enforced; name: "programs", number: BPF programs that are asked, as a
  *              module is, about calls of sockets, text: the first one's name
+ * proxy        that the environment of the process names, where that is what it went to. pid, name: variables,
+ *              text: value of the first without user and password
  */
 #define EVENT_FACTS(X)                    \
 	X(ROUTE, "route")                 \
@@ -58,7 +60,8 @@
 	X(OPEN_FILES, "open-files")       \
 	X(UNIX_PATH, "unix-path")         \
 	X(UNIX_LISTENER, "unix-listener") \
-	X(LSM, "lsm")
+	X(LSM, "lsm")                     \
+	X(PROXY, "proxy")
 
 enum event_fact {
 	FACT_NONE,

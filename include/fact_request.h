@@ -47,6 +47,7 @@ struct fact_request {
 		sysctls[8]; /* NULL-ended names, as net.core.somaxconn, net/ipv4/conf/%/rp_filter */
 	const char *counters[4]; /* NULL-ended names, as TcpExt:ListenOverflows */
 	const char *capability; /* CAP_* by name, of .pid */
+	const char *name; /* proxy: what .tuple's remote side was looked up by, NULL not known */
 	/* a Unix socket's path as the process gave it, "@name": an abstract one; NULL none */
 	const char *path;
 	__u32 mntns; /* where it means something */

@@ -262,7 +262,7 @@ static void names_by_number(void **state)
 	CHECK_NAMES(decode_fact_name, NULL, "route", "neighbor", "sysctl", "address", "holder",
 		    "listener", "port-use", "ruleset", "counter", "task-state", "capability",
 		    "bpf-program", "done", "resolver", "open-files", "unix-path", "unix-listener",
-		    "lsm");
+		    "lsm", "proxy");
 	CHECK_NAMES(decode_open_name, "connect", "listen", "bind", "accept", "lookup", "datagram",
 		    "unanswered", "nscd", "resolved", "avahi");
 	CHECK_NAMES(decode_task_name, "fork", "exec", "exit");

@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "../replay/assemble.h"
+#include "agent/facts.h"
 #include "decode/decode.h"
 #include "join/join.h"
 #include "rules/rules.h"
@@ -197,13 +198,12 @@ static void feed(struct replay *replay, const struct record *record)
 }
 
 static void feed_fact(struct replay *replay, struct record *record, const struct attempt *attempt,
-		      const struct fact_request *wanted)
+		      __u32 wanted)
 {
 	struct ev_fact *fact = (struct ev_fact *)(head_of(record) + 1);
 
 	assert_true(!fact->request || fact->request == attempt->id);
-	if (replay->twist == TWIST_NONE && fact->what != FACT_DONE &&
-	    !(wanted->wanted & BIT(fact->what)))
+	if (replay->twist == TWIST_NONE && fact->what != FACT_DONE && !(wanted & BIT(fact->what)))
 		fail_msg("%s was not asked for", decode_fact_name(fact->what));
 	fact->request = attempt->id;
 	feed(replay, record);
@@ -218,23 +218,26 @@ static bool fetch(struct replay *replay, const struct attempt *attempt,
 		  const struct verdict *verdict)
 {
 	size_t question = replay->questions++;
-	struct fact_request wanted;
+	struct fact_request asked, path = { 0 };
+	bool asks = rules_want(replay->join, &thresholds_default, attempt, verdict, &asked);
+	bool asks_path = facts_want_path(replay->join, attempt, verdict, &asked, &path);
+	__u32 wanted = asked.wanted | path.wanted;
 	size_t from;
 
-	if (!rules_want(replay->join, &thresholds_default, attempt, verdict, &wanted))
+	if (!asks && !asks_path)
 		return false;
 	assert_true(question < QUESTIONS_MAX);
 	if (replay->twist == TWIST_NONE) {
 		from = replay->next;
 		while (replay->next < replay->count &&
 		       head_of(&replay->records[replay->next])->kind == EVENT_FACT)
-			feed_fact(replay, &replay->records[replay->next++], attempt, &wanted);
+			feed_fact(replay, &replay->records[replay->next++], attempt, wanted);
 		replay->plan->count[question] = replay->next - from;
 		return true;
 	}
 	for (size_t i = 0;
 	     i < replay->plan->count[question] && replay->next_fact < replay->facts_count; i++)
-		feed_fact(replay, &replay->facts[replay->next_fact++], attempt, &wanted);
+		feed_fact(replay, &replay->facts[replay->next_fact++], attempt, wanted);
 	return true;
 }
 

@@ -53,25 +53,27 @@ int facts_replay_fetch(void *ctx, const struct fact_request *wanted,
 	return 0;
 }
 
-bool facts_want_path(const struct attempt *attempt, const struct verdict *verdict,
-		     const struct fact_request *asked, struct fact_request *path)
+bool facts_want_path(const struct join *join, const struct attempt *attempt,
+		     const struct verdict *verdict, const struct fact_request *asked,
+		     struct fact_request *path)
 {
 	const struct opening *opening =
 		verdict->opening ? verdict->opening : attempt_decider(attempt);
 
 	if (!opening || verdict->state == FINDING_CLEARED)
 		return false;
-	if ((asked->wanted & BIT(FACT_ROUTE)) && asked->netns == opening->netns)
-		return false;
 	*path = (struct fact_request){
 		.attempt = attempt->id,
-		.wanted = BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR),
+		.wanted = BIT(FACT_PROXY),
 		.netns = opening->netns,
 		.pid = attempt->owner->tgid,
 		.uid = attempt->owner->uid,
 		.tuple = opening->tuple,
 		.mark = opening->mark,
 		.bound_ifindex = opening->bound_ifindex,
+		.name = attempt_remote_name(join, attempt, opening),
 	};
+	if (!(asked->wanted & BIT(FACT_ROUTE)) || asked->netns != opening->netns)
+		path->wanted |= BIT(FACT_ROUTE) | BIT(FACT_NEIGHBOR);
 	return true;
 }

@@ -39,8 +39,9 @@ int facts_replay_fetch(void *ctx, const struct fact_request *wanted,
 		       const struct fact_request *path);
 
 /*
- * The path of a connection is told whatever a rule quotes: it is asked for in the socket's own
- * namespace where the rule asks elsewhere, or for something else. Returns false if it need not be.
+ * The path of a connection is told whatever a rule quotes, and the proxy that led there: the route is asked for
+ * in the socket's own namespace where the rule asks elsewhere, or for something else. Returns false if there is none.
  */
-bool facts_want_path(const struct attempt *attempt, const struct verdict *verdict,
-		     const struct fact_request *asked, struct fact_request *path);
+bool facts_want_path(const struct join *join, const struct attempt *attempt,
+		     const struct verdict *verdict, const struct fact_request *asked,
+		     struct fact_request *path);

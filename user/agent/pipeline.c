@@ -166,7 +166,7 @@ static bool fetch_facts(struct pipeline *pipeline, const struct attempt *attempt
 		return false;
 	asks = rules_want(pipeline->join, &pipeline->thresholds, attempt, verdict, &wanted);
 	wanted.attempt = attempt->id;
-	asks_path = facts_want_path(attempt, verdict, &wanted, &path);
+	asks_path = facts_want_path(pipeline->join, attempt, verdict, &wanted, &path);
 	if (!asks && !asks_path)
 		return false;
 	pipeline->depth++;

@@ -393,6 +393,9 @@ const char *join_looked_up(const struct join *join, const struct event_owner *ow
 const struct ev_fact *attempt_fact(const struct join *join, const struct attempt *attempt,
 				   enum event_fact what, size_t index);
 
+/* The proxy that led its process there: also where it is known since a word on it while it waited. NULL: none is known. */
+const struct ev_fact *attempt_proxy(const struct join *join, const struct attempt *attempt);
+
 /* Namespace of a fact that attempt_fact() gave: not always the attempt's. */
 __u32 attempt_fact_netns(const struct join *join, const struct ev_fact *fact);
 

@@ -395,6 +395,27 @@ static void add_others(const struct view *view, const struct verdict *verdict,
 	add_to_summary(finding, buffer);
 }
 
+/* An address that nobody asked for may be that of a proxy. */
+static void add_proxy(const struct view *view, struct finding *finding)
+{
+	const struct ev_fact *fact = attempt_proxy(view->join, view->attempt);
+	char buffer[128];
+	struct text text = text_of(buffer);
+	size_t length = strnlen(finding->cause, sizeof(finding->cause));
+
+	if (!view->opening || !fact)
+		return;
+	if (finding->facts_count < ARRAY_SIZE(finding->facts))
+		finding->facts[finding->facts_count++] = *fact;
+	text_add(&text, "; it is the proxy that ");
+	text_add_foreign(&text, fact->name, strcspn(fact->name, " "));
+	text_add(&text, " in the environment of ");
+	words_who(&text, view->attempt);
+	text_add(&text, " names");
+	if (length + text.length < sizeof(finding->cause))
+		memcpy(finding->cause + length, buffer, text.length + 1);
+}
+
 void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		const struct attempt *attempt, const struct verdict *verdict,
 		struct finding *finding)
@@ -417,6 +438,7 @@ void rules_tell(const struct join *join, const struct thresholds *thresholds,
 		verdict->rule->tell_socket(&view, finding);
 	else
 		verdict->rule->tell(&view, finding);
+	add_proxy(&view, finding);
 	add_others(&view, verdict, finding);
 	add_lookup(&view, verdict, finding);
 }

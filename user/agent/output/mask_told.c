@@ -41,6 +41,9 @@ static void mask_fact(const struct mask *mask, struct ev_fact *fact)
 	if (fact->what == FACT_HOLDER || fact->what == FACT_LISTENER ||
 	    fact->what == FACT_UNIX_LISTENER)
 		mask_path(mask, fact->text, sizeof(fact->text));
+	if (fact->what == FACT_PROXY)
+		memset(fact->text, 0,
+		       sizeof(fact->text)); /* a name that nobody need have looked up */
 }
 
 void mask_told_namespace(const struct mask *mask, struct ev_netns *netns)

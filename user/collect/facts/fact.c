@@ -178,8 +178,9 @@ int host_fetch(struct host *host, const struct fact_request *request,
 		.ctx = ctx,
 	};
 	struct ev_fact done = fact_make(FACT_DONE);
-	const __u32 inside = ~(BIT(FACT_TASK_STATE) | BIT(FACT_CAPABILITY) | BIT(FACT_RESOLVER) |
-			       BIT(FACT_OPEN_FILES) | BIT(FACT_UNIX_PATH) | BIT(FACT_LSM));
+	const __u32 inside =
+		~(BIT(FACT_TASK_STATE) | BIT(FACT_CAPABILITY) | BIT(FACT_RESOLVER) |
+		  BIT(FACT_OPEN_FILES) | BIT(FACT_UNIX_PATH) | BIT(FACT_LSM) | BIT(FACT_PROXY));
 	int err = 0;
 
 	if (!asked.netns)
@@ -199,6 +200,8 @@ int host_fetch(struct host *host, const struct fact_request *request,
 		fact_fetch_unix_path(&fetch);
 	if (asked.wanted & BIT(FACT_RESOLVER))
 		fact_fetch_resolvers(&fetch);
+	if (asked.wanted & BIT(FACT_PROXY))
+		fact_fetch_proxy(&fetch);
 	if (asked.wanted & BIT(FACT_LSM))
 		fact_fetch_lsm(&fetch);
 	fact_tell(&fetch, &done);

@@ -69,6 +69,9 @@ bool fact_fetch_unix_listener(struct fetch *fetch);
 /* fact_resolver.c: anywhere */
 void fact_fetch_resolvers(struct fetch *fetch);
 
+/* fact_proxy.c: anywhere */
+void fact_fetch_proxy(struct fetch *fetch);
+
 /* fact_lsm.c: anywhere */
 void fact_fetch_lsm(struct fetch *fetch);
 

@@ -85,6 +85,17 @@ struct attempt_slot {
 
 TAILQ_HEAD(attempt_queue, attempt_slot);
 
+#define PROXIES_KEPT 32 /* of those that were told last */
+
+/*
+ * What a process had in its environment when it was begun stays true, and who waited in vain is gone when its
+ * attempt is judged for good.
+ */
+struct proxies_kept {
+	struct ev_fact fact[PROXIES_KEPT];
+	size_t next;
+};
+
 struct attempt_facts { /* of one attempt at a time */
 	struct ev_fact fact[JOIN_FACTS_MAX];
 	__u32 netns[JOIN_FACTS_MAX];
@@ -107,6 +118,7 @@ struct attempt_table {
 	struct attempt_queue timers[TIMER_COUNT]; /* each in the order of deadlines */
 	struct attempt_queue due;
 	struct attempt_facts facts;
+	struct proxies_kept proxies;
 };
 
 /* ---- attempts.c: the table ---- */

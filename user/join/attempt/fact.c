@@ -7,7 +7,12 @@ void attempt_take_fact(struct join *join, const struct event *event)
 {
 	const struct ev_fact *fact = &event->fact;
 	struct attempt_facts *facts = &join->attempts->facts;
+	struct proxies_kept *proxies = &join->attempts->proxies;
 
+	if (fact->what == FACT_PROXY) {
+		proxies->fact[proxies->next++ % PROXIES_KEPT] = *fact;
+		return;
+	}
 	if (facts->request != fact->request || facts->whole) {
 		/* asked again: what was true at the pending finding may not be so any more */
 		facts->request = fact->request;
@@ -18,6 +23,16 @@ void attempt_take_fact(struct join *join, const struct event *event)
 		return;
 	facts->netns[facts->count] = event->head.netns;
 	facts->fact[facts->count++] = *fact;
+}
+
+const struct ev_fact *attempt_proxy(const struct join *join, const struct attempt *attempt)
+{
+	const struct proxies_kept *proxies = &join->attempts->proxies;
+
+	for (size_t i = 0; i < PROXIES_KEPT; i++)
+		if (proxies->fact[i].request == attempt->id)
+			return &proxies->fact[i];
+	return NULL;
 }
 
 const struct ev_fact *attempt_fact(const struct join *join, const struct attempt *attempt,
