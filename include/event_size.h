@@ -2,7 +2,8 @@
 /* event_size.h - how long the bodies of records are: recordings are read by it. Behind the bodies, in event.h */
 #pragma once
 
-#define EVENT_ASSERT_SIZE(body, bytes) \
+#define EVENT_ASSERT_SIZE(body, bytes)           \
+	enum { EVENT_SIZE_OF_##body = (bytes) }; \
 	_Static_assert(sizeof(struct body) == (bytes), "struct " #body " is in recordings")
 
 EVENT_ASSERT_SIZE(event_header, 40);
@@ -36,4 +37,7 @@ EVENT_ASSERT_SIZE(ev_lost, 512);
 EVENT_ASSERT_SIZE(ev_end, 16);
 EVENT_ASSERT_SIZE(ev_frame, 288);
 EVENT_ASSERT_SIZE(ev_gauge, 24);
+#define X(id, text, body, what) _Static_assert(EVENT_SIZE_OF_##body, "its size stands above");
+EVENT_KINDS(X)
+#undef X
 _Static_assert(EVENT_KIND_COUNT <= EVENT_KINDS_MAX, "counts by kind have a place for every kind");
