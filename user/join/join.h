@@ -262,6 +262,11 @@ struct opening {
 	__u16 stopped_to_port; /* NAT of this machine may have changed that */
 	__u8 stopped_from[EVENT_ADDRESS_SIZE]; /* and what it was from by then */
 	__u16 stopped_from_port;
+	/* NAT of this machine gave our SYN these ends on its way: as the last of them was seen, in that namespace */
+	bool translated;
+	__u32 translated_netns;
+	__u16 translated_from_port, translated_to_port;
+	__u8 translated_from[EVENT_ADDRESS_SIZE], translated_to[EVENT_ADDRESS_SIZE];
 	bool icmp_reported; /* error report without errno while connecting: an ICMP arrived */
 	bool neighbor_failed;
 	__u8 neighbor[EVENT_ADDRESS_SIZE];

@@ -169,6 +169,17 @@ struct event_tuple look_stopped(const struct opening *opening)
 	return tuple;
 }
 
+struct opening look_far(const struct opening *opening)
+{
+	struct opening far = *opening;
+
+	if (opening->translated) {
+		memcpy(far.tuple.remote, opening->translated_to, sizeof(far.tuple.remote));
+		far.tuple.remote_port = opening->translated_to_port;
+	}
+	return far;
+}
+
 bool look_drop_is_neighbor(const struct join *join, const struct drop_seen *drop)
 {
 	const char *reason = look_drop_reason(join, drop);

@@ -50,6 +50,9 @@ bool look_translated(const struct opening *opening);
 /* The ends that it had then. */
 struct event_tuple look_stopped(const struct opening *opening);
 
+/* The opening with the remote side that it had where it left this machine: NAT here may have changed it. */
+struct opening look_far(const struct opening *opening);
+
 /* A reset that answers our SYN arrived: at the socket, or on the wire. */
 bool look_refused(const struct opening *opening);
 

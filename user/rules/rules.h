@@ -256,6 +256,8 @@ struct finding {
 	bool asked_known;
 	__u8 asked[EVENT_ADDRESS_SIZE];
 	__u16 asked_port;
+	bool translated_known; /* NAT of this machine gave it other ends than its socket's: */
+	struct event_tuple translated;
 	char interface[16];
 
 	struct scope scope;

@@ -23,6 +23,13 @@ static void tell_connection(const struct view *view, struct finding *finding)
 	finding->asked_known = opening->asked_known;
 	memcpy(finding->asked, opening->asked, sizeof(finding->asked));
 	finding->asked_port = opening->asked_port;
+	finding->translated_known = opening->translated;
+	finding->translated = look_far(opening).tuple;
+	if (opening->translated) {
+		memcpy(finding->translated.local, opening->translated_from,
+		       sizeof(finding->translated.local));
+		finding->translated.local_port = opening->translated_from_port;
+	}
 	interface = join_interface(view->join, opening->netns, opening->syn_ifindex);
 	if (interface && opening->syn_netns == opening->netns)
 		text_add_foreign(&text, interface->name, sizeof(interface->name));

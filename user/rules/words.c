@@ -305,6 +305,9 @@ struct words_check words_check(const struct view *view, struct finding *finding,
 
 struct words_check words_check_remote(struct finding *finding)
 {
+	if (finding->translated_known &&
+	    !address_equal(finding->translated.remote, finding->tuple.remote))
+		return words_check_at(finding, finding->translated.remote);
 	return begin_check(finding, "remote");
 }
 
@@ -393,13 +396,14 @@ void words_family_off(struct text *text, const struct view *view, const __u8 *ad
 void words_check_route(const struct view *view, struct finding *finding, const char *why)
 {
 	const struct opening *opening = view->opening;
+	const bool here = opening->translated && opening->translated_netns == opening->netns;
+	const __u8 *to = here ? opening->translated_to : opening->tuple.remote;
 	struct words_check check = words_check(view, finding, opening->netns);
 	const struct interface *bound =
 		join_interface(view->join, opening->netns, opening->bound_ifindex);
 
-	text_add(&check.run, "ip %sroute get ",
-		 address_is_ipv4(opening->tuple.remote) ? "" : "-6 ");
-	address_print(&check.run, opening->tuple.remote);
+	text_add(&check.run, "ip %sroute get ", address_is_ipv4(to) ? "" : "-6 ");
+	address_print(&check.run, to);
 	if (bound) {
 		text_add(&check.run, " oif ");
 		words_argument(&check.run, bound->name, sizeof(bound->name));

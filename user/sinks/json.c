@@ -122,6 +122,14 @@ static void put_connection(struct json *json, const struct join *join, const cha
 			   whole && !whole->asked_known ? whole->name : NULL);
 	if (whole && whole->asked_known)
 		json_put_end_named(json, "asked", whole->asked, whole->asked_port, whole->name);
+	if (whole && whole->translated_known) {
+		json_key(json, "translated");
+		json_open(json, '{');
+		json_put_end(json, "local", whole->translated.local, whole->translated.local_port);
+		json_put_end(json, "remote", whole->translated.remote,
+			     whole->translated.remote_port);
+		json_close(json, '}');
+	}
 	if (whole) {
 		json_pair_of(json, "path", whole->socket_path, sizeof(whole->socket_path));
 		json_pair_of(json, "interface", whole->interface, sizeof(whole->interface));

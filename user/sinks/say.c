@@ -371,6 +371,18 @@ static void add_asked(struct text *text, const struct finding *finding)
 	text_add(text, ")");
 }
 
+static void add_translated(struct text *text, const struct finding *finding)
+{
+	const struct event_tuple *as = &finding->translated, *tuple = &finding->tuple;
+
+	if (!finding->translated_known ||
+	    (as->remote_port == tuple->remote_port && address_equal(as->remote, tuple->remote)))
+		return;
+	text_add(text, " (translated to ");
+	address_print_port(text, as->remote, as->remote_port);
+	text_add(text, ")");
+}
+
 static void add_socket_path(struct text *text, const struct finding *finding)
 {
 	text_add_foreign(text, finding->socket_path, sizeof(finding->socket_path));
@@ -392,6 +404,7 @@ void say_connection(struct text *text, const struct finding *finding, bool ascii
 		add_remote(text, finding);
 	}
 	add_asked(text, finding);
+	add_translated(text, finding);
 }
 
 void say_who(struct text *text, const struct join *join, const struct finding *finding)
@@ -426,6 +439,7 @@ void say_target(struct text *text, const struct finding *finding)
 	else
 		address_print_port(text, tuple->local, tuple->local_port);
 	add_asked(text, finding);
+	add_translated(text, finding);
 }
 
 bool say_party_stands_above(const struct finding *finding, const struct party *party)
@@ -517,18 +531,6 @@ void say_path(struct text *text, const struct finding *finding)
 		text_add(text, " mtu %lld", route->number);
 }
 
-const char *say_change(const struct change *change)
-{
-	static const char *const names[] = {
-		[CHANGE_ROUTE] = "route",	[CHANGE_ADDRESS] = "address",
-		[CHANGE_LINK] = "link",		[CHANGE_RULESET] = "ruleset",
-		[CHANGE_LISTENER] = "listener",
-	};
-	_Static_assert(ARRAY_SIZE(names) == CHANGE_COUNT, "a word for every change");
-
-	return change->what < CHANGE_COUNT ? names[change->what] : "other";
-}
-
 const char *say_reason(const struct join *join, const struct evidence *evidence)
 {
 	if (!(evidence->known & EVENT_K_REASON))
@@ -554,33 +556,6 @@ void say_party(struct text *text, const struct join *join, const struct finding 
 		return;
 	text_add(text, " in namespace ");
 	say_namespace(text, join, party->netns);
-}
-
-void say_changed(struct text *text, const struct join *join, const struct finding *finding,
-		 const struct change *change)
-{
-	const size_t begin = text->length;
-
-	if (finding->started_ns > change->ts_ns) {
-		say_duration(text, (finding->started_ns - change->ts_ns) / NS_PER_US);
-		text_add(text, " before");
-	}
-	if (change->netns != finding->netns) {
-		text_add(text, "%sin ", text->length > begin ? " " : "");
-		if (change->netns == join_netns_own(join))
-			text_add(text, "this host's own namespace");
-		else
-			text_add(text, "namespace ");
-		if (change->netns != join_netns_own(join))
-			say_namespace(text, join, change->netns);
-	}
-	if (text->length > begin)
-		text_add(text, ": ");
-	/* the others say themselves what happened */
-	if (change->what == CHANGE_ROUTE || change->what == CHANGE_ADDRESS)
-		text_add(text, "%s %s: ", say_change(change),
-			 change->removed ? "removed" : "added");
-	text_add_foreign(text, change->text, sizeof(change->text));
 }
 
 void say_blind(struct text *text, const struct finding *finding)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* say_fact.c - facts of this host in words, and which of them have been said */
+/* say_fact.c - facts of this host and what changed on it in words, and which of the facts have been said */
 
 #include <ctype.h>
 #include <string.h>
 
 #include "sinks/sink.h"
 #include "util/address.h"
+#include "util/array.h"
+#include "util/time.h"
 
 /* "/run/mysqld directory 0700 of uid 110, gid 110", "/run/mysqld ENOENT" */
 static void say_unix_path(struct text *text, const struct ev_fact *fact)
@@ -157,4 +159,45 @@ bool say_fact_stands_above(const struct finding *finding, const struct ev_fact *
 	if ((fact->flags & FACT_F_ABSENT) && fact->what != FACT_SYSCTL)
 		return true;
 	return (finding->related_count && party) || is_quoted(finding, fact);
+}
+
+/* ---- what changed ---- */
+
+const char *say_change(const struct change *change)
+{
+	static const char *const names[] = {
+		[CHANGE_ROUTE] = "route",	[CHANGE_ADDRESS] = "address",
+		[CHANGE_LINK] = "link",		[CHANGE_RULESET] = "ruleset",
+		[CHANGE_LISTENER] = "listener",
+	};
+	_Static_assert(ARRAY_SIZE(names) == CHANGE_COUNT, "a word for every change");
+
+	return change->what < CHANGE_COUNT ? names[change->what] : "other";
+}
+
+void say_changed(struct text *text, const struct join *join, const struct finding *finding,
+		 const struct change *change)
+{
+	const size_t begin = text->length;
+
+	if (finding->started_ns > change->ts_ns) {
+		say_duration(text, (finding->started_ns - change->ts_ns) / NS_PER_US);
+		text_add(text, " before");
+	}
+	if (change->netns != finding->netns) {
+		text_add(text, "%sin ", text->length > begin ? " " : "");
+		if (change->netns == join_netns_own(join))
+			text_add(text, "this host's own namespace");
+		else
+			text_add(text, "namespace ");
+		if (change->netns != join_netns_own(join))
+			say_namespace(text, join, change->netns);
+	}
+	if (text->length > begin)
+		text_add(text, ": ");
+	/* the others say themselves what happened */
+	if (change->what == CHANGE_ROUTE || change->what == CHANGE_ADDRESS)
+		text_add(text, "%s %s: ", say_change(change),
+			 change->removed ? "removed" : "added");
+	text_add_foreign(text, change->text, sizeof(change->text));
 }

@@ -365,6 +365,13 @@ static void print_path(struct sink *sink, const struct finding *finding)
 	    finding->tuple.remote_port)
 		text_add(&text, "%sfrom port %u", text.length ? ", " : "",
 			 finding->tuple.local_port);
+	if (finding->did && finding->translated_known &&
+	    (finding->translated.local_port != finding->tuple.local_port ||
+	     !address_equal(finding->translated.local, finding->tuple.local))) {
+		text_add(&text, "%stranslated to ", text.length ? ", " : "");
+		address_print_port(&text, finding->translated.local,
+				   finding->translated.local_port);
+	}
 	line(sink, "path", buffer);
 }
 

@@ -103,15 +103,12 @@ static size_t connect_evidence(const struct attempt *attempt, struct evidence *e
 static bool translated(const struct opening *opening, struct event_tuple *tuple)
 {
 	*tuple = opening->tuple;
-	if (opening->stopped_to_port) {
-		memcpy(tuple->local, opening->stopped_from, sizeof(tuple->local));
-		memcpy(tuple->remote, opening->stopped_to, sizeof(tuple->remote));
-		tuple->local_port = opening->stopped_from_port;
-		tuple->remote_port = opening->stopped_to_port;
-	} else if (opening->refused_rewritten) {
-		memcpy(tuple->remote, opening->refused_to, sizeof(tuple->remote));
-		tuple->remote_port = opening->refused_to_port;
-	}
+	if (!opening->translated)
+		return false;
+	memcpy(tuple->local, opening->translated_from, sizeof(tuple->local));
+	memcpy(tuple->remote, opening->translated_to, sizeof(tuple->remote));
+	tuple->local_port = opening->translated_from_port;
+	tuple->remote_port = opening->translated_to_port;
 	return memcmp(tuple, &opening->tuple, sizeof(*tuple)) != 0;
 }
 

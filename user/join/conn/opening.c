@@ -30,6 +30,32 @@ void opening_set_ends(struct join *join, struct opening_slot *slot)
 	slot->conn->ends.client_known = true;
 }
 
+static void set_translated(struct opening *opening, __u32 netns, const struct event_tuple *as)
+{
+	opening->translated = true;
+	opening->translated_netns = netns;
+	opening->translated_from_port = as->local_port;
+	opening->translated_to_port = as->remote_port;
+	memcpy(opening->translated_from, as->local, sizeof(opening->translated_from));
+	memcpy(opening->translated_to, as->remote, sizeof(opening->translated_to));
+}
+
+/* A port that was learned from the wire may be what source NAT gave: unlearn_translated() tells that apart. */
+void opening_note_translated(struct opening *opening, const struct sighting *sighting)
+{
+	const struct event_tuple *tuple = &opening->tuple;
+	struct event_tuple as = { .local_port = sighting->source_port,
+				  .remote_port = sighting->destination_port };
+	bool from_known = tuple->local_port && !opening->port_from_wire;
+
+	memcpy(as.local, sighting->source, sizeof(as.local));
+	memcpy(as.remote, sighting->destination, sizeof(as.remote));
+	if (tuple->remote_port != as.remote_port || !address_equal(tuple->remote, as.remote) ||
+	    (from_known &&
+	     (tuple->local_port != as.local_port || !address_equal(tuple->local, as.local))))
+		set_translated(opening, sighting->evidence.netns, &as);
+}
+
 /*
  * What was learned of the first packet had passed source NAT of this machine: its packets still pass
  * under those ends, and the socket knows better what its own are.
@@ -46,6 +72,8 @@ static void unlearn_translated(struct join *join, struct opening_slot *slot,
 	slot->opening.port_from_wire = false;
 	if (known->local_port == tuple->local_port && address_equal(known->local, tuple->local))
 		return;
+	if (!slot->opening.translated)
+		set_translated(&slot->opening, slot->opening.netns, known);
 	memcpy(known->local, tuple->local, sizeof(known->local));
 	known->local_port = tuple->local_port;
 	opening_set_ends(join, slot);

@@ -149,6 +149,8 @@ void opening_prove(struct opening_slot *slot, __u64 now_ns);
 void opening_see_whole(struct join *join, struct opening_slot *slot);
 /* What was learned of the opening is what its conn is found by. */
 void opening_set_ends(struct join *join, struct opening_slot *slot);
+/* A SYN of it was seen: NAT of this machine may have given it other ends. */
+void opening_note_translated(struct opening *opening, const struct sighting *sighting);
 void opening_note_isn(struct opening_slot *slot, __u32 isn);
 
 /* ---- standing.c: connections that stand ---- */

@@ -207,6 +207,8 @@ static void apply_out(struct join *join, struct opening_slot *slot, const struct
 	struct opening *opening = &slot->opening;
 	const struct conn *own;
 
+	if (is_syn(evidence))
+		opening_note_translated(opening, sighting);
 	switch (evidence->kind) {
 	case EVENT_PACKET:
 		if (is_syn(evidence))

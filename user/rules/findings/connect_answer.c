@@ -97,6 +97,7 @@ static void want_no_answer(const struct view *view, struct fact_request *wanted)
 static void tell_no_answer(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
+	const struct opening far = look_far(opening);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
@@ -125,16 +126,16 @@ static void tell_no_answer(const struct view *view, struct finding *finding)
 		text_add(&why, " and were not seen to leave this machine");
 	} else {
 		text_add(&why, "the SYN or its answer is lost or dropped on the way, or ");
-		words_host(&why, view, opening);
-		text_add(&why, " is off or does not answer on port %u", opening->tuple.remote_port);
+		words_host(&why, view, &far);
+		text_add(&why, " is off or does not answer on port %u", far.tuple.remote_port);
 	}
 	words_check_route(view, finding, "whether this is the right way out");
 	check = words_check_remote(finding);
-	text_add(&check.run, "tcpdump -ni any 'tcp port %u", opening->tuple.remote_port);
-	if (!opening->syn_netns ||
-	    opening->syn_netns == opening->netns) { /* else NAT may have changed it */
-		text_add(&check.run, " and host ");
-		address_print(&check.run, opening->tuple.local);
+	text_add(&check.run, "tcpdump -ni any 'tcp port %u", far.tuple.remote_port);
+	if (opening->translated || !opening->syn_netns || opening->syn_netns == opening->netns) {
+		text_add(&check.run, " and host "); /* else NAT may have changed it */
+		address_print(&check.run, opening->translated ? opening->translated_from :
+								opening->tuple.local);
 	}
 	text_add(&check.run, "'");
 	words_check_end(&check, "whether the SYN arrives there, and whether an answer is sent");
@@ -414,11 +415,12 @@ static bool match_stale_peer(const struct view *view, struct guess *guess)
 static void tell_stale_peer(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
+	const struct opening far = look_far(opening);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 	struct words_check check;
 
-	words_remote(&what, view, opening);
+	words_remote(&what, view, &far);
 	text_add(&what, " answered ");
 	add_syns(&what, opening);
 	text_add(&what, " with ");

@@ -57,10 +57,11 @@ static void add_answer_time(struct text *text, const struct opening *opening)
 static void tell_refused(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
+	const struct opening far = look_far(opening);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	words_host(&what, view, opening);
+	words_host(&what, view, &far);
 	text_add(&what, " answered the SYN with a reset");
 	add_answer_time(&what, opening);
 	if (opening->answer_ttl)
@@ -73,9 +74,9 @@ static void tell_refused(const struct view *view, struct finding *finding)
 	} else {
 		text_add(&why,
 			 "nothing listens on %u there, or a firewall or balancer refuses for it",
-			 opening->tuple.remote_port);
+			 far.tuple.remote_port);
 	}
-	words_check_listener(view, finding, opening, "what listens on that port there");
+	words_check_listener(view, finding, &far, "what listens on that port there");
 	words_check_route(view, finding, "whether this is the way to the machine that is meant");
 }
 
@@ -329,10 +330,11 @@ static bool match_reset_in_handshake(const struct view *view, struct guess *gues
 static void tell_reset_in_handshake(const struct view *view, struct finding *finding)
 {
 	const struct opening *opening = view->opening;
+	const struct opening far = look_far(opening);
 	struct text what = text_of(finding->summary);
 	struct text why = text_of(finding->cause);
 
-	words_host(&what, view, opening);
+	words_host(&what, view, &far);
 	text_add(&what, opening->established_ns ? " completed the handshake" :
 						  " answered the SYN with a SYN/ACK");
 	if (opening->established_ns > opening->started_ns) {
@@ -353,7 +355,7 @@ static void tell_reset_in_handshake(const struct view *view, struct finding *fin
 		text_add(&why, "a socket of this host sent it: %s", OWN_RESETS);
 	else
 		text_add(&why, "%s", OTHER_RESETS);
-	words_check_listener(view, finding, opening, "which service answers there, and its queue");
+	words_check_listener(view, finding, &far, "which service answers there, and its queue");
 	words_check_route(view, finding, "whether a proxy or balancer stands at that address");
 }
 
