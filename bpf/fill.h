@@ -196,6 +196,21 @@ static __always_inline __u32 fill_task_flags(void)
 	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags);
 }
 
+/*
+ * A further subflow of an MPTCP connection (RFC 8684 3.2), which the kernel opens or takes for itself: what
+ * becomes of it is nobody's wish, the connection has its first one.
+ */
+static __always_inline bool fill_is_subflow(const struct tcp_sock *tp)
+{
+	const struct mptcp_subflow_context *subflow;
+
+	if (!bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
+		return false;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	return subflow && (BPF_CORE_READ_BITFIELD_PROBED(subflow, request_join) ||
+			   BPF_CORE_READ_BITFIELD_PROBED(subflow, mp_join));
+}
+
 /* @sk: trusted, a full TCP socket. SOCKET_F_* that its options give. */
 static __always_inline __u8 fill_socket_options(const struct tcp_sock *tp)
 {

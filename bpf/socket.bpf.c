@@ -312,7 +312,7 @@ int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
 		return 0;
 	opens = old_state == TCP_CLOSE && (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN);
 	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
+	if (!tp || fill_is_subflow(tp))
 		return 0;
 	if (opens)
 		socket_emit_open(sk, tp, new_state == TCP_LISTEN ? OPEN_LISTEN : OPEN_CONNECT);
@@ -337,7 +337,7 @@ int BPF_PROG(on_error, const struct sock *sk)
 		return 0;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	cpu = emit_cpu();
-	if (!tp || !cpu)
+	if (!tp || !cpu || fill_is_subflow(tp))
 		return 0;
 	record = socket_reserve(cpu, EVENT_ERROR, sk, tp, SOCKET_RECORD_SIZE);
 	if (!record)
@@ -397,7 +397,7 @@ int BPF_PROG(on_retransmit, const struct sock *sk)
 	struct tcp_sock *tp;
 
 	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp || !socket_is_retransmit_told(tp, state))
+	if (!tp || !socket_is_retransmit_told(tp, state) || fill_is_subflow(tp))
 		return 0;
 	cpu = emit_cpu();
 	if (!cpu)
@@ -423,7 +423,7 @@ int BPF_PROG(on_reset_received, struct sock *sk)
 	if (state == TCP_SYN_SENT)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (!tp || fill_is_subflow(tp))
 		return 0;
 	record = socket_reserve(cpu, EVENT_RESET_RECEIVED, sk, tp, SOCKET_RECORD_SIZE);
 	if (!record)

@@ -225,7 +225,8 @@ enum {
 	SOCKET_F_RESET = 1 << 1, /* a reset was received in this very step (RFC 9293 3.10.7) */
 	SOCKET_F_AWAITED = 1 << 1, /* error, of UDP: somebody waits at the socket */
 	SOCKET_F_MPTCP = 1 << 2,
-	SOCKET_F_KERNEL = 1 << 3, /* a kernel socket: no process asked for it */
+	SOCKET_F_KERNEL =
+		1 << 3, /* the kernel's own: no process asked for it, the owner is a thread of it */
 	SOCKET_F_V6ONLY = 1 << 4,
 	SOCKET_F_OOM = 1 << 4, /* ev_socket: the kernel kills the exiting task for want of memory */
 	SOCKET_F_REUSEADDR = 1 << 5,

@@ -11,6 +11,7 @@
 #include "join/host/loss.h"
 #include "join/lookup/lookup.h"
 #include "util/address.h"
+#include "util/array.h"
 #include "util/tcp.h"
 
 void opening_note_isn(struct opening_slot *slot, __u32 isn)
@@ -141,14 +142,40 @@ static struct opening_slot *new_opening(struct join *join, const struct event *e
 	return slot;
 }
 
+/*
+ * Which worker of the kernel happened to call says nothing: file systems and block devices over TCP are told
+ * apart by their ports (IANA's registry).
+ */
+static void name_kernel(struct event_owner *owner, __u16 port)
+{
+	static const struct {
+		__u16 port;
+		const char *name;
+	} users[] = {
+		{ 111, "kernel (RPC)" },   { 445, "kernel (SMB)" },   { 564, "kernel (9P)" },
+		{ 2049, "kernel (NFS)" },  { 3300, "kernel (Ceph)" }, { 4420, "kernel (NVMe)" },
+		{ 6789, "kernel (Ceph)" },
+	};
+	const char *name = "kernel";
+
+	if (!strncmp(owner->comm, "io_", 3))
+		return; /* io_uring's, up to 5.11: for a process that it does not name */
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		if (users[i].port == port)
+			name = users[i].name;
+	memset(owner->leader, 0, sizeof(owner->leader));
+	memcpy(owner->leader, name, strlen(name));
+}
+
 void opening_open(struct join *join, const struct event *event)
 {
 	const struct ev_open *open = &event->open;
+	struct event_owner owner = open->owner;
 	struct opening_slot *slot;
 	struct evidence evidence = evidence_of(event);
 
 	if (open->socket_flags & SOCKET_F_KERNEL)
-		return; /* not the wish of a process */
+		name_kernel(&owner, open->tuple.remote_port);
 	slot = new_opening(join, event, &open->tuple);
 	if (!slot)
 		return;
@@ -165,8 +192,7 @@ void opening_open(struct join *join, const struct event *event)
 		slot->opening.asked_port = open->asked_port;
 		memcpy(slot->opening.asked, open->asked, sizeof(open->asked));
 	}
-	openings_note_owner(join, slot, NOTE_BEGUN, &open->owner,
-			    event->head.known & EVENT_K_OWNER);
+	openings_note_owner(join, slot, NOTE_BEGUN, &owner, event->head.known & EVENT_K_OWNER);
 	evidence.old_state = TCP_STATE_CLOSE;
 	evidence.new_state = TCP_STATE_SYN_SENT;
 	openings_add_evidence(join, slot, &evidence);
