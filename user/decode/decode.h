@@ -163,6 +163,13 @@ struct event {
  */
 bool packet_tuple(const struct packet *packet, struct event_tuple *tuple);
 
+/* What an ICMP error (.what is PACKET_ICMP, with PACKET_F_INNER) says of the packet that it quotes. */
+bool packet_says_too_big(const struct packet *packet); /* RFC 1191 4, RFC 4443 3.2 */
+bool packet_says_unreachable(
+	const struct packet *packet); /* for another reason: RFC 792, RFC 4443 3.1 */
+bool packet_says_port_unreachable(
+	const struct packet *packet); /* only the port is told to have nobody */
+
 /* So much of the payload was captured, from event->bytes + event->packet.payload_at on. */
 static inline size_t packet_payload_captured(const struct event *event)
 {

@@ -511,3 +511,22 @@ bool packet_tuple(const struct packet *packet, struct event_tuple *tuple)
 	       sizeof(tuple->remote));
 	return true;
 }
+
+bool packet_says_too_big(const struct packet *packet)
+{
+	if (packet->protocol == IPPROTO_ICMPV6)
+		return packet->icmp_type == 2;
+	return packet->icmp_type == 3 && packet->icmp_code == 4;
+}
+
+bool packet_says_unreachable(const struct packet *packet)
+{
+	return packet->icmp_type == (packet->protocol == IPPROTO_ICMPV6 ? 1 : 3) &&
+	       !packet_says_too_big(packet);
+}
+
+bool packet_says_port_unreachable(const struct packet *packet)
+{
+	return packet_says_unreachable(packet) &&
+	       packet->icmp_code == (packet->protocol == IPPROTO_ICMPV6 ? 4 : 3);
+}

@@ -332,7 +332,7 @@ static bool is_talk(const struct event *event)
 /* Packets of a connection were lost because they are too big: what is sent of that again tells nothing of the network. */
 static void note_narrowed(struct join *join, const struct event *event)
 {
-	if (event->packet.inner.protocol == IPPROTO_TCP && datagram_is_too_big(&event->packet))
+	if (event->packet.inner.protocol == IPPROTO_TCP && packet_says_too_big(&event->packet))
 		conns_narrowed(join->conns, &event->packet, event->head.netns);
 }
 

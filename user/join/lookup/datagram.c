@@ -320,35 +320,16 @@ void datagram_event(struct join *join, const struct event *event)
 		take_reply(join, event);
 }
 
-bool datagram_is_port_unreachable(const struct packet *packet)
-{
-	if (packet->protocol == IPPROTO_ICMPV6)
-		return packet->icmp_type == 1 && packet->icmp_code == 4;
-	return packet->icmp_type == 3 && packet->icmp_code == 3;
-}
-
-static bool is_unreachable(const struct packet *packet)
-{
-	return packet->icmp_type == (packet->protocol == IPPROTO_ICMPV6 ? 1 : 3);
-}
-
-bool datagram_is_too_big(const struct packet *packet)
-{
-	if (packet->protocol == IPPROTO_ICMPV6)
-		return packet->icmp_type == 2;
-	return packet->icmp_type == 3 && packet->icmp_code == 4;
-}
-
 void datagram_quoted(struct join *join, const struct event *event)
 {
 	const struct packet *packet = &event->packet;
-	bool too_big = datagram_is_too_big(packet);
+	bool too_big = packet_says_too_big(packet);
 	struct lookup_slot *slot;
 
 	if (packet->inner.protocol != IPPROTO_UDP || !packet->inner.destination_port ||
-	    (!too_big && !is_unreachable(packet)) || lookup_is_copy(join, event) ||
+	    (!too_big && !packet_says_unreachable(packet)) || lookup_is_copy(join, event) ||
 	    lookup_quoted(join, event, too_big) ||
-	    (!too_big && !datagram_is_port_unreachable(packet)))
+	    (!too_big && !packet_says_port_unreachable(packet)))
 		return;
 	if (too_big) {
 		take_too_big(join, event);

@@ -8,10 +8,6 @@
 int datagrams_new(struct datagrams **out);
 void datagrams_free(struct datagrams *datagrams);
 
-/* RFC 792, RFC 4443 3.1: only the port is told to have nobody. */
-bool datagram_is_port_unreachable(const struct packet *packet);
-bool datagram_is_too_big(const struct packet *packet); /* RFC 1191 4, RFC 4443 3.2 */
-
 void datagram_event(struct join *join, const struct event *event);
 void datagram_quoted(struct join *join, const struct event *event);
 void datagram_run_timers(struct join *join, __u64 now_ns);

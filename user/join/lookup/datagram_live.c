@@ -186,14 +186,14 @@ void datagram_live_quoted(struct join *join, const struct event *event)
 		.local_port = packet->inner.source_port,
 		.remote_port = packet->inner.destination_port,
 	};
-	bool too_big = datagram_is_too_big(packet);
+	bool too_big = packet_says_too_big(packet);
 	const struct datagram_trouble trouble = { too_big ? LOOKUP_TOO_BIG : LOOKUP_UNREACHABLE, 0,
 						  event->head.netns, &tuple };
 	struct evidence evidence = lookup_evidence(event, DIRECTION_IN);
 	struct lookup_slot *slot;
 
 	if (!tuple.local_port || !tuple.remote_port ||
-	    (!too_big && !datagram_is_port_unreachable(packet)) || lookup_is_copy(join, event))
+	    (!too_big && !packet_says_port_unreachable(packet)) || lookup_is_copy(join, event))
 		return;
 	if (!too_big)
 		datagram_refused(join, event);

@@ -254,13 +254,6 @@ static void take_message(struct join *join, const struct event *event, size_t at
 		take_answer(join, event, &dns);
 }
 
-/* RFC 792, RFC 4443 3.1 */
-static bool is_unreachable(const struct packet *packet)
-{
-	return packet->icmp_type == (packet->protocol == IPPROTO_ICMPV6 ? 1 : 3) &&
-	       !(packet->protocol == IPPROTO_ICMP && packet->icmp_code == 4);
-}
-
 /* An ICMP error belongs to what its port asked for last: what is quoted rarely holds the question. */
 static void take_quoted(struct join *join, const struct event *event)
 {
@@ -268,7 +261,7 @@ static void take_quoted(struct join *join, const struct event *event)
 	struct lookup_slot *slot;
 	const struct port_use *use;
 
-	if (!is_unreachable(packet) || lookup_is_copy(join, event))
+	if (!packet_says_unreachable(packet) || lookup_is_copy(join, event))
 		return;
 	use = port_find(join, event->head.netns, packet->inner.source, packet->inner.source_port);
 	slot = use ? use->slot : NULL;
