@@ -134,9 +134,9 @@ void attempt_table_free(struct attempt_table *table);
 struct attempt_slot *attempt_take(struct join *join, const struct subject *subject,
 				  const struct event_owner *owner, bool owner_known, __u32 netns,
 				  __u64 cookie, __u64 started_ns);
-/* Nobody's, of a capture: the two numbers only make the id. */
-struct attempt_slot *attempt_take_captured(struct join *join, const struct subject *subject,
-					   __u64 first, __u64 second, __u64 started_ns);
+/* Nobody's, of a capture or of the host; the two numbers only make the id. */
+struct attempt_slot *attempt_take_nobodys(struct join *join, const struct subject *subject,
+					  __u64 first, __u64 second, __u64 started_ns);
 /* Whose it is; not @known: the owner's numbers only tell those who wish apart. */
 void attempt_set_owner(struct join *join, struct attempt_slot *slot,
 		       const struct event_owner *owner, bool known);

@@ -124,6 +124,14 @@ struct attempt_slot *attempt_take(struct join *join, const struct subject *subje
 	return slot;
 }
 
+struct attempt_slot *attempt_take_nobodys(struct join *join, const struct subject *subject,
+					  __u64 first, __u64 second, __u64 started_ns)
+{
+	const struct event_owner numbers = { .tgid = (__u32)first, .tid = (__u32)second };
+
+	return attempt_take(join, subject, &numbers, false, 0, 0, started_ns);
+}
+
 void attempt_set_timer(struct join *join, struct attempt_slot *slot, enum timer timer,
 		       __u64 deadline_ns)
 {

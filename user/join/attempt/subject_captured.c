@@ -10,14 +10,6 @@
 #include "join/talk/talk_table.h"
 #include "util/address.h"
 
-struct attempt_slot *attempt_take_captured(struct join *join, const struct subject *subject,
-					   __u64 first, __u64 second, __u64 started_ns)
-{
-	const struct event_owner nobody = { .tgid = (__u32)first, .tid = (__u32)second };
-
-	return attempt_take(join, subject, &nobody, false, 0, 0, started_ns);
-}
-
 bool subject_frame(const struct evidence *evidence, size_t count, size_t index,
 		   struct packet_span *span)
 {
@@ -40,12 +32,12 @@ void attempt_talk(struct join *join, const struct talk *talk)
 {
 	const struct stream *stream = talk->stream;
 	struct attempt_slot *slot =
-		attempt_take_captured(join, &subject_connection,
-				      hash_bytes(stream->ends->port[0], stream->ends->address[0],
-						 sizeof(stream->ends->address[0])),
-				      hash_bytes(stream->ends->port[1], stream->ends->address[1],
-						 sizeof(stream->ends->address[1])),
-				      stream->first_ns);
+		attempt_take_nobodys(join, &subject_connection,
+				     hash_bytes(stream->ends->port[0], stream->ends->address[0],
+						sizeof(stream->ends->address[0])),
+				     hash_bytes(stream->ends->port[1], stream->ends->address[1],
+						sizeof(stream->ends->address[1])),
+				     stream->first_ns);
 
 	if (!slot) {
 		talks_give_back(join->talks, talk);
@@ -127,8 +119,8 @@ const struct subject subject_connection = {
 bool attempt_claims(struct join *join, const struct address_claims *claims)
 {
 	__u64 number = hash_bytes(claims->vlan, claims->address, sizeof(claims->address));
-	struct attempt_slot *slot = attempt_take_captured(join, &subject_claims, number,
-							  claims->ifindex, claims->first_ns);
+	struct attempt_slot *slot = attempt_take_nobodys(join, &subject_claims, number,
+							 claims->ifindex, claims->first_ns);
 
 	if (!slot)
 		return false;

@@ -11,8 +11,8 @@ void attempt_gauge(struct join *join, const struct event *event)
 {
 	const struct gauge *gauge = gauges_event(join, event);
 	struct attempt_slot *slot =
-		gauge ? attempt_take_captured(join, &subject_host, gauge->netns, gauge->what,
-					      gauge->readings[0].ts_ns) :
+		gauge ? attempt_take_nobodys(join, &subject_host, gauge->netns, gauge->what,
+					     gauge->readings[0].ts_ns) :
 			NULL;
 
 	if (!slot)

@@ -27,7 +27,7 @@ static struct attempt_slot *take_lookup(struct join *join, const struct lookup *
 	struct attempt_slot *slot;
 
 	if (lookup_is_captured(lookup))
-		return attempt_take_captured(join, &subject_lookup, what, who, lookup->started_ns);
+		return attempt_take_nobodys(join, &subject_lookup, what, who, lookup->started_ns);
 	slot = attempt_take(join, subject_of(lookup), lookup->owner, lookup->owner, lookup->netns,
 			    hash_mix(what, lookup->cookie), lookup->started_ns);
 	if (slot && lookup->owner_by_file)
