@@ -21,12 +21,6 @@ static __always_inline struct answer_note *answer_note_at(__u32 mark)
 
 /* ---- the client's socket ---- */
 
-/* That the server is not there for a client now, and does not serve it. */
-static __always_inline bool answer_is_unavailable(__u16 status)
-{
-	return status == 408 || status == 429 || (status >= 502 && status <= 504);
-}
-
 /*
  * What the last answer that the socket of a client got came to. @told: where EVENT_K_ANSWER's fields go; NULL: it is only
  * asked. @peer_first: the server ended the connection. Returns whether that is worth a record.
@@ -62,5 +56,5 @@ static __always_inline bool answer_tell(const struct tcp_sock *tp, struct event_
 		return note->status >= 300;
 	return how & ANSWER_F_WANTS_TLS ||
 	       (peer_first && (how & ANSWER_F_CUT ||
-			       (how & ANSWER_F_FIRST && answer_is_unavailable(note->status))));
+			       (how & ANSWER_F_FIRST && ANSWER_SAYS_UNAVAILABLE(note->status))));
 }

@@ -29,6 +29,10 @@ enum {
 	ANSWER_F_OVER = 1 << 7, /* what was seen of the chunks may be all */
 };
 
+/* The statuses with which a server or proxy says that it cannot serve anybody now: the kernel side tells of them, and rules judge. */
+#define ANSWER_SAYS_UNAVAILABLE(status) \
+	((status) == 408 || (status) == 429 || ((status) >= 502 && (status) <= 504))
+
 /* What a look at the sockets that processes hold finds: nothing happens there, for some time. */
 enum {
 	SNAPSHOT_LOOK_CLOSED =

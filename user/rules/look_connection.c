@@ -145,7 +145,7 @@ enum { FIRST_EXCHANGE_WORDS = 3, INTERIM_WORDS = 2 };
 
 bool look_unavailable(__u16 status)
 {
-	return status == 408 || status == 429 || (status >= 502 && status <= 504);
+	return ANSWER_SAYS_UNAVAILABLE(status);
 }
 
 bool look_refused_tunnel(const struct view *view)
