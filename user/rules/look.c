@@ -498,3 +498,8 @@ bool look_decide_always(const struct verdict *verdict)
 {
 	return verdict->rule;
 }
+
+bool look_quotes_addresses(const struct ev_fact *fact)
+{
+	return fact->what == FACT_ADDRESS;
+}

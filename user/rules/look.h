@@ -7,6 +7,8 @@
 
 /* struct rule's .decide, of a rule whose facts may always change the verdict. */
 bool look_decide_always(const struct verdict *verdict);
+/* Its .quotes, of one that is about an address of this host. */
+bool look_quotes_addresses(const struct ev_fact *fact);
 
 /* ---- look.c: about an opening ---- */
 

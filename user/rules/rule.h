@@ -51,6 +51,8 @@ struct rule {
 
 	__u32 facts; /* BIT(FACT_*) it quotes */
 	bool (*decide)(const struct verdict *verdict); /* facts may change the verdict; NULL never */
+	/* Of those that are mostly only asked for (tell.c): does it quote this one? NULL: none of them */
+	bool (*quotes)(const struct ev_fact *fact);
 	/* Refines what is wanted: another namespace, another process; NULL: the attempt's own. */
 	void (*want)(const struct view *view, struct fact_request *wanted);
 	const char *sysctls[7]; /* NULL-ended */

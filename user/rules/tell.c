@@ -165,18 +165,25 @@ static void tell_scope(const struct view *view, struct finding *finding)
 			 finding->scope_other_port);
 }
 
-/* Every address of the host says something only where one was missing, the table of connections if full. */
-static bool quotes(const struct finding *finding, enum event_fact what, const struct ev_fact *fact)
+/* Mostly only asked for to decide by: told where the row says that it quotes them. */
+static bool is_rarely_told(const struct ev_fact *fact)
 {
-	if (what == FACT_COUNTER && !strncmp(fact->name, FACT_CONNTRACK, strlen(FACT_CONNTRACK)))
-		return finding->rule == &rule_host_conntrack_full &&
-		       strcmp(fact->name, FACT_CONNTRACK_PORTS) != 0;
-	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_IPV6_OFF))
-		return fact->number;
-	if (what == FACT_SYSCTL && !strcmp(fact->name, WORDS_BE_LIBERAL))
-		return finding->rule == &rule_conn_nat_bypassed; /* else it was asked for in vain */
-	return what != FACT_ADDRESS || finding->rule == &rule_local_address_absent ||
-	       finding->rule == &rule_local_no_route;
+	switch (fact->what) {
+	case FACT_ADDRESS:
+		return true;
+	case FACT_COUNTER:
+		return !strncmp(fact->name, FACT_CONNTRACK, strlen(FACT_CONNTRACK));
+	case FACT_SYSCTL:
+		return !strcmp(fact->name, WORDS_BE_LIBERAL) ||
+		       (!strcmp(fact->name, WORDS_IPV6_OFF) && !fact->number);
+	default:
+		return false;
+	}
+}
+
+static bool quotes(const struct rule *rule, const struct ev_fact *fact)
+{
+	return !is_rarely_told(fact) || (rule->quotes && rule->quotes(fact));
 }
 
 static void tell_facts(const struct view *view, struct finding *finding)
@@ -196,7 +203,7 @@ static void tell_facts(const struct view *view, struct finding *finding)
 		if (what == FACT_ROUTE || what == FACT_NEIGHBOR)
 			continue;
 		for (size_t i = 0; (fact = attempt_fact(view->join, view->attempt, what, i)); i++)
-			if (quotes(finding, what, fact) &&
+			if (quotes(finding->rule, fact) &&
 			    finding->facts_count < ARRAY_SIZE(finding->facts))
 				finding->facts[finding->facts_count++] = *fact;
 	}

@@ -145,6 +145,11 @@ static void want_bypassed(const struct view *view, struct fact_request *wanted)
 	wanted->pid = 0;
 }
 
+static bool quotes_liberal(const struct ev_fact *fact)
+{
+	return fact->what == FACT_SYSCTL && !strcmp(fact->name, WORDS_BE_LIBERAL);
+}
+
 const struct rule rule_conn_nat_bypassed = {
 	.id = "conn-nat-bypassed",
 	.stage = STAGE_REACHED,
@@ -154,6 +159,7 @@ const struct rule rule_conn_nat_bypassed = {
 	.match_socket = match_bypassed,
 	.tell_socket = tell_bypassed,
 	.facts = BIT(FACT_SYSCTL) | BIT(FACT_COUNTER),
+	.quotes = quotes_liberal,
 	.want = want_bypassed,
 	.sysctls = { WORDS_BE_LIBERAL },
 	.counters = { FACT_CONNTRACK_ENTRY },

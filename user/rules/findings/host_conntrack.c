@@ -174,6 +174,11 @@ static void want_where_dropped(const struct view *view, struct fact_request *wan
 	wanted->pid = 0;
 }
 
+static bool quotes_entries(const struct ev_fact *fact)
+{
+	return fact->what == FACT_COUNTER && strcmp(fact->name, FACT_CONNTRACK_PORTS) != 0;
+}
+
 const struct rule rule_host_conntrack_full = {
 	.id = "host-conntrack-full",
 	.stage = STAGE_LOCAL,
@@ -183,6 +188,7 @@ const struct rule rule_host_conntrack_full = {
 	.match = match_conntrack_full,
 	.tell = tell_conntrack_full,
 	.facts = BIT(FACT_COUNTER) | BIT(FACT_RULESET),
+	.quotes = quotes_entries,
 	.decide = look_decide_always,
 	.want = want_where_dropped,
 	.counters = { FACT_CONNTRACK_ENTRIES, FACT_CONNTRACK_PORTS },

@@ -245,6 +245,7 @@ const struct rule rule_local_address_absent = {
 	.match = match_address_absent,
 	.tell = tell_address_absent,
 	.facts = BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
+	.quotes = look_quotes_addresses,
 	.sysctls = { WORDS_IPV6_OFF },
 	.decide = look_decide_always,
 	.want = look_want_call,

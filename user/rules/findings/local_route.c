@@ -135,6 +135,7 @@ const struct rule rule_local_no_route = {
 	.match = match_no_route,
 	.tell = tell_no_route_any,
 	.facts = BIT(FACT_ROUTE) | BIT(FACT_ADDRESS) | BIT(FACT_SYSCTL),
+	.quotes = look_quotes_addresses,
 	.sysctls = { WORDS_IPV6_OFF },
 	.want = want_not_sent,
 	.decide = look_decide_always,
