@@ -4,6 +4,8 @@
 #include "flow.h"
 #include "hello_note.h"
 
+#include <asm-generic/errno.h>
+
 /*
  * tcp_reset() and the state change it leads to are one step of one CPU; a virtual CPU may stand still
  * in between for a while (23 ms seen). The limit keeps what was left behind by a step that moved to
@@ -457,6 +459,31 @@ int BPF_PROG(on_synack_retransmit, const struct sock *sk, const struct request_s
 	record->body.retransmits = req->num_retrans + 1; /* counted after the send */
 	record->body.pending = tp->inet_conn.icsk_accept_queue.qlen.counter;
 	record->body.pad = 0;
+	emit_submit(cpu, &record->head);
+	return 0;
+}
+
+/*
+ * A process that closes its socket, or ends, without having been told of the reset: no call of it has taken the error.
+ * Of a socket that its process had closed before, it never is; which it was, the reset's own record says.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
+{
+	struct socket_record *record;
+	struct emit_cpu *cpu;
+	struct tcp_sock *tp;
+
+	if (sk->sk_err != ECONNRESET)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	cpu = emit_cpu();
+	if (!tp || !cpu)
+		return 0;
+	record = socket_reserve(cpu, EVENT_ERROR, sk, tp, SOCKET_RECORD_SIZE);
+	if (!record)
+		return 0;
+	record->head.known = socket_fill(&record->body, sk, tp, TCP_CLOSE, TCP_CLOSE, false);
 	emit_submit(cpu, &record->head);
 	return 0;
 }

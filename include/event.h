@@ -40,7 +40,8 @@
 	/* made by the kernel side */                                                             \
 	X(OPEN, "open", ev_open, "a process began to connect, listen, bind or took a connection") \
 	X(STATE, "state", ev_socket, "the TCP state of a socket changed")                         \
-	X(ERROR, "error", ev_socket, "the kernel reported an error to a socket")                  \
+	X(ERROR, "error", ev_socket,                                                              \
+	  "the kernel reported an error to a socket, or nobody took it")                          \
 	X(RETRANSMIT, "retransmit", ev_socket, "a segment was sent again")                        \
 	X(SYNACK_RETRANSMIT, "synack-retransmit", ev_listener, "a SYN/ACK was sent again")        \
 	X(RESET_SENT, "reset-sent", ev_reset, "this host sent a reset")                           \
@@ -244,7 +245,7 @@ struct ev_socket {
 	__u32 isn; /* first sequence number of this side */
 	__u8 signal; /* state: that ended the exiting task, 0 none */
 	__u8 old_state; /* enum tcp_state of the kernel: 1 ESTABLISHED … 12 NEW_SYN_RECV */
-	__u8 new_state; /* other kinds than state: the same as old_state */
+	__u8 new_state; /* other kinds than state: the same as old_state, error: CLOSE where the socket goes */
 	__u8 how; /* SOCKET_F_* */
 	struct event_flow flow; /* the body may end with its first part */
 };

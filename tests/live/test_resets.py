@@ -107,3 +107,36 @@ def test_healthy_ends(watch, pair):
     pair.here.release()
     agent.quiesce()
     assert not agent.findings(finding="conn-reset-by-us") and not agent.findings(finding="conn-reset-by-peer")
+
+
+def gone(ns, port):
+    """Returns when no socket to that port stands any more, whoever still has it open."""
+    ns.run(f"until ! ss -tnH dport = :{port} | grep -q .; do :; done")
+
+
+def test_nobody_heard(watch, pair):
+    """As of a measurement that is over: the client closes behind the reset, and no call of it was told. An info, on request."""
+    agent = watch("--severity", "info")
+    remote = pair.connect()
+    pair.here.ask(do="send", name="c", bytes=5000)
+    pair.there.ask(do="receive", name="s", bytes=1000)
+    pair.there.ask(do="close", name="s")
+    gone(pair.lab.host, remote[1])
+    pair.here.ask(do="close", name="c")
+    severity, what, _ = told(agent, remote, "conn-reset-by-peer")
+    assert severity == "info" and "closed it without having heard of that" in what, what
+    agent.silent()
+
+
+@pytest.mark.parametrize("ask", ["error", "receive", "send"])
+def test_somebody_heard(watch, pair, ask):
+    """Nearest miss: a call of it was told, whichever asks, and then it closes."""
+    agent = watch()
+    remote = pair.connect()
+    pair.here.ask(do="send", name="c", bytes=100)
+    pair.there.ask(do="reset", name="s")
+    gone(pair.lab.host, remote[1])
+    pair.here.ask(do=ask, name="c", **({"bytes": 1} if ask != "error" else {}))
+    pair.here.ask(do="close", name="c")
+    severity, what, _ = told(agent, remote, "conn-reset-by-peer")
+    assert severity == "error" and "without having heard" not in what, what

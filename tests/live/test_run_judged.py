@@ -78,3 +78,30 @@ def test_quick_answers(lab, place, family):
     """Nearest miss: as long in all, no answer slow."""
     found, _ = judged(lab, place, family, (0.4, 0.4, 0.4))
     assert found == []
+
+
+def measure(lab, place, family, *options, wrap=()):
+    """iperf3 against a server of one test there; its client's exit status."""
+    address, port = place.address(family), free_port()
+    server = subprocess.Popen(place.ns.command("iperf3", "-s", "-1", "--forceflush", "-B", address, "-p", port), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        assert any("Server listening" in line for line in server.stdout)
+        done = subprocess.run(lab.host.command(*wrap, "iperf3", "-c", address, "-p", port, "-t", "1", *options), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+        server.communicate(timeout=PATIENCE_S)
+    finally:
+        server.kill()
+        server.communicate(timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("options", [(), ("-R",), ("--bidir",)], ids=["up", "down", "both"])
+def test_a_measurement_that_is_over(lab, watch, place, family, options):
+    """Healthy: whoever receives closes with data under way, and is answered to with resets that nobody hears of."""
+    agent, out = watch(), lab.dir / "out"
+    done = measure(lab, place, family, *options, wrap=(SOCKWHY, "run", "--json", "-o", out, "--"))
+    found = [json.loads(line) for line in out.read_text().splitlines() if '"type":"finding"' in line]
+    assert [f for f in found if f["severity"] != "info"] == [], done.stderr
+    agent.silent()

@@ -94,6 +94,12 @@ const struct hook_row HOOKS[] = {
 		.lost = "whether a reset or an ICMP error refused",
 	},
 	{
+		.name = "destroy",
+		.kind = HOOK_BTF,
+		.programs = { "on_destroy" },
+		.lost = "whether a process ever heard of the reset of its connection",
+	},
+	{
 		.name = "drop",
 		.kind = HOOK_BTF,
 		.programs = { "on_drop" },

@@ -219,7 +219,11 @@ static void handle_starved(struct join *join, const struct event *event)
 
 static void handle_error(struct join *join, const struct event *event)
 {
-	if (!datagram_error(join, event))
+	if (datagram_error(join, event))
+		return;
+	if (event->socket.old_state == TCP_STATE_CLOSE && event->socket.error == ECONNRESET)
+		attempt_standing_unheard(join, event);
+	else
 		opening_socket(join, event);
 }
 

@@ -70,6 +70,7 @@ struct join_limits {
 	__u32 listeners;
 	__u32 strays; /* records kept that have no opening yet */
 	__u64 settle_ns; /* a final waits so long for late evidence */
+	__u64 settle_reset_ns; /* of a reset: whether the process closes without having heard of it */
 	__u64 settle_bind_ns; /* of a bind(): whether the process then binds another port */
 	__u64 fallback_ns; /* an opening after a failure within this belongs to the same attempt */
 	__u64 stagger_ns; /* overlapping openings begun closer than this are separate wishes */

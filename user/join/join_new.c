@@ -30,6 +30,7 @@ const struct join_limits join_limits_default = {
 	.listeners = 4096,
 	.strays = 8192,
 	.settle_ns = 250 * NS_PER_MS,
+	.settle_reset_ns = 1000 * NS_PER_MS, /* iperf3: one and a half round trips, and a report */
 	.settle_bind_ns = 1000 * NS_PER_MS,
 	.fallback_ns = 250 * NS_PER_MS,
 	.stagger_ns = 10 * NS_PER_MS, /* RFC 8305 5: never less between two attempts */

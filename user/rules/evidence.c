@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* evidence.c - one thing that was seen, in words */
 
+#include <errno.h>
+
 #include "rules/words.h"
 #include "util/address.h"
 #include "util/tcp.h"
@@ -279,7 +281,9 @@ static void add_queue(struct text *text, const struct join *join, const struct e
 
 static void add_reported(struct text *text, const struct evidence *evidence)
 {
-	if (evidence->error || evidence->soft_error)
+	if (evidence->new_state == TCP_STATE_CLOSE && evidence->error == ECONNRESET)
+		add_error(text, "closed, and no call had taken the error ", evidence->error);
+	else if (evidence->error || evidence->soft_error)
 		add_error(text, "error ", evidence->error ? evidence->error : evidence->soft_error);
 	else
 		text_add(text, "an ICMP error was reported");

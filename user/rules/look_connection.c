@@ -227,6 +227,15 @@ void words_wrote_to_closed(struct text *why, bool used_again)
 			      "keeps none behind an answer");
 }
 
+void words_unheard(struct text *what, const struct view *view)
+{
+	if (!view->outcome->unheard)
+		return;
+	text_add(what, "; ");
+	words_who(what, view->attempt);
+	text_add(what, " closed it without having heard of that");
+}
+
 void words_side(struct text *text, const struct view *view, int side)
 {
 	const struct figures_side *figures = look_figures(view, side);

@@ -41,6 +41,7 @@ struct rule {
 	__u8 stage; /* enum stage */
 	__u8 severity;
 	__u8 cap; /* the most confidence it may claim */
+	bool heard; /* an info where the process closed without having heard of the reset (outcome.unheard) */
 	__u32 wakes; /* WAKE_* */
 	__u32 needs; /* OUTCOME_* without which it is not asked */
 	bool (*match)(const struct view *view, struct guess *guess);

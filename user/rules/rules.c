@@ -188,6 +188,13 @@ static void weigh(struct verdict *verdict, const struct guess *guess)
 	verdict->severity = guess->severity;
 }
 
+/* A reset that no call of the process was told of hurt nobody: it had what it wanted. */
+static void spare_unheard(const struct view *view, const struct rule *rule, struct guess *guess)
+{
+	if (rule->heard && view->outcome && view->outcome->unheard)
+		guess->severity = SEVERITY_INFO;
+}
+
 static bool is_asked(const struct rule *rule, __u32 known)
 {
 	if (known & OUTCOME_SOCKET)
@@ -230,6 +237,7 @@ static const struct rule *first_match(const struct view *view, struct guess *gue
 			*asks = *asks ? *asks : rule;
 			continue;
 		}
+		spare_unheard(view, rule, &next);
 		if (is_faint(view, rule, &next)) {
 			if (!faint)
 				*guess = next;

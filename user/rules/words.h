@@ -175,6 +175,9 @@ void words_turned_away(struct text *why, const struct first *error);
 /* Why a client writes to a server that has closed. @used_again: the connection was idle before. */
 void words_wrote_to_closed(struct text *why, bool used_again);
 
+/* "; python3 closed it without having heard of that"; nothing where it may have. Of a socket. */
+void words_unheard(struct text *what, const struct view *view);
+
 /* ---- look_tls.c: of its TLS handshake ---- */
 
 void words_client(struct text *text, const struct view *view); /* "10.0.0.1:45678" */

@@ -15,6 +15,8 @@
 static const struct limit_row rows[] = {
 	{ "join.settle", "ms", offsetof(struct join_limits, settle_ns), NS_PER_MS,
 	  "a final verdict waits so long for late evidence" },
+	{ "join.settle-reset", "ms", offsetof(struct join_limits, settle_reset_ns), NS_PER_MS,
+	  "that of a reset: whether the process then closes without having heard of it" },
 	{ "join.settle-bind", "ms", offsetof(struct join_limits, settle_bind_ns), NS_PER_MS,
 	  "that of a bind(): whether the process then binds another port" },
 	{ "join.fallback", "ms", offsetof(struct join_limits, fallback_ns), NS_PER_MS,

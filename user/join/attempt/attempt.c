@@ -454,10 +454,11 @@ const struct event_owner *attempt_conn_owner(const struct join *join, const stru
 	return conns_owner(join->conns, conn);
 }
 
+/* Who is gone will not hear of a reset any more: nothing is to come of what waits for that. */
 bool join_settling(const struct join *join)
 {
 	for (int timer = TIMER_NONE + 1; timer < TIMER_COUNT; timer++)
-		if (!TAILQ_EMPTY(&join->attempts->timers[timer]))
+		if (timer != TIMER_HEARD && !TAILQ_EMPTY(&join->attempts->timers[timer]))
 			return true;
 	return false;
 }

@@ -20,6 +20,7 @@ enum timer {
 	TIMER_KNOCK,
 	TIMER_STALLED,
 	TIMER_WISH, /* a lookup, for a connect to what it gave */
+	TIMER_HEARD, /* of a reset: whether the process closes without having heard of it */
 	TIMER_REFUSED, /* of a capture: whether its client sends the SYN again */
 	TIMER_COUNT
 };
@@ -193,8 +194,9 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 		      struct outcome *outcome);
 bool standing_by_packets(const struct join *join, const struct attempt *attempt,
 			 struct outcome *outcome);
-/* subject_pipe.c: its process wrote to it and got EPIPE */
+/* subject_pipe.c: its process wrote to it and got EPIPE; or it closes, and never took the error */
 void attempt_standing_pipe(struct join *join, const struct event *event);
+void attempt_standing_unheard(struct join *join, const struct event *event);
 /* What a look at all sockets found of one, and that the look is over. */
 void attempt_look(struct join *join, const struct event *event);
 void attempt_look_over(struct join *join, __u64 now_ns);

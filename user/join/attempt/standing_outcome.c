@@ -143,6 +143,7 @@ bool standing_by_packets(const struct join *join, const struct attempt *attempt,
 	if (!followed_outcome(join, attempt, outcome))
 		return false;
 	outcome->mirrored = is_claimed(attempt->standing, mirror_of(join, attempt->standing));
+	outcome->unheard = attempt->standing->unheard;
 	return true;
 }
 
@@ -177,6 +178,7 @@ void standing_outcome(const struct join *join, const struct attempt *attempt,
 	}
 	outcome->known |= OUTCOME_SOCKET;
 	outcome->standing = standing;
+	outcome->unheard = standing->unheard;
 	outcome->mirrored = is_claimed(standing, mirror);
 	outcome->unseen = loss_since(join, trouble_ns(&standing->flow));
 	take_reset(conn, outcome);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* subject_pipe.c - a process writes to a connection of this host that the peer has reset */
+/* subject_pipe.c - what a process hears of a reset of its connection: it writes on, or closes and never hears of it */
 
 #include <errno.h>
 
@@ -58,4 +58,18 @@ void attempt_standing_pipe(struct join *join, const struct event *event)
 	note(join, slot, event);
 	if (!standing->flow.ended_ns)
 		begin(join, slot, event);
+}
+
+void attempt_standing_unheard(struct join *join, const struct event *event)
+{
+	struct conn *conn = conns_by_cookie(join->conns, event->head.cookie);
+	struct attempt_slot *slot = conn ? conn->attempt : NULL;
+	struct evidence evidence = evidence_of_socket(event);
+
+	if (!slot || slot->timer != TIMER_HEARD)
+		return;
+	attempt_extra(join, slot)->standing.unheard = true;
+	evidence_add(join->evidence, &slot->seen, &evidence);
+	attempt_set_timer(join, slot, TIMER_SETTLE,
+			  slot->attempt.ended_ns + join->limits.settle_ns);
 }

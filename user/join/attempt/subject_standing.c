@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* subject_standing.c - an established connection of this host that ends badly, or hangs */
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -153,6 +154,16 @@ static void note_end(struct join *join, struct conn *conn, const struct ends *en
 		conns_set_ends(join->conns, conn, ends);
 }
 
+/*
+ * Its process has it still, and may never look at it again. Behind the peer's FIN recv() says so, and
+ * leaves the error.
+ */
+static bool may_go_unheard(const struct join *join, const struct flow *flow)
+{
+	return flow->error == ECONNRESET && flow->state == TCP_STATE_ESTABLISHED &&
+	       join_hook_attached(join, "destroy");
+}
+
 static void ended(struct join *join, const struct event *event)
 {
 	const struct ev_socket *socket = &event->socket;
@@ -192,7 +203,12 @@ static void ended(struct join *join, const struct event *event)
 		note_end(join, conn, &ends, event);
 	slot->attempt.state = ATTEMPT_SETTLING;
 	slot->attempt.ended_ns = event->head.ts_ns;
-	attempt_set_timer(join, slot, TIMER_SETTLE, event->head.ts_ns + join->limits.settle_ns);
+	if (may_go_unheard(join, &standing->flow))
+		attempt_set_timer(join, slot, TIMER_HEARD,
+				  event->head.ts_ns + join->limits.settle_reset_ns);
+	else
+		attempt_set_timer(join, slot, TIMER_SETTLE,
+				  event->head.ts_ns + join->limits.settle_ns);
 }
 
 static void hangs(struct join *join, struct attempt_slot *slot, __u64 now_ns, bool pending)

@@ -41,6 +41,7 @@ struct standing {
 	__u16 again_bytes; /* payload of the segment that was sent again last; 0: not told */
 	__u32 signal; /* that ended the process which closed it, 0 none */
 	bool before; /* it was open when the agent started */
+	bool unheard; /* its process closed, or ended, and no call of it had taken the reset's error */
 	bool reset_reason_known;
 	__u32 reset_reason; /* NAME_RESET_REASON, of the reset that this side sent */
 	struct handshake_ref handshake;

@@ -161,6 +161,7 @@ struct outcome {
 	bool refusal_unseen; /* PostgreSQL: an answer of one byte came, and which is not known */
 
 	const struct standing *standing; /* NULL: no socket of this host tells it */
+	bool unheard; /* its process on this host closed, and no call of it had taken the error of the reset */
 	bool mirrored; /* its other end is on this host, too, and tells what both met with */
 	__u32 peer_read_bytes; /* .. its process had read so many when it closed; */
 	__u32 peer_unread_bytes; /* .. and left so many; 0: none, or it is elsewhere */

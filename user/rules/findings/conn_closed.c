@@ -80,6 +80,7 @@ const struct rule rule_conn_keepalive_race = {
 	.stage = STAGE_EXCHANGED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
+	.heard = true,
 	.wakes = WAKE_CONNECTION,
 	.needs = OUTCOME_WORDS | OUTCOME_ORDER,
 	.match = match_race,
@@ -90,7 +91,7 @@ const struct rule rule_conn_keepalive_race = {
 		"the server closed an idle connection while the client's next request was on its way",
 	.evidence =
 		"the server's FIN (or reset) does not acknowledge the request, and the request does not acknowledge that FIN: they crossed; it had answered before; no byte of answer; live: the client's socket sent its last data before the peer's FIN was heard, and was reset over it; or, at most possible, the peer's reset does not acknowledge it and no FIN came before",
-	.gate = "the connection was idle for threshold keepalive-idle; a request that was sent again threshold stuck times was lost, and none that crossed; a goodbye (close_notify, GOAWAY) that crosses the FIN is none",
+	.gate = "the connection was idle for threshold keepalive-idle; a request that was sent again threshold stuck times was lost, and none that crossed; a goodbye (close_notify, GOAWAY) that crosses the FIN is none; an info where (live) the process closed before any call of it was told of the reset",
 	.general_check = "the keep-alive time-outs of server, proxy and client's connection pool",
 	.kernels = "every kernel tells it; that a reset heard nothing: where packets are in sight",
 };

@@ -144,6 +144,7 @@ void standing_tell_reset(const struct view *view, struct finding *finding)
 	if (left_unread(view))
 		text_add(&what, "; its process had read %u bytes and left %u unread",
 			 view->outcome->peer_read_bytes, view->outcome->peer_unread_bytes);
+	words_unheard(&what, view);
 	if (view->outcome->peer_unaccepted)
 		words_listener_closed(&why, view, 0, &flow_of(view)->tuple,
 				      flow_of(view)->ended_ns);

@@ -314,6 +314,7 @@ const struct rule rule_conn_reset_by_peer = {
 	.stage = STAGE_REACHED,
 	.severity = SEVERITY_ERROR,
 	.cap = CONFIDENCE_LIKELY,
+	.heard = true,
 	.wakes = WAKE_CONNECTION,
 	.needs = OUTCOME_ENDED | OUTCOME_RESETS | OUTCOME_UNACKED | OUTCOME_WORDS,
 	.match = match_reset,
@@ -323,7 +324,7 @@ const struct rule rule_conn_reset_by_peer = {
 	.means = "one side, or something on the way in its name, reset an established connection",
 	.evidence =
 		"a reset whose number is in the window; what was unacknowledged and whether an answer was owed; a hop limit unlike that of its data is told; live: ECONNRESET, what was unacknowledged, and who spoke last",
-	.gate = "an error only if an answer was owed (not to more than 64 KiB that were taken without a word) or bytes were lost, a warning where the client itself reset, or (live) a process of this host left more than 128 bytes of its client unread, else an info; a reset after both had closed, after a goodbye (close_notify, GOAWAY, a close frame of WebSocket, QUIT, 221, BYE, LOGOUT, an unbind) behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none; a side that waited for threshold answer-wait for a hole to be filled is conn-loss",
+	.gate = "an error only if an answer was owed (not to more than 64 KiB that were taken without a word) or bytes were lost, a warning where the client itself reset, or (live) a process of this host left more than 128 bytes of its client unread, else an info, and so where (live) the process closed, or ended, before any call of it was told of the reset (poll() tells of it, too, and leaves no trace); a reset after both had closed, after a goodbye (close_notify, GOAWAY, a close frame of WebSocket, QUIT, 221, BYE, LOGOUT, an unbind) behind which nothing was lost, or of a connection without a byte within 1 s (a health check) is none; a side that waited for threshold answer-wait for a hole to be filled is conn-loss",
 	.general_check = "the log of the application that reset; nstat on its host",
 	.kernels = "every kernel tells it",
 };

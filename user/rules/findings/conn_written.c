@@ -85,6 +85,7 @@ void standing_tell_race(const struct view *view, struct finding *finding)
 			 flow_of(view)->counts.unacked_bytes);
 	}
 	text_add(&what, "; no byte of answer came");
+	words_unheard(&what, view);
 	text_add(&why, "the server's keep-alive time-out is not longer than the time for which the "
 		       "client keeps connections for reuse");
 	if (!fin_came_behind(view))
