@@ -31,23 +31,31 @@ static __always_inline void lookup_fill(struct open_record *record, struct bpf_s
 	struct bpf_sock *shown = ctx->sk;
 	const struct sock *sk = NULL;
 	struct ev_open *open = &record->body;
-	__u32 *remote = (__u32 *)open->tuple.remote;
+	struct event_tuple *tuple = &open->tuple;
+	__u32 *local = (__u32 *)tuple->local, *remote = (__u32 *)tuple->remote;
 
-	/* arithmetic with the pointer itself is forbidden, not with a copy of its bytes */
-	bpf_probe_read_kernel(&sk, sizeof(sk), &shown);
-	__builtin_memset(&open->tuple, 0, sizeof(open->tuple));
-	fill_tuple_read(&open->tuple, &sk->__sk_common, IPPROTO_UDP);
+	__builtin_memset(tuple, 0, sizeof(*tuple));
+	tuple->protocol = IPPROTO_UDP;
+	tuple->family = shown->family;
+	tuple->local_port = shown->src_port;
+	tuple->remote_port = EVENT_PORT_DNS;
 	if (!is_ipv6) {
-		fill_ipv4(open->tuple.remote, ctx->user_ip4);
+		fill_ipv4(tuple->local, shown->src_ip4);
+		fill_ipv4(tuple->remote, ctx->user_ip4);
 	} else {
+		local[0] = shown->src_ip6[0];
+		local[1] = shown->src_ip6[1];
+		local[2] = shown->src_ip6[2];
+		local[3] = shown->src_ip6[3];
 		remote[0] = ctx->user_ip6[0];
 		remote[1] = ctx->user_ip6[1];
 		remote[2] = ctx->user_ip6[2];
 		remote[3] = ctx->user_ip6[3];
 	}
-	open->tuple.remote_port = EVENT_PORT_DNS;
-	open->mark = BPF_CORE_READ(sk, sk_mark);
-	open->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	open->mark = shown->mark;
+	open->bound_ifindex = shown->bound_dev_if;
+	/* arithmetic with the pointer itself is forbidden, not with a copy of its bytes */
+	bpf_probe_read_kernel(&sk, sizeof(sk), &shown);
 	open->owner.cgroup_id = compat_read_socket_cgroup(sk);
 	record->head.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
@@ -71,7 +79,7 @@ static __always_inline int lookup_begin(struct bpf_sock_addr *ctx, bool is_ipv6)
 		return CGROUP_PASS;
 	record->head.cookie = bpf_get_socket_cookie(ctx);
 	record->head.flags = knobs.follow ? EVENT_F_TASK | EVENT_F_FOLLOWED : EVENT_F_TASK;
-	record->head.known = EVENT_K_TUPLE | fill_current(&record->body.owner);
+	record->head.known = EVENT_K_TUPLE | fill_current_fast(&record->body.owner);
 	__builtin_memset(record->body.asked, 0, sizeof(record->body.asked));
 	record->body.asked_port = 0;
 	record->body.questions = 0;
@@ -108,7 +116,7 @@ static __always_inline int lookup_note(struct bpf_sock_addr *ctx, bool again)
 	note->cookie = 0;
 	note->told_ns = 0;
 	note->questions = 0;
-	note->known = fill_current(&note->owner);
+	note->known = fill_current_fast(&note->owner);
 	note->owner.cgroup_id = compat_read_socket_cgroup(sk);
 	note->cookie = cookie;
 	return CGROUP_PASS;
