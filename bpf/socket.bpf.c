@@ -328,25 +328,29 @@ int BPF_PROG(on_state, const struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
-SEC("tp_btf/inet_sk_error_report")
-int BPF_PROG(on_error, const struct sock *sk)
+/* An error of a socket that is in @state, if it is one of TCP that somebody asked for. */
+static __always_inline int socket_emit_error(const struct sock *sk, __u8 state)
 {
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct emit_cpu *cpu = emit_cpu();
 	struct socket_record *record;
-	struct emit_cpu *cpu;
-	struct tcp_sock *tp;
 
-	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != TCP_SYN_SENT)
-		return 0;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	cpu = emit_cpu();
 	if (!tp || !cpu || fill_is_subflow(tp))
 		return 0;
 	record = socket_reserve(cpu, EVENT_ERROR, sk, tp, SOCKET_RECORD_SIZE);
 	if (!record)
 		return 0;
-	record->head.known = socket_fill(&record->body, sk, tp, TCP_SYN_SENT, TCP_SYN_SENT, false);
+	record->head.known = socket_fill(&record->body, sk, tp, state, state, false);
 	emit_submit(cpu, &record->head);
 	return 0;
+}
+
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(on_error, const struct sock *sk)
+{
+	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != TCP_SYN_SENT)
+		return 0;
+	return socket_emit_error(sk, TCP_SYN_SENT);
 }
 
 /*
@@ -468,22 +472,7 @@ int BPF_PROG(on_synack_retransmit, const struct sock *sk, const struct request_s
  * Of a socket that its process had closed before, it never is; which it was, the reset's own record says.
  */
 SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(on_destroy, struct sock *sk)
+int BPF_PROG(on_destroy, const struct sock *sk)
 {
-	struct socket_record *record;
-	struct emit_cpu *cpu;
-	struct tcp_sock *tp;
-
-	if (sk->sk_err != ECONNRESET)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	cpu = emit_cpu();
-	if (!tp || !cpu)
-		return 0;
-	record = socket_reserve(cpu, EVENT_ERROR, sk, tp, SOCKET_RECORD_SIZE);
-	if (!record)
-		return 0;
-	record->head.known = socket_fill(&record->body, sk, tp, TCP_CLOSE, TCP_CLOSE, false);
-	emit_submit(cpu, &record->head);
-	return 0;
+	return sk->sk_err == ECONNRESET ? socket_emit_error(sk, TCP_CLOSE) : 0;
 }
