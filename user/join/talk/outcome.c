@@ -82,21 +82,6 @@ struct ends_of_talk {
 	const struct stream_side *wire, *peer; /* the same on the wire */
 };
 
-/* The FIN is no byte. */
-static __u32 acked_bytes(const struct ends_of_talk *ends)
-{
-	__u32 from = ends->wire->isn + 1;
-	__u32 end = ends->peer->acked;
-
-	if (!(ends->peer->state & SIDE_ACKED))
-		return 0;
-	if (ends->own->data.ts_ns && seq_before(talk_data_end(ends->own), end))
-		end = talk_data_end(ends->own);
-	else if (ends->own->fin.ts_ns && !ends->own->data.ts_ns)
-		return 0;
-	return seq_before(from, end) ? end - from : 0;
-}
-
 static __u32 unacked_bytes(const struct ends_of_talk *ends)
 {
 	__u32 end = talk_data_end(ends->own);
@@ -106,6 +91,26 @@ static __u32 unacked_bytes(const struct ends_of_talk *ends)
 	if (!(ends->peer->state & SIDE_ACKED))
 		return end - (ends->wire->isn + 1);
 	return seq_before(ends->peer->acked, end) ? end - ends->peer->acked : 0;
+}
+
+/* The FIN is no byte. Of more than 2 GiB the numbers have come round, and what was sent counts; at most UINT32_MAX. */
+static __u32 acked_bytes(const struct ends_of_talk *ends)
+{
+	__u64 sent = ends->wire->bytes - ends->wire->bytes_again;
+	__u32 from = ends->wire->isn + 1;
+	__u32 end = ends->peer->acked;
+
+	if (!(ends->peer->state & SIDE_ACKED))
+		return 0;
+	if (sent > INT32_MAX) {
+		sent -= unacked_bytes(ends);
+		return sent > UINT32_MAX ? UINT32_MAX : (__u32)sent;
+	}
+	if (ends->own->data.ts_ns && seq_before(talk_data_end(ends->own), end))
+		end = talk_data_end(ends->own);
+	else if (ends->own->fin.ts_ns && !ends->own->data.ts_ns)
+		return 0;
+	return seq_before(from, end) ? end - from : 0;
 }
 
 /*
